@@ -1,0 +1,218 @@
+package domain
+
+import "time"
+
+// ShotKind says where a shot's picture comes from.
+type ShotKind string
+
+const (
+	ShotFootage   ShotKind = "footage"
+	ShotGenerated ShotKind = "generated" // text-to-video
+	ShotTemplate  ShotKind = "template"  // a pre-rendered opening, filled in
+)
+
+// Shot is one piece of a plan.
+type Shot struct {
+	Kind     ShotKind
+	Window   Window            // footage: which
+	Template string            // template: its name
+	Fields   map[string]string // template: product, price, title, countdown …
+	Prompt   string            // generated
+	Length   time.Duration     // template and generated
+}
+
+// Profile is how a destination wants the clip.
+type Profile struct {
+	Name      string // "720p": also the file name on the VOD path
+	Width     int    // pixels of the box the picture is fitted into; both even
+	Height    int
+	Watermark bool
+	Subtitles bool
+}
+
+// Plan is what the clip shall be. The first one written for a clip and revision wins. Topic plan.made.v1.
+type Plan struct {
+	Clip      ClipID
+	Revision  int
+	Highlight HighlightID
+	Kind      string
+	Window    Window
+	Score     float64
+	Reasons   []Reason
+	Title     string
+	Text      string // what was said, as far as heard when the plan was made
+	Overlay   string // text burned into the picture; empty: none
+	Shots     []Shot
+	Profiles  []Profile
+	By        string // who asked; empty: detected
+	Triggered time.Time
+}
+
+// CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.
+type CutPart struct {
+	Window    Window // of the recording, when File is empty
+	File      string // object key
+	Generated bool   // any picture or sound in it is generated or synthesised
+}
+
+// Cut is the clip's picture and sound before finishing. It may name media time still to come. Topic cut.ready.v1.
+type Cut struct {
+	Clip     ClipID
+	Revision int
+	Parts    []CutPart
+	Notes    []string // what fell back, and why, for a person
+}
+
+// Rendition is a finished file of the clip in one profile.
+type Rendition struct {
+	Profile       string
+	Key           string // object key
+	Width, Height int
+	Length        time.Duration
+	Bytes         int64
+	SHA256        string // hex
+}
+
+// Rendered says that renditions lie in the store, private. Topic clip.rendered.v1.
+type Rendered struct {
+	Clip       ClipID
+	Revision   int
+	Hash       string // of all renditions: the {hash} of their URLs
+	Renditions []Rendition
+	Cover      string // object key of a JPEG
+	Subtitles  string // object key of a WebVTT file; empty: none
+	Window     Window // of media time, as finished
+	ClippedTo  string // why Window is shorter than the plan's; empty: it is not
+	Generated  bool   // labelled as AI-generated
+	Title      string
+	Text       string
+}
+
+// Verdict on a clip.
+type Verdict string
+
+const (
+	VerdictApproved    Verdict = "approved"
+	VerdictRejected    Verdict = "rejected"
+	VerdictNeedsPerson Verdict = "needs_person"
+)
+
+// Finding is one thing moderation noticed.
+type Finding struct {
+	List     string // which word list
+	Term     string
+	Where    string        // "title", "overlay", "transcript"
+	At       time.Duration // media time, for the transcript
+	Severity string        // "block", "person", "note"
+}
+
+// Decided is a verdict by rule or by a person, or a take-down. Topic clip.decided.v1.
+type Decided struct {
+	Clip     ClipID
+	Revision int
+	Verdict  Verdict
+	By       string // "rule" or a person's name
+	Reason   string
+	Findings []Finding
+	TakeDown bool
+	// Hash is set by review once the clip's manifest is written: from then on the clip is playable, and only a verdict
+	// that carries it is published anywhere.
+	Hash string
+}
+
+// PublicationState of one clip at one destination.
+type PublicationState string
+
+const (
+	PublicationIntended  PublicationState = "intended"
+	PublicationAccepted  PublicationState = "accepted"
+	PublicationVisible   PublicationState = "visible"
+	PublicationRejected  PublicationState = "rejected"
+	PublicationFailed    PublicationState = "failed"
+	PublicationUnknown   PublicationState = "unknown" // the answer never came: look it up or ask a person, never call again
+	PublicationWithdrawn PublicationState = "withdrawn"
+)
+
+// PublicationChanged is topic publication.changed.v1.
+type PublicationChanged struct {
+	Clip        ClipID
+	Revision    int
+	Destination string
+	State       PublicationState
+	RemoteID    string
+	URL         string
+	Reason      string
+}
+
+// Manifest names the current revision of a playable clip. It is the record whose conditional write publishes the clip.
+type Manifest struct {
+	Tenant    Tenant
+	Stream    StreamID
+	Broadcast BroadcastID
+	Rendered  Rendered
+	Published time.Time
+}
+
+// Step of a clip's story, in the usual order.
+type Step string
+
+const (
+	StepFound     Step = "found"
+	StepPlanned   Step = "planned"
+	StepCut       Step = "cut"
+	StepRendered  Step = "rendered"
+	StepDecided   Step = "decided"
+	StepPublished Step = "published" // playable on the VOD path
+	StepSent      Step = "sent"      // one per destination
+	StepFailed    Step = "failed"
+	StepTakenDown Step = "taken_down"
+)
+
+// ClipStep is one step of a clip's story; all steps of a clip together are the whole story so far. Topic clip.state.v1,
+// compacted by clip, step and destination, so that the story survives compaction whole.
+type ClipStep struct {
+	Clip        ClipID
+	Revision    int
+	Step        Step
+	Destination string // for StepSent
+	At          time.Time
+	Note        string // for a person: a fallback, a reason
+	// What the step produced, where it did.
+	Plan        *Plan
+	Rendered    *Rendered
+	Decided     *Decided
+	Publication *PublicationChanged
+}
+
+// Purpose of a delivery: the head of what plays, a preload, or filling the buffer.
+type Purpose string
+
+// Delivery is one response of the VOD path. Topic delivery.logged.v1.
+type Delivery struct {
+	RequestID string
+	Clip      ClipID
+	Hash      string
+	File      string // "720p.mp4"
+	Method    string
+	Status    int
+	Asked     string // the Range header as asked
+	SentFrom  int64  // first byte
+	Sent      int64  // bytes written
+	Session   string
+	Referer   string
+	Purpose   Purpose
+	Started   time.Time
+	FirstByte time.Duration
+	Took      time.Duration
+}
+
+// PlaybackReport is what a player fetched, played and wasted. Topic playback.reported.v1.
+type PlaybackReport struct {
+	Clip    ClipID
+	Session string
+	Fetched int64 // bytes
+	Played  time.Duration
+	Wasted  int64 // bytes fetched and never played
+	Startup time.Duration
+	Stalls  int
+}

@@ -1,0 +1,79 @@
+package domain
+
+import "time"
+
+// Word is one recognised word. Confidence is 0 to 1; 0 also where the recogniser gives none.
+type Word struct {
+	Text       string
+	Start, End time.Duration
+	Confidence float64
+}
+
+// TranscriptLine is what was said between two pauses. A partial line is revised by later lines of the same ID; a final
+// one is not. Topic transcript.line.v1.
+type TranscriptLine struct {
+	ID         string // the same over all revisions of the line
+	Revision   int    // from 0
+	Final      bool
+	Start, End time.Duration
+	Text       string
+	Words      []Word
+	Engine     string
+	Language   string
+}
+
+// SoundMeasured holds the momentary loudness of a stretch of sound. Topic sound.measured.v1.
+type SoundMeasured struct {
+	Start     time.Duration
+	Step      time.Duration // between two values: 100 ms
+	Momentary []float64     // LUFS over 400 ms (EBU R 128), one value per Step; -120 for silence
+}
+
+// SignalKind is a kind of audience signal.
+type SignalKind string
+
+const (
+	SignalComment SignalKind = "comment"
+	SignalLike    SignalKind = "like"
+	SignalGift    SignalKind = "gift"
+	SignalFollow  SignalKind = "follow"
+	SignalProduct SignalKind = "product" // the product on show changed
+	SignalViewers SignalKind = "viewers"
+	SignalOrder   SignalKind = "order"
+)
+
+// AudienceSignal is one thing the audience or the shop did. Topic audience.signal.v1.
+type AudienceSignal struct {
+	ID    string // the platform's message ID, or H of its content
+	Kind  SignalKind
+	At    time.Duration // media time, assigned at the door from the platform's time
+	Sent  time.Time     // the platform's clock
+	Text  string
+	User  string // keyed hash; never a platform's ID or name
+	Count int64  // likes, gift value, viewers, items ordered; 1 for a comment
+	Item  Product
+}
+
+// Reason says why a highlight was noticed.
+type Reason struct {
+	Signal string // "keyword", "comments", "loudness", "request"
+	Detail string // for a person: `flash_sale: "last three minutes"`, "42 comments in 10 s, usually 6"
+	At     time.Duration
+	Weight float64 // its part of the score
+}
+
+// Highlight is a window of media time with a score and its reasons. Topics highlight.found.v1 and, for one a person or
+// a batch asked for, clip.requested.v1.
+type Highlight struct {
+	ID     HighlightID
+	Kind   string // rule name: "flash_sale", "discount", "price_drop"; "manual" for a request
+	Window Window
+	Score  float64 // 0 to 1; 1 for a request
+	// Reasons are sorted by Weight, greatest first.
+	Reasons []Reason
+	Text    string // what was said in the window so far
+	Title   string // a request's own title; empty: prompt writes one
+	By      string // who asked; empty: detected
+	// TriggeredAt is the wall clock at which it was decided.
+	TriggeredAt time.Time
+}
