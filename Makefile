@@ -1,0 +1,57 @@
+# liveclip: `make demo` shows it, `make test` checks it; both do all their own set-up on Debian 12 with Go.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS):$(PATH)
+export GOFLAGS := -buildvcs=false
+
+BUF_VERSION            := v1.59.0
+PROTOC_GEN_GO          := v1.36.12
+PROTOC_GEN_GO_GRPC     := v1.5.1
+PROTOC_GEN_GATEWAY     := v2.27.3
+GOLANGCI_LINT_VERSION  := v2.6.0
+
+.PHONY: help setup build demo test test-kafka bench lint proto check-proto
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## install FFmpeg, PocketSphinx, redis-server and a CJK font (apt; a no-op when present)
+	@./scripts/setup.sh
+
+build: setup ## build bin/liveclip and bin/liveclip-media
+	CGO_ENABLED=0 go build -o bin/liveclip .
+	go build -o bin/liveclip-media ./cmd/liveclip-media
+
+demo: build ## push a sample room and watch its clips appear, each playable seconds after its moment
+	./bin/liveclip demo
+
+test: build ## everything that needs no JVM: all packages, race-free and in any order, and the whole pipeline
+	go vet ./...
+	go test -race -shuffle=on -timeout 15m ./...
+
+test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
+	./deploy/kafka-test/run.sh
+
+bench: build ## print what this machine reaches
+	./scripts/bench.sh
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) check-proto ## golangci-lint, and that generated code is fresh
+	$(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) run ./...
+
+proto: $(TOOLS)/buf-$(BUF_VERSION) ## generate code from proto/
+	$(TOOLS)/buf-$(BUF_VERSION) generate
+
+check-proto: proto
+	@git diff --exit-code --stat -- proto || { echo "generated code is stale: run make proto and commit"; exit 1; }
+
+$(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+$(TOOLS)/buf-$(BUF_VERSION):
+	GOBIN=$(TOOLS) go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
+	GOBIN=$(TOOLS) go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
+	GOBIN=$(TOOLS) go install github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@$(PROTOC_GEN_GATEWAY)
+	GOBIN=$(TOOLS) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+	mv $(TOOLS)/buf $@

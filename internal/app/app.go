@@ -1,0 +1,146 @@
+// Package app runs services: it opens what they stand on, serves their HTTP faces and the admin port, and ends everything
+// in order. A service does not know how it is run.
+//
+// Shutdown: not ready → stop taking → drain within a deadline → flush producers → close stores. A second signal ends at
+// once.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Service is one of the services, or anything else that runs until its context ends.
+type Service interface {
+	// Run blocks until ctx ends, drains, and returns nil; an error ends the whole process.
+	Run(ctx context.Context) error
+	// Ready gives the reason why the service cannot do its work now, or nil.
+	Ready(ctx context.Context) error
+}
+
+// Part is a service with its name.
+type Part struct {
+	Name    string
+	Service Service
+}
+
+// Server is an HTTP face and where it listens.
+type Server struct {
+	Name    string
+	Address string
+	Handler http.Handler
+}
+
+// Drain is how long services may take to finish what is in hand.
+const Drain = 20 * time.Second
+
+// Run runs the parts and servers until ctx ends or one of them fails, and returns after all have ended.
+// started, if not nil, is called once every server listens, with the addresses they got, by name.
+func Run(ctx context.Context, log *slog.Logger, parts []Part, servers []Server, started func(addresses map[string]string)) error {
+	listeners, addresses, err := listen(ctx, servers)
+	if err != nil {
+		return err
+	}
+	if started != nil {
+		started(addresses)
+	}
+	working, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+
+	faces := new(errgroup.Group)
+	for i, server := range servers {
+		faces.Go(func() error {
+			err := serve(serving, server, listeners[i])
+			stopWork()
+			return err
+		})
+	}
+	work := new(errgroup.Group)
+	for _, part := range parts {
+		work.Go(func() error {
+			err := part.Service.Run(working)
+			if err != nil && working.Err() == nil {
+				log.Error("service ended", "service", part.Name, "error", err)
+				err = fmt.Errorf("%s: %w", part.Name, err)
+			} else {
+				err = nil
+			}
+			stopWork()
+			return err
+		})
+	}
+	workErr := work.Wait()
+	stopServing()
+	return errors.Join(workErr, faces.Wait())
+}
+
+func listen(ctx context.Context, servers []Server) ([]net.Listener, map[string]string, error) {
+	listeners := make([]net.Listener, 0, len(servers))
+	addresses := make(map[string]string, len(servers))
+	for _, server := range servers {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", server.Address)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close()
+			}
+			return nil, nil, fmt.Errorf("listen for %s: %w", server.Name, err)
+		}
+		listeners = append(listeners, listener)
+		addresses[server.Name] = listener.Addr().String()
+	}
+	return listeners, addresses, nil
+}
+
+func serve(ctx context.Context, server Server, listener net.Listener) error {
+	face := &http.Server{
+		Handler:           server.Handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- face.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", server.Name, err)
+	case <-ctx.Done():
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if face.Shutdown(closing) != nil {
+			_ = face.Close() // streams that never end, such as events
+		}
+		<-ended
+		return nil
+	}
+}
+
+// Signals gives a context that ends at the first interrupt or termination signal; a second one ends the process at once.
+func Signals(ctx context.Context, log *slog.Logger) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-signals:
+			log.Info("shutting down; a second signal ends at once", "signal", s.String())
+			cancel()
+		}
+		<-signals
+		os.Exit(130)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel() }
+}
