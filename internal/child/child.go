@@ -4,8 +4,17 @@ package child
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 
+	"golang.org/x/sys/unix"
+
+	"liveclip/internal/child/wire"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -20,36 +29,150 @@ const (
 	Probe     Mode = "probe"
 )
 
+const binaryName = "liveclip-media"
+
 // Config is the part "media" of the configuration.
 type Config struct {
 	Binary string `koanf:"binary"` // liveclip-media; empty: beside this executable, else in PATH
-	Memory int64  `koanf:"memory"` // bytes of address space a child may take
+	Memory int64  `koanf:"memory"` // bytes of address space a child may take; 0: no bound
 	Nice   int    `koanf:"nice"`   // of finishing and rendering, so that recording comes first
 }
 
-// Starter starts children. Safe for concurrent use.
-type Starter struct{}
+// Defaults leave room for the threads of an encoder: each reserves far more address space than it uses.
+func Defaults() Config { return Config{Memory: 4 << 30, Nice: 5} }
 
-// NewStarter finds the binary.
-func NewStarter(cfg Config, log *slog.Logger) (*Starter, error) { panic("unwritten") }
-
-// Process is a running child.
-type Process struct{}
-
-// Start starts a child in a mode and sends its order. Cancelling ctx kills it. It never outlives this process.
-func (s *Starter) Start(ctx context.Context, mode Mode, order *mediav1.ToChild) (*Process, error) {
-	panic("unwritten")
+// Faults lists what is wrong with the configuration, one line each.
+func (c Config) Faults() []string {
+	var faults []string
+	if c.Memory != 0 && c.Memory < 1<<30 {
+		faults = append(faults, fmt.Sprintf("media.memory: must be 0 (no bound) or at least %d (1 GiB), is %d", 1<<30, c.Memory))
+	}
+	if c.Nice < 0 || c.Nice > 19 {
+		faults = append(faults, fmt.Sprintf("media.nice: must be 0 to 19, is %d", c.Nice))
+	}
+	return faults
 }
 
-// Send writes one message; safe for one goroutine beside a receiving one. It blocks while the child does not read.
-func (p *Process) Send(m *mediav1.ToChild) error { panic("unwritten") }
+// Starter starts children. Safe for concurrent use.
+type Starter struct {
+	binary string
+	cfg    Config
+	log    *slog.Logger
+}
 
-// CloseSend tells the child that nothing more will come.
-func (p *Process) CloseSend() error { panic("unwritten") }
+// NewStarter finds the binary.
+func NewStarter(cfg Config, log *slog.Logger) (*Starter, error) {
+	binary, err := find(cfg.Binary)
+	if err != nil {
+		return nil, err
+	}
+	return &Starter{binary: binary, cfg: cfg, log: log}, nil
+}
 
-// Receive gives the next message. io.EOF after Done. A Failed message is returned as its error (permanent as it says); a
-// crash as a temporary error that names the signal and the end of what the child wrote to standard error.
-func (p *Process) Receive() (*mediav1.FromChild, error) { panic("unwritten") }
+// Binary is the path of the liveclip-media that is started.
+func (s *Starter) Binary() string { return s.binary }
 
-// Close kills the child if it still runs and waits for it.
-func (p *Process) Close() error { panic("unwritten") }
+func find(configured string) (string, error) {
+	if configured != "" {
+		path, err := exec.LookPath(configured)
+		if err != nil {
+			return "", fmt.Errorf("find %s as configured in media.binary: %w", binaryName, err)
+		}
+		return filepath.Abs(path)
+	}
+	if self, err := os.Executable(); err == nil {
+		if path, err := exec.LookPath(filepath.Join(filepath.Dir(self), binaryName)); err == nil {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath(binaryName)
+	if err != nil {
+		return "", fmt.Errorf("find %s beside this executable or in PATH (media.binary names another place): %w", binaryName, err)
+	}
+	return path, nil
+}
+
+// Start starts a child in a mode and sends its order. Cancelling ctx kills it. It never outlives this process.
+//
+// The child holds the reading end of a pipe, its lifeline, whose writing end only this process has: however this process
+// ends, the child sees the end of the lifeline and exits. (A parent-death signal would follow the thread that started the
+// child, and Go may end a thread at any time; the end of standard input says only that nothing more will be sent.)
+func (s *Starter) Start(ctx context.Context, mode Mode, order *mediav1.ToChild) (*Process, error) {
+	p, err := s.start(ctx, mode)
+	if err != nil {
+		return nil, fmt.Errorf("start media child %s: %w", mode, err)
+	}
+	if err := p.Send(order); err != nil {
+		crash := p.crash(err)
+		p.Close()
+		return nil, crash
+	}
+	return p, nil
+}
+
+func (s *Starter) start(ctx context.Context, mode Mode) (*Process, error) {
+	pipes, err := openPipes()
+	if err != nil {
+		return nil, err
+	}
+	defer pipes.closeTheirs()
+
+	p := &Process{mode: mode, ctx: ctx, stdin: pipes.stdin[1], stdout: pipes.stdout[0], lifeline: pipes.lifeline[1],
+		in: wire.NewReader(pipes.stdout[0]), out: wire.NewWriter(pipes.stdin[1]), exited: make(chan struct{})}
+	cmd := exec.CommandContext(ctx, s.binary, string(mode), "--lifeline=3")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes.stdin[0], pipes.stdout[1], &p.stderr
+	cmd.ExtraFiles = []*os.File{pipes.lifeline[0]}
+	// Arenas per thread would take much of the address space that Memory bounds.
+	cmd.Env = append(os.Environ(), "MALLOC_ARENA_MAX=2")
+	// A group of its own: an interrupt typed at the terminal reaches the parent, which drains.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		pipes.closeOurs()
+		return nil, err
+	}
+	s.limit(mode, cmd.Process.Pid)
+	p.cmd = cmd
+	go p.wait()
+	return p, nil
+}
+
+func (s *Starter) limit(mode Mode, pid int) {
+	if s.cfg.Memory > 0 {
+		limit := &unix.Rlimit{Cur: uint64(s.cfg.Memory), Max: uint64(s.cfg.Memory)}
+		if err := unix.Prlimit(pid, unix.RLIMIT_AS, limit, nil); err != nil && !errors.Is(err, unix.ESRCH) {
+			s.log.Warn("media child's memory not limited", "mode", mode, "err", err)
+		}
+	}
+	if s.cfg.Nice > 0 && (mode == Finish || mode == Render) {
+		// Of the group, not the process: that would be its first thread only.
+		if err := unix.Setpriority(unix.PRIO_PGRP, pid, s.cfg.Nice); err != nil && !errors.Is(err, unix.ESRCH) {
+			s.log.Warn("media child not made nice", "mode", mode, "err", err)
+		}
+	}
+}
+
+type pipes struct{ stdin, stdout, lifeline [2]*os.File }
+
+func openPipes() (*pipes, error) {
+	var p pipes
+	for _, ends := range []*[2]*os.File{&p.stdin, &p.stdout, &p.lifeline} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			p.closeTheirs()
+			p.closeOurs()
+			return nil, err
+		}
+		*ends = [2]*os.File{r, w}
+	}
+	return &p, nil
+}
+
+func (p *pipes) closeTheirs() { closeAll(p.stdin[0], p.stdout[1], p.lifeline[0]) }
+func (p *pipes) closeOurs()   { closeAll(p.stdin[1], p.stdout[0], p.lifeline[1]) }
+
+// closeAll closes the files that were opened: Close of a nil *os.File does nothing.
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
