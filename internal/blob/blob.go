@@ -5,10 +5,15 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"os"
+	"path"
 	"time"
+
+	"liveclip/internal/domain"
 )
 
 var (
@@ -21,20 +26,22 @@ var (
 type Info struct {
 	Key      string
 	Size     int64
-	ETag     string // strong: changes with the content
+	ETag     string // strong, without quotes: changes with every write of the key
 	Modified time.Time
 }
 
-// Store holds objects by key. Keys are slash-separated, begin with the tenant, and never hold "..", empty parts, or bytes
-// outside [A-Za-z0-9._/=-]; a key that does is a permanent error. Safe for concurrent use. A Put is seen whole or not at all.
+// Store holds objects by key. Keys are slash-separated, begin with the tenant, have at most 700 bytes, and never hold "..",
+// empty parts, parts that begin with a dot, or bytes outside [A-Za-z0-9._/=-]; a key that does is a permanent error. No key
+// may be the folder of another ("a/b" beside "a/b/c"). Safe for concurrent use, also by several processes. A Put is seen
+// whole or not at all, and lies on the disk when it returns.
 type Store interface {
 	// Put writes or replaces an object.
 	Put(ctx context.Context, key string, r io.Reader) (Info, error)
 	// PutNew writes an object that must not exist: ErrExists if it does, even when two race.
 	PutNew(ctx context.Context, key string, r io.Reader) (Info, error)
-	// PutIf replaces an object whose ETag is still the one given: ErrChanged if not.
+	// PutIf replaces an object whose ETag is still the one given: ErrChanged if not, or if the object is gone.
 	PutIf(ctx context.Context, key string, r io.Reader, etag string) (Info, error)
-	// Get reads size bytes from offset; size < 0: to the end. ErrNotFound.
+	// Get reads size bytes from offset, fewer where the object ends before; size < 0: to the end. ErrNotFound.
 	Get(ctx context.Context, key string, offset, size int64) (io.ReadCloser, Info, error)
 	Stat(ctx context.Context, key string) (Info, error)
 	// Delete of an object that is not there is no error.
@@ -54,15 +61,16 @@ type Config struct {
 	URL string `koanf:"url"` // file:///dir or s3://bucket/prefix?endpoint=…&region=…
 }
 
-// Open opens the store the URL names.
-func Open(ctx context.Context, cfg Config) (Store, error) { panic("unwritten") }
-
-// ReadJSON reads a record; ErrNotFound. WriteNewJSON writes one once and, when another was first, reads that into v.
-func ReadJSON(ctx context.Context, s Store, key string, v any) (etag string, err error) {
-	panic("unwritten")
-}
-
-// WriteNewJSON writes v unless the record exists; then it reads the one that won into v and reports first = false.
-func WriteNewJSON(ctx context.Context, s Store, key string, v any) (first bool, err error) {
-	panic("unwritten")
+// Open opens the store the URL names. An object store is asked for its bucket, so that a wrong address shows at once.
+func Open(ctx context.Context, cfg Config) (Store, error) {
+	u, err := url.Parse(cfg.URL)
+	switch {
+	case err != nil:
+		return nil, domain.Permanent(fmt.Errorf("open store: %w", err))
+	case u.Scheme == "file" && u.Host == "" && path.IsAbs(u.Path):
+		return OpenFiles(u.Path)
+	case u.Scheme == "s3" && u.Host != "":
+		return openS3(ctx, u)
+	}
+	return nil, domain.Permanent(fmt.Errorf("open store %q: must be file:///folder or s3://bucket/prefix", u.Redacted()))
 }
