@@ -85,3 +85,8 @@ func NewRequestID(ref Ref, idempotencyKey string) HighlightID {
 
 // NewClipID is the identity of one variant of a highlight's clip; the usual variant is "main".
 func NewClipID(h HighlightID, variant string) ClipID { return ClipID(H("clip", string(h), variant)) }
+
+// ArchivedBroadcast is the one broadcast that an archived recording is: the same each time it is run.
+func ArchivedBroadcast(ref Ref) BroadcastID {
+	return BroadcastID(H("archived", string(ref.Tenant), string(ref.Stream)))
+}

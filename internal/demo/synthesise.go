@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+const sampleRate = 16000
+
+// Synthesise speaks and draws the room into an FLV file (H.264 720p30, AAC) with the ffmpeg command, and settles the times
+// of its script. font is a font file that knows Chinese.
+func (r *Room) Synthesise(ctx context.Context, seed uint64, folder, font string) (string, error) {
+	speech := make([][]byte, len(r.Script))
+	for i, s := range r.Script {
+		pcm, err := speak(ctx, r.Voice, s.Text)
+		if err != nil {
+			return "", err
+		}
+		speech[i] = pcm
+		r.Script[i].Length = time.Duration(len(pcm)/2) * time.Second / sampleRate
+	}
+	r.place(rand.New(rand.NewPCG(seed, 1)))
+	sound := filepath.Join(folder, "room.s16le")
+	if err := os.WriteFile(sound, r.mix(speech), 0o600); err != nil {
+		return "", fmt.Errorf("write the room's sound: %w", err)
+	}
+	defer os.Remove(sound)
+	out := filepath.Join(folder, "room.flv")
+	return out, r.draw(ctx, sound, font, out)
+}
+
+func speak(ctx context.Context, voice, text string) ([]byte, error) {
+	return ffmpeg(ctx, "-f", "lavfi", "-i", fmt.Sprintf("flite=text='%s':voice=%s", text, voice),
+		"-ar", fmt.Sprint(sampleRate), "-ac", "1", "-f", "s16le", "-")
+}
+
+// mix lays the sentences on their times, over a very low noise floor.
+func (r *Room) mix(speech [][]byte) []byte {
+	sound := make([]byte, int(r.Length.Seconds()*sampleRate)*2)
+	floor := rand.New(rand.NewPCG(7, 7))
+	for i := 0; i < len(sound); i += 2 {
+		binary.LittleEndian.PutUint16(sound[i:], uint16(int16(floor.IntN(17)-8)))
+	}
+	for i, s := range r.Script {
+		copy(sound[int(s.Start.Seconds()*sampleRate)*2:], speech[i])
+	}
+	return sound
+}
+
+func (r *Room) draw(ctx context.Context, sound, font, out string) error {
+	text := func(content string, size int, x, y, more string) string {
+		return fmt.Sprintf("drawtext=fontfile=%s:text='%s':fontsize=%d:fontcolor=white:x=%s:y=%s%s", font, content, size, x, y, more)
+	}
+	seconds := fmt.Sprintf("%.3f", r.Length.Seconds())
+	// The still background is drawn once and repeated: drawing it for every frame would take longer than the encoder does.
+	picture := "gradients=s=1280x720:r=30:d=0.04:n=2:c0=0x3b1c55:c1=0xc9404f:x0=0:y0=0:x1=1280:y1=720,trim=end_frame=1,format=yuv420p," +
+		"drawbox=x=800:y=120:w=400:h=440:color=white@0.16:t=fill," +
+		"loop=loop=-1:size=1,setpts=N/30/TB," +
+		"drawbox=x='860+40*sin(2*t)':y='190+30*cos(1.3*t)':w=280:h=220:color=0xffd27a@0.9:t=fill," +
+		text(r.Product, 40, "820", "450", "") + "," +
+		text(r.Price, 64, "820", "495", ":fontcolor=0xffe08a") + "," +
+		text("LIVE 直播间", 36, "48", "40", ":box=1:boxcolor=red@0.8:boxborderw=12") + "," +
+		text("%{pts\\:hms}", 44, "48", "640", "") + "," +
+		text(r.Host, 44, "48", "120", "")
+	_, err := ffmpeg(ctx, "-f", "lavfi", "-i", picture,
+		"-f", "s16le", "-ar", fmt.Sprint(sampleRate), "-ac", "1", "-i", sound,
+		"-t", seconds, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "60", "-keyint_min", "60",
+		"-b:v", "2500k", "-maxrate", "3000k", "-bufsize", "3000k",
+		"-c:a", "aac", "-ar", "44100", "-b:a", "96k", "-f", "flv", "-y", out)
+	return err
+}
+
+// ffmpeg runs the command and gives its standard output.
+func ffmpeg(ctx context.Context, args ...string) ([]byte, error) {
+	command := exec.CommandContext(ctx, "ffmpeg", append([]string{"-hide_banner", "-loglevel", "error", "-nostdin"}, args...)...)
+	var out, problems bytes.Buffer
+	command.Stdout, command.Stderr = &out, &problems
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("run ffmpeg: %w: %s", err, bytes.TrimSpace(problems.Bytes()))
+	}
+	return out.Bytes(), nil
+}
