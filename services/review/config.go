@@ -1,0 +1,69 @@
+package review
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Config is the part "review" of the configuration.
+type Config struct {
+	Workers       int           `koanf:"workers"`        // clips finished at once; one that waits for its window's end counts
+	Moderators    int           `koanf:"moderators"`     // clips waited for to be heard, at once; costs next to nothing
+	MaxRetry      int           `koanf:"max_retry"`      // attempts after the first
+	Timeout       time.Duration `koanf:"timeout"`        // of one attempt, the wait for the window's end included
+	Drain         time.Duration `koanf:"drain"`          // how long clips in hand may take at shutdown
+	Sweep         time.Duration `koanf:"sweep"`          // a step that never came for so long is taken up again
+	Work          string        `koanf:"work"`           // folder for files in the making; empty: the temporary folder
+	Preset        string        `koanf:"preset"`         // of libx264
+	Font          string        `koanf:"font"`           // font file with Chinese in it; empty: the media child's
+	Watermark     string        `koanf:"watermark"`      // text in the profiles that ask for it; empty: none
+	Producer      string        `koanf:"producer"`       // ContentProducer of the implicit AI label
+	SubtitlesWait time.Duration `koanf:"subtitles_wait"` // for words, after the window was recorded; then the clip goes without
+	Lists         []string      `koanf:"lists"`          // YAML files with word lists; one of a shipped name replaces it
+	Spoken        string        `koanf:"spoken"`         // severity of absolute terms in what was said: person or note
+}
+
+var presets = []string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium"}
+
+// Defaults suit two cores.
+func Defaults() Config {
+	return Config{
+		Workers:       4,
+		Moderators:    64,
+		MaxRetry:      5,
+		Timeout:       20 * time.Minute,
+		Drain:         10 * time.Second,
+		Sweep:         15 * time.Second,
+		Preset:        "veryfast",
+		Watermark:     "liveclip",
+		Producer:      "liveclip",
+		SubtitlesWait: 10 * time.Second,
+		Spoken:        severityPerson,
+	}
+}
+
+// Faults lists everything that is wrong with c.
+func (c Config) Faults() []string {
+	var faults []string
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
+	}
+	fault(c.Workers < 1, "review.workers: must be at least 1, is %d", c.Workers)
+	fault(c.Moderators < 1, "review.moderators: must be at least 1, is %d", c.Moderators)
+	fault(c.MaxRetry < 1, "review.max_retry: must be at least 1, is %d", c.MaxRetry)
+	fault(c.Timeout <= 0, "review.timeout: must be positive, is %v", c.Timeout)
+	fault(c.Drain <= 0, "review.drain: must be positive, is %v", c.Drain)
+	fault(c.Sweep <= 0, "review.sweep: must be positive, is %v", c.Sweep)
+	fault(!slices.Contains(presets, c.Preset), "review.preset: must be one of %v, is %q", presets, c.Preset)
+	fault(len([]rune(c.Watermark)) > 40, "review.watermark: must be at most 40 characters, is %d", len([]rune(c.Watermark)))
+	fault(c.Producer == "", "review.producer: must name who makes the clips")
+	fault(c.SubtitlesWait <= 0, "review.subtitles_wait: must be positive, is %v", c.SubtitlesWait)
+	fault(c.Spoken != severityPerson && c.Spoken != severityNote, "review.spoken: must be person or note, is %q", c.Spoken)
+	if _, err := loadLists(c.Lists, severityPerson); err != nil {
+		faults = append(faults, fmt.Sprintf("review.lists: %v", err))
+	}
+	return faults
+}

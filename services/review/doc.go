@@ -1,0 +1,13 @@
+// Package review turns a cut into a checked, finished, playable clip.
+//
+// Two things start side by side when a cut is ready. Finishing follows the recording like a tail, also past the present, and
+// leaves one rendition per profile, a cover and subtitles in the store, private. Moderation waits until the window was heard
+// to its end and holds title, overlay and words against word lists. Each writes its own record first and then looks at what
+// the others wrote: whoever finds renditions whole and the effective verdict approved (a person's outweighs the rule's)
+// passes the barrier and writes the clip's manifest, once, which makes the clip playable. A person's verdict comes in as
+// clip.decided.v1 and takes the same way; a take-down shuts the barrier for good.
+//
+// It takes cut.ready.v1 and clip.decided.v1, and follows clip.state.v1 for clips whose next step never came. It gives
+// clip.rendered.v1, clip.decided.v1 (with the manifest's hash once the clip is playable: only that one is published
+// anywhere) and the steps "rendered", "decided", "published", "failed" and "taken_down" of clip.state.v1.
+package review

@@ -1,0 +1,139 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/job"
+	"liveclip/internal/record"
+)
+
+const workPrefix = "liveclip-finish-"
+
+// finish makes the renditions of a clip. It follows the recording, so it may begin before the clip's last second was said.
+func (s *Service) finish(ctx context.Context, j job.Job) error {
+	n, err := nameOf(j)
+	if err != nil {
+		return err
+	}
+	var known record.Of[domain.Rendered]
+	if _, found, err := s.find(ctx, record.Rendered(n.Tenant, n.Clip, n.Revision), &known); err != nil {
+		return fmt.Errorf("finish clip %s: %w", n, err)
+	} else if found {
+		return s.rendered(ctx, n, known)
+	}
+	if down, err := s.takenDown(ctx, n); err != nil || down {
+		return err
+	}
+	c, err := s.load(ctx, n)
+	if err != nil {
+		return err
+	}
+	began := s.now()
+	rendered, err := s.render(ctx, c)
+	s.metrics.finished.WithLabelValues(outcome(err)).Observe(s.now().Sub(began).Seconds())
+	if err != nil {
+		return fmt.Errorf("finish clip %s: %w", n, err)
+	}
+	return s.keepRendered(ctx, c, rendered)
+}
+
+// render runs one finisher over a folder of its own and puts what it made into the store.
+func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	folder, err := os.MkdirTemp(s.cfg.Work, workPrefix)
+	if err != nil {
+		return domain.Rendered{}, fmt.Errorf("make a work folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+
+	pieces, err := s.pieces(ctx, c, folder)
+	if err != nil {
+		return domain.Rendered{}, err
+	}
+	// Words come later than pictures: they are waited for beside the work, or before it when they are burned in.
+	words := s.hear(ctx, c, pieces)
+	order, err := s.order(c, pieces, folder)
+	if err != nil {
+		return domain.Rendered{}, err
+	}
+	if burns(c.plan.Value.Profiles) {
+		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)))
+	}
+	finished, err := s.runFinisher(ctx, c, order)
+	if err != nil {
+		return domain.Rendered{}, err
+	}
+	return s.upload(ctx, c, folder, finished, words.wait(ctx, s.cfg.SubtitlesWait))
+}
+
+func (s *Service) keepRendered(ctx context.Context, c clip, rendered domain.Rendered) error {
+	fact := c.envelope().Follow(rendered, s.now(), "rendered/"+c.String())
+	written := record.Of[domain.Rendered]{Envelope: fact.Envelope, Value: rendered}
+	key := record.Rendered(c.Tenant, c.Clip, c.Revision)
+	if _, err := blob.WriteNewJSON(ctx, s.store, key, &written); err != nil {
+		return fmt.Errorf("finish clip %s: write what was rendered: %w", c, err)
+	}
+	s.log.Info("clip finished", "clip_id", c.Clip, "revision", c.Revision, "length", written.Value.Window.Length(), "clipped_to", written.Value.ClippedTo)
+	return s.rendered(ctx, c.name, written)
+}
+
+// rendered tries the barrier and tells that the renditions lie in the store.
+func (s *Service) rendered(ctx context.Context, n name, r record.Of[domain.Rendered]) error {
+	if err := s.release(ctx, n); err != nil {
+		return err
+	}
+	err := s.tell(ctx, r.Envelope, r.Value, domain.ClipStep{
+		Clip: n.Clip, Revision: n.Revision, Step: domain.StepRendered, At: r.Envelope.Wall, Note: r.Value.ClippedTo, Rendered: &r.Value,
+	})
+	if err != nil {
+		return fmt.Errorf("tell clip %s rendered: %w", n, err)
+	}
+	return nil
+}
+
+// finishFailed is told when a clip could not be finished: its story ends with why.
+func (s *Service) finishFailed(ctx context.Context, j job.Job, cause error) {
+	n, err := nameOf(j)
+	if err == nil {
+		err = s.failed(ctx, n, "could not be finished", cause)
+	}
+	if err != nil {
+		s.log.Error("failure not told", "job", j.ID, "error", err, "failure", cause)
+	}
+}
+
+// clearLeftovers removes the work folders of processes that were killed: those older than any attempt may take.
+func (s *Service) clearLeftovers() {
+	root := s.cfg.Work
+	if root == "" {
+		root = os.TempDir()
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !entry.IsDir() || !strings.HasPrefix(entry.Name(), workPrefix) || s.now().Sub(info.ModTime()) < s.cfg.Timeout+time.Minute {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(root, entry.Name())); err != nil {
+			s.log.Warn("work folder of a killed process not removed", "folder", entry.Name(), "error", err)
+		}
+	}
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "finished"
+}

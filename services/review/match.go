@@ -1,0 +1,186 @@
+package review
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/longbridgeapp/opencc"
+	"golang.org/x/text/unicode/norm"
+)
+
+// normaliser makes texts comparable: width and case folded, traditional Chinese made simplified, punctuation gone. Safe for
+// concurrent use.
+type normaliser struct{ simplify *opencc.OpenCC }
+
+func newNormaliser() (*normaliser, error) {
+	simplify, err := opencc.New("t2s")
+	if err != nil {
+		return nil, fmt.Errorf("load the traditional to simplified table: %w", err)
+	}
+	return &normaliser{simplify}, nil
+}
+
+// normal is a text made comparable, twice: compact has letters and digits only, for Chinese, which may be written with
+// anything in between; spaced has a space around every word. compactFrom and spacedFrom give the source of each byte.
+type normal struct {
+	compact, spaced         []byte
+	compactFrom, spacedFrom []int
+}
+
+// text normalises s; its sources are byte offsets in s.
+func (n *normaliser) text(s string) normal {
+	var out normal
+	n.add(&out, s, func(i int) int { return i })
+	return out
+}
+
+// words normalises words; its sources are their numbers.
+func (n *normaliser) words(words []string) normal {
+	var out normal
+	for number, word := range words {
+		n.add(&out, word, func(int) int { return number })
+		out.space(number)
+	}
+	return out
+}
+
+func (n *normaliser) add(out *normal, s string, source func(i int) int) {
+	out.space(source(0))
+	for i, r := range s {
+		from := source(i)
+		folded := strings.ToLower(norm.NFKC.String(string(r)))
+		if unicode.Is(unicode.Han, r) {
+			if simplified, err := n.simplify.Convert(folded); err == nil {
+				folded = simplified
+			}
+		}
+		for _, f := range folded {
+			out.rune(f, from)
+		}
+	}
+	out.space(source(len(s)))
+}
+
+func (n *normal) rune(r rune, from int) {
+	switch {
+	case r == '\'' || r == '’' || unicode.Is(unicode.Mn, r):
+		return // inside a word
+	case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+		n.space(from)
+		return
+	case unicode.Is(unicode.Han, r):
+		n.space(from)
+		n.compact, n.compactFrom = put(n.compact, n.compactFrom, r, from)
+		return
+	}
+	n.compact, n.compactFrom = put(n.compact, n.compactFrom, r, from)
+	n.spaced, n.spacedFrom = put(n.spaced, n.spacedFrom, r, from)
+}
+
+func (n *normal) space(from int) {
+	if len(n.spaced) == 0 || n.spaced[len(n.spaced)-1] != ' ' {
+		n.spaced, n.spacedFrom = put(n.spaced, n.spacedFrom, ' ', from)
+	}
+}
+
+func put(text []byte, sources []int, r rune, from int) ([]byte, []int) {
+	before := len(text)
+	text = utf8.AppendRune(text, r)
+	for range len(text) - before {
+		sources = append(sources, from)
+	}
+	return text, sources
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// match is a term found; From and To are the sources of its first and its last character.
+type match struct {
+	entry
+	from, to int
+}
+
+// find gives the terms in a text, by their place, without those inside a phrase that the same list excepts.
+func (l *lists) find(n normal) []match {
+	found := l.compact.scan(n.compact, n.compactFrom)
+	found = append(found, l.spaced.scan(n.spaced, n.spacedFrom)...)
+	slices.SortStableFunc(found, func(a, b match) int { return a.from - b.from })
+	return found
+}
+
+type span struct {
+	entry
+	start, end int
+}
+
+func (x index) scan(text []byte, sources []int) []match {
+	if len(x.entries) == 0 || len(text) == 0 {
+		return nil
+	}
+	var terms, exceptions []span
+	x.trie.Walk(text, func(end, n, pattern int64) bool {
+		for _, e := range x.entries[pattern] {
+			s := span{e, int(end - n + 1), int(end + 1)}
+			if s.except {
+				exceptions = append(exceptions, s)
+			} else {
+				terms = append(terms, s)
+			}
+		}
+		return true
+	})
+	var found []match
+	for _, t := range terms {
+		harmless := slices.ContainsFunc(exceptions, func(e span) bool {
+			return e.list == t.list && e.start <= t.start && t.end <= e.end
+		})
+		if harmless {
+			continue
+		}
+		first, last := t.start, t.end-1
+		if text[first] == ' ' { // the spaces around a whole word are not part of it
+			first, last = first+1, last-1
+		}
+		found = append(found, match{t.entry, sources[first], sources[last]})
+	}
+	return found
+}
+
+// clean takes every term that liveclip may not write out of s. Nothing but punctuation left: empty.
+func (l *lists) clean(s string) (string, []match) {
+	found := l.forbidden(s)
+	if len(found) == 0 {
+		return s, nil
+	}
+	out := strings.Join(strings.Fields(l.cover(s, found, "")), " ")
+	out = strings.TrimFunc(out, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",，、;；:：-—·|", r) })
+	if !strings.ContainsFunc(out, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return "", found
+	}
+	return out, found
+}
+
+// mask puts stars over every term that liveclip may not write.
+func (l *lists) mask(s string) string { return l.cover(s, l.forbidden(s), "*") }
+
+func (l *lists) forbidden(s string) []match {
+	return slices.DeleteFunc(l.find(l.normal.text(s)), func(m match) bool { return m.written != severityBlock })
+}
+
+// cover replaces each character of the matches.
+func (l *lists) cover(s string, found []match, with string) string {
+	var out strings.Builder
+	for i, r := range s {
+		if slices.ContainsFunc(found, func(m match) bool { return m.from <= i && i <= m.to }) {
+			out.WriteString(with)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,145 @@
+package review
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/job"
+	"liveclip/internal/record"
+)
+
+const maxFindings = 50 // of one clip; the worst come first
+
+// moderate waits until the clip was heard to its end and writes the rule's verdict.
+func (s *Service) moderate(ctx context.Context, j job.Job) error {
+	n, err := nameOf(j)
+	if err != nil {
+		return err
+	}
+	c, err := s.load(ctx, n)
+	if err != nil {
+		return err
+	}
+	var known record.Of[domain.Decided]
+	if _, found, err := s.find(ctx, record.VerdictByRule(n.Tenant, n.Clip, n.Revision), &known); err != nil {
+		return fmt.Errorf("moderate clip %s: %w", n, err)
+	} else if found {
+		return s.ruled(ctx, n, known)
+	}
+	findings := s.lists.written(c.plan.Value)
+	for _, w := range c.windows() {
+		lines, heardTo, err := s.recording.Lines(ctx, c.ref(), c.broadcast(), w)
+		if err != nil {
+			return fmt.Errorf("moderate clip %s: hear %v to %v: %w", n, w.Start, w.End, err)
+		}
+		findings = append(findings, s.lists.spoken(lines, w)...)
+		if heardTo < w.End {
+			findings = append(findings, domain.Finding{List: "hearing", Term: "not heard to the end", Where: inTranscript, At: max(heardTo, w.Start), Severity: severityNote})
+		}
+	}
+	return s.rule(ctx, c, judge(n, findings))
+}
+
+// moderateFailed is told when a clip could not be moderated: a person has to listen.
+func (s *Service) moderateFailed(ctx context.Context, j job.Job, cause error) {
+	n, err := nameOf(j)
+	if err == nil {
+		var c clip
+		if c, err = s.load(ctx, n); err == nil {
+			err = s.rule(ctx, c, domain.Decided{
+				Clip: n.Clip, Revision: n.Revision, Verdict: domain.VerdictNeedsPerson, By: byRule,
+				Reason: "could not be checked: " + cause.Error(),
+			})
+		}
+	}
+	if err != nil {
+		s.log.Error("moderation failed and could not be left to a person", "job", j.ID, "error", err, "failure", cause)
+	}
+}
+
+// rule writes the rule's verdict, once, and goes on with the one that stands.
+func (s *Service) rule(ctx context.Context, c clip, d domain.Decided) error {
+	fact := c.envelope().Follow(d, s.now(), "rule/"+c.String())
+	written := record.Of[domain.Decided]{Envelope: fact.Envelope, Value: d}
+	first, err := blob.WriteNewJSON(ctx, s.store, record.VerdictByRule(c.Tenant, c.Clip, c.Revision), &written)
+	if err != nil {
+		return fmt.Errorf("write verdict on clip %s: %w", c, err)
+	}
+	if first {
+		s.metrics.verdicts.WithLabelValues(string(d.Verdict), byRule).Inc()
+		s.log.Info("clip moderated", "clip_id", c.Clip, "revision", c.Revision, "verdict", d.Verdict, "findings", len(d.Findings))
+	}
+	return s.ruled(ctx, c.name, written)
+}
+
+// ruled tries the barrier and tells the verdict, unless a person has spoken meanwhile. An approval is told on clip.decided
+// only with its manifest.
+func (s *Service) ruled(ctx context.Context, n name, v record.Of[domain.Decided]) error {
+	if err := s.release(ctx, n); err != nil {
+		return err
+	}
+	if _, err := s.store.Stat(ctx, record.VerdictByPerson(n.Tenant, n.Clip, n.Revision)); err == nil {
+		return nil
+	} else if !errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("tell verdict on clip %s: %w", n, err)
+	}
+	story := domain.ClipStep{Clip: n.Clip, Revision: n.Revision, Step: domain.StepDecided, At: v.Envelope.Wall, Note: v.Value.Reason, Decided: &v.Value}
+	var err error
+	if v.Value.Verdict == domain.VerdictApproved {
+		err = s.bus.Publish(ctx, step(v.Envelope, story))
+	} else {
+		err = s.tell(ctx, v.Envelope, v.Value, story)
+	}
+	if err != nil {
+		return fmt.Errorf("tell verdict on clip %s: %w", n, err)
+	}
+	return nil
+}
+
+// judge makes a verdict of what was found.
+func judge(n name, findings []domain.Finding) domain.Decided {
+	slices.SortStableFunc(findings, func(a, b domain.Finding) int {
+		return slices.Index(severities, b.Severity) - slices.Index(severities, a.Severity)
+	})
+	d := domain.Decided{Clip: n.Clip, Revision: n.Revision, Verdict: domain.VerdictApproved, By: byRule}
+	var reasons []string
+	for _, f := range findings {
+		switch f.Severity {
+		case severityBlock:
+			d.Verdict = domain.VerdictRejected
+		case severityPerson:
+			if d.Verdict == domain.VerdictApproved {
+				d.Verdict = domain.VerdictNeedsPerson
+			}
+		default:
+			continue
+		}
+		if len(reasons) < 5 {
+			reasons = append(reasons, sentence(f))
+		}
+	}
+	d.Reason = strings.Join(reasons, "; ")
+	d.Findings = findings[:min(len(findings), maxFindings)]
+	return d
+}
+
+// sentence says a finding to a person.
+func sentence(f domain.Finding) string {
+	if f.Where == inTranscript {
+		return fmt.Sprintf("%s term %q was said at %s", f.List, f.Term, clock(f.At))
+	}
+	return fmt.Sprintf("%s term %q in the %s", f.List, f.Term, f.Where)
+}
+
+// clock writes media time as 1:02:03.4.
+func clock(t time.Duration) string {
+	t = t.Round(100 * time.Millisecond)
+	tenths := int64(t / (100 * time.Millisecond))
+	return fmt.Sprintf("%d:%02d:%02d.%d", tenths/36000, tenths/600%60, tenths/10%60, tenths%10)
+}

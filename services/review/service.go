@@ -1,0 +1,152 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/bus"
+	"liveclip/internal/child"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/job"
+	"liveclip/internal/recording"
+	"liveclip/internal/story"
+)
+
+// Takes and Gives are this service's part of the topic table.
+var (
+	Takes = []event.Topic{event.CutReady, event.ClipDecided, event.ClipState}
+	Gives = []event.Topic{event.ClipRendered, event.ClipDecided, event.ClipState}
+)
+
+// Deps are what the service works with.
+type Deps struct {
+	Bus       *bus.Bus
+	Store     blob.Store
+	Redis     redis.UniversalClient
+	Media     *child.Starter
+	Recording *recording.Reader
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer
+	Now       func() time.Time
+}
+
+// publisher is what the steps need of the bus.
+type publisher interface {
+	Publish(ctx context.Context, events ...event.Event) error
+}
+
+// queue is what the steps need of a job client.
+type queue interface {
+	Enqueue(ctx context.Context, j job.Job) error
+}
+
+// recordings is what the steps need of the recording.
+type recordings interface {
+	Read(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window, emit func(recording.Chunk) error) (recording.End, error)
+	Lines(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.TranscriptLine, time.Duration, error)
+}
+
+// Service finishes and moderates clips, and publishes them on the VOD path.
+type Service struct {
+	cfg        Config
+	bus        publisher
+	store      blob.Store
+	finishing  queue
+	moderating queue
+	recording  recordings
+	media      *child.Starter
+	lists      *lists
+	log        *slog.Logger
+	now        func() time.Time
+	metrics    metrics
+
+	consume func(ctx context.Context) error
+	ready   func(ctx context.Context) error
+	servers [2]*job.Server
+	stories *story.Table
+}
+
+// New builds the service; nothing is dialled or opened before Run.
+func New(cfg Config, deps Deps) (*Service, error) {
+	lists, err := loadLists(cfg.Lists, cfg.Spoken)
+	if err != nil {
+		return nil, fmt.Errorf("review.lists: %w", err)
+	}
+	// Moderation mostly waits for words, so it has queues and workers of its own: it can never keep a clip from being finished.
+	s := &Service{
+		cfg:        cfg,
+		bus:        deps.Bus,
+		store:      deps.Store,
+		finishing:  job.NewClient(deps.Redis, "review"),
+		moderating: job.NewClient(deps.Redis, "review-hear"),
+		recording:  deps.Recording,
+		media:      deps.Media,
+		lists:      lists,
+		log:        deps.Log,
+		now:        deps.Now,
+		metrics:    newMetrics(deps.Metrics),
+		stories:    story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
+	}
+	s.servers[0] = job.NewServer(deps.Redis, job.Config{Service: "review", Workers: cfg.Workers, MaxRetry: cfg.MaxRetry, Timeout: cfg.Timeout},
+		map[string]job.Handler{jobFinish: s.finish}, s.finishFailed, deps.Log, deps.Metrics)
+	s.servers[1] = job.NewServer(deps.Redis, job.Config{Service: "review-hear", Workers: cfg.Moderators, MaxRetry: cfg.MaxRetry, Timeout: cfg.Timeout},
+		map[string]job.Handler{jobModerate: s.moderate}, s.moderateFailed, deps.Log, deps.Metrics)
+	s.consume = func(ctx context.Context) error {
+		return deps.Bus.Consume(ctx, "review", []event.Topic{event.CutReady, event.ClipDecided}, s.handle)
+	}
+	s.ready = func(ctx context.Context) error {
+		if err := deps.Bus.Ready(ctx); err != nil {
+			return fmt.Errorf("review: bus: %w", err)
+		}
+		if err := deps.Redis.Ping(ctx).Err(); err != nil {
+			return fmt.Errorf("review: redis: %w", err)
+		}
+		return nil
+	}
+	return s, nil
+}
+
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	s.clearLeftovers()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.consume(ctx) })
+	for _, server := range s.servers {
+		group.Go(func() error { return server.Run(ctx, s.cfg.Drain) })
+	}
+	group.Go(func() error { return s.stories.Run(ctx) })
+	for _, sweep := range []struct {
+		done, missing domain.Step
+		again         func(context.Context, story.Clip) error
+	}{
+		{domain.StepCut, domain.StepRendered, s.finishAgain},
+		{domain.StepCut, domain.StepDecided, s.moderateAgain},
+		{domain.StepRendered, domain.StepPublished, s.releaseAgain},
+	} {
+		group.Go(func() error {
+			return s.stories.Sweep(ctx, sweep.done, sweep.missing, s.cfg.Sweep, s.cfg.Sweep, sweep.again)
+		})
+	}
+	return group.Wait()
+}
+
+// Ready reports why the service cannot work, or nil.
+func (s *Service) Ready(ctx context.Context) error { return s.ready(ctx) }
+
+func (s *Service) handle(ctx context.Context, e event.Event) error {
+	switch payload := e.Payload.(type) {
+	case domain.Cut:
+		return s.cutReady(ctx, e.Envelope, payload)
+	case domain.Decided:
+		return s.decided(ctx, e.Envelope, payload)
+	}
+	return domain.Permanent(fmt.Errorf("event %s: payload is %T", e.ID, e.Payload))
+}

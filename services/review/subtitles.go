@@ -1,0 +1,163 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+const (
+	cueLength = 5 * time.Second // of one cue, at most, where words have times
+	cueWidth  = 42              // columns; a Chinese character takes two
+)
+
+// cue is one subtitle, in clip time.
+type cue struct {
+	start, end time.Duration
+	text       string
+}
+
+// heard are the cues of a clip, to come.
+type heard struct {
+	done chan struct{}
+	cues []cue // once done is closed
+}
+
+// hear waits beside the work until the clip's words are known. Words that cannot be had leave the clip without subtitles:
+// moderation is who insists on hearing them.
+func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
+	h := &heard{done: make(chan struct{})}
+	wait := s.wordsWait(pieces)
+	go func() {
+		defer close(h.done)
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		var cues []cue
+		for _, p := range pieces {
+			if p.file != "" {
+				continue
+			}
+			lines, _, err := s.recording.Lines(ctx, c.ref(), c.broadcast(), p.window)
+			if err != nil {
+				s.log.Warn("clip goes without subtitles", "clip_id", c.Clip, "revision", c.Revision, "error", err)
+				return
+			}
+			for _, line := range lines {
+				cues = append(cues, s.cuesOf(line, p)...)
+			}
+		}
+		h.cues = cues
+	}()
+	return h
+}
+
+// wordsWait is how long the words may take: what is still to come of the windows, and a little.
+func (s *Service) wordsWait(pieces []piece) time.Duration {
+	wait := s.cfg.SubtitlesWait
+	for _, p := range pieces {
+		wait += p.window.Length()
+	}
+	return wait
+}
+
+// wait gives the cues, none when they do not come in time.
+func (h *heard) wait(ctx context.Context, most time.Duration) []cue {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-h.done:
+		return h.cues
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// cuesOf cuts a line into cues that can be read, in the piece's clip time.
+func (s *Service) cuesOf(line domain.TranscriptLine, p piece) []cue {
+	var cues []cue
+	var text string
+	var from, to time.Duration
+	flush := func() {
+		if text = strings.TrimSpace(text); text != "" && to > from {
+			cues = append(cues, cue{p.at + from - p.window.Start, p.at + to - p.window.Start, s.lists.mask(text)})
+		}
+		text = ""
+	}
+	for _, word := range within(line, p.window) {
+		next := glue(text, word.Text)
+		if text != "" && (columns(next) > cueWidth || min(word.End, p.window.End)-from > cueLength) {
+			flush()
+			next = word.Text
+		}
+		if text == "" {
+			from = max(word.Start, p.window.Start)
+		}
+		text, to = next, min(word.End, p.window.End)
+	}
+	flush()
+	return cues
+}
+
+// glue puts a space between words that are written with one.
+func glue(text, word string) string {
+	if text == "" || word == "" {
+		return text + word
+	}
+	last, _ := utf8.DecodeLastRuneInString(text)
+	first, _ := utf8.DecodeRuneInString(word)
+	if unicode.Is(unicode.Han, last) || unicode.Is(unicode.Han, first) || unicode.IsPunct(first) {
+		return text + word
+	}
+	return text + " " + word
+}
+
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if unicode.Is(unicode.Han, r) {
+			n++
+		}
+	}
+	return n
+}
+
+func burns(profiles []domain.Profile) bool {
+	for _, p := range profiles {
+		if p.Subtitles {
+			return true
+		}
+	}
+	return false
+}
+
+func burned(cues []cue) []*mediav1.FinishSubtitle {
+	var subtitles []*mediav1.FinishSubtitle
+	for _, c := range cues {
+		subtitles = append(subtitles, &mediav1.FinishSubtitle{Start: int64(c.start), End: int64(c.end), Text: c.text})
+	}
+	return subtitles
+}
+
+var vttEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", " ", "\n", " ")
+
+func webVTT(cues []cue) string {
+	var out strings.Builder
+	out.WriteString("WEBVTT\n")
+	for _, c := range cues {
+		fmt.Fprintf(&out, "\n%s --> %s\n%s\n", vttTime(c.start), vttTime(c.end), vttEscape.Replace(c.text))
+	}
+	return out.String()
+}
+
+func vttTime(t time.Duration) string {
+	ms := t.Milliseconds()
+	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3600000, ms/60000%60, ms/1000%60, ms%1000)
+}

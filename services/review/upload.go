@@ -1,0 +1,108 @@
+package review
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/record"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+const (
+	coverName     = "cover.jpg"
+	subtitlesName = "subtitles.vtt"
+)
+
+// upload puts the finished files under the hash of all renditions: what lies there never changes.
+func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, cues []cue) (domain.Rendered, error) {
+	plan := c.plan.Value
+	r := domain.Rendered{
+		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(),
+		Generated: c.generated(), Title: s.title(plan), Text: s.lists.mask(plan.Text),
+	}
+	var causes []string
+	for _, file := range finished.GetFiles() {
+		path := inFolder(folder, file.GetPath())
+		sum, size, err := digest(path)
+		if err != nil {
+			return domain.Rendered{}, err
+		}
+		causes = append(causes, file.GetProfile(), sum)
+		r.Renditions = append(r.Renditions, domain.Rendition{
+			Profile: file.GetProfile(), Width: int(file.GetWidth()), Height: int(file.GetHeight()),
+			Length: time.Duration(file.GetLength()), Bytes: size, SHA256: sum,
+		})
+	}
+	r.Hash = domain.H(append([]string{"renditions"}, causes...)...)
+	for i, file := range finished.GetFiles() {
+		key := record.File(c.Tenant, c.Clip, r.Hash, file.GetProfile()+".mp4")
+		if err := s.putFile(ctx, key, inFolder(folder, file.GetPath())); err != nil {
+			return domain.Rendered{}, err
+		}
+		r.Renditions[i].Key = key
+	}
+	if finished.GetCover() != "" {
+		r.Cover = record.File(c.Tenant, c.Clip, r.Hash, coverName)
+		if err := s.putFile(ctx, r.Cover, inFolder(folder, finished.GetCover())); err != nil {
+			return domain.Rendered{}, err
+		}
+	}
+	if len(cues) > 0 {
+		r.Subtitles = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName)
+		if _, err := s.store.Put(ctx, r.Subtitles, strings.NewReader(webVTT(cues))); err != nil {
+			return domain.Rendered{}, fmt.Errorf("put %s: %w", r.Subtitles, err)
+		}
+	}
+	return r, nil
+}
+
+// finishedWindow is the media time from the clip's first footage to its last.
+func finishedWindow(windows []domain.Window, finished *mediav1.Finished) domain.Window {
+	switch len(windows) {
+	case 0:
+		return domain.Window{}
+	case 1:
+		return domain.Window{Start: time.Duration(finished.GetStart()), End: time.Duration(finished.GetEnd())}
+	}
+	return domain.Window{Start: time.Duration(finished.GetStart()), End: windows[len(windows)-1].End}
+}
+
+// inFolder keeps a path that the child names inside the folder it was told.
+func inFolder(folder, path string) string { return filepath.Join(folder, filepath.Base(path)) }
+
+func digest(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, fmt.Errorf("hash a rendition: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	if err != nil {
+		return "", 0, fmt.Errorf("hash a rendition: %w", err)
+	}
+	if size == 0 {
+		return "", 0, fmt.Errorf("rendition %s is empty", filepath.Base(path))
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+func (s *Service) putFile(ctx context.Context, key, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := s.store.Put(ctx, key, f); err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package t2v
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/record"
+)
+
+// made is what became of a template or generated shot: its object, or why there is none.
+type made struct {
+	File string
+	Note string // for a person; empty with a File
+}
+
+// cut writes the cut of a plan, whose shots other than footage became shots (one entry per shot of the plan), and announces
+// the one that was written first.
+func (s *Service) cut(ctx context.Context, plan record.Of[domain.Plan], shots []made) error {
+	cut := edit(plan.Value, shots)
+	fact := plan.Envelope.Follow(cut, s.now(), id(plan.Value))
+	written := record.Of[domain.Cut]{Envelope: fact.Envelope, Value: cut}
+	key := record.Cut(plan.Envelope.Tenant, cut.Clip, cut.Revision)
+	first, err := blob.WriteNewJSON(ctx, s.store, key, &written)
+	if err != nil {
+		return fmt.Errorf("write cut of clip %s: %w", cut.Clip, err)
+	}
+	if first {
+		s.metrics.cuts.Inc()
+		s.log.Info("cut made", "clip_id", cut.Clip, "revision", cut.Revision, "parts", len(cut.Parts), "notes", cut.Notes)
+	}
+	return s.announce(ctx, written)
+}
+
+// announce tells a cut that lies in the store; telling it again is harmless.
+func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error {
+	step := cut.Envelope.Follow(domain.ClipStep{
+		Clip:     cut.Value.Clip,
+		Revision: cut.Value.Revision,
+		Step:     domain.StepCut,
+		At:       cut.Envelope.Wall,
+		Note:     joinNotes(cut.Value.Notes),
+	}, cut.Envelope.Wall, "cut")
+	if err := s.bus.Publish(ctx, event.Event{Envelope: cut.Envelope, Payload: cut.Value}, step); err != nil {
+		return fmt.Errorf("announce cut of clip %s: %w", cut.Value.Clip, err)
+	}
+	return nil
+}
+
+// edit puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
+// with no other footage, the plan's.
+func edit(plan domain.Plan, shots []made) domain.Cut {
+	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision}
+	footage := slices.ContainsFunc(plan.Shots, func(s domain.Shot) bool { return s.Kind == domain.ShotFootage })
+	for i, shot := range plan.Shots {
+		switch {
+		case shot.Kind == domain.ShotFootage:
+			cut.Parts = append(cut.Parts, domain.CutPart{Window: shot.Window})
+		case shots[i].File != "":
+			cut.Parts = append(cut.Parts, domain.CutPart{File: shots[i].File, Generated: shot.Kind == domain.ShotGenerated})
+		default:
+			cut.Notes = append(cut.Notes, shots[i].Note)
+			if window := shot.Window; window.Length() > 0 {
+				cut.Parts = append(cut.Parts, domain.CutPart{Window: window})
+			} else if !footage {
+				cut.Parts = append(cut.Parts, domain.CutPart{Window: plan.Window})
+				footage = true
+			}
+		}
+	}
+	return cut
+}

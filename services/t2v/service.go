@@ -1,0 +1,130 @@
+package t2v
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/bus"
+	"liveclip/internal/child"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/job"
+	"liveclip/internal/story"
+)
+
+// Takes and Gives are this service's part of the topic table.
+var (
+	Takes = []event.Topic{event.PlanMade, event.ClipState}
+	Gives = []event.Topic{event.CutReady, event.ClipState}
+)
+
+// Deps are what the service works with.
+type Deps struct {
+	Bus     *bus.Bus
+	Store   blob.Store
+	Redis   redis.UniversalClient
+	Media   *child.Starter
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+}
+
+// publisher is what the steps need of the bus.
+type publisher interface {
+	Publish(ctx context.Context, events ...event.Event) error
+}
+
+// queue is what the steps need of the job client.
+type queue interface {
+	Enqueue(ctx context.Context, j job.Job) error
+}
+
+// Service makes cuts.
+type Service struct {
+	cfg     Config
+	bus     publisher
+	store   blob.Store
+	jobs    queue
+	studio  *studio
+	log     *slog.Logger
+	now     func() time.Time
+	metrics metrics
+
+	consume func(ctx context.Context) error
+	ready   func(ctx context.Context) error
+	server  *job.Server
+	stories *story.Table
+}
+
+// New builds the service; nothing is dialled or opened before Run.
+func New(cfg Config, deps Deps) (*Service, error) {
+	templates, err := loadLibrary(cfg.Templates)
+	if err != nil {
+		return nil, fmt.Errorf("t2v.templates: %w", err)
+	}
+	engine, err := newEngine(cfg.Engine)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Cache == "" {
+		cfg.Cache = filepath.Join(os.TempDir(), "liveclip-templates")
+	}
+	s := &Service{
+		cfg:     cfg,
+		bus:     deps.Bus,
+		store:   deps.Store,
+		jobs:    job.NewClient(deps.Redis, "t2v"),
+		log:     deps.Log,
+		now:     deps.Now,
+		metrics: newMetrics(deps.Metrics),
+		stories: story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
+	}
+	s.studio = &studio{cfg: cfg, templates: templates, engine: engine, media: media{deps.Media}, now: deps.Now}
+	s.server = job.NewServer(deps.Redis, job.Config{
+		Service:  "t2v",
+		Workers:  cfg.Workers,
+		MaxRetry: cfg.MaxRetry,
+		Timeout:  cfg.Timeout,
+	}, map[string]job.Handler{jobShots: s.makeShots}, s.shotsFailed, deps.Log, deps.Metrics)
+	s.consume = func(ctx context.Context) error {
+		return deps.Bus.Consume(ctx, "t2v", []event.Topic{event.PlanMade}, s.planMade)
+	}
+	s.ready = func(ctx context.Context) error {
+		if err := deps.Bus.Ready(ctx); err != nil {
+			return fmt.Errorf("t2v: bus: %w", err)
+		}
+		if err := deps.Redis.Ping(ctx).Err(); err != nil {
+			return fmt.Errorf("t2v: redis: %w", err)
+		}
+		return nil
+	}
+	return s, nil
+}
+
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.Cache, 0o755); err != nil {
+		return fmt.Errorf("make the template cache: %w", err)
+	}
+	defer s.studio.engine.close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.consume(ctx) })
+	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })
+	group.Go(func() error { return s.stories.Run(ctx) })
+	group.Go(func() error {
+		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
+	})
+	return group.Wait()
+}
+
+// Ready reports why the service cannot work, or nil. An engine that is away is no reason: its shots fall back.
+func (s *Service) Ready(ctx context.Context) error { return s.ready(ctx) }

@@ -1,0 +1,141 @@
+package t2v
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/job"
+	"liveclip/internal/record"
+)
+
+const second = time.Second
+
+// makeShots makes the template and generated shots of a plan, puts them into the store, and cuts.
+func (s *Service) makeShots(ctx context.Context, j job.Job) error {
+	plan, err := s.planOf(ctx, j)
+	if err != nil {
+		return err
+	}
+	var known record.Of[domain.Cut]
+	_, err = blob.ReadJSON(ctx, s.store, record.Cut(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision), &known)
+	if err == nil {
+		return s.announce(ctx, known)
+	}
+	if !errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("read cut of clip %s: %w", plan.Value.Clip, err)
+	}
+	work, err := os.MkdirTemp(s.cfg.Work, "liveclip-shots-")
+	if err != nil {
+		return fmt.Errorf("make a work folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+
+	last := j.Attempt > s.cfg.MaxRetry
+	shots := make([]made, len(plan.Value.Shots))
+	for i, shot := range plan.Value.Shots {
+		if shot.Kind == domain.ShotFootage {
+			continue
+		}
+		if shots[i], err = s.shot(ctx, plan, i, filepath.Join(work, fmt.Sprintf("shot.%d.mp4", i)), last); err != nil {
+			return err
+		}
+	}
+	return s.cut(ctx, plan, shots)
+}
+
+func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan], error) {
+	var o order
+	var plan record.Of[domain.Plan]
+	if err := json.Unmarshal(j.Payload, &o); err != nil {
+		return plan, domain.Permanent(fmt.Errorf("job %s: payload: %w", j.ID, err))
+	}
+	_, err := blob.ReadJSON(ctx, s.store, record.Plan(o.Tenant, o.Clip, o.Revision), &plan)
+	if errors.Is(err, blob.ErrNotFound) {
+		return plan, domain.Permanent(fmt.Errorf("job %s: plan of clip %s revision %d: %w", j.ID, o.Clip, o.Revision, err))
+	}
+	if err != nil {
+		return plan, fmt.Errorf("job %s: read plan of clip %s: %w", j.ID, o.Clip, err)
+	}
+	return plan, nil
+}
+
+// shot makes one shot unless it lies in the store. An error means that the job shall be tried again; a shot that cannot be
+// made, or not even at the last attempt, is no error but a note.
+func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (made, error) {
+	shot := plan.Value.Shots[number]
+	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
+	if _, err := s.store.Stat(ctx, key); err == nil {
+		return made{File: key}, nil
+	} else if !errors.Is(err, blob.ErrNotFound) {
+		return made{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
+	}
+	began := s.now()
+	err := s.studio.make(ctx, plan, number, file)
+	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
+	var fallback cannot
+	switch {
+	case err == nil:
+		return made{File: key}, s.keep(ctx, key, file)
+	case ctx.Err() != nil:
+		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, ctx.Err())
+	case errors.As(err, &fallback), domain.IsPermanent(err), last:
+		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
+		return made{Note: note(shot, err)}, nil
+	}
+	return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
+}
+
+// keep puts a finished shot into the store. One that another worker put there first stands.
+func (s *Service) keep(ctx context.Context, key, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("keep shot %s: %w", key, err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := s.store.PutNew(ctx, key, f); err != nil && !errors.Is(err, blob.ErrExists) {
+		return fmt.Errorf("keep shot %s: %w", key, err)
+	}
+	return nil
+}
+
+// shotsFailed is told when a job ended for good: the clip's story ends with why.
+func (s *Service) shotsFailed(ctx context.Context, j job.Job, cause error) {
+	plan, err := s.planOf(ctx, j)
+	if err == nil {
+		err = s.sayFailed(ctx, plan, cause)
+	}
+	if err != nil {
+		s.log.Error("failure not told", "job", j.ID, "error", err, "failure", cause)
+	}
+}
+
+// cannot marks a shot that no further attempt shall be made at, whatever kind of failure it was: footage does instead.
+type cannot struct{ err error }
+
+func (c cannot) Error() string { return c.err.Error() }
+func (c cannot) Unwrap() error { return c.err }
+
+// note says to a person what fell back, and why.
+func note(shot domain.Shot, err error) string {
+	if shot.Kind == domain.ShotTemplate {
+		return fmt.Sprintf("template %s was left out: %v", shot.Template, err)
+	}
+	if errors.Is(err, errNoEngine) {
+		return err.Error() + ": used footage instead"
+	}
+	return fmt.Sprintf("generated shot failed: used footage instead: %v", err)
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "made"
+}

@@ -1,0 +1,148 @@
+package t2v
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"time"
+
+	"liveclip/internal/child"
+	"liveclip/internal/domain"
+	"liveclip/internal/record"
+	enginev1 "liveclip/proto/engine/v1"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// camera is what the studio needs of the media child.
+type camera interface {
+	Render(ctx context.Context, order *mediav1.RenderOrder) error
+	Probe(ctx context.Context, file string) (*mediav1.Probed, error)
+}
+
+// studio makes one shot at a time into a local file.
+type studio struct {
+	cfg       Config
+	templates library
+	engine    *engine
+	media     camera
+	now       func() time.Time
+}
+
+func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number int, file string) error {
+	shot := plan.Value.Shots[number]
+	if shot.Kind == domain.ShotTemplate {
+		order, err := s.templates.order(shot, size(plan.Value), s.cfg.Cache)
+		if err != nil {
+			return err
+		}
+		order.Out = file
+		order.FontFile = s.cfg.Font
+		return s.media.Render(ctx, order)
+	}
+	if err := s.generate(ctx, plan, number, file); err != nil {
+		return cannot{err}
+	}
+	return nil
+}
+
+func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number int, file string) error {
+	shot, frame := plan.Value.Shots[number], size(plan.Value)
+	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
+	seed := fnv.New64a()
+	_, _ = io.WriteString(seed, id)
+	err := s.engine.generate(ctx, &enginev1.Order{
+		Id:        id,
+		Model:     s.cfg.Engine.Model,
+		Prompt:    shot.Prompt,
+		Width:     int64(frame.width),
+		Height:    int64(frame.height),
+		FrameRate: s.cfg.Engine.FrameRate,
+		Length:    int64(shot.Length),
+		Steps:     int64(s.cfg.Engine.Steps),
+		Seed:      seed.Sum64(),
+		Deadline:  s.now().Add(s.cfg.Engine.Timeout).UnixNano(),
+		Tenant:    string(plan.Envelope.Tenant),
+	}, file)
+	if err != nil {
+		return err
+	}
+	return s.check(ctx, shot, file)
+}
+
+// check holds what an engine gave against what was ordered.
+func (s *studio) check(ctx context.Context, shot domain.Shot, file string) error {
+	probed, err := s.media.Probe(ctx, file)
+	if err != nil {
+		return fmt.Errorf("the engine's answer is no playable video: %w", err)
+	}
+	length := time.Duration(probed.GetDuration())
+	switch p := probed.GetParameters(); {
+	case p.GetVideoCodec() != "h264":
+		return fmt.Errorf("the engine's answer is no H.264 video: codec %q", p.GetVideoCodec())
+	case p.GetWidth() < 16 || p.GetHeight() < 16:
+		return fmt.Errorf("the engine's answer is %dx%d pixels", p.GetWidth(), p.GetHeight())
+	case length < shot.Length/2 || length > 2*shot.Length:
+		return fmt.Errorf("the engine's answer is %v long, %v was ordered", length, shot.Length)
+	}
+	return nil
+}
+
+// frame is a picture size in pixels.
+type frame struct{ width, height int }
+
+func (f frame) short() int { return min(f.width, f.height) }
+
+// size is that of the plan's largest profile: what is made for it can be scaled down for the others.
+func size(plan domain.Plan) frame {
+	largest := frame{1280, 720}
+	for i, p := range plan.Profiles {
+		if i == 0 || p.Width*p.Height > largest.width*largest.height {
+			largest = frame{p.Width, p.Height}
+		}
+	}
+	return largest
+}
+
+// media asks liveclip-media, one child per question.
+type media struct{ starter *child.Starter }
+
+func (m media) Render(ctx context.Context, order *mediav1.RenderOrder) error {
+	_, err := m.ask(ctx, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}})
+	return err
+}
+
+func (m media) Probe(ctx context.Context, file string) (*mediav1.Probed, error) {
+	answer, err := m.ask(ctx, child.Probe, &mediav1.ToChild{Message: &mediav1.ToChild_Probe{Probe: &mediav1.ProbeOrder{
+		Url: file, AllowedSchemes: []string{"file"},
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	if answer.GetProbed() == nil {
+		return nil, fmt.Errorf("probe %s: no answer", file)
+	}
+	return answer.GetProbed(), nil
+}
+
+// ask gives the last message before Done, nil if there was none.
+func (m media) ask(ctx context.Context, mode child.Mode, order *mediav1.ToChild) (*mediav1.FromChild, error) {
+	process, err := m.starter.Start(ctx, mode, order)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = process.Close() }()
+	var answer *mediav1.FromChild
+	for {
+		message, err := process.Receive()
+		switch {
+		case errors.Is(err, io.EOF):
+			return answer, nil
+		case err != nil:
+			return nil, err
+		case message.GetDone() == nil:
+			answer = message
+		}
+	}
+}
