@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -33,7 +34,7 @@ func (s suite) deadLetters(t *testing.T) <-chan deadLetter {
 	letters := make(chan deadLetter, 16)
 	for p := range s.config.Partitions {
 		reader := kafka.NewReader(kafka.ReaderConfig{
-			Brokers: s.config.Brokers, Topic: s.config.Prefix + string(event.Dead(event.TranscriptLine)), Partition: p,
+			Brokers: s.config.Brokers, Topic: s.config.Prefix + string(event.Dead(event.TranscriptLine)), Partition: p, MaxWait: 100 * time.Millisecond,
 		})
 		t.Cleanup(func() { reader.Close() })
 		go func() {
