@@ -1,0 +1,252 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/domain"
+)
+
+const defaultIdle = 15 * time.Second
+
+// protocols that FFmpeg needs for a scheme.
+var protocols = map[string][]string{
+	"rtmp":  {"rtmp", "tcp"},
+	"rtmps": {"rtmps", "tls", "tcp"},
+	"http":  {"http", "tcp", "crypto"},
+	"https": {"https", "tls", "tcp", "crypto"},
+	"srt":   {"srt"},
+	"file":  {"file"},
+}
+
+// demuxers that are let near outside bytes.
+const demuxers = "flv,live_flv,mov,mpegts,hls,matroska,mp3,aac,h264,hevc,ogg,avi"
+
+// source is an open input.
+type source struct {
+	name      string
+	fc        *astiav.FormatContext
+	io        *astiav.IOContext
+	interrupt astiav.IOInterrupter // held: FFmpeg has its address
+	idle      time.Duration
+	watch     *time.Timer
+	timedOut  atomic.Bool
+	stopped   atomic.Bool
+	halt      chan struct{} // closed when no more shall be read
+	halting   sync.Once
+	closing   sync.Once
+}
+
+// openURL opens what a URL names, or a path.
+func openURL(ctx context.Context, address string, schemes []string, idle time.Duration) (*source, error) {
+	target, scheme, err := admit(address, schemes)
+	if err != nil {
+		return nil, err
+	}
+	s := newSource(address, idle)
+	options := map[string]string{"protocol_whitelist": whitelist(schemes), "format_whitelist": demuxers}
+	if scheme != "file" {
+		// The first frames of a live source shall not wait for FFmpeg to be sure of everything.
+		options["analyzeduration"], options["probesize"] = "500000", "500000"
+	}
+	if scheme == "rtmp" || scheme == "rtmps" {
+		options["rtmp_live"] = "live"
+	}
+	return s, s.open(ctx, target, nil, options, scheme)
+}
+
+// openFLV opens FLV bytes that come by a channel, until it is closed.
+func openFLV(ctx context.Context, input <-chan []byte, idle time.Duration) (*source, error) {
+	s := newSource("push", idle)
+	var rest []byte
+	var err error
+	s.io, err = astiav.AllocIOContext(32<<10, false, func(b []byte) (int, error) {
+		for len(rest) == 0 {
+			var more bool
+			select {
+			case rest, more = <-input:
+				if !more {
+					return 0, astiav.ErrEof
+				}
+			case <-s.halt:
+				return 0, astiav.ErrExit
+			}
+		}
+		n := copy(b, rest)
+		rest = rest[n:]
+		return n, nil
+	}, nil, nil)
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("open pushed stream: %w", err)
+	}
+	s.fc.SetPb(s.io)
+	options := map[string]string{"analyzeduration": "500000", "probesize": "500000"}
+	return s, s.open(ctx, "", astiav.FindInputFormat("flv"), options, "push")
+}
+
+func newSource(name string, idle time.Duration) *source {
+	if idle <= 0 {
+		idle = defaultIdle
+	}
+	s := &source{name: name, fc: astiav.AllocFormatContext(), idle: idle, halt: make(chan struct{})}
+	s.interrupt = s.fc.SetInterruptCallback()
+	s.watch = time.AfterFunc(time.Hour, func() {
+		s.timedOut.Store(true)
+		s.cease()
+	})
+	s.watch.Stop()
+	return s
+}
+
+func (s *source) open(ctx context.Context, target string, format *astiav.InputFormat, options map[string]string, scheme string) error {
+	stop := context.AfterFunc(ctx, s.stop)
+	defer stop()
+	d := astiav.NewDictionary()
+	defer d.Free()
+	for k, v := range options {
+		if err := d.Set(k, v, 0); err != nil {
+			s.close()
+			return fmt.Errorf("open %s: option %s: %w", s.name, k, err)
+		}
+	}
+	s.watch.Reset(s.idle)
+	defer s.watch.Stop()
+	if err := s.fc.OpenInput(target, format, d); err != nil {
+		s.fc = nil // OpenInput frees it when it fails
+		s.close()
+		return s.sorted("open", err, scheme)
+	}
+	if err := s.fc.FindStreamInfo(nil); err != nil {
+		s.close()
+		return s.sorted("read the head of", err, scheme)
+	}
+	return nil
+}
+
+// read reads the next packet. errIdle when nothing came for too long, errStopped after stop.
+func (s *source) read(pkt *astiav.Packet) error {
+	s.watch.Reset(s.idle)
+	err := s.fc.ReadFrame(pkt)
+	s.watch.Stop()
+	if err == nil {
+		return nil
+	}
+	switch {
+	case s.stopped.Load():
+		return errStopped
+	case s.timedOut.Load():
+		return fmt.Errorf("%s: %w for %s", s.name, errIdle, s.idle)
+	}
+	return err
+}
+
+var (
+	errIdle    = errors.New("nothing was received")
+	errStopped = errors.New("stopped")
+)
+
+// stop ends a read, also one that is under way.
+func (s *source) stop() {
+	s.stopped.Store(true)
+	s.cease()
+}
+
+func (s *source) cease() {
+	s.halting.Do(func() {
+		s.interrupt.Interrupt()
+		close(s.halt)
+	})
+}
+
+func (s *source) close() {
+	s.closing.Do(func() {
+		s.watch.Stop()
+		if s.fc != nil {
+			s.fc.CloseInput()
+		}
+		if s.io != nil {
+			s.io.Free()
+		}
+	})
+}
+
+// sorted tells failures of the input itself from those that may pass.
+func (s *source) sorted(action string, err error, scheme string) error {
+	switch {
+	case s.stopped.Load():
+		return fmt.Errorf("%s %s: %w", action, s.name, errStopped)
+	case s.timedOut.Load():
+		return fmt.Errorf("%s %s: %w for %s", action, s.name, errIdle, s.idle)
+	}
+	what := err.Error()
+	if errors.Is(err, astiav.ErrInvaliddata) {
+		what = "it is not a supported recording or stream, or is damaged beyond reading (" + what + ")"
+	}
+	err = fmt.Errorf("%s %s: %s", action, s.name, what)
+	if scheme == "file" || permanentOf(what) {
+		return domain.Permanent(err)
+	}
+	return err
+}
+
+func permanentOf(what string) bool {
+	for _, e := range []astiav.Error{astiav.ErrProtocolNotFound, astiav.ErrDemuxerNotFound, astiav.ErrHttpBadRequest,
+		astiav.ErrHttpUnauthorized, astiav.ErrHttpForbidden, astiav.ErrHttpNotFound, astiav.ErrInvaliddata} {
+		if strings.Contains(what, e.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
+var schemePattern = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)[:,]`)
+
+// admit checks a URL's scheme, and gives what FFmpeg shall open: a path never reads as one of its pseudo-protocols.
+func admit(address string, schemes []string) (target, scheme string, err error) {
+	scheme, rest := "file", address
+	if m := schemePattern.FindStringSubmatch(address); m != nil {
+		scheme = strings.ToLower(m[1])
+		rest = address[len(m[0]):]
+	}
+	if _, known := protocols[scheme]; !known || !slices.Contains(schemes, scheme) {
+		return "", "", domain.Permanent(fmt.Errorf("open %s: scheme %q is not allowed (%s)", address, scheme, strings.Join(schemes, ", ")))
+	}
+	if scheme != "file" {
+		if u, err := url.Parse(address); err != nil || u.Host == "" {
+			return "", "", domain.Permanent(fmt.Errorf("open %s: not a URL with a host", address))
+		}
+		return address, scheme, nil
+	}
+	path := strings.TrimPrefix(rest, "//")
+	if path == "" {
+		return "", "", domain.Permanent(errors.New("open: the path is empty"))
+	}
+	if !filepath.IsAbs(path) {
+		path = "./" + path
+	}
+	return "file:" + path, scheme, nil
+}
+
+func whitelist(schemes []string) string {
+	var all []string
+	for _, s := range schemes {
+		for _, p := range protocols[s] {
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return strings.Join(all, ",")
+}
