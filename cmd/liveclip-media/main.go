@@ -37,6 +37,7 @@ func modes() map[string]mode {
 	return map[string]mode{
 		"record": recordMode,
 		"probe":  probeMode,
+		"finish": finishMode,
 	}
 }
 

@@ -1,0 +1,419 @@
+package finish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/asticode/go-astiav"
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// brandColour fills the picture of a clip that has only sound.
+const brandColour = "0x1F2A44"
+
+// Clip does a FinishOrder: it decodes the parts once, in order, lays them on one timeline of a constant picture rate and
+// 48 kHz stereo, filters and encodes that into every profile, and leaves {profile}.mp4 and cover.jpg in the order's folder.
+// A recording part is followed as its bytes come through feed; progress is told about twice a second of the clip.
+//
+// The picture's shape and rate are those of the first recording part (else of the first part); parts of another shape are
+// fitted into it with bars. A rendition is fitted into its profile's box, the box turned to the picture's orientation, and
+// is never larger than the source. What a source lacks is made up for: silence, the last picture, or a plain background.
+func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress func(done, total time.Duration)) (*mediav1.Finished, error) {
+	if err := checkFinishOrder(order); err != nil {
+		return nil, domain.Permanent(fmt.Errorf("finish order: %w", err))
+	}
+	astiav.SetLogLevel(astiav.LogLevelError)
+	f := &finisher{order: order, progress: progress}
+	defer f.Close()
+	for i, p := range order.Parts {
+		f.parts = append(f.parts, newPart(i, p, feed))
+		f.total += time.Duration(p.End - p.Start)
+	}
+	if err := f.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.run(ctx); err != nil {
+		removeUnfinished(f.renditions)
+		return nil, err
+	}
+	return f.finished()
+}
+
+func checkFinishOrder(order *mediav1.FinishOrder) error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(order.Parts) == 0 || len(order.Parts) > 64 {
+		fault("%d parts, not 1 to 64", len(order.Parts))
+	}
+	sources := map[int64]bool{}
+	for i, p := range order.Parts {
+		if p.Start < 0 || p.End <= p.Start || time.Duration(p.End-p.Start) > time.Hour {
+			fault("part %d: window from %s to %s", i, time.Duration(p.Start), time.Duration(p.End))
+		}
+		if p.File == "" && sources[p.Source] {
+			fault("part %d: source %d is read by another part", i, p.Source)
+		}
+		sources[p.Source] = sources[p.Source] || p.File == ""
+	}
+	if len(order.Profiles) == 0 || len(order.Profiles) > 8 {
+		fault("%d profiles, not 1 to 8", len(order.Profiles))
+	}
+	names := map[string]bool{}
+	for _, p := range order.Profiles {
+		if p.Name == "" || names[p.Name] || p.Name != filepath.Base(p.Name) || strings.HasPrefix(p.Name, ".") {
+			fault("profile %q: the name must be a file's name, and only its own", p.Name)
+		}
+		names[p.Name] = true
+		if p.Width < 16 || p.Height < 16 || p.Width > maxSide || p.Height > maxSide {
+			fault("profile %q: box of %dx%d", p.Name, p.Width, p.Height)
+		}
+	}
+	if len(order.Subtitles) > 400 {
+		fault("%d subtitles, more than 400", len(order.Subtitles))
+	}
+	if order.Aigc != "" && !json.Valid([]byte(order.Aigc)) {
+		fault("aigc is not JSON")
+	}
+	switch order.Preset {
+	case "", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium":
+	default:
+		fault("preset %q", order.Preset)
+	}
+	return errors.Join(faults...)
+}
+
+// finisher is one order being done.
+type finisher struct {
+	order    *mediav1.FinishOrder
+	progress func(done, total time.Duration)
+	total    time.Duration
+
+	parts      []*part
+	shape      shape
+	lettering  *lettering
+	main       *graph
+	renditions []*rendition
+	sound      *soundEncoder
+	timeline   *timeline
+	cover      cover
+
+	told     time.Duration
+	frames   int64
+	finish   mediav1.Finished
+	windowed bool // finish.Start and End are set
+}
+
+// prepare finds the shape, and opens everything that writes.
+func (f *finisher) prepare(ctx context.Context) (err error) {
+	if f.order.Preset == "" {
+		f.order.Preset = "veryfast"
+	}
+	if f.shape, err = f.findShape(ctx); err != nil {
+		return err
+	}
+	if f.lettering, err = newLettering(f.order.FontFile, f.order.Folder); err != nil {
+		return err
+	}
+	if f.sound, err = newSoundEncoder(); err != nil {
+		return err
+	}
+	for _, profile := range f.order.Profiles {
+		r, err := newRendition(f.order, profile, f.shape, f.sound)
+		if err != nil {
+			return err
+		}
+		f.renditions = append(f.renditions, r)
+	}
+	if f.main, err = f.buildGraph(); err != nil {
+		return err
+	}
+	background, err := f.drawBackground()
+	if err != nil {
+		return err
+	}
+	f.timeline = &timeline{shape: f.shape, background: background}
+	return nil
+}
+
+// findShape opens the part that gives the clip its shape.
+func (f *finisher) findShape(ctx context.Context) (shape, error) {
+	best := f.parts[0]
+	for _, p := range f.parts {
+		if p.file == "" {
+			best = p
+			break
+		}
+	}
+	for _, p := range append([]*part{best}, f.parts...) {
+		if err := p.open(ctx); err != nil {
+			return shape{}, err
+		}
+		s, err := p.peek(ctx)
+		if err != nil {
+			return shape{}, err
+		}
+		if s.width > 0 {
+			s.width, s.height = f.largest(s.width, s.height)
+			return s, nil
+		}
+	}
+	s := shape{rate: astiav.NewRational(25, 1), matrix: "bt709"}
+	s.width, s.height = f.largest(maxSide, maxSide*9/16)
+	return s, nil
+}
+
+// largest is the size of the largest rendition of a picture.
+func (f *finisher) largest(width, height int) (w, h int) {
+	for _, p := range f.order.Profiles {
+		if pw, ph := fitBox(width, height, int(p.Width), int(p.Height)); pw*ph > w*h {
+			w, h = pw, ph
+		}
+	}
+	return w, h
+}
+
+func (f *finisher) input() picture {
+	return picture{width: f.shape.width, height: f.shape.height, pixel: astiav.PixelFormatYuv420P,
+		timeBase: astiav.NewRational(f.shape.rate.Den(), f.shape.rate.Num())}
+}
+
+// buildGraph makes the one graph from the timeline to every rendition.
+func (f *finisher) buildGraph() (*graph, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[in]split=%d", len(f.renditions))
+	for i := range f.renditions {
+		fmt.Fprintf(&b, "[s%d]", i)
+	}
+	for i, r := range f.renditions {
+		l := layout{order: f.order, face: f.lettering.face, width: r.width, height: r.height}
+		filters, err := f.lettering.filters(l.lines(r.profile))
+		if err != nil {
+			return nil, err
+		}
+		if r.width != f.shape.width || r.height != f.shape.height {
+			filters = append([]string{fmt.Sprintf("scale=%d:%d", r.width, r.height)}, filters...)
+		}
+		fmt.Fprintf(&b, ";[s%d]%s[out%d]", i, strings.Join(append(filters, "format=yuv420p"), ","), i)
+	}
+	return newPictureGraph(f.input(), b.String(), len(f.renditions))
+}
+
+// drawBackground draws the picture that stands where there is none: the brand colour, and the title from the metadata when
+// no title is drawn over every picture anyway.
+func (f *finisher) drawBackground() (*astiav.Frame, error) {
+	blank := astiav.AllocFrame()
+	defer blank.Free()
+	blank.SetWidth(f.shape.width)
+	blank.SetHeight(f.shape.height)
+	blank.SetPixelFormat(astiav.PixelFormatYuv420P)
+	if err := blank.AllocBuffer(0); err != nil {
+		return nil, err
+	}
+	if err := blank.ImageFillBlack(); err != nil {
+		return nil, err
+	}
+	blank.SetPts(0)
+	l := layout{order: f.order, face: f.lettering.face, width: f.shape.width, height: f.shape.height}
+	filters := []string{"drawbox=color=" + brandColour + ":t=fill"}
+	if f.order.GetTitle().GetText() == "" {
+		drawn, err := f.lettering.filters(l.centred(f.order.Metadata["title"]))
+		if err != nil {
+			return nil, err
+		}
+		filters = append(filters, drawn...)
+	}
+	g, err := newPictureGraph(f.input(), "[in]"+strings.Join(filters, ",")+",format=yuv420p[out0]", 1)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	if err := g.push(blank); err != nil {
+		return nil, err
+	}
+	var background *astiav.Frame
+	err = g.pull(0, func(drawn *astiav.Frame) error {
+		background = drawn
+		return nil
+	})
+	if err == nil && background == nil {
+		err = errors.New("draw background: no picture")
+	}
+	return background, err
+}
+
+// run decodes in one goroutine, lays out, filters and encodes sound in another, and encodes each rendition in its own.
+func (f *finisher) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	decoded := make(chan media, 8) // full: the decoder waits, and with it the sender of the input
+	group.Go(func() error {
+		defer close(decoded)
+		return f.decode(ctx, decoded)
+	})
+	for _, r := range f.renditions {
+		group.Go(func() error { return r.run(ctx) })
+	}
+	group.Go(func() error { return f.layOut(ctx, decoded) })
+	if err := group.Wait(); err != nil {
+		for m := range decoded {
+			m.free()
+		}
+		return err
+	}
+	return check(f.renditions, f.frames)
+}
+
+func (m media) free() {
+	if m.picture != nil {
+		m.picture.Free()
+	}
+}
+
+func (f *finisher) decode(ctx context.Context, out chan<- media) error {
+	give := func(m media) error {
+		select {
+		case out <- m:
+			return nil
+		case <-ctx.Done():
+			m.free()
+			return ctx.Err()
+		}
+	}
+	for _, p := range f.parts {
+		if err := give(media{part: p.index, begins: true, at: p.end - p.start}); err != nil {
+			return err
+		}
+		length, clipped, err := p.run(ctx, f.shape, give)
+		if err != nil {
+			return err
+		}
+		if err := give(media{part: p.index, ends: true, at: length}); err != nil {
+			return err
+		}
+		if clipped != "" && f.finish.ClippedTo == "" {
+			f.finish.ClippedTo = clipped
+		}
+	}
+	return nil
+}
+
+func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
+	f.timeline.picture = func(n int64, picture *astiav.Frame) error { return f.addPicture(ctx, n, picture) }
+	f.timeline.sound = f.sound.add
+	f.sound.give = func(packet *astiav.Packet) error {
+		for _, r := range f.renditions {
+			if err := r.give(ctx, unit{sound: packet.Clone()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for m := range decoded {
+		if err := f.lay(m); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := f.sound.end(); err != nil {
+		return err
+	}
+	for _, r := range f.renditions {
+		close(r.queue)
+	}
+	return f.writeCover()
+}
+
+func (f *finisher) lay(m media) error {
+	switch {
+	case m.begins:
+		f.timeline.begin(m.at)
+		return nil
+	case m.ends:
+		length, err := f.timeline.end(m.at)
+		if p := f.parts[m.part]; p.file == "" && !f.windowed {
+			f.windowed = true
+			f.finish.Start, f.finish.End = int64(p.start), int64(p.start+length)
+		}
+		return err
+	}
+	return f.timeline.add(m)
+}
+
+// addPicture filters picture n and hands it to the renditions.
+func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Frame) error {
+	f.cover.consider(n, picture, f.shape)
+	f.frames = n + 1
+	picture.SetPts(n)
+	picture.SetPictureType(astiav.PictureTypeNone)
+	if err := f.main.push(picture); err != nil {
+		return fmt.Errorf("filter: %w", err)
+	}
+	for i, r := range f.renditions {
+		err := f.main.pull(i, func(out *astiav.Frame) error { return r.give(ctx, unit{picture: out}) })
+		if err != nil {
+			return fmt.Errorf("filter: %w", err)
+		}
+	}
+	if done := f.shape.at(f.frames); f.progress != nil && done-f.told >= 500*time.Millisecond {
+		f.told = done
+		f.progress(done, f.total)
+	}
+	return nil
+}
+
+// writeCover draws the cover as the largest rendition would be at its beginning.
+func (f *finisher) writeCover() error {
+	big, watermark := f.renditions[0], false
+	for _, r := range f.renditions {
+		if r.width*r.height > big.width*big.height {
+			big = r
+		}
+		watermark = watermark || r.profile.Watermark
+	}
+	l := layout{order: f.order, face: f.lettering.face, width: big.width, height: big.height}
+	filters, err := f.lettering.filters(l.still(watermark))
+	if err != nil {
+		return err
+	}
+	f.finish.Cover = filepath.Join(f.order.Folder, "cover.jpg")
+	return f.cover.write(f.finish.Cover, big.width, big.height, filters, f.shape)
+}
+
+func (f *finisher) finished() (*mediav1.Finished, error) {
+	for _, r := range f.renditions {
+		f.finish.Files = append(f.finish.Files, &mediav1.FinishedFile{
+			Profile: r.profile.Name, Path: r.path, Width: int64(r.width), Height: int64(r.height), Length: int64(r.shape.at(f.frames))})
+	}
+	return &f.finish, nil
+}
+
+// Close gives everything back.
+func (f *finisher) Close() {
+	for _, p := range f.parts {
+		p.Close()
+	}
+	for _, r := range f.renditions {
+		r.Close()
+	}
+	if f.sound != nil {
+		f.sound.Close()
+	}
+	if f.main != nil {
+		f.main.Close()
+	}
+	if f.timeline != nil {
+		f.timeline.Close()
+		f.timeline.background.Free()
+	}
+	f.cover.Close()
+	f.lettering.Close()
+}

@@ -1,0 +1,91 @@
+package finish
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// generatedLabel is the explicit label of generated content, and labelTime how long it is shown from the first picture on:
+// the rule asks for at least 2 s, and for characters at least 5 % of the shortest side high.
+const (
+	generatedLabel = "AI生成"
+	labelTime      = 4 * time.Second
+)
+
+// layout places an order's texts in a picture of one size. All of it keeps off the edges, which players and platforms cover.
+type layout struct {
+	order         *mediav1.FinishOrder
+	face          *typeface
+	width, height int
+}
+
+// of is a share of the shortest side, in pixels.
+func (l layout) of(share float64) int {
+	return int(math.Ceil(share * float64(min(l.width, l.height))))
+}
+
+// lines are all texts of a profile.
+func (l layout) lines(profile *mediav1.FinishProfile) []line {
+	lines := l.still(profile.Watermark)
+	if profile.Subtitles {
+		lines = append(lines, l.subtitles()...)
+	}
+	return lines
+}
+
+// still are the texts that do not depend on the time, and the label.
+func (l layout) still(watermark bool) []line {
+	var lines []line
+	margin := l.of(0.04)
+	if l.order.GeneratedLabel {
+		lines = append(lines, line{
+			text: generatedLabel, x: fmt.Sprint(margin + l.of(0.015)), y: fmt.Sprint(margin + l.of(0.015)), size: l.of(0.075),
+			colour: "white", box: "black@0.5", padding: l.of(0.015), to: labelTime,
+		})
+	}
+	if text, size := l.face.fit(l.order.Watermark, l.of(0.045), l.width/3, 1); watermark && len(text) > 0 {
+		lines = append(lines, line{
+			text: text[0], x: fmt.Sprintf("w-tw-%d", margin), y: fmt.Sprint(margin), size: size,
+			colour: "white@0.6", outline: 1,
+		})
+	}
+	texts, size := l.face.fit(l.order.GetTitle().GetText(), l.of(0.07), l.width*86/100, 2)
+	for i, text := range texts {
+		lines = append(lines, line{
+			text: text, x: "(w-tw)/2", y: fmt.Sprint(l.of(0.17) + i*size*5/4), size: size, colour: "white", outline: max(1, size/14),
+		})
+	}
+	return lines
+}
+
+// centred is text in the middle of the picture.
+func (l layout) centred(text string) []line {
+	var lines []line
+	texts, size := l.face.fit(text, l.of(0.09), l.width*80/100, 4)
+	for i, text := range texts {
+		y := fmt.Sprintf("(h-%d)/2+%d", len(texts)*size*5/4, i*size*5/4)
+		lines = append(lines, line{text: text, x: "(w-tw)/2", y: y, size: size, colour: "white"})
+	}
+	return lines
+}
+
+func (l layout) subtitles() []line {
+	var lines []line
+	for _, s := range l.order.Subtitles {
+		if s.End <= s.Start {
+			continue
+		}
+		texts, size := l.face.fit(s.Text, l.of(0.06), l.width*86/100, 2)
+		for i, text := range texts {
+			up := (len(texts)-i)*size*5/4 + l.of(0.08)
+			lines = append(lines, line{
+				text: text, x: "(w-tw)/2", y: fmt.Sprintf("h-%d", up), size: size, colour: "white", outline: max(1, size/12),
+				from: time.Duration(s.Start), to: time.Duration(s.End),
+			})
+		}
+	}
+	return lines
+}

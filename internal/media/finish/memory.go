@@ -1,0 +1,51 @@
+package finish
+
+// #cgo pkg-config: libavutil libavformat
+// #include <libavutil/frame.h>
+// #include <libavformat/avformat.h>
+// #include <stdlib.h>
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/asticode/go-astiav"
+)
+
+// plane is plane i of a frame's memory, n bytes of it; valid as long as the frame is.
+func plane(f *astiav.Frame, i, n int) []byte {
+	c := (*C.AVFrame)(f.UnsafePointer())
+	if c.data[i] == nil || n <= 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(c.data[i])), n)
+}
+
+// samples is channel i of a frame of planar float samples; valid as long as the frame is.
+func samples(f *astiav.Frame, i int) []float32 {
+	c := (*C.AVFrame)(f.UnsafePointer())
+	if c.data[i] == nil || c.nb_samples <= 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(c.data[i])), int(c.nb_samples))
+}
+
+// luma is a picture's brightness plane, stride bytes a row; valid as long as the frame is. The picture is not flipped.
+func luma(f *astiav.Frame) (pixels []byte, stride int) {
+	c := (*C.AVFrame)(f.UnsafePointer())
+	stride = int(c.linesize[0])
+	if stride <= 0 {
+		return nil, 0
+	}
+	return plane(f, 0, stride*int(c.height)), stride
+}
+
+// setMetadata sets a metadata key of a file to be written. go-astiav 0.16 only reads metadata: its FormatContext is, as its
+// first field, the pointer that is needed here.
+func setMetadata(out *astiav.FormatContext, key, value string) {
+	k, v := C.CString(key), C.CString(value)
+	defer C.free(unsafe.Pointer(k))
+	defer C.free(unsafe.Pointer(v))
+	c := *(**C.AVFormatContext)(unsafe.Pointer(out))
+	C.av_dict_set(&c.metadata, k, v, 0)
+}

@@ -1,0 +1,171 @@
+package finish
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/asticode/go-astiav"
+)
+
+// seal writes a fragmented file's length into its header, where FFmpeg leaves it out: AVFoundation shows no length without.
+// The index behind the header counts from its own end, so nothing else moves.
+func seal(path string, length time.Duration) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	head, rest, err := readHeader(in)
+	if err != nil {
+		return fmt.Errorf("seal %s: %w", path, err)
+	}
+	if head, err = withLength(head, length); err != nil {
+		return fmt.Errorf("seal %s: %w", path, err)
+	}
+	part := path + ".part"
+	out, err := os.Create(part)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part)
+	defer out.Close()
+	if _, err := out.Write(head); err != nil {
+		return err
+	}
+	if _, err := in.Seek(rest, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
+}
+
+// readHeader reads ftyp and moov, and says where what follows begins.
+func readHeader(in io.Reader) (head []byte, rest int64, err error) {
+	for {
+		var size [8]byte
+		if _, err := io.ReadFull(in, size[:]); err != nil {
+			return nil, 0, err
+		}
+		n := binary.BigEndian.Uint32(size[:])
+		if n < 8 || n > 1<<20 {
+			return nil, 0, fmt.Errorf("header box of %d bytes", n)
+		}
+		box := make([]byte, n)
+		copy(box, size[:])
+		if _, err := io.ReadFull(in, box[8:]); err != nil {
+			return nil, 0, err
+		}
+		head = append(head, box...)
+		if string(box[4:8]) == "moov" {
+			return head, int64(len(head)), nil
+		}
+	}
+}
+
+// findBox gives where the first box of a kind within b[from:to] lies.
+func findBox(b []byte, from, to int, kind string) (begin, end int, ok bool) {
+	for from+8 <= to {
+		n := int(binary.BigEndian.Uint32(b[from:]))
+		if n < 8 || from+n > to {
+			return 0, 0, false
+		}
+		if string(b[from+4:from+8]) == kind {
+			return from, from + n, true
+		}
+		from += n
+	}
+	return 0, 0, false
+}
+
+// withLength sets mvhd's duration and adds an mehd, in mvhd's time scale.
+func withLength(head []byte, length time.Duration) ([]byte, error) {
+	moov, moovEnd, ok := findBox(head, 0, len(head), "moov")
+	if !ok {
+		return nil, errors.New("no moov")
+	}
+	mvhd, mvhdEnd, ok := findBox(head, moov+8, moovEnd, "mvhd")
+	if !ok || head[mvhd+8] != 0 || mvhdEnd-mvhd < 28 {
+		return nil, errors.New("no mvhd of version 0")
+	}
+	mvex, mvexEnd, ok := findBox(head, moov+8, moovEnd, "mvex")
+	if !ok {
+		return nil, errors.New("no mvex")
+	}
+	scale := binary.BigEndian.Uint32(head[mvhd+20:])
+	ticks := uint32(uint64(length) * uint64(scale) / uint64(time.Second))
+	binary.BigEndian.PutUint32(head[mvhd+24:], ticks)
+	mehd := binary.BigEndian.AppendUint32(nil, 16)
+	mehd = append(mehd, "mehd\x00\x00\x00\x00"...)
+	mehd = binary.BigEndian.AppendUint32(mehd, ticks)
+	binary.BigEndian.PutUint32(head[moov:], uint32(moovEnd-moov+len(mehd)))
+	binary.BigEndian.PutUint32(head[mvex:], uint32(mvexEnd-mvex+len(mehd)))
+	return slices.Insert(head, mvex+8, mehd...), nil
+}
+
+// written is what a finished file is found to hold.
+type written struct {
+	frames    int64
+	keyframes []int64 // times, in 1/90000 s
+	length    time.Duration
+}
+
+// inspect reads every packet of a finished file.
+func inspect(path string) (written, error) {
+	d, err := openFile(path, 0)
+	if err != nil {
+		return written{}, err
+	}
+	defer d.Close()
+	if d.video == nil || d.audio == nil {
+		return written{}, errors.New("picture or sound is missing")
+	}
+	w := written{length: time.Duration(d.fc.Duration()) * time.Microsecond}
+	packet := astiav.AllocPacket()
+	defer packet.Free()
+	for d.fc.ReadFrame(packet) == nil {
+		if packet.StreamIndex() == d.video.stream.Index() {
+			w.frames++
+			if packet.Flags().Has(astiav.PacketFlagKey) {
+				tb := d.video.stream.TimeBase()
+				w.keyframes = append(w.keyframes, packet.Pts()*90000*int64(tb.Num())/int64(tb.Den()))
+			}
+		}
+		packet.Unref()
+	}
+	return w, nil
+}
+
+// check compares what was written with what should have been: the same pictures and keyframe times in every rendition.
+func check(renditions []*rendition, frames int64) error {
+	var first written
+	for i, r := range renditions {
+		w, err := inspect(r.path)
+		if err != nil {
+			return fmt.Errorf("check rendition %s: %w", r.profile.Name, err)
+		}
+		length := r.shape.at(frames)
+		off := w.length - length
+		switch {
+		case w.frames != frames:
+			return fmt.Errorf("check rendition %s: %d pictures, not %d", r.profile.Name, w.frames, frames)
+		case max(off, -off) > max(r.shape.tick(), 50*time.Millisecond):
+			return fmt.Errorf("check rendition %s: %s long, not %s", r.profile.Name, w.length, length)
+		case i > 0 && !slices.Equal(w.keyframes, first.keyframes):
+			return fmt.Errorf("check rendition %s: keyframes at other times than %s", r.profile.Name, renditions[0].profile.Name)
+		}
+		if i == 0 {
+			first = w
+		}
+	}
+	return nil
+}
