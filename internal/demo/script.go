@@ -56,13 +56,13 @@ func (r Room) Moments() []Moment {
 
 var (
 	hosts    = []string{"Lily", "Mia", "Anna"}
-	voices   = []string{"slt", "rms"}
+	voices   = []string{"slt", "rms", "awb"}
 	products = []struct{ name, price string }{
 		{"the travel bag", "¥199"}, {"the coffee cup", "¥59"}, {"the winter coat", "¥399"}, {"the water bottle", "¥79"},
 	}
 	numbers = []string{"two", "three", "five"}
 	percent = []string{"twenty", "thirty", "fifty"}
-	dollars = []string{"nineteen", "twenty five", "thirty nine"}
+	dollars = []string{"nineteen", "twenty", "thirty"}
 	talk    = []string{
 		"this one is made of soft cotton and it comes in many colors",
 		"let me show you the inside so that you can see how it is made",
@@ -85,21 +85,20 @@ func phrase(kind string, pick *rand.Rand) string {
 	switch kind {
 	case "flash_sale":
 		return n([]string{
-			fmt.Sprintf("this is the last %s minutes", n(numbers)),
-			fmt.Sprintf("hurry up we only have the last %s minutes", n(numbers)),
-			fmt.Sprintf("there are only %s minutes left to buy", n(numbers)),
+			fmt.Sprintf("last %s minutes", n(numbers)),
+			fmt.Sprintf("only %s minutes left", n(numbers)),
+			"this is your last chance we have only five left in stock",
 		})
 	case "discount":
 		return n([]string{
-			fmt.Sprintf("today it is %s percent off everything", n(percent)),
-			fmt.Sprintf("you get %s percent off everything in the shop", n(percent)),
-			"right now everything is half price",
+			fmt.Sprintf("today we have %s percent off", n(percent)),
+			fmt.Sprintf("%s percent off everything", n(percent)),
+			"everything is half price today",
 		})
 	default: // price_drop
 		return n([]string{
-			fmt.Sprintf("the price drops to %s dollars", n(dollars)),
-			fmt.Sprintf("we drop the price to %s dollars", n(dollars)),
-			fmt.Sprintf("the new price is only %s dollars", n(dollars)),
+			fmt.Sprintf("now the price drops to %s dollars", n(dollars)),
+			fmt.Sprintf("the price goes down to %s dollars", n(dollars)),
 		})
 	}
 }
