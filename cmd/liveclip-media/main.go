@@ -35,9 +35,10 @@ func (m *messages) Next() (*mediav1.ToChild, error) {
 
 func modes() map[string]mode {
 	return map[string]mode{
-		"record": recordMode,
-		"probe":  probeMode,
-		"finish": finishMode,
+		"record":    recordMode,
+		"probe":     probeMode,
+		"finish":    finishMode,
+		"recognise": recogniseMode,
 	}
 }
 

@@ -1044,6 +1044,7 @@ type Hear struct {
 	Samples       []byte                 `protobuf:"bytes,3,opt,name=samples,proto3" json:"samples,omitempty"`  // 16 kHz mono s16le
 	Partial       bool                   `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"` // answer with a partial line
 	End           bool                   `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`         // the utterance ends here: answer with its final line
+	Voice         string                 `protobuf:"bytes,6,opt,name=voice,proto3" json:"voice,omitempty"`      // utterances of one voice share what was learnt of its channel; empty: nothing is kept
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1111,6 +1112,13 @@ func (x *Hear) GetEnd() bool {
 		return x.End
 	}
 	return false
+}
+
+func (x *Hear) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
 }
 
 type HeardWord struct {
@@ -2346,13 +2354,14 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x03(\v2..liveclip.media.v1.RecogniseOrder.OptionsEntryR\aoptions\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"z\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x01\n" +
 	"\x04Hear\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x18\n" +
 	"\asamples\x18\x03 \x01(\fR\asamples\x12\x18\n" +
 	"\apartial\x18\x04 \x01(\bR\apartial\x12\x10\n" +
-	"\x03end\x18\x05 \x01(\bR\x03end\"g\n" +
+	"\x03end\x18\x05 \x01(\bR\x03end\x12\x14\n" +
+	"\x05voice\x18\x06 \x01(\tR\x05voice\"g\n" +
 	"\tHeardWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +

@@ -1,0 +1,225 @@
+package speech
+
+import (
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+func open(t *testing.T) *Recogniser {
+	t.Helper()
+	models, err := FindModels(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(models)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// sound gives the sound of an ffmpeg input as the recogniser hears it.
+func sound(t *testing.T, input ...string) []int16 {
+	t.Helper()
+	arguments := append(append([]string{"-v", "error", "-nostdin"}, input...), "-ar", "16000", "-ac", "1", "-f", "s16le", "-")
+	data, err := exec.Command("ffmpeg", arguments...).Output()
+	if err != nil {
+		t.Fatalf("ffmpeg %s: %v", input, err)
+	}
+	samples := make([]int16, len(data)/2)
+	for i := range samples {
+		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
+	}
+	return samples
+}
+
+// say speaks between two pauses, as utterances are cut.
+func say(t *testing.T, voice, text string) []int16 {
+	return sound(t, "-f", "lavfi", "-i", "flite=text='"+text+"':voice="+voice, "-af", "adelay=300:all=1,apad=pad_dur=0.4")
+}
+
+// live hears samples as they would come, in steps of 100 ms.
+func live(t *testing.T, r *Recogniser, samples []int16) (partials []string, final Result) {
+	t.Helper()
+	if err := r.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	for len(samples) > 0 {
+		step := min(SampleRate/10, len(samples))
+		if err := r.Hear(samples[:step]); err != nil {
+			t.Fatal(err)
+		}
+		samples = samples[step:]
+		partials = append(partials, r.Partial().Text)
+	}
+	final, err := r.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return partials, final
+}
+
+func TestSellingWordsAreMostlyHeardWordForWordInEveryVoiceLiveAndWhole(t *testing.T) {
+	r := open(t)
+	said, whole, piecemeal := 0, 0, 0
+	for _, voice := range []string{"slt", "rms", "awb"} {
+		for _, text := range []string{"last three minutes", "the price drops to nineteen dollars", "only ten left", "free shipping today"} {
+			samples := say(t, voice, text)
+			r.SetChannel(nil)
+			result, err := r.Whole(samples)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, final := live(t, r, samples)
+			t.Logf("%s %q: whole %q, live %q", voice, text, result.Text, final.Text)
+			said++
+			if result.Text == text {
+				whole++
+			}
+			if final.Text == text {
+				piecemeal++
+			}
+		}
+	}
+	if whole < said*3/4 || piecemeal < said*3/4 {
+		t.Errorf("of %d phrases %d were heard whole and %d live", said, whole, piecemeal)
+	}
+}
+
+func TestWordsHaveTimesWithinTheirUtterance(t *testing.T) {
+	r := open(t)
+	quiet := make([]int16, SampleRate) // a second of silence before
+	samples := append(quiet, say(t, "rms", "the price drops to nineteen dollars")...)
+	length := time.Duration(len(samples)) * time.Second / SampleRate
+	for range 2 { // times count from each utterance's own beginning
+		_, result := live(t, r, samples)
+		if len(result.Words) != 6 {
+			t.Fatalf("heard %q", result.Text)
+		}
+		last := 1100 * time.Millisecond
+		for _, w := range result.Words {
+			if w.Start < last-20*time.Millisecond || w.End <= w.Start || w.End > length || w.Confidence <= 0 || w.Confidence > 1 {
+				t.Errorf("word %+v after %v in an utterance of %v", w, last, length)
+			}
+			last = w.End
+		}
+	}
+}
+
+func TestPartialLinesGrowTowardsTheFinalOne(t *testing.T) {
+	partials, final := live(t, open(t), say(t, "slt", "free shipping for everyone"))
+	if !strings.Contains(strings.Join(partials, "|"), "free shipping") || final.Text != "free shipping for everyone" {
+		t.Errorf("partials %q, final %q", partials, final.Text)
+	}
+}
+
+func TestAnUtteranceThatNeverEndedIsDroppedByTheNext(t *testing.T) {
+	r := open(t)
+	if err := r.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Hear(say(t, "rms", "today only")); err != nil {
+		t.Fatal(err)
+	}
+	if _, final := live(t, r, say(t, "rms", "flash sale")); final.Text != "flash sale" {
+		t.Errorf("heard %q", final.Text)
+	}
+}
+
+func TestNothingHasNoWords(t *testing.T) {
+	r := open(t)
+	for name, samples := range map[string][]int16{"nothing": nil, "a blink": make([]int16, 10)} {
+		t.Run(name, func(t *testing.T) {
+			result, err := r.Whole(samples)
+			if err != nil || !reflect.DeepEqual(result, Result{}) {
+				t.Errorf("heard %+v, %v", result, err)
+			}
+		})
+	}
+}
+
+func TestReadSpeechIsMostlyUnderstood(t *testing.T) {
+	corpus := os.Getenv("LIVECLIP_CORPUS")
+	if corpus == "" {
+		t.Skip("LIVECLIP_CORPUS names no folder of real recordings")
+	}
+	r := open(t)
+	for name, want := range map[string]string{
+		"librispeech-1995-1837-0001":                "sorrow life so much the loss itself but the fantasy the hopes dreams built around it",
+		"sense_and_sensibility_01_austen_64kb-0870": "and leisure to consider how much there might be in his power to do for",
+		"jfk": "my fellow what your country can do for you what you can do for your",
+		"sense_and_sensibility_01_austen_64kb-0880":  "he was not young man",
+		"librispeech-1995-1837-0001 heard piecemeal": "the loss itself but the fantasy the hopes dreams",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, piecemeal := strings.CutSuffix(name, " heard piecemeal")
+			samples := sound(t, "-i", filepath.Join(corpus, "speech", file+".wav"))
+			result, err := r.Whole(samples)
+			if piecemeal { // the channel is known by now
+				_, result = live(t, r, samples)
+			}
+			heard := strings.Fields(result.Text)
+			found := 0
+			for _, word := range strings.Fields(want) {
+				for i := range heard {
+					if heard[i] == word {
+						heard, found = heard[i+1:], found+1
+						break
+					}
+				}
+			}
+			if wanted := len(strings.Fields(want)); err != nil || found*10 < wanted*7 {
+				t.Errorf("%d of %d words in order in %q, %v", found, wanted, result.Text, err)
+			}
+		})
+	}
+}
+
+func TestAMissingModelIsAClearPermanentError(t *testing.T) {
+	for name, options := range map[string]map[string]string{
+		"folder":         {"models": t.TempDir()},
+		"unknown option": {"colour": "red"},
+		"file":           {"acoustic": "/nowhere", "language": "/nowhere", "dictionary": "/nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if m, err := FindModels(options); !domain.IsPermanent(err) {
+				t.Errorf("got %+v, %v", m, err)
+			}
+		})
+	}
+	if _, err := Open(Models{"/nowhere", "/nowhere", "/nowhere"}); !domain.IsPermanent(err) || !strings.Contains(err.Error(), "/nowhere") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestABrokenModelIsAnErrorWhereTheLibraryAllows(t *testing.T) {
+	folder := t.TempDir()
+	good, err := FindModels(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good.Language = filepath.Join(folder, "lm.bin")
+	if err := os.WriteFile(good.Language, []byte("no language model"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(good); !domain.IsPermanent(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWordsAreCleaned(t *testing.T) {
+	for in, want := range map[string]string{"the(2)": "the", "<sil>": "", "</s>": "", "[NOISE]": "", "++UH++": "", "Off": "off", "i'm": "i'm"} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
