@@ -1,8 +1,11 @@
 package detect
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -13,20 +16,43 @@ import (
 const (
 	hop          = 5 * time.Second // a count is of two hops
 	mostInHop    = 20_000          // distinct users; more are counted as overflow
-	mostAwaiting = 200_000         // distinct users and hops still to come: a whole archive's comments
+	mostAwaiting = 100_000         // users of all hops still to come: an archive's comments may all come before its speech
 )
 
 // comments counts distinct users per hop, learns what is usual, and tells a burst when one begins or grows.
 type comments struct {
-	Hops     map[int64]map[uint64]struct{} // by number: users of hops not yet told, and of the last one told
-	Waiting  int                           // users in Hops
-	Next     int64                         // the next hop to tell
-	Usual    []int                         // counts of the past, oldest first
-	Burst    *burst                        // going on
-	AskedAt  time.Duration                 // when the host last asked for comments
+	Hops     map[int64]users // by number: those not yet told, and the last one told
+	Waiting  int             // users in Hops
+	Next     int64           // the next hop to tell
+	Usual    []int           // counts of the past, oldest first
+	Burst    *burst          // going on
+	AskedAt  time.Duration   // when the host last asked for comments
 	WasAsked bool
 	Newest   time.Duration // media time of the newest comment
 	Any      bool          // of comments ever
+}
+
+// users are hashes of distinct ones; as JSON, eight bytes each.
+type users map[uint64]struct{}
+
+func (u users) MarshalJSON() ([]byte, error) {
+	packed := make([]byte, 0, 8*len(u))
+	for _, h := range slices.Sorted(maps.Keys(u)) {
+		packed = binary.BigEndian.AppendUint64(packed, h)
+	}
+	return json.Marshal(packed)
+}
+
+func (u *users) UnmarshalJSON(text []byte) error {
+	var packed []byte
+	if err := json.Unmarshal(text, &packed); err != nil {
+		return err
+	}
+	*u = users{}
+	for ; len(packed) >= 8; packed = packed[8:] {
+		(*u)[binary.BigEndian.Uint64(packed)] = struct{}{}
+	}
+	return nil
 }
 
 // burst is one from its first unusual count on until counts are usual again.
@@ -43,14 +69,14 @@ func (c *comments) add(s domain.AudienceSignal) bool {
 		return false
 	}
 	if c.Hops == nil {
-		c.Hops = map[int64]map[uint64]struct{}{}
+		c.Hops = map[int64]users{}
 	}
-	users := c.Hops[number]
-	if users == nil {
-		users = map[uint64]struct{}{}
-		c.Hops[number] = users
+	in := c.Hops[number]
+	if in == nil {
+		in = users{}
+		c.Hops[number] = in
 	}
-	if len(users) >= mostInHop {
+	if len(in) >= mostInHop {
 		return false
 	}
 	user := s.User
@@ -59,8 +85,8 @@ func (c *comments) add(s domain.AudienceSignal) bool {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(user))
-	if _, known := users[h.Sum64()]; !known {
-		users[h.Sum64()] = struct{}{}
+	if _, known := in[h.Sum64()]; !known {
+		in[h.Sum64()] = struct{}{}
 		c.Waiting++
 	}
 	c.Newest, c.Any = max(c.Newest, s.At), true

@@ -141,6 +141,11 @@ func (r *room) signal(s domain.AudienceSignal) bool {
 	return s.Kind != domain.SignalComment || r.Comments.add(s)
 }
 
+// health of the comment feed, at the mark.
+func (r *room) health() domain.Health {
+	return r.Comments.health(r.Mark, r.Signals, r.Signaled)
+}
+
 func insert[T any](into []T, v T, order func(a, b T) int) []T {
 	i, _ := slices.BinarySearchFunc(into, v, order)
 	return slices.Insert(into, i, v)

@@ -1,0 +1,71 @@
+package detect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/bus"
+)
+
+// keptVersion changes when kept state can no longer be read; then everything is read again.
+const keptVersion = 1
+
+// kept is the state of a partition with the offsets it stands at, as stored.
+type kept struct {
+	Version int
+	Offsets bus.Offsets
+	Newest  time.Time
+	Streams map[string]*stream
+}
+
+// keeper stores a partition's state so that of two owners only one can go on: each write replaces the version it read.
+type keeper struct {
+	store blob.Store
+	key   string
+	etag  string // empty: there is none yet
+}
+
+func (k *keeper) read(ctx context.Context) (kept, error) {
+	text, info, err := k.store.Get(ctx, k.key, 0, -1)
+	if errors.Is(err, blob.ErrNotFound) {
+		k.etag = ""
+		return kept{}, nil
+	}
+	if err != nil {
+		return kept{}, err
+	}
+	defer text.Close()
+	var state kept
+	if err := json.NewDecoder(text).Decode(&state); err != nil {
+		return kept{}, fmt.Errorf("read %s: %w", k.key, err)
+	}
+	k.etag = info.ETag
+	if state.Version != keptVersion {
+		return kept{}, nil
+	}
+	return state, nil
+}
+
+func (k *keeper) write(ctx context.Context, state kept) (size int, err error) {
+	state.Version = keptVersion
+	text, err := json.Marshal(state)
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", k.key, err)
+	}
+	var info blob.Info
+	if k.etag == "" {
+		info, err = k.store.PutNew(ctx, k.key, bytes.NewReader(text))
+	} else {
+		info, err = k.store.PutIf(ctx, k.key, bytes.NewReader(text), k.etag)
+	}
+	if err != nil {
+		return 0, err
+	}
+	k.etag = info.ETag
+	return len(text), nil
+}

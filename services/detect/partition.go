@@ -1,0 +1,270 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"liveclip/internal/bus"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+)
+
+const (
+	mostRooms    = 3                // of one stream: a broadcast that ends beside the one that begins
+	mostEnded    = 8                // broadcasts of one stream that are remembered to have ended
+	healthEvery  = 5 * time.Second  // of media time, while the health of the comment feed stays the same
+	idleAttached = 24 * time.Hour   // then a room whose broadcast never ended is let go
+	idleDetached = 10 * time.Minute // the same, of a stream that was detached
+
+	forgottenAfter = 7 * 24 * time.Hour // a stream with no room
+)
+
+const ( // reasons of liveclip_detect_ignored_total
+	ignoredStale = "stale"
+	ignoredEnded = "ended"
+	ignoredLost  = "lost"
+)
+
+// publisher is what a partition needs of the bus.
+type publisher interface {
+	Publish(ctx context.Context, events ...event.Event) error
+}
+
+// partition follows the rooms of one partition number. It is a bus.Merger.
+type partition struct {
+	number    int
+	rules     *rules
+	publisher publisher
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+	keeper    keeper
+	streams   map[string]*stream // by domain.Ref
+	newest    time.Time          // wall clock of the newest event
+}
+
+// stream is what is known of one stream over its broadcasts.
+type stream struct {
+	Epoch    int64 // highest seen; events of a lower one are of an owner since replaced
+	Last     time.Time
+	Detached bool
+	Ended    []domain.BroadcastID // oldest first
+	Rooms    []*occupied          // oldest first
+}
+
+// occupied is a room and when something last happened in it.
+type occupied struct {
+	Broadcast domain.BroadcastID
+	Last      time.Time
+	Memory    memory
+}
+
+func newPartition(number int, group string, rules *rules, to publisher, deps Deps, m *metrics) *partition {
+	return &partition{
+		number:    number,
+		rules:     rules,
+		publisher: to,
+		now:       deps.Now,
+		log:       deps.Log.With("partition", number),
+		metrics:   m,
+		keeper:    keeper{store: deps.Store, key: fmt.Sprintf("system/detect/%s/%d.json", group, number)},
+		streams:   map[string]*stream{},
+	}
+}
+
+// Restore reads what the partition's last owner kept.
+func (p *partition) Restore(ctx context.Context) (bus.Offsets, error) {
+	kept, err := p.keeper.read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("restore partition %d: %w", p.number, err)
+	}
+	p.streams, p.newest = kept.Streams, kept.Newest
+	if p.streams == nil {
+		p.streams = map[string]*stream{}
+	}
+	return kept.Offsets, nil
+}
+
+// Keep stores the rooms with the offsets. It fails when another owner did so since.
+func (p *partition) Keep(ctx context.Context, next bus.Offsets) error {
+	p.sweep()
+	size, err := p.keeper.write(ctx, kept{Offsets: next, Newest: p.newest, Streams: p.streams})
+	if err != nil {
+		return fmt.Errorf("keep partition %d: %w", p.number, err)
+	}
+	p.metrics.stored.Observe(float64(size))
+	return nil
+}
+
+// Handle takes one event in. Highlights it brings out are published before it returns.
+func (p *partition) Handle(ctx context.Context, e event.Event) error {
+	if e.Wall.After(p.newest) {
+		p.newest = e.Wall
+	}
+	if own, ok := e.Payload.(domain.StreamProgress); ok && own.By == "detect" {
+		return nil
+	}
+	s := p.stream(e.Ref())
+	s.Last = p.newest
+	if state, ok := e.Payload.(domain.StreamState); ok {
+		s.Detached = !state.Attached
+		return nil
+	}
+	if signal, ok := e.Payload.(domain.AudienceSignal); ok {
+		p.signal(s, e.Envelope, signal)
+		return nil
+	}
+	return p.recorded(ctx, s, e)
+}
+
+func (p *partition) stream(ref domain.Ref) *stream {
+	s := p.streams[ref.String()]
+	if s == nil {
+		s = &stream{}
+		p.streams[ref.String()] = s
+	}
+	return s
+}
+
+func (p *partition) ignore(e event.Envelope, reason string) {
+	p.metrics.ignored.WithLabelValues(reason).Inc()
+	p.log.Debug("event ignored", "reason", reason, "event_id", e.ID, "stream_id", e.Stream, "broadcast_id", e.Broadcast)
+}
+
+// signal goes to the broadcast it names, or to the newest.
+func (p *partition) signal(s *stream, e event.Envelope, signal domain.AudienceSignal) {
+	for _, o := range slices.Backward(s.Rooms) {
+		if e.Broadcast != "" && o.Broadcast != e.Broadcast {
+			continue
+		}
+		r := room{memory: o.Memory, rules: p.rules}
+		if !r.signal(signal) {
+			p.ignore(e, ignoredLost)
+		}
+		o.Memory = r.memory
+		return
+	}
+	p.ignore(e, ignoredEnded)
+}
+
+// recorded takes what the stream's owner says.
+func (p *partition) recorded(ctx context.Context, s *stream, e event.Event) error {
+	switch {
+	case e.Epoch < s.Epoch:
+		p.ignore(e.Envelope, ignoredStale)
+		return nil
+	case slices.Contains(s.Ended, e.Broadcast):
+		p.ignore(e.Envelope, ignoredEnded)
+		return nil
+	}
+	s.Epoch = e.Epoch
+	o := p.enter(s, e.Broadcast)
+	o.Last = e.Wall
+	r := room{memory: o.Memory, rules: p.rules}
+	var err error
+	switch payload := e.Payload.(type) {
+	case domain.TranscriptLine:
+		if !r.hear(e.Envelope, payload) {
+			p.ignore(e.Envelope, ignoredLost)
+		}
+	case domain.SoundMeasured:
+		if !r.measure(payload) {
+			p.ignore(e.Envelope, ignoredLost)
+		}
+	case domain.StreamProgress:
+		err = p.progress(ctx, &r, e.Envelope, payload)
+		if err == nil && payload.Closed {
+			p.end(s, o)
+		}
+	}
+	o.Memory = r.memory
+	return err
+}
+
+// enter gives the room of a broadcast. A stream whose broadcasts keep beginning lets the oldest go.
+func (p *partition) enter(s *stream, broadcast domain.BroadcastID) *occupied {
+	for _, o := range s.Rooms {
+		if o.Broadcast == broadcast {
+			return o
+		}
+	}
+	if len(s.Rooms) == mostRooms {
+		p.end(s, s.Rooms[0])
+	}
+	o := &occupied{Broadcast: broadcast}
+	s.Rooms = append(s.Rooms, o)
+	return o
+}
+
+func (p *partition) end(s *stream, ended *occupied) {
+	s.Rooms = slices.DeleteFunc(s.Rooms, func(o *occupied) bool { return o == ended })
+	s.Ended = newest(append(s.Ended, ended.Broadcast), mostEnded)
+}
+
+// progress moves the mark and publishes what that brings out.
+func (p *partition) progress(ctx context.Context, r *room, e event.Envelope, mark domain.StreamProgress) error {
+	r.Envelope = e
+	decisions := r.advance(mark.HeardTo)
+	if mark.Closed {
+		decisions = append(decisions, r.finish(max(mark.HeardTo, mark.RecordedTo))...)
+	}
+	var out []event.Event
+	for _, d := range decisions {
+		d.Highlight.TriggeredAt = p.now()
+		p.note(d)
+		if d.Outcome == outcomeFired {
+			out = append(out, d.Anchor.Follow(d.Highlight, d.Highlight.TriggeredAt, string(d.Highlight.ID)))
+		}
+	}
+	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery {
+		r.Health, r.Told = health, r.Mark
+		mark.By = "detect"
+		mark.Health = map[string]domain.Health{domain.SignalComments: health}
+		out = append(out, e.Follow(mark, p.now(), "detect"))
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	if err := p.publisher.Publish(ctx, out...); err != nil {
+		return fmt.Errorf("publish what was found in broadcast %s: %w", e.Broadcast, err)
+	}
+	return nil
+}
+
+func (p *partition) note(d decision) {
+	p.metrics.decisions.WithLabelValues(string(d.Outcome)).Inc()
+	level := slog.LevelInfo
+	if d.Outcome == outcomeWeak {
+		level = slog.LevelDebug
+	}
+	h := d.Highlight
+	reasons := make([]string, len(h.Reasons))
+	for i, r := range h.Reasons {
+		reasons[i] = fmt.Sprintf("%.2f %s: %s", r.Weight, r.Signal, r.Detail)
+	}
+	p.log.Log(context.Background(), level, "moment considered", "outcome", d.Outcome, "highlight_id", h.ID, "kind", h.Kind,
+		"score", h.Score, "threshold", p.rules.Threshold, "start", h.Window.Start, "end", h.Window.End, "reasons", reasons,
+		"stream_id", d.Anchor.Stream, "broadcast_id", d.Anchor.Broadcast, "event_id", d.Anchor.ID)
+}
+
+// sweep lets go of rooms, and then streams, of which nothing was heard for long.
+func (p *partition) sweep() {
+	for _, s := range p.streams {
+		longest := idleAttached
+		if s.Detached {
+			longest = idleDetached
+		}
+		for _, o := range slices.Clone(s.Rooms) {
+			if p.newest.Sub(o.Last) > longest {
+				p.end(s, o)
+			}
+		}
+	}
+	maps.DeleteFunc(p.streams, func(_ string, s *stream) bool {
+		return len(s.Rooms) == 0 && p.newest.Sub(s.Last) > forgottenAfter
+	})
+}

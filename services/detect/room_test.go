@@ -1,0 +1,468 @@
+package detect
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+)
+
+const broadcast = domain.BroadcastID("b1")
+
+// said is a final line whose words follow one another at even pace.
+func said(start, end float64, text string) heard {
+	line := domain.TranscriptLine{
+		ID: fmt.Sprintf("line-%v", start), Final: true, Text: text,
+		Start: seconds(start), End: seconds(end),
+	}
+	words := strings.Fields(text)
+	for i, word := range words {
+		step := (line.End - line.Start) / time.Duration(len(words))
+		from := line.Start + time.Duration(i)*step
+		line.Words = append(line.Words, domain.Word{Text: word, Start: from, End: from + step, Confidence: 1})
+	}
+	return heard{event.Envelope{ID: "event-" + line.ID, Tenant: "t", Stream: "s", Broadcast: broadcast, Epoch: 1}, line}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// level is a second of sound.
+func level(second int, lufs float64) domain.SoundMeasured {
+	return domain.SoundMeasured{
+		Start: time.Duration(second) * time.Second, Step: 100 * time.Millisecond,
+		Momentary: slices.Repeat([]float64{lufs}, 10),
+	}
+}
+
+func comment(at float64, user string) domain.AudienceSignal {
+	return domain.AudienceSignal{ID: fmt.Sprint(at, user), Kind: domain.SignalComment, At: seconds(at), User: user, Text: "买", Count: 1}
+}
+
+func newRoom(t testing.TB) *room {
+	return &room{rules: builtIn(t), memory: memory{Envelope: event.Envelope{ID: "mark", Tenant: "t", Stream: "s", Broadcast: broadcast}}}
+}
+
+// found is what a room fires for lines, at the mark after the last of them.
+func found(t testing.TB, lines ...heard) []domain.Highlight {
+	t.Helper()
+	r := newRoom(t)
+	for _, l := range lines {
+		if !r.hear(l.Envelope, l.Line) {
+			t.Fatalf("line %s was lost", l.Line.ID)
+		}
+	}
+	return highlights(r.advance(lines[len(lines)-1].Line.End))
+}
+
+func highlights(decisions []decision) []domain.Highlight {
+	var out []domain.Highlight
+	for _, d := range decisions {
+		if d.Outcome == outcomeFired {
+			out = append(out, d.Highlight)
+		}
+	}
+	return out
+}
+
+func TestAKeywordMakesAHighlightAroundItsSentence(t *testing.T) {
+	line := said(20, 23, "hurry up last three minutes now")
+	got := found(t, line)
+	want := []domain.Highlight{{
+		ID:      domain.NewHighlightID(broadcast, line.Envelope.ID),
+		Kind:    "flash_sale",
+		Window:  domain.Window{Start: seconds(18), End: seconds(27)},
+		Score:   0.75,
+		Reasons: []domain.Reason{{Signal: "keyword", Detail: `flash_sale: "last three minutes"`, At: seconds(21), Weight: 0.75}},
+		Text:    "hurry up last three minutes now",
+	}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestWindowsBeginAndEndWithSentences(t *testing.T) {
+	moment := said(20, 23, "fifty percent off everything")
+	for name, test := range map[string]struct {
+		before []heard
+		want   domain.Window
+	}{
+		"with nothing said before":               {nil, domain.Window{Start: seconds(18), End: seconds(27)}},
+		"with the sentence it would have cut":    {[]heard{said(14, 19, "look at this bag")}, domain.Window{Start: seconds(14), End: seconds(27)}},
+		"after a sentence that is too long":      {[]heard{said(5, 19, "look at this bag and so on")}, domain.Window{Start: seconds(19), End: seconds(27)}},
+		"in the pause after an earlier sentence": {[]heard{said(10, 17, "look at this bag")}, domain.Window{Start: seconds(18), End: seconds(27)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := found(t, append(test.before, moment)...)
+			if len(got) != 1 || got[0].Window != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAWindowIsNeverNegativeNorTooLong(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := builtInWindow
+		at := func(label string) time.Duration {
+			return time.Duration(rapid.IntRange(0, 200_000).Draw(t, label)) * time.Millisecond
+		}
+		sentence := domain.Window{Start: at("start")}
+		sentence.End = sentence.Start + at("length")
+		moment := domain.Window{Start: sentence.Start + at("offset")%(sentence.Length()+1)}
+		moment.End = min(sentence.End, moment.Start+seconds(2))
+		var lines []heard
+		for range rapid.IntRange(0, 5).Draw(t, "lines") {
+			from := at("from")
+			lines = append(lines, heard{Line: domain.TranscriptLine{Start: from, End: from + at("lasts")/10}})
+		}
+		got := w.around(moment, sentence, lines, at("after"))
+		if got.Start < 0 || got.Length() < w.Shortest || got.Length() > w.Longest || got.Start > moment.Start {
+			t.Fatalf("moment %v in %v: window %v", moment, sentence, got)
+		}
+		if moment.Start > got.End {
+			t.Fatalf("moment %v in %v is not in its window %v", moment, sentence, got)
+		}
+	})
+}
+
+var builtInWindow = WindowRules{
+	Before: 2 * time.Second, Reach: 8 * time.Second, After: 4 * time.Second, Shortest: 6 * time.Second, Longest: 30 * time.Second,
+}
+
+func TestOneMomentMakesOneHighlight(t *testing.T) {
+	got := found(t,
+		said(20, 22, "flash sale everyone"),
+		said(22.5, 25, "last three minutes"),
+		said(28, 30, "fifty percent off"),
+	)
+	if len(got) != 2 || got[0].Kind != "flash_sale" || got[1].Kind != "discount" {
+		t.Fatalf("got %+v", got)
+	}
+	if got[1].Window.Start < got[0].Window.End {
+		t.Errorf("windows %v and %v overlap", got[0].Window, got[1].Window)
+	}
+}
+
+func TestMomentsTwelveSecondsApartMakeTwoHighlights(t *testing.T) {
+	for name, lines := range map[string][]heard{
+		"in two sentences":                  {said(20, 23, "flash sale"), said(32, 35, "flash sale")},
+		"in one sentence":                   {said(20, 36, "flash sale "+strings.Repeat("and ", 28)+"fifty percent off")},
+		"with a long sentence in the first": {said(20, 31, "flash sale "+strings.Repeat("and ", 20)), said(32.5, 35, "half price")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := found(t, lines...)
+			if len(got) != 2 || got[0].ID == got[1].ID {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestAPhraseThatABreathCutInTwoIsHeardOnce(t *testing.T) {
+	got := found(t, said(20, 21, "these are the last three"), said(21.4, 23, "minutes everyone"), said(23.5, 25, "thank you"))
+	if len(got) != 1 || got[0].Reasons[0].Detail != `flash_sale: "last three minutes"` {
+		t.Errorf("got %+v", got)
+	}
+	if got := found(t, said(20, 21, "these are the last three"), said(29, 31, "minutes everyone")); got != nil {
+		t.Errorf("over a long pause: got %+v", got)
+	}
+}
+
+func TestWeakWordsNeedAnotherSignal(t *testing.T) {
+	weak := said(60, 62, "there is a free gift")
+	if got := found(t, weak); got != nil {
+		t.Fatalf("alone: got %+v", got)
+	}
+	r := newRoom(t)
+	r.hear(weak.Envelope, weak.Line)
+	for second := range 62 {
+		lufs := -24.
+		if second >= 60 {
+			lufs = -10
+		}
+		r.measure(level(second, lufs))
+	}
+	if got := highlights(r.advance(seconds(70))); got != nil {
+		t.Fatalf("loud: got %+v", got)
+	}
+	for i := range 60 {
+		r.signal(comment(71+float64(i)/10, fmt.Sprint("fan", i)))
+	}
+	// The room has no usual yet, so even these sixty comments are no burst.
+	if got := highlights(r.advance(seconds(90))); got != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// calm fills a room with a comment every two seconds.
+func calm(r *room, from, to int) {
+	for at := from; at < to; at += 2 {
+		r.signal(comment(float64(at), fmt.Sprint("calm", at)))
+	}
+}
+
+func crowd(r *room, at float64, users int) {
+	for i := range users {
+		r.signal(comment(at+float64(i)*8/float64(users), fmt.Sprint("fan", i)))
+	}
+}
+
+func TestAStrongBurstOfCommentsMakesAHighlightAndAWeakOneDoesNot(t *testing.T) {
+	for users, want := range map[int]int{60: 1, 16: 0} {
+		r := newRoom(t)
+		calm(r, 0, 200)
+		crowd(r, 126, users)
+		got := highlights(r.advance(seconds(200)))
+		if len(got) != want {
+			t.Errorf("%d users: got %+v", users, got)
+		}
+		if want == 1 && (got[0].Kind != "burst" || got[0].Window.Start > seconds(121) || got[0].Window.End < seconds(121) ||
+			!strings.Contains(got[0].Reasons[0].Detail, "usually 5")) {
+			t.Errorf("got %+v", got[0])
+		}
+	}
+}
+
+func TestABurstAddsToWhatWasSaidAndIsDatedBackToIt(t *testing.T) {
+	r := newRoom(t)
+	weak := said(118, 121, "and now there is a free gift")
+	r.hear(weak.Envelope, weak.Line)
+	calm(r, 0, 200)
+	crowd(r, 126, 22)
+	got := highlights(r.advance(seconds(200)))
+	if len(got) != 1 || got[0].Kind != "gift" || got[0].ID != domain.NewHighlightID(broadcast, weak.Envelope.ID) || len(got[0].Reasons) != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestABurstThatAnswersAHighlightMakesNoOther(t *testing.T) {
+	r := newRoom(t)
+	sale := said(118, 121, "flash sale now")
+	r.hear(sale.Envelope, sale.Line)
+	calm(r, 0, 200)
+	crowd(r, 126, 80)
+	crowd(r, 133, 120)
+	if got := highlights(r.advance(seconds(200))); len(got) != 1 || got[0].Kind != "flash_sale" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOneUserWhoRepeatsIsOneUser(t *testing.T) {
+	r := newRoom(t)
+	calm(r, 0, 200)
+	for i := range 300 {
+		r.signal(comment(126+float64(i)/50, "loud"))
+	}
+	if got := r.advance(seconds(200)); got != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestGreetingsAtTheStartAreNoBurst(t *testing.T) {
+	r := newRoom(t)
+	crowd(r, 1, 200)
+	crowd(r, 9, 200)
+	calm(r, 20, 200)
+	if got := r.advance(seconds(200)); got != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestCommentsTheHostAskedForCountHalf(t *testing.T) {
+	r := newRoom(t)
+	ask := said(118, 121, "想要的 在公屏 扣1")
+	r.hear(ask.Envelope, ask.Line)
+	calm(r, 0, 200)
+	crowd(r, 126, 80)
+	got := r.advance(seconds(200))
+	if len(highlights(got)) != 0 || len(got) == 0 || got[0].Outcome != outcomeWeak {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLoudnessNeverMakesAHighlightAlone(t *testing.T) {
+	r := newRoom(t)
+	for second := range 120 {
+		lufs := -30.
+		if second%40 > 35 {
+			lufs = -5
+		}
+		r.measure(level(second, lufs))
+	}
+	if got := r.advance(seconds(120)); got != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLoudnessAddsToWhatWasSaid(t *testing.T) {
+	r := newRoom(t)
+	for second := range 40 {
+		lufs := -25.
+		if second >= 30 && second < 34 {
+			lufs = -12
+		}
+		r.measure(level(second, lufs))
+	}
+	sale := said(30, 33, "flash sale")
+	r.hear(sale.Envelope, sale.Line)
+	got := highlights(r.advance(seconds(40)))
+	if len(got) != 1 || len(got[0].Reasons) != 2 || got[0].Reasons[1].Detail != "13 LU above the room's usual -25 LUFS" || got[0].Score <= 0.75 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestPartialLinesAndLinesToldAgainMakeNothing(t *testing.T) {
+	r := newRoom(t)
+	sale := said(20, 23, "flash sale")
+	partial := sale.Line
+	partial.Final = false
+	r.hear(sale.Envelope, partial)
+	if got := r.advance(seconds(24)); got != nil {
+		t.Fatalf("partial: got %+v", got)
+	}
+	r.hear(sale.Envelope, sale.Line)
+	r.hear(sale.Envelope, sale.Line)
+	if got := r.advance(seconds(25)); len(got) != 1 {
+		t.Fatalf("got %+v", got)
+	}
+	r.hear(sale.Envelope, sale.Line)
+	if got := r.advance(seconds(26)); got != nil {
+		t.Errorf("again: got %+v", got)
+	}
+}
+
+func TestNothingIsDecidedBeforeTheMarkPassesIt(t *testing.T) {
+	r := newRoom(t)
+	sale := said(20, 23, "flash sale")
+	r.hear(sale.Envelope, sale.Line)
+	if got := r.advance(seconds(22.9)); got != nil {
+		t.Errorf("early: got %+v", got)
+	}
+	if got := r.advance(seconds(23)); len(got) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWhatIsLeftIsTakenUpWhenTheBroadcastEnds(t *testing.T) {
+	r := newRoom(t)
+	sale := said(20, 23, "flash sale")
+	r.hear(sale.Envelope, sale.Line)
+	if got := r.finish(seconds(21)); len(got) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestARoomStoredAndReadBackGoesOnTheSame(t *testing.T) {
+	feed := func(r *room, from, to int) []decision {
+		var out []decision
+		for s := from; s < to; s++ {
+			r.measure(level(s, -25+float64(s%7)))
+			if s%20 == 3 {
+				l := said(float64(s), float64(s)+2, "flash sale now")
+				r.hear(l.Envelope, l.Line)
+			}
+			for i := range 1 + s%3 {
+				r.signal(comment(float64(s), fmt.Sprint(s, i)))
+			}
+			out = append(out, r.advance(time.Duration(s)*time.Second)...)
+		}
+		return out
+	}
+	whole := newRoom(t)
+	want := feed(whole, 0, 200)
+	first := newRoom(t)
+	got := feed(first, 0, 101)
+	text, err := json.Marshal(first.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := &room{rules: first.rules}
+	if err := json.Unmarshal(text, &second.memory); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, feed(second, 101, 200)...)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// happening is one thing that goes into a room, and the mark it must come before.
+type happening struct {
+	due time.Duration
+	put func(*room)
+}
+
+func someBroadcast(t *rapid.T) []happening {
+	var all []happening
+	at := 0.
+	for range rapid.IntRange(0, 25).Draw(t, "lines") {
+		start := at + rapid.Float64Range(0, 9).Draw(t, "pause")
+		at = start + rapid.Float64Range(0.5, 12).Draw(t, "length")
+		l := said(start, at, rapid.SampledFrom([]string{
+			"this bag is blue", "flash sale now", "there is a free gift", "these are the last three", "minutes everyone",
+			"fifty percent off and half price", "put one in the chat", "全场 五折",
+		}).Draw(t, "text"))
+		all = append(all, happening{l.Line.End, func(r *room) { r.hear(l.Envelope, l.Line) }})
+	}
+	end := int(at) + 20
+	for s := range end {
+		sound := level(s, rapid.SampledFrom([]float64{-40, -25, -24, -23, -8}).Draw(t, "level"))
+		all = append(all, happening{soundEnd(sound), func(r *room) { r.measure(sound) }})
+		for range rapid.SampledFrom([]int{0, 1, 2, 30}).Draw(t, "comments") {
+			c := comment(float64(s)+rapid.Float64Range(0, 1).Draw(t, "at"), fmt.Sprint(rapid.IntRange(0, 200).Draw(t, "user")))
+			all = append(all, happening{c.At, func(r *room) { r.signal(c) }})
+		}
+	}
+	return all
+}
+
+func TestAnyInterleavingThatKeepsTheMarksGivesTheSameHighlights(t *testing.T) {
+	built := builtIn(t)
+	rapid.Check(t, func(t *rapid.T) {
+		all := someBroadcast(t)
+		end := time.Duration(0)
+		for _, h := range all {
+			end = max(end, h.due)
+		}
+		fresh := func() *room {
+			return &room{rules: built, memory: memory{Envelope: event.Envelope{Broadcast: broadcast}}}
+		}
+		want := fresh()
+		for _, h := range all {
+			h.put(want)
+		}
+		wanted := want.finish(end)
+
+		// Everything arrives in random order, each before the first mark that passes it.
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		arrival := make(map[int]time.Duration, len(all))
+		order := make([]int, len(all))
+		for i, h := range all {
+			order[i] = i
+			arrival[i] = time.Duration(random.Int64N(int64(h.due) + 1))
+		}
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(arrival[a], arrival[b]) })
+		r := fresh()
+		var got []decision
+		for _, i := range order {
+			if random.IntN(3) == 0 {
+				got = append(got, r.advance(arrival[i]-1)...)
+			}
+			all[i].put(r)
+		}
+		got = append(got, r.finish(end)...)
+		if !reflect.DeepEqual(got, wanted) {
+			t.Fatalf("got  %+v\nwant %+v", got, wanted)
+		}
+	})
+}

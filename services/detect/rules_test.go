@@ -1,0 +1,105 @@
+package detect
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+func builtIn(t testing.TB) *rules {
+	t.Helper()
+	r, err := loadRules("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	text := "threshold: 0.5\nwindow: {after: 7s}\nkeywords:\n  - {name: sale, weight: 1, phrases: [sale]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadRules(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := builtIn(t).Rules
+	want.Threshold = 0.5
+	want.Window.After = 7 * time.Second
+	if got.Threshold != want.Threshold || got.Window != want.Window || got.Comments.Lag != want.Comments.Lag {
+		t.Errorf("got %+v, want %+v", got.Rules, want)
+	}
+	if len(got.Rules.Keywords) != 1 || kindsIn(got, "a sale, fifty percent off") != "sale" {
+		t.Errorf("keywords are %+v", got.Rules.Keywords)
+	}
+}
+
+func TestAnEmptyFileIsTheBuiltInRules(t *testing.T) {
+	got, err := parseRules("empty.yaml", []byte("# nothing\n"))
+	if err != nil || len(got.Rules.Keywords) != len(builtIn(t).Rules.Keywords) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEveryFaultOfARulesFileIsToldWithItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"thresold: 0.5\n":                        `r.yaml:1: unknown key "thresold"`,
+		"threshold: 0.5\nwindow:\n  befor: 2s\n": `r.yaml:3: unknown key "befor"`,
+		"threshold: high\n":                      "r.yaml:1: cannot unmarshal",
+		"threshold: [\n":                         "r.yaml:1: ",
+		"\nthreshold: 2\n":                       "r.yaml:2: threshold: must be between 0.01 and 1, is 2",
+		"threshold: .nan\n":                      "r.yaml:1: threshold: must be",
+		"window:\n  after: -1s\n":                "r.yaml:2: window.after: must be between 0s and 1m0s, is -1s",
+		"loudness:\n  weight: 0.9\n":             "r.yaml:2: loudness.weight: must be at least 0 and less than threshold",
+		"keywords: []\n":                         "r.yaml:1: keywords: must name at least one group",
+		"keywords:\n- name: A b\n  weight: 1\n  phrases: [x]\n":                                   "r.yaml:2: keywords.0.name: must be lower-case",
+		"keywords:\n- name: a\n  weight: 7\n  phrases: [x]\n":                                     "r.yaml:3: keywords.0.weight: must be above 0",
+		"keywords:\n- name: a\n  weight: 1\n  phrases:\n  - ok\n  - '{x}'\n":                      "r.yaml:6: keywords.0.phrases.1: phrase \"{x}\": braces",
+		"keywords:\n- {name: a, weight: 1, phrases: [x]}\n- {name: a, weight: 1, phrases: [x]}\n": `r.yaml:3: keywords.1.name: "a" is named twice`,
+	} {
+		_, err := parseRules("r.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) || !domain.IsPermanent(err) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestAllFaultsAreToldAtOnce(t *testing.T) {
+	_, err := parseRules("r.yaml", []byte("threshold: 2\ncomments: {lag: 2h, weight: 3}\n"))
+	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAMissingRulesFileIsAFaultOfTheConfiguration(t *testing.T) {
+	got := Config{Rules: filepath.Join(t.TempDir(), "none.yaml"), Group: "a b"}.Faults()
+	if len(got) != 2 || !strings.HasPrefix(got[0], "detect.group: ") || !strings.Contains(got[1], "none.yaml") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheDefaultsHaveNoFaults(t *testing.T) {
+	if got := Defaults().Faults(); got != nil {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzRulesAreReadOrRefusedWithALine(f *testing.F) {
+	f.Add(string(defaultRules))
+	f.Add("threshold: 2\nkeywords:\n- name: a\n  phrases: ['(a|b']\n")
+	f.Add("a: &a [*a]")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := parseRules("r.yaml", []byte(text))
+		if err == nil {
+			r.matcher.find(r.folder.tokens("last three minutes 全场5折"))
+		} else if !strings.Contains(err.Error(), "r.yaml:") {
+			t.Fatalf("%q: %v", text, err)
+		}
+	})
+}
