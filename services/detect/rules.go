@@ -1,20 +1,12 @@
 package detect
 
 import (
-	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
-	"liveclip/internal/domain"
+	"liveclip/internal/strictyaml"
 )
 
 //go:embed rules/default.yaml
@@ -93,124 +85,49 @@ type rules struct {
 // loadRules reads the file at path, or the built-in rules when path is empty. Its errors name file:line, all of them.
 func loadRules(path string) (*rules, error) {
 	if path == "" {
-		return parseRules(defaultRulesName, nil)
+		return parseRules(nil)
 	}
-	file, err := os.Open(path)
+	file, err := strictyaml.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, 4<<20))
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	return parseRules(path, text)
-}
-
-// parseRules reads text over the built-in rules.
-func parseRules(name string, text []byte) (*rules, error) {
-	var r rules
-	if err := decodeRules(defaultRulesName, defaultRules, &r.Rules); err != nil {
 		return nil, err
 	}
-	source := faults{name: name, text: text}
-	if text == nil {
-		source.text = defaultRules
-	} else if err := decodeRules(name, text, &r.Rules); err != nil {
+	return parseRules(file)
+}
+
+// parseRules reads the file over the built-in rules; nil: none.
+func parseRules(file *strictyaml.File) (*rules, error) {
+	var r rules
+	base := strictyaml.New(defaultRulesName, defaultRules)
+	if err := base.Decode(&r.Rules); err != nil {
+		return nil, err
+	}
+	if file == nil {
+		file = base
+	} else if err := file.Decode(&r.Rules); err != nil {
 		return nil, err
 	}
 	var err error
 	if r.folder, err = newFolder(); err != nil {
 		return nil, err
 	}
-	r.check(&source)
-	r.compile(&source)
-	if len(source.found) > 0 {
-		return nil, domain.Permanent(errors.Join(source.found...))
+	r.check(file)
+	entries := r.entries(file)
+	if err := file.Err(); err != nil {
+		return nil, err
 	}
+	r.matcher = newMatcher(entries)
 	return &r, nil
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-var yamlUnknown = regexp.MustCompile(`^field (\S+) not found in type .*$`)
-
-func decodeRules(name string, text []byte, into *Rules) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	err := decoder.Decode(into)
-	if err == nil || errors.Is(err, io.EOF) {
-		return nil
-	}
-	lines := []string{err.Error()}
-	var typed *yaml.TypeError
-	if errors.As(err, &typed) {
-		lines = typed.Errors
-	}
-	var found []error
-	for _, line := range lines {
-		at, what := "1", line
-		if m := yamlLine.FindStringSubmatch(line); m != nil {
-			at, what = m[1], m[2]
-		}
-		if m := yamlUnknown.FindStringSubmatch(what); m != nil {
-			what = fmt.Sprintf("unknown key %q", m[1])
-		}
-		found = append(found, fmt.Errorf("%s:%s: %s", name, at, what))
-	}
-	return domain.Permanent(errors.Join(found...))
-}
-
-// faults collects what is wrong with a rules file, each with its line.
-type faults struct {
-	name  string
-	text  []byte
-	root  *yaml.Node
-	found []error
-}
-
-// add notes a fault at the value that the path of keys and indices leads to, or at as much of it as there is.
-func (f *faults) add(path, format string, args ...any) {
-	if f.root == nil {
-		f.root = &yaml.Node{}
-		_ = yaml.Unmarshal(f.text, f.root) // it was decoded before
-	}
-	line, node := 1, f.root
-	if len(node.Content) > 0 {
-		node = node.Content[0]
-	}
-	for key := range strings.SplitSeq(path, ".") {
-		if node = child(node, key); node == nil {
-			break
-		}
-		line = node.Line
-	}
-	f.found = append(f.found, fmt.Errorf("%s:%d: %s: %s", f.name, line, path, fmt.Sprintf(format, args...)))
-}
-
-func child(node *yaml.Node, key string) *yaml.Node {
-	if node.Kind == yaml.SequenceNode {
-		if i, err := strconv.Atoi(key); err == nil && i < len(node.Content) {
-			return node.Content[i]
-		}
-		return nil
-	}
-	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	return nil
-}
-
-func (r *Rules) check(f *faults) {
+func (r *Rules) check(f *strictyaml.File) {
 	within := func(path string, v, low, high float64) {
 		if !(v >= low && v <= high) {
-			f.add(path, "must be between %v and %v, is %v", low, high, v)
+			f.Fault(path, "must be between %v and %v, is %v", low, high, v)
 		}
 	}
 	span := func(path string, v, low, high time.Duration) {
 		if v < low || v > high {
-			f.add(path, "must be between %s and %s, is %s", low, high, v)
+			f.Fault(path, "must be between %s and %s, is %s", low, high, v)
 		}
 	}
 	within("threshold", r.Threshold, 0.01, 1)
@@ -236,44 +153,45 @@ func (r *Rules) check(f *faults) {
 	within("loudness.least", r.Loudness.Least, 0, 60)
 	within("loudness.full", r.Loudness.Full, r.Loudness.Least, 60)
 	if !(r.Loudness.Weight >= 0 && r.Loudness.Weight < r.Threshold) {
-		f.add("loudness.weight", "must be at least 0 and less than threshold, is %v", r.Loudness.Weight)
+		f.Fault("loudness.weight", "must be at least 0 and less than threshold, is %v", r.Loudness.Weight)
 	}
 	if len(r.Keywords) == 0 {
-		f.add("keywords", "must name at least one group")
+		f.Fault("keywords", "must name at least one group")
 	}
 	names := map[string]bool{}
 	for i, g := range r.Keywords {
 		path := fmt.Sprintf("keywords.%d", i)
 		switch {
 		case !groupName.MatchString(g.Name):
-			f.add(path+".name", "must be lower-case letters, digits and '_', at most 32, is %.80q", g.Name)
+			f.Fault(path+".name", "must be lower-case letters, digits and '_', at most 32, is %.80q", g.Name)
 		case names[g.Name]:
-			f.add(path+".name", "%q is named twice", g.Name)
+			f.Fault(path+".name", "%q is named twice", g.Name)
 		}
 		names[g.Name] = true
 		if !(g.Weight > 0 && g.Weight <= 1) {
-			f.add(path+".weight", "must be above 0 and at most 1, is %v", g.Weight)
+			f.Fault(path+".weight", "must be above 0 and at most 1, is %v", g.Weight)
 		}
 		if len(g.Phrases) == 0 {
-			f.add(path+".phrases", "must hold at least one phrase")
+			f.Fault(path+".phrases", "must hold at least one phrase")
 		}
 	}
 }
 
-func (r *rules) compile(f *faults) {
+// entries reads every phrase.
+func (r *rules) entries(f *strictyaml.File) []entry {
 	var entries []entry
 	read := func(path string, phrases []string, group int, not bool) {
 		for i, text := range phrases {
 			at := fmt.Sprintf("%s.%d", path, i)
 			parsed, err := r.folder.parsePhrases(text)
 			if err != nil {
-				f.add(at, "%v", err)
+				f.Fault(at, "%v", err)
 			}
 			for _, p := range parsed {
 				entries = append(entries, entry{p, group, not})
 			}
 			if len(entries) > mostPhrases {
-				f.add(at, "more than %d phrases", mostPhrases)
+				f.Fault(at, "more than %d phrases", mostPhrases)
 				return
 			}
 		}
@@ -284,7 +202,5 @@ func (r *rules) compile(f *faults) {
 	}
 	r.asked = len(r.Keywords)
 	read("comments.asked", r.Comments.Asked, r.asked, false)
-	if len(f.found) == 0 {
-		r.matcher = newMatcher(entries)
-	}
+	return entries
 }

@@ -1,0 +1,69 @@
+package prompt
+
+import (
+	"fmt"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+// variant of the clip that a highlight makes.
+const variant = "main"
+
+// check tells why no plan can be made of a highlight.
+func check(h domain.Highlight, longest time.Duration) error {
+	switch w := h.Window; {
+	case h.ID == "":
+		return fmt.Errorf("the highlight has no ID")
+	case w.Start < 0:
+		return fmt.Errorf("the window begins %s before the broadcast (窗口早于开播)", -w.Start)
+	case w.Length() == 0:
+		return fmt.Errorf("the window %s to %s is empty (窗口为空)", w.Start, w.End)
+	case w.Length() > longest:
+		return fmt.Errorf("the window is %s long, at most %s can be clipped (窗口过长)", w.Length(), longest)
+	}
+	return nil
+}
+
+// plan says what the clip of a highlight shall be, from what is known of its room.
+func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) domain.Plan {
+	v := l.values(room, h)
+	p := domain.Plan{
+		Clip:      domain.NewClipID(h.ID, variant),
+		Highlight: h.ID,
+		Kind:      h.Kind,
+		Window:    h.Window,
+		Score:     h.Score,
+		Reasons:   h.Reasons,
+		Title:     v.given["title"],
+		Text:      clean(h.Text, longestText),
+		Profiles: []domain.Profile{
+			{Name: "720p", Width: 1280, Height: 720, Watermark: true},
+			{Name: "360p", Width: 640, Height: 360, Watermark: true},
+		},
+		By:        h.By,
+		Triggered: h.TriggeredAt,
+	}
+	if cfg.Opening != "" {
+		fields := map[string]string{}
+		for name, t := range l.openings[cfg.Opening] {
+			fields[name] = t.fill(v.of)
+		}
+		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotTemplate, Template: cfg.Opening, Fields: fields, Length: cfg.OpeningLength})
+	}
+	if cfg.Generate {
+		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotGenerated, Prompt: l.prompt(cfg.Template, v), Length: cfg.GenerateLength})
+	}
+	p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotFootage, Window: h.Window})
+	return p
+}
+
+// prompt fills the template of that name, or the first of the clip's language.
+func (l *library) prompt(name string, v values) string {
+	for _, p := range l.prompts {
+		if p.name == name || name == "" && p.language == v.language {
+			return p.text.fill(v.of)
+		}
+	}
+	return ""
+}

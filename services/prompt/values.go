@@ -1,0 +1,141 @@
+package prompt
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"liveclip/internal/domain"
+)
+
+const (
+	longestValue = 60   // characters of a variable's value
+	longestTitle = 80   // characters
+	longestText  = 2000 // characters of what was said
+)
+
+// languageOf is the language of a clip's words: the room's, or that of what was said, or Chinese.
+func languageOf(room domain.Context, said string) string {
+	switch {
+	case strings.HasPrefix(strings.ToLower(room.Language), "zh"):
+		return "zh"
+	case room.Language != "":
+		return "en"
+	case said == "" || strings.ContainsFunc(said, func(r rune) bool { return unicode.Is(unicode.Han, r) }):
+		return "zh"
+	}
+	return "en"
+}
+
+// productOf is the product a highlight speaks of: one that is named in what was said, or the room's first.
+func productOf(room domain.Context, said string) domain.Product {
+	said = strings.ToLower(said)
+	for _, p := range room.Products {
+		if p.Name != "" && strings.Contains(said, strings.ToLower(p.Name)) {
+			return p
+		}
+	}
+	if len(room.Products) > 0 {
+		return room.Products[0]
+	}
+	return domain.Product{}
+}
+
+// values gives the variables of one highlight's templates. Title and action are filled in once known.
+type values struct {
+	library  *library
+	language string
+	given    map[string]string
+}
+
+func (l *library) values(room domain.Context, h domain.Highlight) values {
+	v := values{l, languageOf(room, h.Text), map[string]string{}}
+	for name, value := range room.Extra {
+		v.give(name, value)
+	}
+	product := productOf(room, h.Text)
+	v.give("host", room.Host)
+	v.give("category", room.Category)
+	v.give("product", product.Name)
+	v.give("price", product.Price)
+	v.give("text", h.Text)
+	v.give("kind", h.Kind)
+	v.give("countdown", countdown(h))
+	v.give("action", l.text(l.actions, h.Kind, v))
+	title := h.Title
+	if clean(title, longestTitle) == "" {
+		title = l.text(l.titles, h.Kind, v)
+	}
+	v.given["title"] = clean(title, longestTitle)
+	return v
+}
+
+func (v values) give(name, value string) { v.given[name] = clean(value, longestValue) }
+
+// of gives a variable's value, or the library's default for it in the clip's language.
+func (v values) of(name string) string {
+	if value := v.given[name]; value != "" {
+		return value
+	}
+	return v.library.defaults[name][v.language]
+}
+
+// text fills the text for a kind, or for every other one, in the clip's language.
+func (l *library) text(texts map[string]map[string]template, kind string, v values) string {
+	t, ok := texts[kind]
+	if !ok {
+		t = texts[other]
+	}
+	return t[v.language].fill(v.of)
+}
+
+var spokenSpan = regexp.MustCompile(`(?i)([0-9]{1,3}|[a-z]+|[零一二两三四五六七八九十]{1,3})[\s-]*(minutes?|seconds?|分钟|分鐘|秒)`)
+
+// countdown is the number of seconds that the highlight's reasons name ("last three minutes": "180"); empty: none.
+func countdown(h domain.Highlight) string {
+	for _, reason := range h.Reasons {
+		m := spokenSpan.FindStringSubmatch(reason.Detail)
+		if m == nil {
+			continue
+		}
+		n, ok := smallNumber(strings.ToLower(m[1]))
+		if unit := strings.ToLower(m[2]); ok && (unit[0] == 'm' || strings.HasPrefix(unit, "分")) {
+			n *= 60
+		}
+		if ok && n > 0 {
+			return strconv.Itoa(n)
+		}
+	}
+	return ""
+}
+
+// smallNumber reads digits, an English word or Chinese numerals below a hundred, as they are spoken of minutes.
+func smallNumber(s string) (int, bool) {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n, true
+	}
+	words := map[string]int{
+		"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+		"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
+	}
+	if n, ok := words[s]; ok {
+		return n, true
+	}
+	digits := map[rune]int{'零': 0, '一': 1, '二': 2, '两': 2, '三': 3, '四': 4, '五': 5, '六': 6, '七': 7, '八': 8, '九': 9}
+	total, digit := 0, 0
+	for i, r := range s {
+		d, ok := digits[r]
+		switch {
+		case ok:
+			digit = d
+		case r != '十':
+			return 0, false
+		case i == 0:
+			total = 10
+		default:
+			total, digit = digit*10, 0
+		}
+	}
+	return total + digit, true
+}
