@@ -127,7 +127,7 @@ func (s *Service) handle(ctx context.Context, e event.Event) error {
 		outcome = "repeated"
 	}
 	s.plans.WithLabelValues(outcome).Inc()
-	s.deps.Log.Info("plan "+outcome, "clip_id", made.Value.Clip, "stream_id", e.Stream, "kind", made.Value.Kind,
+	s.deps.Log.Info("plan announced", "first", first, "clip_id", made.Value.Clip, "stream_id", e.Stream, "kind", made.Value.Kind,
 		"title", made.Value.Title, "start", made.Value.Window.Start, "end", made.Value.Window.End, "shots", len(made.Value.Shots))
 	return nil
 }

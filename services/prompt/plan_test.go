@@ -1,0 +1,116 @@
+package prompt
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+var sale = domain.Highlight{
+	ID: "h1", Kind: "flash_sale", Window: domain.Window{Start: seconds(18), End: seconds(27)}, Score: 0.75,
+	Reasons:     []domain.Reason{{Signal: "keyword", Detail: `flash_sale: "last three minutes"`, At: seconds(21), Weight: 0.75}},
+	Text:        "hurry up, last three minutes for the silk scarf",
+	TriggeredAt: time.Unix(1_700_000_000, 0).UTC(),
+}
+
+var room = domain.Context{
+	Host: "Mei", Language: "en",
+	Products: []domain.Product{{Name: "Leather bag", Price: "$99"}, {Name: "Silk scarf", Price: "$19"}},
+}
+
+func TestAHighlightBecomesAPlanOfItsFootage(t *testing.T) {
+	got := shipped(t).plan(Defaults(), room, sale)
+	want := domain.Plan{
+		Clip: domain.NewClipID("h1", "main"), Highlight: "h1", Kind: "flash_sale", Window: sale.Window, Score: 0.75,
+		Reasons: sale.Reasons, Title: "Flash sale: Silk scarf", Text: sale.Text,
+		Shots: []domain.Shot{{Kind: domain.ShotFootage, Window: sale.Window}},
+		Profiles: []domain.Profile{
+			{Name: "720p", Width: 1280, Height: 720, Watermark: true},
+			{Name: "360p", Width: 640, Height: 360, Watermark: true},
+		},
+		Triggered: sale.TriggeredAt,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestAnOpeningAndAGeneratedShotComeBeforeTheFootage(t *testing.T) {
+	cfg := Defaults()
+	cfg.Opening, cfg.Generate = "countdown", true
+	got := shipped(t).plan(cfg, room, sale).Shots
+	want := []domain.Shot{
+		{Kind: domain.ShotTemplate, Template: "countdown", Length: 2 * time.Second, Fields: map[string]string{
+			"title": "Flash sale: Silk scarf", "product": "Silk scarf", "price": "$19", "countdown": "180",
+		}},
+		{Kind: domain.ShotGenerated, Length: 4 * time.Second, Prompt: "Mei presents Silk scarf with enthusiasm, " +
+			"close up of the host's surprised face, cheerful background music, bright and clear picture"},
+		{Kind: domain.ShotFootage, Window: sale.Window},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
+	l := shipped(t)
+	for name, test := range map[string]struct {
+		room  domain.Context
+		h     domain.Highlight
+		title string
+	}{
+		"a room in Chinese":          {domain.Context{Language: "zh-CN"}, sale, "限时抢购：好物"},
+		"Chinese was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "全场五折"}, "限时折扣：好物"},
+		"English was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "half price"}, "On offer: the product"},
+		"nothing was said":           {domain.Context{}, domain.Highlight{Kind: "burst"}, "直播间热议：好物"},
+		"a kind of the user's own":   {room, domain.Highlight{Kind: "mystery"}, "From the live room: Leather bag"},
+		"a request's own title":      {room, domain.Highlight{Kind: "manual", Title: " My\nclip ${host} ", By: "op"}, "My clip ${host}"},
+		"a request's empty title":    {room, domain.Highlight{Kind: "manual", Title: "\x00 ", By: "op"}, "From the live room: Leather bag"},
+		"a price nobody gave":        {domain.Context{Language: "zh"}, domain.Highlight{Kind: "price_drop"}, "降价了：好物"},
+		"a name that is no template": {domain.Context{Language: "en", Products: []domain.Product{{Name: "${host} bag"}}}, sale, "Flash sale: ${host} bag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.plan(Defaults(), test.room, test.h).Title; got != test.title {
+				t.Errorf("got %q, want %q", got, test.title)
+			}
+		})
+	}
+}
+
+func TestCountdownsAreReadFromTheReasons(t *testing.T) {
+	for detail, want := range map[string]string{
+		`flash_sale: "last three minutes"`:   "180",
+		`flash_sale: "最后三分钟"`:                "180",
+		`flash_sale: "最后十五分钟"`:               "900",
+		`flash_sale: "只剩二十秒"`:                "20",
+		`flash_sale: "only 90 seconds left"`: "90",
+		`flash_sale: "last few minutes"`:     "",
+		`discount: "fifty percent off"`:      "",
+	} {
+		if got := countdown(domain.Highlight{Reasons: []domain.Reason{{Detail: detail}}}); got != want {
+			t.Errorf("%s: got %q, want %q", detail, got, want)
+		}
+	}
+}
+
+func TestAWindowThatCannotBeClippedIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		h  domain.Highlight
+		ok bool
+	}{
+		"usual":    {sale, true},
+		"empty":    {domain.Highlight{ID: "h", Window: domain.Window{Start: 5, End: 5}}, false},
+		"reversed": {domain.Highlight{ID: "h", Window: domain.Window{Start: 5, End: 2}}, false},
+		"negative": {domain.Highlight{ID: "h", Window: domain.Window{Start: -5, End: 2}}, false},
+		"too long": {domain.Highlight{ID: "h", Window: domain.Window{End: time.Hour}}, false},
+		"nameless": {domain.Highlight{Window: sale.Window}, false},
+	} {
+		if err := check(test.h, 10*time.Minute); (err == nil) != test.ok {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
