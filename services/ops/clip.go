@@ -1,0 +1,342 @@
+package ops
+
+import (
+	"context"
+	"path"
+	"slices"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/sign"
+	"liveclip/internal/view"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// Pages of clips.
+const (
+	usualPage = 100
+	maxPage   = 500
+	maxScan   = 5000 // clips looked at for one filtered page
+)
+
+// clipStates are the states a clip is in; the first is one that only ops knows of.
+var clipStates = []string{
+	"requested", "found", "planned", "cut", "rendered", "needs_person", "approved", "rejected", "published", "failed", "taken_down",
+}
+
+// ListClips gives a page of clips, newest first.
+func (s *Service) ListClips(ctx context.Context, req *opsv1.ListClipsRequest) (*opsv1.ListClipsReply, error) {
+	c, err := s.need(ctx, viewer)
+	if err != nil {
+		return nil, err
+	}
+	var stream domain.StreamID
+	if req.StreamId != "" {
+		ref, err := streamRef(c, req.StreamId)
+		if err != nil {
+			return nil, err
+		}
+		stream = ref.Stream
+	}
+	if req.State != "" && !slices.Contains(clipStates, req.State) {
+		return nil, badRequest("state: must be one of %v, is %.40q", clipStates, req.State)
+	}
+	limit := int(req.Limit)
+	if limit == 0 {
+		limit = usualPage
+	}
+	if limit < 1 || limit > maxPage {
+		return nil, badRequest("limit: must be 1 to %d, is %d", maxPage, limit)
+	}
+	reply := &opsv1.ListClipsReply{NextAfter: req.After}
+	started := map[domain.BroadcastID]time.Time{}
+	for scanned := 0; len(reply.Clips) < limit && scanned < maxScan; scanned += limit {
+		clips, next, err := s.views.Clips(ctx, c.tenant, stream, reply.NextAfter, limit-len(reply.Clips))
+		if err != nil {
+			return nil, lookup(err, "clips")
+		}
+		for _, clip := range clips {
+			if req.State != "" && clipState(clip) != req.State {
+				continue
+			}
+			reply.Clips = append(reply.Clips, s.clipMessage(ctx, c, clip, started))
+		}
+		if reply.NextAfter = next; next == "" {
+			break
+		}
+	}
+	return reply, nil
+}
+
+// GetClip gives one clip with its whole story.
+func (s *Service) GetClip(ctx context.Context, req *opsv1.GetClipRequest) (*opsv1.Clip, error) {
+	c, err := s.need(ctx, viewer)
+	if err != nil {
+		return nil, err
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	return s.clipMessage(ctx, c, clip, nil), nil
+}
+
+// ListPublications gives a clip's state at every destination.
+func (s *Service) ListPublications(ctx context.Context, req *opsv1.ListPublicationsRequest) (*opsv1.ListPublicationsReply, error) {
+	c, err := s.need(ctx, viewer)
+	if err != nil {
+		return nil, err
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	return &opsv1.ListPublicationsReply{Publications: publicationMessages(clip)}, nil
+}
+
+func (s *Service) clip(ctx context.Context, c caller, id string) (view.Clip, error) {
+	if _, err := domain.ParseStreamID(id); err != nil { // the same form
+		return view.Clip{}, badRequest("clip ID %.80q: must be 1 to 64 letters, digits, '_' or '-'", id)
+	}
+	clip, err := s.views.Clip(ctx, c.tenant, domain.ClipID(id))
+	return clip, lookup(err, "clip %s", id)
+}
+
+// story is a clip's newest revision, taken apart.
+type story struct {
+	revision  int
+	plan      *domain.Plan
+	rendered  *domain.Rendered
+	decided   *domain.Decided
+	last      domain.Step
+	published time.Time // zero: not
+	failed    string
+	takenDown bool
+}
+
+func storyOf(clip view.Clip) story {
+	var st story
+	for _, step := range clip.Steps {
+		st.revision = max(st.revision, step.Revision)
+	}
+	for i := range clip.Steps {
+		step := &clip.Steps[i]
+		if step.Step == domain.StepTakenDown {
+			st.takenDown = true
+		}
+		if step.Revision != st.revision {
+			continue
+		}
+		if step.Plan != nil {
+			st.plan = step.Plan
+		}
+		if step.Rendered != nil {
+			st.rendered = step.Rendered
+		}
+		switch step.Step {
+		case domain.StepDecided:
+			if step.Decided != nil {
+				st.decided = step.Decided
+			}
+		case domain.StepPublished:
+			st.published = step.At
+		case domain.StepFailed:
+			st.failed = step.Note
+		}
+		st.last = step.Step
+	}
+	if v := clip.ByPerson; v != nil && v.Revision == st.revision && (st.decided == nil || st.decided.By == "rule") {
+		st.decided = v
+	}
+	return st
+}
+
+// clipState names a clip's state.
+func clipState(clip view.Clip) string { return storyOf(clip).state() }
+
+func (st story) state() string {
+	switch {
+	case st.takenDown:
+		return "taken_down"
+	case !st.published.IsZero():
+		return "published"
+	case st.decided != nil && st.decided.Verdict == domain.VerdictRejected:
+		return "rejected"
+	case st.last == domain.StepFailed:
+		return "failed"
+	case st.decided != nil && st.rendered != nil:
+		return string(st.decided.Verdict)
+	case st.rendered != nil:
+		return "rendered"
+	case st.last == domain.StepDecided: // before it was rendered
+		return string(domain.StepCut)
+	case st.last == "":
+		return "requested"
+	}
+	return string(st.last)
+}
+
+// clipMessage is a clip as people see it. started caches the broadcasts' beginnings over a page; nil: no page.
+func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, started map[domain.BroadcastID]time.Time) *opsv1.Clip {
+	st := storyOf(clip)
+	m := &opsv1.Clip{
+		ClipId: string(clip.ID), StreamId: string(clip.Envelope.Stream), BroadcastId: string(clip.Envelope.Broadcast),
+		Lane: string(clip.Envelope.Lane), State: st.state(), Revision: int32(st.revision), PublishedAt: stamp(st.published),
+		Playable: !st.published.IsZero() && !st.takenDown, Publications: publicationMessages(clip),
+	}
+	if clip.Highlight != nil && len(clip.Steps) == 0 && clip.Highlight.By == "" {
+		m.State = "found"
+	}
+	var window domain.Window
+	var triggered time.Time
+	var reasons []domain.Reason
+	if h := clip.Highlight; h != nil {
+		window, triggered, reasons = h.Window, h.TriggeredAt, h.Reasons
+		m.HighlightId, m.Kind, m.Score, m.By, m.Title, m.Text = string(h.ID), h.Kind, h.Score, h.By, h.Title, h.Text
+	}
+	if p := st.plan; p != nil {
+		window, triggered, reasons = p.Window, p.Triggered, p.Reasons
+		m.HighlightId, m.Kind, m.Score, m.By, m.Title, m.Text = string(p.Highlight), p.Kind, p.Score, p.By, p.Title, p.Text
+	}
+	if r := st.rendered; r != nil {
+		if r.Window.Length() > 0 {
+			window = r.Window
+		}
+		m.Title, m.Text, m.Generated, m.ClippedTo = or(r.Title, m.Title), or(r.Text, m.Text), r.Generated, r.ClippedTo
+		if m.Playable {
+			s.addURLs(m, c, clip, *r)
+		}
+	}
+	m.StartS, m.EndS, m.TriggeredAt, m.Reasons = window.Start.Seconds(), window.End.Seconds(), stamp(triggered), reasonMessages(reasons)
+	m.Steps, m.Verdict = stepMessages(clip, triggered), verdictMessage(st.decided)
+	if c.role >= operator && window.Length() > 0 && clip.Envelope.Broadcast != "" && !st.takenDown {
+		m.Preview = "/preview/" + string(clip.ID) + "/index.m3u8"
+	}
+	if !st.published.IsZero() {
+		if began := s.broadcastBegan(ctx, clip, started); !began.IsZero() {
+			m.PlayableAfterS = max(0, st.published.Sub(began.Add(window.End)).Seconds())
+		}
+	}
+	return m
+}
+
+// broadcastBegan is the wall clock of the clip's media time zero, while its broadcast is the stream's newest.
+func (s *Service) broadcastBegan(ctx context.Context, clip view.Clip, known map[domain.BroadcastID]time.Time) time.Time {
+	id := clip.Envelope.Broadcast
+	if began, ok := known[id]; ok {
+		return began
+	}
+	var began time.Time
+	if stream, err := s.views.Stream(ctx, clip.Envelope.Ref()); err == nil && stream.Broadcast.ID == id {
+		began = stream.Broadcast.StartedAt
+	}
+	if known != nil {
+		known[id] = began
+	}
+	return began
+}
+
+// addURLs signs what may be fetched. The expiry moves in steps, so that a page read again shows the same URLs and players
+// keep what they have.
+func (s *Service) addURLs(m *opsv1.Clip, c caller, clip view.Clip, r domain.Rendered) {
+	const step = 10 * time.Minute
+	grant := sign.Grant{
+		Path: "/vod/" + string(clip.ID) + "/" + r.Hash + "/", Tenant: c.tenant,
+		Session: domain.H("session", string(c.tenant), c.name)[:16], Expires: s.Now().Truncate(step).Add(step + s.cfg.VODExpiry),
+	}
+	signed := func(file string) string { return s.cfg.VODURL + s.Keys.URL(grant, file) }
+	for _, rendition := range r.Renditions {
+		m.Renditions = append(m.Renditions, &opsv1.Rendition{
+			Profile: rendition.Profile, Url: signed(rendition.Profile + ".mp4"), Width: int32(rendition.Width), Height: int32(rendition.Height),
+			DurationS: rendition.Length.Seconds(), Bytes: float64(rendition.Bytes),
+		})
+	}
+	m.Hls = signed("index.m3u8")
+	if r.Cover != "" {
+		m.Cover = signed(path.Base(r.Cover))
+	}
+	if r.Subtitles != "" {
+		m.Subtitles = signed(path.Base(r.Subtitles))
+	}
+}
+
+func or(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}
+
+func stepMessages(clip view.Clip, triggered time.Time) []*opsv1.Step {
+	var steps []*opsv1.Step
+	for _, step := range clip.Steps {
+		m := stepMessage(clip.Envelope.Stream, step)
+		if !triggered.IsZero() {
+			m.SinceTriggerS = step.At.Sub(triggered).Seconds()
+		}
+		steps = append(steps, m)
+	}
+	return steps
+}
+
+func stepMessage(stream domain.StreamID, step domain.ClipStep) *opsv1.Step {
+	return &opsv1.Step{
+		ClipId: string(step.Clip), StreamId: string(stream), Step: string(step.Step), Revision: int32(step.Revision),
+		Destination: step.Destination, At: stamp(step.At), Note: step.Note,
+	}
+}
+
+func reasonMessages(reasons []domain.Reason) []*opsv1.Reason {
+	var messages []*opsv1.Reason
+	for _, r := range reasons {
+		messages = append(messages, &opsv1.Reason{Signal: r.Signal, Detail: r.Detail, AtS: r.At.Seconds(), Weight: r.Weight})
+	}
+	return messages
+}
+
+func verdictMessage(d *domain.Decided) *opsv1.Verdict {
+	if d == nil {
+		return nil
+	}
+	m := &opsv1.Verdict{Verdict: string(d.Verdict), By: d.By, Reason: d.Reason}
+	for _, f := range d.Findings {
+		m.Findings = append(m.Findings, &opsv1.Finding{List: f.List, Term: f.Term, Where: f.Where, AtS: f.At.Seconds(), Severity: f.Severity})
+	}
+	return m
+}
+
+func publicationMessages(clip view.Clip) []*opsv1.Publication {
+	byDestination := map[string]*opsv1.Publication{}
+	var names []string
+	add := func(p domain.PublicationChanged, at time.Time) {
+		known, ok := byDestination[p.Destination]
+		if ok && at.Before(known.At.AsTime()) {
+			return
+		}
+		if !ok {
+			names = append(names, p.Destination)
+		}
+		byDestination[p.Destination] = publicationMessage(p, at)
+	}
+	for _, step := range clip.Steps {
+		if step.Publication != nil {
+			add(*step.Publication, step.At)
+		}
+	}
+	for _, p := range clip.Publications {
+		add(p.PublicationChanged, p.At)
+	}
+	slices.Sort(names)
+	var messages []*opsv1.Publication
+	for _, name := range names {
+		messages = append(messages, byDestination[name])
+	}
+	return messages
+}
+
+func publicationMessage(p domain.PublicationChanged, at time.Time) *opsv1.Publication {
+	return &opsv1.Publication{
+		ClipId: string(p.Clip), Destination: p.Destination, State: string(p.State), RemoteId: p.RemoteID, Url: p.URL,
+		Reason: p.Reason, At: stamp(at),
+	}
+}

@@ -1,0 +1,106 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/record"
+	"liveclip/internal/view"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// Decide carries a person's verdict to review, which keeps it and does what follows; a rejected clip that is playable
+// already is taken down.
+func (s *Service) Decide(ctx context.Context, req *opsv1.DecideRequest) (*opsv1.Clip, error) {
+	c, err := s.need(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	verdict := domain.Verdict(req.Verdict)
+	if verdict != domain.VerdictApproved && verdict != domain.VerdictRejected {
+		return nil, unprocessable("verdict: must be approved or rejected, is %.40q", req.Verdict)
+	}
+	if err := checkText("reason", req.Reason); err != nil {
+		return nil, err
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	st := storyOf(clip)
+	switch state := st.state(); {
+	case state == "taken_down":
+		return nil, conflict("clip %s was taken down: nothing can be decided on it any more", clip.ID)
+	case state == "published" && verdict == domain.VerdictApproved:
+		return s.clipMessage(ctx, c, clip, nil), nil
+	}
+	now := s.Now()
+	decided := domain.Decided{Clip: clip.ID, Revision: st.revision, Verdict: verdict, By: c.name, Reason: req.Reason}
+	e := origin(clip).Follow(decided, now, c.name+strconv.FormatInt(now.UnixNano(), 10))
+	if err := s.tell(ctx, e); err != nil {
+		return nil, fmt.Errorf("decide on clip %s: %w", clip.ID, err)
+	}
+	return s.GetClip(ctx, &opsv1.GetClipRequest{ClipId: req.ClipId})
+}
+
+// origin is the clip's envelope as it stands for what a person does to it.
+func origin(clip view.Clip) event.Envelope {
+	e := clip.Envelope
+	e.Trace = ""
+	return e
+}
+
+// tell publishes events and shows them at once.
+func (s *Service) tell(ctx context.Context, events ...event.Event) error {
+	if err := s.Bus.Publish(ctx, events...); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := s.views.Apply(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TakeDown writes the record that every origin looks at first, and then tells. Again is no error.
+func (s *Service) TakeDown(ctx context.Context, req *opsv1.TakeDownRequest) (*opsv1.Clip, error) {
+	c, err := s.need(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText("reason", req.Reason); err != nil {
+		return nil, err
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	decided := domain.Decided{
+		Clip: clip.ID, Revision: storyOf(clip).revision, Verdict: domain.VerdictRejected, By: c.name, Reason: req.Reason, TakeDown: true,
+	}
+	e := origin(clip).Follow(decided, s.Now(), "take-down")
+	kept := record.Of[domain.Decided]{Envelope: e.Envelope, Value: decided}
+	if _, err := blob.WriteNewJSON(ctx, s.Store, record.TakeDown(c.tenant, clip.ID), &kept); err != nil {
+		return nil, fmt.Errorf("take down clip %s: %w", clip.ID, err)
+	}
+	e = event.Event{Envelope: kept.Envelope, Payload: kept.Value} // an earlier take-down is told again
+	step := e.Follow(domain.ClipStep{
+		Clip: clip.ID, Revision: kept.Value.Revision, Step: domain.StepTakenDown, At: e.Wall, Note: note(kept.Value), Decided: &kept.Value,
+	}, e.Wall, "")
+	if err := s.tell(ctx, e, step); err != nil {
+		return nil, fmt.Errorf("take down clip %s: %w", clip.ID, err)
+	}
+	return s.GetClip(ctx, &opsv1.GetClipRequest{ClipId: req.ClipId})
+}
+
+func note(d domain.Decided) string {
+	if d.Reason == "" {
+		return "by " + d.By
+	}
+	return "by " + d.By + ": " + d.Reason
+}

@@ -1,0 +1,11 @@
+// Package ops is the face of all the other services: the API over HTTP and gRPC, the console, the receivers.
+//
+// It attaches and detaches rooms and places their pulls on the asr processes (stream.state), takes audience signals at the
+// door, where people's names are replaced by keyed hashes and platform time by media time (audience.signal), asks for
+// manual clips (clip.requested), carries a person's verdicts and take-downs (clip.decided), and takes playback reports.
+//
+// What it shows it knows from the others' events alone, kept in Redis views (package view) that any replica may fill. Calls
+// come in by service.go; each file then holds one of them, or one part of the way: http.go and auth.go the door, problem.go
+// its errors, attach.go and placement.go a room's beginning, request.go a manual clip, clip.go and decide.go what became of
+// it, events.go what happens now, preview.go a clip before it is finished.
+package ops

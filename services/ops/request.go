@@ -1,0 +1,245 @@
+package ops
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/view"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// rememberFor is how long an idempotency key gives the answer it gave first. Its clip ID stays the same for ever.
+const rememberFor = 24 * time.Hour
+
+// RequestClip asks for a window by hand. The clip's ID comes from the idempotency key: asked again, nothing new begins.
+func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
+	c, err := s.need(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := streamRef(c, req.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText("title", req.Title); err != nil {
+		return nil, err
+	}
+	key, err := requestKey(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if reply, err := s.remembered(ctx, ref, key, req); reply != nil || err != nil {
+		return reply, err
+	}
+	stream, err := s.existing(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	window, note, err := requestedWindow(req, stream, now, s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	e := requested(c, stream, window, req.Title, key, now)
+	if err := s.Bus.Publish(ctx, e); err != nil {
+		return nil, fmt.Errorf("publish request for a clip of stream %s: %w", ref, err)
+	}
+	if err := s.views.Apply(ctx, e); err != nil {
+		s.Log.Warn("show requested clip", "stream_id", ref.Stream, "error", err) // its first step will
+	}
+	reply := &opsv1.RequestClipReply{
+		ClipId:   string(domain.NewClipID(e.Payload.(domain.Highlight).ID, "main")),
+		StreamId: string(ref.Stream), BroadcastId: string(stream.Broadcast.ID),
+		StartS: window.Start.Seconds(), EndS: window.End.Seconds(), Note: note,
+	}
+	s.remember(ctx, ref, key, req, reply)
+	return reply, nil
+}
+
+func requested(c caller, stream view.Stream, w domain.Window, title, key string, now time.Time) event.Event {
+	ref := stream.State.Ref
+	id := domain.NewRequestID(ref, key)
+	return event.Event{
+		Envelope: event.Envelope{
+			ID: domain.H("event", string(event.ClipRequested), string(id)), Tenant: ref.Tenant, Stream: ref.Stream,
+			Broadcast: stream.Broadcast.ID, Epoch: stream.Broadcast.Epoch, At: w.Start, Wall: now, Lane: domain.LaneManual,
+		},
+		Payload: domain.Highlight{
+			ID: id, Kind: "manual", Window: w, Score: 1, Title: title, By: c.name, TriggeredAt: now,
+			Reasons: []domain.Reason{{Signal: "request", Detail: "asked for by " + c.name, At: w.Start, Weight: 1}},
+		},
+	}
+}
+
+// requestedWindow is the window asked for in media time, cut to what can exist; note says what was cut.
+func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, now time.Time, cfg Config) (w domain.Window, note string, err error) {
+	b := stream.Broadcast
+	if b.ID == "" {
+		return w, "", conflict("stream %s has not been on air: there is nothing to clip", req.StreamId)
+	}
+	head := mediaNow(b, now)
+	around := req.BeforeS != nil || req.AfterS != nil
+	switch {
+	case around && (req.StartS != nil || req.EndS != nil):
+		return w, "", unprocessable("window: give before_s and after_s, or start_s and end_s, not both")
+	case around:
+		before, err1 := span("before_s", req.GetBeforeS())
+		after, err2 := span("after_s", req.GetAfterS())
+		w, err = domain.Window{Start: head - before, End: head + after}, errors.Join(err1, err2)
+	case req.StartS != nil && req.EndS != nil:
+		start, err1 := span("start_s", *req.StartS)
+		end, err2 := span("end_s", *req.EndS)
+		w, err = domain.Window{Start: start, End: end}, errors.Join(err1, err2)
+	default:
+		return w, "", unprocessable("window: none given; send before_s and after_s, or start_s and end_s")
+	}
+	if err != nil {
+		return w, "", unprocessable("window: %s", err)
+	}
+	return fit(w, b, head, cfg)
+}
+
+// fit cuts a window to the recording, and refuses one of which nothing is left or that is too long.
+func fit(w domain.Window, b view.Broadcast, head time.Duration, cfg Config) (domain.Window, string, error) {
+	var notes []string
+	switch {
+	case w.End < w.Start:
+		return w, "", unprocessable("window: ends (%s) before it starts (%s)", w.End, w.Start)
+	case w.Length() == 0:
+		return w, "", unprocessable("window: is 0 s long")
+	case w.End <= 0:
+		return w, "", unprocessable("window: lies before the recording began")
+	case b.Closed != nil && w.Start >= head:
+		return w, "", unprocessable("window: begins at %s, and the broadcast ended at %s", w.Start.Round(time.Millisecond), head.Round(time.Millisecond))
+	case b.Closed == nil && w.End > head+cfg.ClipAhead:
+		return w, "", unprocessable("window: ends %s from now; at most %s ahead can be asked for (ops.clip_ahead)", (w.End - head).Round(time.Second), cfg.ClipAhead)
+	}
+	if w.Start < 0 {
+		notes = append(notes, "begins with the recording, "+(-w.Start).Round(100*time.Millisecond).String()+" later than asked")
+		w.Start = 0
+	}
+	if b.Closed != nil && w.End > head {
+		notes = append(notes, "ends with the broadcast, "+(w.End-head).Round(100*time.Millisecond).String()+" sooner than asked")
+		w.End = head
+	}
+	if w.Length() > cfg.ClipMax {
+		return w, "", unprocessable("window: is %s long; at most %s can be asked for (ops.clip_max)", w.Length().Round(time.Second), cfg.ClipMax)
+	}
+	return w, strings.Join(notes, "; "), nil
+}
+
+// mediaNow is the media time of now: the last progress mark's and what has passed since, while recording goes on.
+func mediaNow(b view.Broadcast, now time.Time) time.Duration {
+	if b.Closed != nil {
+		return b.RecordedTo
+	}
+	if since := now.Sub(b.MovedAt); !b.MovedAt.IsZero() && since > 0 && since < stalledAfter {
+		return b.RecordedTo + since
+	}
+	return b.RecordedTo
+}
+
+// span is a length or a media time given in seconds.
+func span(name string, seconds float64) (time.Duration, error) {
+	if math.IsNaN(seconds) || seconds < 0 || seconds > 1e6 {
+		return 0, fmt.Errorf("%s: must be 0 to 1000000, is %g", name, seconds)
+	}
+	return time.Duration(math.Round(seconds * float64(time.Second))), nil
+}
+
+// requestKey is the caller's own key, from the message or the header, or a new one.
+func requestKey(ctx context.Context, req *opsv1.RequestClipRequest) (string, error) {
+	key := req.IdempotencyKey
+	if key == "" {
+		md, _ := metadata.FromIncomingContext(ctx)
+		if values := md.Get(idempotencyKey); len(values) > 1 {
+			return "", badRequest("Idempotency-Key: given %d times", len(values))
+		} else if len(values) == 1 {
+			return parseKey(values[0])
+		}
+		return rand.Text(), nil
+	}
+	return parseKey(key)
+}
+
+func parseKey(key string) (string, error) {
+	key = strings.TrimSpace(key)
+	if key == "" || len(key) > 255 {
+		return "", badRequest("Idempotency-Key: must be 1 to 255 characters")
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return "", badRequest("Idempotency-Key: must hold visible ASCII characters only")
+		}
+	}
+	return key, nil
+}
+
+// answer is a reply kept under its idempotency key, and a fingerprint of what was asked.
+type answer struct {
+	Asked string
+	Reply json.RawMessage
+}
+
+func answerKey(ref domain.Ref, key string) string {
+	return "liveclip:ops:answer:" + domain.H(ref.String(), key)
+}
+
+func fingerprint(req *opsv1.RequestClipRequest) string {
+	number := func(p *float64) string {
+		if p == nil {
+			return ""
+		}
+		return fmt.Sprint(*p)
+	}
+	return domain.H(number(req.BeforeS), number(req.AfterS), number(req.StartS), number(req.EndS), req.Title)
+}
+
+// remembered gives the first answer to the key; a different question under it is refused.
+func (s *Service) remembered(ctx context.Context, ref domain.Ref, key string, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
+	value, err := s.Redis.Get(ctx, answerKey(ref, key)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	var kept answer
+	if err == nil {
+		err = json.Unmarshal(value, &kept)
+	}
+	reply := &opsv1.RequestClipReply{}
+	if err == nil {
+		err = protojson.Unmarshal(kept.Reply, reply)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up answer for an idempotency key of stream %s: %w", ref, err)
+	}
+	if kept.Asked != fingerprint(req) {
+		return nil, unprocessable("Idempotency-Key: was used before, for another window or title")
+	}
+	return reply, nil
+}
+
+// remember is best effort: without it the same key still gives the same clip.
+func (s *Service) remember(ctx context.Context, ref domain.Ref, key string, req *opsv1.RequestClipRequest, reply *opsv1.RequestClipReply) {
+	body, err := protojson.Marshal(reply)
+	if err == nil {
+		body, err = json.Marshal(answer{Asked: fingerprint(req), Reply: body})
+	}
+	if err == nil {
+		err = s.Redis.SetNX(ctx, answerKey(ref, key), body, rememberFor).Err()
+	}
+	if err != nil {
+		s.Log.Warn("remember answer", "stream_id", ref.Stream, "error", err)
+	}
+}

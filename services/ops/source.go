@@ -1,0 +1,165 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+// schemes a source may have. asr checks again, also after redirects and name look-ups.
+var schemes = map[string]bool{"rtmp": true, "rtmps": true, "http": true, "https": true, "srt": true, "file": true}
+
+const (
+	schemeList = "rtmp://, rtmps://, http://, https://, srt:// or file://"
+	maxSource  = 2048 // bytes
+)
+
+// checkSource gives the source in the form it is kept in, or why it is refused.
+func (s *Service) checkSource(ctx context.Context, source string) (string, error) {
+	if source == domain.SourcePush {
+		return source, nil
+	}
+	if len(source) > maxSource {
+		return "", unprocessable("source: longer than %d bytes", maxSource)
+	}
+	u, err := url.Parse(source)
+	if err != nil || u.Scheme == "" {
+		return "", unprocessable("source %.200q: must be \"push\" or a URL that begins with %s", source, schemeList)
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	switch {
+	case !schemes[u.Scheme]:
+		return "", unprocessable("source: scheme %.20q is not allowed; it must be %s", u.Scheme, schemeList)
+	case u.Scheme == "file":
+		return s.checkFile(u)
+	case u.Hostname() == "":
+		return "", unprocessable("source %.200q: names no host", u.Redacted())
+	case s.cfg.AllowPrivate:
+		return u.String(), nil
+	}
+	return u.String(), s.checkHost(ctx, u.Hostname())
+}
+
+// checkFile lets in files below ops.batch_root, also after symbolic links.
+func (s *Service) checkFile(u *url.URL) (string, error) {
+	if s.cfg.BatchRoot == "" {
+		return "", unprocessable("source: files are not allowed here (ops.batch_root is not set)")
+	}
+	if u.Host != "" && u.Host != "localhost" {
+		return "", unprocessable("source: a file URL names no host: file:///folder/file")
+	}
+	root, err := filepath.EvalSymlinks(s.cfg.BatchRoot)
+	if err != nil {
+		return "", unprocessable("source: ops.batch_root can't be read")
+	}
+	path, err := filepath.EvalSymlinks(filepath.Clean(u.Path))
+	if err != nil && !os.IsNotExist(err) {
+		return "", unprocessable("source %.200q: can't be read", u.Path)
+	}
+	inside, relErr := filepath.Rel(root, filepath.Clean(path))
+	if err != nil || relErr != nil || inside == ".." || strings.HasPrefix(inside, "../") {
+		return "", unprocessable("source %.200q: no such file below ops.batch_root", u.Path)
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "", unprocessable("source %.200q: is not a file", u.Path)
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String(), nil
+}
+
+// numeric is a last label that some resolvers read as an address in another notation ("127.1", "0x7f000001").
+var numeric = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
+
+func (s *Service) checkHost(ctx context.Context, host string) error {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		if private(addr) {
+			return unprocessable("source: %s is a private address (ops.allow_private lets it in)", host)
+		}
+		return nil
+	}
+	if numeric.MatchString(host) {
+		return unprocessable("source: %.100q is neither a host name nor an address in the usual notation", host)
+	}
+	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return unprocessable("source: %s is this machine (ops.allow_private lets it in)", host)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	addrs, err := s.resolve(ctx, host)
+	if err != nil {
+		return nil // asr, which may see other names, asks again and shows what it found
+	}
+	for _, addr := range addrs {
+		if private(addr) {
+			return unprocessable("source: %s is at the private address %s (ops.allow_private lets it in)", host, addr)
+		}
+	}
+	return nil
+}
+
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+var notPublic = func() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, p := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
+	} {
+		prefixes = append(prefixes, netip.MustParsePrefix(p))
+	}
+	return prefixes
+}()
+
+// private tells whether an address is anything but one of the public internet's.
+func private(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+		return true
+	}
+	for _, p := range notPublic {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// fill puts values into a template of {names}. The caller has checked that no value can leave its place in a URL.
+func fill(template string, values map[string]string) string {
+	pairs := make([]string, 0, 2*len(values))
+	for name, value := range values {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(template)
+}
+
+// templated is the source of a stream attached without one.
+func (s *Service) templated(ref domain.Ref) (string, error) {
+	if s.cfg.SourceTemplate == "" {
+		return "", unprocessable("source: none given, and there is no template to find stream %s by (ops.source_template)", ref.Stream)
+	}
+	return fill(s.cfg.SourceTemplate, map[string]string{"stream_id": string(ref.Stream), "tenant": string(ref.Tenant)}), nil
+}
+
+// shown is a source as people may see it: without a password, and without the query, which holds keys, for viewers.
+func shown(source string, r role) string {
+	u, err := url.Parse(source)
+	if err != nil || source == domain.SourcePush {
+		return source
+	}
+	if r < operator && u.RawQuery != "" {
+		u.RawQuery = "…"
+		return fmt.Sprintf("%s?…", strings.SplitN(u.Redacted(), "?", 2)[0])
+	}
+	return u.Redacted()
+}
