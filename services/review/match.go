@@ -157,12 +157,16 @@ func (l *lists) clean(s string) (string, []match) {
 	if len(found) == 0 {
 		return s, nil
 	}
-	out := strings.Join(strings.Fields(l.cover(s, found, "")), " ")
-	out = strings.TrimFunc(out, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",，、;；:：-—·|", r) })
-	if !strings.ContainsFunc(out, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+	for again := found; len(again) > 0; again = l.forbidden(s) { // what is left may join to a term
+		s = l.cover(s, again, "")
+	}
+	s = strings.TrimFunc(strings.Join(strings.Fields(s), " "), func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune(",，、;；:：-—·|", r)
+	})
+	if !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
 		return "", found
 	}
-	return out, found
+	return s, found
 }
 
 // mask puts stars over every term that liveclip may not write.
