@@ -16,7 +16,7 @@ type Config struct {
 	Sweep         time.Duration `koanf:"sweep"`          // a step that never came for so long is taken up again
 	Work          string        `koanf:"work"`           // folder for files in the making; empty: the temporary folder
 	Preset        string        `koanf:"preset"`         // of libx264
-	Font          string        `koanf:"font"`           // font file with Chinese in it; empty: the media child's
+	Font          string        `koanf:"font"`           // font file with Chinese in it; empty: one is looked for
 	Watermark     string        `koanf:"watermark"`      // text in the profiles that ask for it; empty: none
 	Producer      string        `koanf:"producer"`       // ContentProducer of the implicit AI label
 	SubtitlesWait time.Duration `koanf:"subtitles_wait"` // for words, after the window was recorded; then the clip goes without

@@ -73,20 +73,20 @@ func (n *normal) rune(r rune, from int) {
 		return
 	case unicode.Is(unicode.Han, r):
 		n.space(from)
-		n.compact, n.compactFrom = put(n.compact, n.compactFrom, r, from)
+		n.compact, n.compactFrom = appendRune(n.compact, n.compactFrom, r, from)
 		return
 	}
-	n.compact, n.compactFrom = put(n.compact, n.compactFrom, r, from)
-	n.spaced, n.spacedFrom = put(n.spaced, n.spacedFrom, r, from)
+	n.compact, n.compactFrom = appendRune(n.compact, n.compactFrom, r, from)
+	n.spaced, n.spacedFrom = appendRune(n.spaced, n.spacedFrom, r, from)
 }
 
 func (n *normal) space(from int) {
 	if len(n.spaced) == 0 || n.spaced[len(n.spaced)-1] != ' ' {
-		n.spaced, n.spacedFrom = put(n.spaced, n.spacedFrom, ' ', from)
+		n.spaced, n.spacedFrom = appendRune(n.spaced, n.spacedFrom, ' ', from)
 	}
 }
 
-func put(text []byte, sources []int, r rune, from int) ([]byte, []int) {
+func appendRune(text []byte, sources []int, r rune, from int) ([]byte, []int) {
 	before := len(text)
 	text = utf8.AppendRune(text, r)
 	for range len(text) - before {

@@ -59,12 +59,12 @@ func TestTermsAreFoundHoweverTheyAreWritten(t *testing.T) {
 func TestATitleIsCleanedOfWhatMayNotBeWritten(t *testing.T) {
 	l := shippedLists(t)
 	for text, want := range map[string]string{
-		"主播热情介绍保温杯":           "主播热情介绍保温杯",
-		"全网最低价：保温杯":           "保温杯",
-		"顶级 保温杯":              "保温杯",
-		"顶顶级级保温杯":             "保温杯",
+		"主播热情介绍保温杯":             "主播热情介绍保温杯",
+		"全网最低价：保温杯":             "保温杯",
+		"顶级 保温杯":                "保温杯",
+		"顶顶级级保温杯":               "保温杯",
 		"world's best mug, now": "mug, now",
-		"顶级！":                 "",
+		"顶级！":                   "",
 		"Last three minutes!":   "Last three minutes!",
 	} {
 		got, _ := l.clean(text)

@@ -15,6 +15,7 @@ import (
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/font"
 	"liveclip/internal/job"
 	"liveclip/internal/recording"
 	"liveclip/internal/story"
@@ -79,6 +80,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	lists, err := loadLists(cfg.Lists, cfg.Spoken)
 	if err != nil {
 		return nil, fmt.Errorf("review.lists: %w", err)
+	}
+	if cfg.Font == "" {
+		if cfg.Font, err = font.Find(); err != nil {
+			deps.Log.Warn("clips cannot carry text", "error", err)
+		}
 	}
 	// Moderation mostly waits for words, so it has queues and workers of its own: it can never keep a clip from being finished.
 	s := &Service{

@@ -14,7 +14,7 @@ type Config struct {
 	Sweep     time.Duration `koanf:"sweep"`     // a plan without a cut for so long is taken up again
 	Cache     string        `koanf:"cache"`     // folder of pre-rendered template bases; empty: in the temporary folder
 	Work      string        `koanf:"work"`      // folder for files in the making; empty: the temporary folder
-	Font      string        `koanf:"font"`      // font file of template texts, with Chinese in it; empty: the media child's
+	Font      string        `koanf:"font"`      // font file of template texts, with Chinese in it; empty: one is looked for
 	Templates []string      `koanf:"templates"` // YAML files with further templates; one of a shipped name replaces it
 	Engine    EngineConfig  `koanf:"engine"`
 }

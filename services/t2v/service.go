@@ -17,6 +17,7 @@ import (
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/font"
 	"liveclip/internal/job"
 	"liveclip/internal/story"
 )
@@ -77,6 +78,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	if cfg.Cache == "" {
 		cfg.Cache = filepath.Join(os.TempDir(), "liveclip-templates")
+	}
+	if cfg.Font == "" {
+		if cfg.Font, err = font.Find(); err != nil {
+			deps.Log.Warn("template shots will be left out", "error", err)
+		}
 	}
 	s := &Service{
 		cfg:     cfg,
