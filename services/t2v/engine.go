@@ -65,12 +65,12 @@ func (e *engine) generate(ctx context.Context, order *enginev1.Order, file strin
 	if err != nil {
 		return fmt.Errorf("generate shot %s: %w", order.GetId(), err)
 	}
-	err = e.collect(ctx, order, out, func() { silence.Reset(e.cfg.Idle) })
+	err = plain(e.collect(ctx, order, out, func() { silence.Reset(e.cfg.Idle) }))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
 	if err := errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("generate shot %s: %w", order.GetId(), plain(err))
+		return fmt.Errorf("generate shot %s: %w", order.GetId(), err)
 	}
 	return nil
 }
@@ -130,6 +130,9 @@ func beginsMP4(data []byte) bool { return len(data) >= 8 && string(data[4:8]) ==
 
 // plain strips what only a programmer reads from a gRPC error.
 func plain(err error) error {
+	if err == nil {
+		return nil
+	}
 	if s, ok := status.FromError(err); ok && s.Message() != "" {
 		return fmt.Errorf("engine: %s: %s", s.Code(), s.Message())
 	}
