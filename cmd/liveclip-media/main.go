@@ -37,8 +37,9 @@ func modes() map[string]mode {
 	return map[string]mode{
 		"record":    recordMode,
 		"probe":     probeMode,
-		"finish":    finishMode,
 		"recognise": recogniseMode,
+		"finish":    finishMode,
+		"render":    renderMode,
 	}
 }
 

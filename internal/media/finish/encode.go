@@ -43,8 +43,11 @@ func videoBitRate(width, height int, rate float64) int64 {
 	return int64(2.5e6 * math.Pow(float64(width*height)/(1280*720), 0.75) * math.Pow(max(rate, 10)/30, 0.5))
 }
 
-func newRendition(order *mediav1.FinishOrder, profile *mediav1.FinishProfile, s shape, sound *soundEncoder) (_ *rendition, err error) {
-	r := &rendition{profile: profile, path: filepath.Join(order.Folder, profile.Name+".mp4"), shape: s,
+// quality is how well pictures are encoded.
+type quality struct{ preset, crf string }
+
+func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q quality, metadata map[string]string, sound *soundEncoder) (_ *rendition, err error) {
+	r := &rendition{profile: profile, path: filepath.Join(folder, profile.Name+".mp4"), shape: s,
 		queue: make(chan unit, 8)} // full: the decoder waits
 	defer func() {
 		if err != nil {
@@ -53,13 +56,13 @@ func newRendition(order *mediav1.FinishOrder, profile *mediav1.FinishProfile, s 
 		}
 	}()
 	r.width, r.height = fitBox(s.width, s.height, int(profile.Width), int(profile.Height))
-	if err := r.openEncoder(order.Preset); err != nil {
+	if err := r.openEncoder(q); err != nil {
 		return nil, err
 	}
-	return r, r.openFile(order, sound)
+	return r, r.openFile(metadata, sound)
 }
 
-func (r *rendition) openEncoder(preset string) error {
+func (r *rendition) openEncoder(q quality) error {
 	codec := astiav.FindEncoderByName("libx264")
 	if codec == nil {
 		return domain.Permanent(errors.New("this FFmpeg has no libx264"))
@@ -79,7 +82,7 @@ func (r *rendition) openEncoder(preset string) error {
 	r.encoder.SetGopSize(int(gop))
 	r.encoder.SetFlags(r.encoder.Flags().Add(astiav.CodecContextFlagGlobalHeader))
 	return withOptions(map[string]string{
-		"preset": preset, "profile": "high", "crf": "23", "maxrate": fmt.Sprint(peak), "bufsize": fmt.Sprint(peak * 3 / 2),
+		"preset": q.preset, "profile": "high", "crf": q.crf, "maxrate": fmt.Sprint(peak), "bufsize": fmt.Sprint(peak * 3 / 2),
 		"forced-idr": "1", "colorspace": r.shape.matrix, "color_primaries": r.shape.matrix, "color_trc": r.shape.matrix, "color_range": "tv",
 		// A short look-ahead: at the end of a live window everything in it still has to be encoded.
 		"x264-params": "scenecut=0:open-gop=0:rc-lookahead=12:bframes=2",
@@ -89,7 +92,7 @@ func (r *rendition) openEncoder(preset string) error {
 func (r *rendition) gop() int64 { return r.shape.frames(keyframeSeconds * 1e9) }
 
 // openFile begins a fragmented MP4: a fragment a keyframe, and an index of them at the front once it is whole.
-func (r *rendition) openFile(order *mediav1.FinishOrder, sound *soundEncoder) (err error) {
+func (r *rendition) openFile(metadata map[string]string, sound *soundEncoder) (err error) {
 	if r.out, err = astiav.AllocOutputFormatContext(nil, "mp4", r.path); err != nil {
 		return err
 	}
@@ -106,11 +109,8 @@ func (r *rendition) openFile(order *mediav1.FinishOrder, sound *soundEncoder) (e
 			stream.SetAvgFrameRate(r.shape.rate)
 		}
 	}
-	for key, value := range order.Metadata {
+	for key, value := range metadata {
 		setMetadata(r.out, key, value)
-	}
-	if order.Aigc != "" {
-		setMetadata(r.out, "AIGC", order.Aigc)
 	}
 	if r.pb, err = astiav.OpenIOContext(r.path, astiav.NewIOContextFlags(astiav.IOContextFlagWrite)); err != nil {
 		return err

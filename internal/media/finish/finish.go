@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,12 +32,10 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 		return nil, domain.Permanent(fmt.Errorf("finish order: %w", err))
 	}
 	astiav.SetLogLevel(astiav.LogLevelError)
-	f := &finisher{order: order, progress: progress}
+	f := newFinisher(order, feed)
 	defer f.Close()
-	for i, p := range order.Parts {
-		f.parts = append(f.parts, newPart(i, p, feed))
-		f.total += time.Duration(p.End - p.Start)
-	}
+	f.progress = progress
+	f.lines = func(r *rendition) []line { return f.layout(r.width, r.height).lines(r.profile) }
 	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -44,7 +43,10 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 		removeUnfinished(f.renditions)
 		return nil, err
 	}
-	return f.finished()
+	if err := f.writeCover(); err != nil {
+		return nil, err
+	}
+	return f.finished(), nil
 }
 
 func checkFinishOrder(order *mediav1.FinishOrder) error {
@@ -93,6 +95,9 @@ func checkFinishOrder(order *mediav1.FinishOrder) error {
 // finisher is one order being done.
 type finisher struct {
 	order    *mediav1.FinishOrder
+	quality  quality
+	lines    func(*rendition) []line // what is drawn over every picture
+	holdLast bool                    // a part that is too short stands on its last picture
 	progress func(done, total time.Duration)
 	total    time.Duration
 
@@ -111,13 +116,40 @@ type finisher struct {
 	windowed bool // finish.Start and End are set
 }
 
+func newFinisher(order *mediav1.FinishOrder, feed *Feed) *finisher {
+	f := &finisher{order: order, quality: quality{preset: order.Preset, crf: "23"}}
+	if f.quality.preset == "" {
+		f.quality.preset = "veryfast"
+	}
+	for i, p := range order.Parts {
+		f.parts = append(f.parts, newPart(i, p, feed))
+		f.total += time.Duration(p.End - p.Start)
+	}
+	return f
+}
+
+func (f *finisher) layout(width, height int) layout {
+	return layout{order: f.order, face: f.lettering.face, width: width, height: height}
+}
+
+// metadata are the tags of every file.
+func (f *finisher) metadata() map[string]string {
+	tags := maps.Clone(f.order.Metadata)
+	if f.order.Aigc != "" {
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		tags["AIGC"] = f.order.Aigc
+	}
+	return tags
+}
+
 // prepare finds the shape, and opens everything that writes.
 func (f *finisher) prepare(ctx context.Context) (err error) {
-	if f.order.Preset == "" {
-		f.order.Preset = "veryfast"
-	}
-	if f.shape, err = f.findShape(ctx); err != nil {
-		return err
+	if f.shape.width == 0 {
+		if f.shape, err = f.findShape(ctx); err != nil {
+			return err
+		}
 	}
 	if f.lettering, err = newLettering(f.order.FontFile, f.order.Folder); err != nil {
 		return err
@@ -126,7 +158,7 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	for _, profile := range f.order.Profiles {
-		r, err := newRendition(f.order, profile, f.shape, f.sound)
+		r, err := newRendition(f.order.Folder, profile, f.shape, f.quality, f.metadata(), f.sound)
 		if err != nil {
 			return err
 		}
@@ -193,8 +225,7 @@ func (f *finisher) buildGraph() (*graph, error) {
 		fmt.Fprintf(&b, "[s%d]", i)
 	}
 	for i, r := range f.renditions {
-		l := layout{order: f.order, face: f.lettering.face, width: r.width, height: r.height}
-		filters, err := f.lettering.filters(l.lines(r.profile))
+		filters, err := f.lettering.filters(f.lines(r))
 		if err != nil {
 			return nil, err
 		}
@@ -221,10 +252,9 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 		return nil, err
 	}
 	blank.SetPts(0)
-	l := layout{order: f.order, face: f.lettering.face, width: f.shape.width, height: f.shape.height}
 	filters := []string{"drawbox=color=" + brandColour + ":t=fill"}
 	if f.order.GetTitle().GetText() == "" {
-		drawn, err := f.lettering.filters(l.centred(f.order.Metadata["title"]))
+		drawn, err := f.lettering.filters(f.layout(f.shape.width, f.shape.height).centred(f.order.Metadata["title"]))
 		if err != nil {
 			return nil, err
 		}
@@ -294,6 +324,9 @@ func (f *finisher) decode(ctx context.Context, out chan<- media) error {
 		if err != nil {
 			return err
 		}
+		if f.holdLast {
+			length = p.end - p.start
+		}
 		if err := give(media{part: p.index, ends: true, at: length}); err != nil {
 			return err
 		}
@@ -329,7 +362,7 @@ func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 	for _, r := range f.renditions {
 		close(r.queue)
 	}
-	return f.writeCover()
+	return nil
 }
 
 func (f *finisher) lay(m media) error {
@@ -379,8 +412,7 @@ func (f *finisher) writeCover() error {
 		}
 		watermark = watermark || r.profile.Watermark
 	}
-	l := layout{order: f.order, face: f.lettering.face, width: big.width, height: big.height}
-	filters, err := f.lettering.filters(l.still(watermark))
+	filters, err := f.lettering.filters(f.layout(big.width, big.height).still(watermark))
 	if err != nil {
 		return err
 	}
@@ -388,12 +420,12 @@ func (f *finisher) writeCover() error {
 	return f.cover.write(f.finish.Cover, big.width, big.height, filters, f.shape)
 }
 
-func (f *finisher) finished() (*mediav1.Finished, error) {
+func (f *finisher) finished() *mediav1.Finished {
 	for _, r := range f.renditions {
 		f.finish.Files = append(f.finish.Files, &mediav1.FinishedFile{
 			Profile: r.profile.Name, Path: r.path, Width: int64(r.width), Height: int64(r.height), Length: int64(r.shape.at(f.frames))})
 	}
-	return &f.finish, nil
+	return &f.finish
 }
 
 // Close gives everything back.

@@ -53,6 +53,11 @@ func newSoundGraph(in sound, description string) (*graph, error) {
 	}, "abuffersink", description, 1)
 }
 
+// newSourceGraph builds a graph that makes pictures of its own, at pad [out0].
+func newSourceGraph(description string) (*graph, error) {
+	return newGraph("", nil, "buffersink", description, 1)
+}
+
 func newGraph(source string, args astiav.FilterArgs, sink, description string, outs int) (_ *graph, err error) {
 	g := &graph{g: astiav.AllocFilterGraph()}
 	defer func() {
@@ -61,13 +66,16 @@ func newGraph(source string, args astiav.FilterArgs, sink, description string, o
 			err = fmt.Errorf("build filter graph %.400q: %w", description, err)
 		}
 	}()
-	if g.in, err = g.g.NewFilterContext(astiav.FindFilterByName(source), "in", args); err != nil {
-		return nil, err
+	var from *astiav.FilterInOut
+	if source != "" {
+		if g.in, err = g.g.NewFilterContext(astiav.FindFilterByName(source), "in", args); err != nil {
+			return nil, err
+		}
+		from = astiav.AllocFilterInOut()
+		defer from.Free()
+		from.SetName("in")
+		from.SetFilterContext(g.in)
 	}
-	from := astiav.AllocFilterInOut()
-	defer from.Free()
-	from.SetName("in")
-	from.SetFilterContext(g.in)
 	var to *astiav.FilterInOut
 	for i := outs - 1; i >= 0; i-- {
 		out, err := g.g.NewFilterContext(astiav.FindFilterByName(sink), fmt.Sprintf("out%d", i), nil)
