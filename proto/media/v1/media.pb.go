@@ -1364,6 +1364,13 @@ func (x *InputEnd) GetReason() string {
 }
 
 // FinishOrder (mode "finish"): one decode and one filter graph of the parts in order, every profile encoded from it.
+//
+// What to send: the FinishOrder; then, for every part without a file, in the order of the parts, its Inputs and its InputEnd;
+// then close the child's input. recording.Reader.Read over the part's window gives exactly what the Inputs take: each
+// Chunk's Init.Data or Part.Data is one Input, and End.Reason is InputEnd.reason. Send as the bytes come: the child works
+// beside the recording, and holds the sender up while it is behind. It needs the parts from the random access point at or
+// before start up to end. A source sent before its turn waits in memory, 64 MiB at most. What comes: Progress, then
+// Finished, then Done. The folder must exist; after Failed what is in it is worthless. Give each attempt a folder of its own.
 type FinishOrder struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Folder         string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // files are written here: {profile}.mp4, cover.jpg
@@ -1375,7 +1382,7 @@ type FinishOrder struct {
 	Aigc           string                 `protobuf:"bytes,7,opt,name=aigc,proto3" json:"aigc,omitempty"`                                            // JSON for the file metadata key AIGC
 	Metadata       map[string]string      `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	FontFile       string                 `protobuf:"bytes,9,opt,name=font_file,json=fontFile,proto3" json:"font_file,omitempty"`
-	Preset         string                 `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`       // libx264: veryfast, superfast, ultrafast
+	Preset         string                 `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`       // libx264: veryfast (if empty), superfast, ultrafast
 	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // in clip time, burned into the profiles that ask for it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1491,7 +1498,7 @@ func (x *FinishOrder) GetSubtitles() []*FinishSubtitle {
 // FinishPart takes [start, end) of its source (media time for a recording, file time for a file).
 type FinishPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Source        int64                  `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"` // number of the Input it reads; ignored with file
+	Source        int64                  `protobuf:"varint,1,opt,name=source,proto3" json:"source,omitempty"` // number of the Input it reads, each part its own; ignored with file
 	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`      // a local path instead of Input
 	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`
 	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
@@ -1557,6 +1564,8 @@ func (x *FinishPart) GetEnd() int64 {
 	return 0
 }
 
+// FinishProfile's picture fits into width x height, turned to the picture's orientation (1280x720 takes a portrait room as
+// 720x1280), keeps its aspect and is never enlarged. Video bit rate is the peak; 0: by size, 2.5 Mbit/s at 720p30.
 type FinishProfile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1879,7 +1888,7 @@ type Finished struct {
 	Cover         string                 `protobuf:"bytes,2,opt,name=cover,proto3" json:"cover,omitempty"`
 	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"` // media time of the first and after the last frame of the first recording part, as finished
 	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
-	ClippedTo     string                 `protobuf:"bytes,5,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why it is shorter than ordered; empty: it is not
+	ClippedTo     string                 `protobuf:"bytes,5,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why it is shorter than ordered; empty: it is not. Nothing at all in a part's window is Failed, permanent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1949,7 +1958,8 @@ func (x *Finished) GetClippedTo() string {
 	return ""
 }
 
-// RenderOrder (mode "render"): draw a template shot.
+// RenderOrder (mode "render"): draw a template shot. Send the order and close the child's input; Done says that it is at out.
+// Base and out appear whole or not at all, and their folders must exist. A base shorter than length stands on its last picture.
 type RenderOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Base          string                 `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"`                               // local path of the pre-rendered base, made if absent
@@ -2066,8 +2076,8 @@ type RenderText struct {
 	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`                         // font size in pixels; made smaller until the text fits box_width
 	BoxWidth      int64                  `protobuf:"varint,5,opt,name=box_width,json=boxWidth,proto3" json:"box_width,omitempty"` // pixels; 0: the picture's width less its safe area
 	Colour        string                 `protobuf:"bytes,6,opt,name=colour,proto3" json:"colour,omitempty"`
-	BoxColour     string                 `protobuf:"bytes,7,opt,name=box_colour,json=boxColour,proto3" json:"box_colour,omitempty"`
-	CountdownFrom int64                  `protobuf:"varint,8,opt,name=countdown_from,json=countdownFrom,proto3" json:"countdown_from,omitempty"` // seconds; >0: text is a running countdown
+	BoxColour     string                 `protobuf:"bytes,7,opt,name=box_colour,json=boxColour,proto3" json:"box_colour,omitempty"`              // FFmpeg colours: "white", "red@0.8"; empty: white, no box
+	CountdownFrom int64                  `protobuf:"varint,8,opt,name=countdown_from,json=countdownFrom,proto3" json:"countdown_from,omitempty"` // seconds; >0: a running countdown, 03:00, 02:59, … for "{countdown}" in text, or for all of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
