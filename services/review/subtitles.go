@@ -15,6 +15,7 @@ import (
 const (
 	cueLength = 5 * time.Second // of one cue, at most, where words have times
 	cueWidth  = 42              // columns; a Chinese character takes two
+	maxBurned = 400             // what a finisher takes
 )
 
 // cue is one subtitle, in clip time.
@@ -140,7 +141,7 @@ func burns(profiles []domain.Profile) bool {
 
 func burned(cues []cue) []*mediav1.FinishSubtitle {
 	var subtitles []*mediav1.FinishSubtitle
-	for _, c := range cues {
+	for _, c := range cues[:min(len(cues), maxBurned)] {
 		subtitles = append(subtitles, &mediav1.FinishSubtitle{Start: int64(c.start), End: int64(c.end), Text: c.text})
 	}
 	return subtitles
