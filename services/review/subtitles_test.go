@@ -10,7 +10,9 @@ import (
 func TestSubtitlesAreCutForReadingInClipTime(t *testing.T) {
 	s := &Service{lists: shippedLists(t)}
 	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
-	word := func(text string, start, end int) domain.Word { return domain.Word{Text: text, Start: at(start), End: at(end)} }
+	word := func(text string, start, end int) domain.Word {
+		return domain.Word{Text: text, Start: at(start), End: at(end)}
+	}
 	lines := []domain.TranscriptLine{
 		{Start: at(9000), End: at(14000), Words: []domain.Word{
 			word("before", 9000, 9500), word("only", 9800, 10200), word("three", 10200, 10600), word("minutes", 10600, 11000), word("left", 13900, 16000),

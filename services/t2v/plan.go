@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
@@ -16,8 +17,8 @@ import (
 
 const (
 	jobShots = "t2v:shots"
-	maxShots = 64              // of one plan
-	maxShot  = 2 * 60 * second // of a template or generated shot
+	maxShots = 64          // of one plan
+	maxShot  = time.Minute // of a template or generated shot
 )
 
 // order is the payload of a job: which plan.

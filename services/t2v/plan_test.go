@@ -149,8 +149,8 @@ func TestAPlanThatCannotBeCutSaysWhy(t *testing.T) {
 		want  string
 	}{
 		{nil, "plan of clip c1: has no shots"},
-		{[]domain.Shot{{Kind: domain.ShotFootage, Window: domain.Window{Start: second, End: second}}}, "shot 0: window 1s to 1s has no length"},
-		{[]domain.Shot{footage, {Kind: domain.ShotGenerated, Length: time.Hour}}, "shot 1: length 1h0m0s is not between 0 and 2m0s"},
+		{[]domain.Shot{{Kind: domain.ShotFootage, Window: domain.Window{Start: time.Second, End: time.Second}}}, "shot 0: window 1s to 1s has no length"},
+		{[]domain.Shot{footage, {Kind: domain.ShotGenerated, Length: time.Hour}}, "shot 1: length 1h0m0s is not between 0 and 1m0s"},
 		{[]domain.Shot{{Kind: "hologram"}}, `shot 0: kind "hologram" is unknown`},
 		{slices.Repeat([]domain.Shot{footage}, 65), "65 shots, at most 64"},
 	} {

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
 )
-
-const second = time.Second
 
 // makeShots makes the template and generated shots of a plan, puts them into the store, and cuts.
 func (s *Service) makeShots(ctx context.Context, j job.Job) error {

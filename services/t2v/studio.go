@@ -33,7 +33,7 @@ type studio struct {
 func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number int, file string) error {
 	shot := plan.Value.Shots[number]
 	if shot.Kind == domain.ShotTemplate {
-		order, err := s.templates.order(shot, size(plan.Value), s.cfg.Cache)
+		order, err := s.templates.order(shot, size(plan.Value).turned(shot.Fields["aspect"]), s.cfg.Cache)
 		if err != nil {
 			return err
 		}
@@ -92,6 +92,15 @@ func (s *studio) check(ctx context.Context, shot domain.Shot, file string) error
 // frame is a picture size in pixels.
 type frame struct{ width, height int }
 
+// turned is the frame in an aspect, "portrait" or "landscape"; any other leaves it. A profile's box is turned the same way
+// when the room's picture asks for it.
+func (f frame) turned(aspect string) frame {
+	if aspect == "portrait" && f.width > f.height || aspect == "landscape" && f.width < f.height {
+		return frame{f.height, f.width}
+	}
+	return f
+}
+
 func (f frame) short() int { return min(f.width, f.height) }
 
 // size is that of the plan's largest profile: what is made for it can be scaled down for the others.
@@ -133,6 +142,9 @@ func (m media) ask(ctx context.Context, mode child.Mode, order *mediav1.ToChild)
 		return nil, err
 	}
 	defer func() { _ = process.Close() }()
+	if err := process.CloseSend(); err != nil {
+		return nil, err
+	}
 	var answer *mediav1.FromChild
 	for {
 		message, err := process.Receive()

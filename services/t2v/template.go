@@ -112,8 +112,8 @@ func (t template) faults() []string {
 	if !named.MatchString(t.Name) {
 		faults = append(faults, "name: must be lower-case letters, digits and '_'")
 	}
-	if t.FrameRate < 0 || t.FrameRate > 120 {
-		faults = append(faults, fmt.Sprintf("frame_rate: must be 1 to 120, or 0 for 30, is %g", t.FrameRate))
+	if t.FrameRate != 0 && (t.FrameRate < 1 || t.FrameRate > 60) {
+		faults = append(faults, fmt.Sprintf("frame_rate: must be 1 to 60, or 0 for 30, is %g", t.FrameRate))
 	}
 	for aspect, look := range t.Looks {
 		if !slices.Contains(aspects, aspect) {

@@ -1,0 +1,85 @@
+package t2v
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"liveclip/internal/child/childtest"
+	"liveclip/internal/domain"
+	"liveclip/internal/font"
+	"liveclip/internal/record"
+)
+
+func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
+	s, bus, _ := newService(t, EngineConfig{}, media{childtest.Starter(t)})
+	var err error
+	if s.studio.cfg.Font, err = font.Find(); err != nil {
+		t.Skip(err)
+	}
+	price := domain.Shot{Kind: domain.ShotTemplate, Template: "price_drop", Length: time.Second, Fields: map[string]string{
+		"product": "不锈钢保温杯 500ml", "was": "¥129", "now": "¥59", "aspect": "portrait",
+	}}
+	clock := domain.Shot{Kind: domain.ShotTemplate, Template: "countdown", Length: 2 * time.Second, Fields: map[string]string{
+		"product": "Steel mug, 500 ml", "price": "$19.99", "countdown": "3m",
+	}}
+	wrong := domain.Shot{Kind: domain.ShotTemplate, Template: "fireworks", Length: time.Second}
+	_, j := planned(t, s, price, clock, wrong, footage)
+	if err := s.makeShots(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	first, second := record.Shot("default", "c1", 1, 0), record.Shot("default", "c1", 1, 1)
+	cuts := bus.cuts()
+	want := []domain.CutPart{{File: first}, {File: second}, {Window: footage.Window}}
+	if len(cuts) != 1 || !reflect.DeepEqual(cuts[0].Parts, want) || len(cuts[0].Notes) != 1 ||
+		!strings.HasPrefix(cuts[0].Notes[0], "template fireworks was left out: there is no such template") {
+		t.Fatalf("cuts %+v, want %+v and a note", cuts, want)
+	}
+	for key, want := range map[string]struct {
+		frame
+		length time.Duration
+	}{first: {frame{360, 640}, time.Second}, second: {frame{640, 360}, 2 * time.Second}} {
+		file := fetched(t, s, key)
+		probed, err := s.studio.media.Probe(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, length := probed.GetParameters(), time.Duration(probed.GetDuration())
+		if p.GetVideoCodec() != "h264" || p.GetAudioCodec() != "aac" || p.GetWidth() != int64(want.width) || p.GetHeight() != int64(want.height) ||
+			(length-want.length).Abs() > 50*time.Millisecond {
+			t.Errorf("%s is %v", key, probed)
+		}
+	}
+	if bases, _ := filepath.Glob(filepath.Join(s.cfg.Cache, "*.mp4")); len(bases) != 2 {
+		t.Errorf("the cache holds %v, want two bases", bases)
+	}
+}
+
+func fetched(t *testing.T, s *Service, key string) string {
+	t.Helper()
+	r, _, err := s.store.Get(t.Context(), key, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	folder := t.TempDir()
+	if keep := os.Getenv("LIVECLIP_TEST_KEEP"); keep != "" { // for a person to look at
+		folder = keep
+	}
+	file := filepath.Join(folder, filepath.Base(key))
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(f, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
