@@ -12,6 +12,7 @@ import (
 const (
 	carriedTokens = 8                       // of the line before, for a phrase that a breath cut in two
 	carriedPause  = 1500 * time.Millisecond // longest such breath
+	sentencePause = 600 * time.Millisecond  // between words: a new sentence, though the recogniser went on
 )
 
 // spoken is a token with the time at which it was said.
@@ -56,10 +57,18 @@ func sameTokens(a, b []token) bool {
 	return true
 }
 
-// keywords gives the evidence in a line, moment by moment, each moment's by group in the order of the rules. A phrase may
-// have begun in the line before. asked is when the host last asked for comments in it.
-func (r *rules) keywords(before *heard, now heard) (moments [][]evidence, asked time.Duration, wasAsked bool) {
+// heardIn is what the rules hear in a line.
+type heardIn struct {
+	moments   [][]evidence // moment by moment, of each group one
+	sentences []domain.Window
+	asked     time.Duration // when the host last asked for comments
+	wasAsked  bool
+}
+
+// keywords looks for phrases in a line; one may have begun in the line before.
+func (r *rules) keywords(before *heard, now heard) heardIn {
 	tokens, said := r.folder.hear(now.Line)
+	in := heardIn{sentences: sentences(said, now.Line)}
 	carried := 0
 	if before != nil && now.Line.Start-before.Line.End <= carriedPause {
 		earlier, earlierSaid := r.folder.hear(before.Line)
@@ -74,34 +83,54 @@ func (r *rules) keywords(before *heard, now heard) (moments [][]evidence, asked 
 		}
 		moment := domain.Window{Start: said[m.first].start, End: said[m.last].end}
 		if m.group == r.asked {
-			asked, wasAsked = moment.Start, true
+			in.asked, in.wasAsked = moment.Start, true
 			continue
 		}
 		group := r.Rules.Keywords[m.group]
-		if len(current) > 0 && moment.Start-current[0].Moment.Start >= r.Apart {
-			moments, current = append(moments, current), nil
+		if len(current) > 0 && moment.Start-current[0].Moment.Start >= r.Close {
+			in.moments, current = append(in.moments, current), nil
 		}
 		if !holds(current, group.Name) {
 			current = append(current, evidence{
-				Signal: signalKeyword,
-				Kind:   group.Name,
-				Detail: fmt.Sprintf("%s: %q", group.Name, quote(said[m.first:m.last+1])),
-				Moment: moment,
-				Weight: group.Weight,
-				Said:   true,
-				Line:   now.Envelope,
-				Number: len(moments),
-				Sentence: domain.Window{
-					Start: min(now.Line.Start, moment.Start),
-					End:   max(now.Line.End, moment.End),
-				},
+				Signal:   signalKeyword,
+				Kind:     group.Name,
+				Detail:   fmt.Sprintf("%s: %q", group.Name, quote(said[m.first:m.last+1])),
+				Moment:   moment,
+				Weight:   group.Weight,
+				Said:     true,
+				Line:     now.Envelope,
+				Number:   len(in.moments),
+				Sentence: sentenceOf(moment, in.sentences),
 			})
 		}
 	}
 	if len(current) > 0 {
-		moments = append(moments, current)
+		in.moments = append(in.moments, current)
 	}
-	return moments, asked, wasAsked
+	return in
+}
+
+// sentences are the parts of a line that pauses set off; without a pause it is the line.
+func sentences(said []spoken, line domain.TranscriptLine) []domain.Window {
+	parts := []domain.Window{{Start: line.Start, End: line.End}}
+	for i := 1; i < len(said); i++ {
+		if said[i].start-said[i-1].end >= sentencePause {
+			parts[len(parts)-1].End = said[i-1].end
+			parts = append(parts, domain.Window{Start: said[i].start, End: line.End})
+		}
+	}
+	return parts
+}
+
+// sentenceOf joins the sentences that a moment touches; the moment itself where it touches none.
+func sentenceOf(moment domain.Window, sentences []domain.Window) domain.Window {
+	whole := moment
+	for _, s := range sentences {
+		if s.Start <= moment.End && moment.Start <= s.End {
+			whole.Start, whole.End = min(whole.Start, s.Start), max(whole.End, s.End)
+		}
+	}
+	return whole
 }
 
 func holds(of []evidence, kind string) bool {

@@ -128,6 +128,49 @@ func TestTheBuiltInRulesHearNothingInOrdinaryTalk(t *testing.T) {
 	}
 }
 
+// What a recogniser of 2014 made of synthetic voices that spoke what the first words of each group promise.
+func TestTheBuiltInRulesHearWhatARecogniserMakesOfThem(t *testing.T) {
+	r := builtIn(t)
+	for kind, texts := range map[string][]string{
+		"flash_sale": {
+			"last three minutes", "only three minutes left", "harriet the last three minutes",
+			"this is the last three minutes of the surreal", "limited time offer", "flash sale", "last to minutes",
+		},
+		"discount": {
+			"fifty percent off everything", "everything is fifty percent off", "today we have fifty percent off",
+			"half price today", "everything is half price today", "half the price for you today",
+			"you buy one and get one free", "by one day one free", "twenty percent discount", "save thirty dollars today",
+			"two for the price of one", "dirty percent off",
+		},
+		"price_drop": {
+			"the price drops to nineteen dollars", "now the price drops to nineteen dollars",
+			"the price goes down to twenty dollars", "this is the lowest price of the air",
+		},
+		"scarcity": {
+			"only ten left", "there are only ten left", "we have only five left in stock",
+			"this is your last chance we have only five left in stock", "last chance to bite",
+		},
+		"gift": {"free shipping today", "free shipping for everyone"},
+		"": {
+			"this jacket is made of soft cotton and keeps you warm in the winter",
+			"many of our friends asked about the size of these shoes",
+			"the kitchen at home was quiet and the children were playing outside",
+			"we traveled to the mountains last summer and it was beautiful",
+			"let me show you the color of this back in the light",
+			"my mother likes to cook with this pen every morning",
+			"many people ask how to wash it and the answer is by hand in cold water",
+			"hello to everyone who is here for the first time this evening",
+			"it is light so you can carry it all day and it does not hurt your back",
+		},
+	} {
+		for _, text := range texts {
+			if got := kindsIn(r, text); got != kind {
+				t.Errorf("%q: heard %q, want %q", text, got, kind)
+			}
+		}
+	}
+}
+
 func TestEnglishMatchesWholeWordsOnly(t *testing.T) {
 	r := builtIn(t)
 	for _, text := range []string{"flash sales-man", "flashsale", "a flash saleroom", "percentoff"} {

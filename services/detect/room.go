@@ -90,6 +90,7 @@ type memory struct {
 	Lines    []heard                // final, awaiting the mark, in order
 	Sounds   []domain.SoundMeasured // awaiting the mark, in order
 	Recent   []heard                // taken up, in order
+	Parts    []domain.Window        // their sentences
 	Evidence []evidence
 	Fired    []fired
 	Comments comments
@@ -202,13 +203,14 @@ func (r *room) take(l heard) []decision {
 	if n := len(r.Recent); n > 0 {
 		before = &r.Recent[n-1]
 	}
-	moments, asked, wasAsked := r.rules.keywords(before, l)
+	in := r.rules.keywords(before, l)
 	r.Recent = insert(r.Recent, l, byEnd)
-	if wasAsked {
-		r.Comments.AskedAt, r.Comments.WasAsked = asked, true
+	r.Parts = append(r.Parts, in.sentences...)
+	if in.wasAsked {
+		r.Comments.AskedAt, r.Comments.WasAsked = in.asked, true
 	}
 	var decisions []decision
-	for _, m := range moments {
+	for _, m := range in.moments {
 		decisions = append(decisions, r.consider(m))
 	}
 	return decisions
@@ -296,9 +298,9 @@ func (r *room) decide(anchor evidence, parts []evidence) decision {
 	}
 	h.Score = 1 - missing
 	slices.SortStableFunc(h.Reasons, func(a, b domain.Reason) int { return cmp.Compare(b.Weight, a.Weight) })
-	sentence := sentenceAt(anchor.Moment, r.Recent)
-	if anchor.Said {
-		sentence = anchor.Sentence
+	sentence := anchor.Sentence
+	if !anchor.Said {
+		sentence = sentenceOf(anchor.Moment, r.Parts)
 	}
 	var after time.Duration
 	for _, f := range r.Fired {
@@ -306,7 +308,7 @@ func (r *room) decide(anchor evidence, parts []evidence) decision {
 			after = max(after, f.Window.End)
 		}
 	}
-	h.Window = r.rules.Window.around(anchor.Moment, sentence, r.Recent, after)
+	h.Window = r.rules.Window.around(anchor.Moment, sentence, r.Parts, after)
 	h.Text = r.text(h.Window)
 	d := decision{outcomeFired, envelope, h}
 	switch {
@@ -365,7 +367,9 @@ func (r *room) forget(now time.Duration) {
 	r.Recent = slices.DeleteFunc(r.Recent, func(h heard) bool { return h.Line.End < old })
 	r.Evidence = slices.DeleteFunc(r.Evidence, func(e evidence) bool { return e.Moment.End < old })
 	r.Fired = slices.DeleteFunc(r.Fired, func(f fired) bool { return f.Window.End < now-firedFor })
+	r.Parts = slices.DeleteFunc(r.Parts, func(s domain.Window) bool { return s.End < old })
 	r.Recent = newest(r.Recent, mostRecent)
+	r.Parts = newest(r.Parts, 4*mostRecent)
 	r.Evidence = newest(r.Evidence, mostEvidence)
 }
 

@@ -120,12 +120,12 @@ func TestAWindowIsNeverNegativeNorTooLong(t *testing.T) {
 		sentence.End = sentence.Start + at("length")
 		moment := domain.Window{Start: sentence.Start + at("offset")%(sentence.Length()+1)}
 		moment.End = min(sentence.End, moment.Start+seconds(2))
-		var lines []heard
-		for range rapid.IntRange(0, 5).Draw(t, "lines") {
+		var others []domain.Window
+		for range rapid.IntRange(0, 5).Draw(t, "others") {
 			from := at("from")
-			lines = append(lines, heard{Line: domain.TranscriptLine{Start: from, End: from + at("lasts")/10}})
+			others = append(others, domain.Window{Start: from, End: from + at("lasts")/10})
 		}
-		got := w.around(moment, sentence, lines, at("after"))
+		got := w.around(moment, sentence, others, at("after"))
 		if got.Start < 0 || got.Length() < w.Shortest || got.Length() > w.Longest || got.Start > moment.Start {
 			t.Fatalf("moment %v in %v: window %v", moment, sentence, got)
 		}
@@ -157,6 +157,7 @@ func TestMomentsTwelveSecondsApartMakeTwoHighlights(t *testing.T) {
 	for name, lines := range map[string][]heard{
 		"in two sentences":                  {said(20, 23, "flash sale"), said(32, 35, "flash sale")},
 		"in one sentence":                   {said(20, 36, "flash sale "+strings.Repeat("and ", 28)+"fifty percent off")},
+		"in one line, nine seconds apart":   {pausing(said(20, 23, "flash sale"), said(25, 28, "look at this"), said(29, 31, "half price"))},
 		"with a long sentence in the first": {said(20, 31, "flash sale "+strings.Repeat("and ", 20)), said(32.5, 35, "half price")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,6 +166,25 @@ func TestMomentsTwelveSecondsApartMakeTwoHighlights(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// pausing makes one line of several sentences, as a recogniser does that heard no end.
+func pausing(sentences ...heard) heard {
+	all := sentences[0]
+	for _, s := range sentences[1:] {
+		all.Line.Text += " " + s.Line.Text
+		all.Line.Words = append(all.Line.Words, s.Line.Words...)
+		all.Line.End = s.Line.End
+	}
+	return all
+}
+
+func TestASentenceEndsWhereTheSpeakerPauses(t *testing.T) {
+	line := pausing(said(10, 18, "look at the inside"), said(20, 23, "fifty percent off everything"), said(24, 40, "and thank you"))
+	got := found(t, line)
+	if want := (domain.Window{Start: seconds(18), End: seconds(27)}); len(got) != 1 || got[0].Window != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
