@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -27,8 +28,7 @@ type assignment struct {
 }
 
 // join is a member of the group until ctx ends, and calls hold with each assignment. hold returns when its context, the
-// assignment's, has ended and everything is given back; if it returns earlier the member joins anew. The range assignor
-// gives a partition number of all topics to one member.
+// assignment's, has ended and everything is given back; if it returns earlier the member joins anew.
 func (b *Bus) join(ctx context.Context, group string, topics []event.Topic, hold func(ctx context.Context, a assignment)) error {
 	if err := b.configured(); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (b *Bus) join(ctx context.Context, group string, topics []event.Topic, hold
 	members, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: b.config.Prefix + group, Brokers: b.config.Brokers, Topics: names,
 		Dialer:            &kafka.Dialer{ClientID: "liveclip", Timeout: 3 * time.Second},
-		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
+		GroupBalancers:    []kafka.GroupBalancer{wholeNumbers{}},
 		HeartbeatInterval: heartbeat, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: 300 * time.Millisecond, StartOffset: kafka.FirstOffset,
 	})
@@ -88,6 +88,37 @@ func (b *Bus) join(ctx context.Context, group string, topics []event.Topic, hold
 			hold(ctx, held)
 		})
 	}
+}
+
+// wholeNumbers gives a partition number of all topics to one member. kafka-go's own range assignor counts along lists of
+// partitions that brokers send in any order, another for each topic.
+type wholeNumbers struct{}
+
+func (wholeNumbers) ProtocolName() string { return "liveclip-whole-numbers" }
+
+func (wholeNumbers) UserData() ([]byte, error) { return nil, nil }
+
+// AssignGroups counts on all members having the same topics.
+func (wholeNumbers) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+	assigned := kafka.GroupMemberAssignments{}
+	if len(members) == 0 {
+		return assigned
+	}
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.ID
+		assigned[m.ID] = map[string][]int{}
+	}
+	slices.Sort(ids)
+	numbers := 0
+	for _, p := range partitions {
+		numbers = max(numbers, p.ID+1)
+	}
+	for _, p := range partitions {
+		to := assigned[ids[p.ID*len(ids)/numbers]]
+		to[p.Topic] = append(to[p.Topic], p.ID)
+	}
+	return assigned
 }
 
 // commit stores next offsets for the group. An error that says the partitions belong to others by now is lost.
