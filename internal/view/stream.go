@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,8 @@ func (v *Views) applyStream(ctx context.Context, e event.Event, facts ...fact) e
 func (v *Views) applyProgress(ctx context.Context, e event.Event, p domain.StreamProgress) error {
 	facts := []fact{{field: fieldProgress + p.By, version: byOwner(e)}}
 	if p.By == "asr" {
-		facts = append(facts, fact{field: fieldMoved, version: number(e.Epoch) + "." + number(int64(p.RecordedTo)), first: true})
+		earliest := number(math.MaxInt64 - e.Wall.UnixNano())
+		facts = append(facts, fact{field: fieldMoved, version: number(e.Epoch) + "." + number(int64(p.RecordedTo)) + "." + earliest})
 	}
 	return v.applyStream(ctx, e, facts...)
 }

@@ -50,10 +50,10 @@ func clipKey(t domain.Tenant, c domain.ClipID) string {
 	return prefix + "clip:" + string(t) + "/" + string(c)
 }
 
-// put sets a field and its version unless a later one is there. With ARGV[4] an equal version stays too.
+// put sets a field and its version unless a later one is there.
 var put = redis.NewScript(`
 local old = redis.call('HGET', KEYS[1], 'v:' .. ARGV[1])
-if old and (old > ARGV[2] or (ARGV[4] == '1' and old == ARGV[2])) then return 0 end
+if old and old > ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3], 'v:' .. ARGV[1], ARGV[2])
 return 1`)
 
@@ -62,7 +62,6 @@ type fact struct {
 	key     string
 	field   string
 	version string // compared as text
-	first   bool   // of equal versions the first stays
 }
 
 func (v *Views) put(ctx context.Context, f fact, e event.Event) error {
@@ -70,11 +69,7 @@ func (v *Views) put(ctx context.Context, f fact, e event.Event) error {
 	if err != nil {
 		return err
 	}
-	first := "0"
-	if f.first {
-		first = "1"
-	}
-	if err := put.Run(ctx, v.rdb, []string{f.key}, f.field, f.version, value, first).Err(); err != nil {
+	if err := put.Run(ctx, v.rdb, []string{f.key}, f.field, f.version, value).Err(); err != nil {
 		return fmt.Errorf("keep %s of %s in the views: %w", f.field, e.Ref(), err)
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func equal(t *testing.T, what string, got, want any) {
@@ -22,3 +24,5 @@ func (a reply) changed(t *testing.T) time.Time {
 	}
 	return at
 }
+
+func newTestMetrics() metrics { return newMetrics(prometheus.NewRegistry()) }
