@@ -102,6 +102,8 @@ func (x *Range) GetEnd() int64 {
 type ReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
+	Follow        bool                   `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"` // range.start is where the caller's last part ended: give the parts that begin there or later
+	Anyway        bool                   `protobuf:"varint,3,opt,name=anyway,proto3" json:"anyway,omitempty"` // the store was read to its end: what is missing before the hot tail is a gap, not OUT_OF_RANGE
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,6 +143,20 @@ func (x *ReadRequest) GetRange() *Range {
 		return x.Range
 	}
 	return nil
+}
+
+func (x *ReadRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+func (x *ReadRequest) GetAnyway() bool {
+	if x != nil {
+		return x.Anyway
+	}
+	return false
 }
 
 type ReadReply struct {
@@ -249,6 +265,9 @@ type Init struct {
 	Width         int64                  `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
 	Height        int64                  `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
 	AudioCodec    string                 `protobuf:"bytes,6,opt,name=audio_codec,json=audioCodec,proto3" json:"audio_codec,omitempty"`
+	FrameRate     float64                `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
+	SampleRate    int64                  `protobuf:"varint,8,opt,name=sample_rate,json=sampleRate,proto3" json:"sample_rate,omitempty"`
+	Channels      int64                  `protobuf:"varint,9,opt,name=channels,proto3" json:"channels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -323,6 +342,27 @@ func (x *Init) GetAudioCodec() string {
 		return x.AudioCodec
 	}
 	return ""
+}
+
+func (x *Init) GetFrameRate() float64 {
+	if x != nil {
+		return x.FrameRate
+	}
+	return 0
+}
+
+func (x *Init) GetSampleRate() int64 {
+	if x != nil {
+		return x.SampleRate
+	}
+	return 0
+}
+
+func (x *Init) GetChannels() int64 {
+	if x != nil {
+		return x.Channels
+	}
+	return 0
 }
 
 type Part struct {
@@ -574,6 +614,7 @@ type Line struct {
 	Words         []*Word                `protobuf:"bytes,5,rep,name=words,proto3" json:"words,omitempty"`
 	Engine        string                 `protobuf:"bytes,6,opt,name=engine,proto3" json:"engine,omitempty"`
 	Language      string                 `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
+	Revision      int64                  `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,11 +698,19 @@ func (x *Line) GetLanguage() string {
 	return ""
 }
 
+func (x *Line) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 type LinesReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Lines         []*Line                `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
 	HeardTo       int64                  `protobuf:"varint,2,opt,name=heard_to,json=heardTo,proto3" json:"heard_to,omitempty"`
 	Closed        bool                   `protobuf:"varint,3,opt,name=closed,proto3" json:"closed,omitempty"`
+	From          int64                  `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"` // lines that end at or before it are in the store only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +766,13 @@ func (x *LinesReply) GetClosed() bool {
 	return false
 }
 
+func (x *LinesReply) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
 var File_recording_v1_recording_proto protoreflect.FileDescriptor
 
 const file_recording_v1_recording_proto_rawDesc = "" +
@@ -727,14 +783,16 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x1c\n" +
 	"\tbroadcast\x18\x03 \x01(\tR\tbroadcast\x12\x14\n" +
 	"\x05start\x18\x04 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x05 \x01(\x03R\x03end\"A\n" +
+	"\x03end\x18\x05 \x01(\x03R\x03end\"q\n" +
 	"\vReadRequest\x122\n" +
-	"\x05range\x18\x01 \x01(\v2\x1c.liveclip.recording.v1.RangeR\x05range\"\xaa\x01\n" +
+	"\x05range\x18\x01 \x01(\v2\x1c.liveclip.recording.v1.RangeR\x05range\x12\x16\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x16\n" +
+	"\x06anyway\x18\x03 \x01(\bR\x06anyway\"\xaa\x01\n" +
 	"\tReadReply\x121\n" +
 	"\x04init\x18\x01 \x01(\v2\x1b.liveclip.recording.v1.InitH\x00R\x04init\x121\n" +
 	"\x04part\x18\x02 \x01(\v2\x1b.liveclip.recording.v1.PartH\x00R\x04part\x12.\n" +
 	"\x03end\x18\x03 \x01(\v2\x1a.liveclip.recording.v1.EndH\x00R\x03endB\a\n" +
-	"\x05reply\"\x9c\x01\n" +
+	"\x05reply\"\xf8\x01\n" +
 	"\x04Init\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x03R\x03run\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x1f\n" +
@@ -743,7 +801,12 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x05width\x18\x04 \x01(\x03R\x05width\x12\x16\n" +
 	"\x06height\x18\x05 \x01(\x03R\x06height\x12\x1f\n" +
 	"\vaudio_codec\x18\x06 \x01(\tR\n" +
-	"audioCodec\"p\n" +
+	"audioCodec\x12\x1d\n" +
+	"\n" +
+	"frame_rate\x18\a \x01(\x01R\tframeRate\x12\x1f\n" +
+	"\vsample_rate\x18\b \x01(\x03R\n" +
+	"sampleRate\x12\x1a\n" +
+	"\bchannels\x18\t \x01(\x03R\bchannels\"p\n" +
 	"\x04Part\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x03R\x03run\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
@@ -761,7 +824,7 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\xb9\x01\n" +
+	"confidence\"\xd5\x01\n" +
 	"\x04Line\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
@@ -769,12 +832,14 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x121\n" +
 	"\x05words\x18\x05 \x03(\v2\x1b.liveclip.recording.v1.WordR\x05words\x12\x16\n" +
 	"\x06engine\x18\x06 \x01(\tR\x06engine\x12\x1a\n" +
-	"\blanguage\x18\a \x01(\tR\blanguage\"r\n" +
+	"\blanguage\x18\a \x01(\tR\blanguage\x12\x1a\n" +
+	"\brevision\x18\b \x01(\x03R\brevision\"\x86\x01\n" +
 	"\n" +
 	"LinesReply\x121\n" +
 	"\x05lines\x18\x01 \x03(\v2\x1b.liveclip.recording.v1.LineR\x05lines\x12\x19\n" +
 	"\bheard_to\x18\x02 \x01(\x03R\aheardTo\x12\x16\n" +
-	"\x06closed\x18\x03 \x01(\bR\x06closed2\xac\x01\n" +
+	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\x03R\x04from2\xac\x01\n" +
 	"\tRecording\x12N\n" +
 	"\x04Read\x12\".liveclip.recording.v1.ReadRequest\x1a .liveclip.recording.v1.ReadReply0\x01\x12O\n" +
 	"\x05Lines\x12#.liveclip.recording.v1.LinesRequest\x1a!.liveclip.recording.v1.LinesReplyB)Z'liveclip/proto/recording/v1;recordingv1b\x06proto3"

@@ -31,6 +31,7 @@ const (
 type RecordingClient interface {
 	// Read gives the parts that overlap [start, end) in order, from the random access point at or before start, waiting for
 	// those still to come. It ends when end is reached or the broadcast is closed. NOT_FOUND: this process does not own it.
+	// OUT_OF_RANGE: what comes first has left the hot tail; the store has it.
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadReply], error)
 	// Lines gives the final lines that overlap [start, end), after everything before end was heard or the broadcast closed.
 	Lines(ctx context.Context, in *LinesRequest, opts ...grpc.CallOption) (*LinesReply, error)
@@ -79,6 +80,7 @@ func (c *recordingClient) Lines(ctx context.Context, in *LinesRequest, opts ...g
 type RecordingServer interface {
 	// Read gives the parts that overlap [start, end) in order, from the random access point at or before start, waiting for
 	// those still to come. It ends when end is reached or the broadcast is closed. NOT_FOUND: this process does not own it.
+	// OUT_OF_RANGE: what comes first has left the hot tail; the store has it.
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadReply]) error
 	// Lines gives the final lines that overlap [start, end), after everything before end was heard or the broadcast closed.
 	Lines(context.Context, *LinesRequest) (*LinesReply, error)
