@@ -16,29 +16,64 @@ import (
 // release passes the barrier if everything is there: renditions, an approved verdict, no take-down. Whoever has just
 // written one of these calls it; each writes before it looks, so the last of them sees all. Calling it again is harmless.
 func (s *Service) release(ctx context.Context, n name) error {
-	down, err := s.takenDown(ctx, n)
-	if err != nil {
-		return fmt.Errorf("release clip %s: %w", n, err)
-	}
 	var rendered record.Of[domain.Rendered]
 	_, whole, err := s.find(ctx, record.Rendered(n.Tenant, n.Clip, n.Revision), &rendered)
 	if err != nil {
 		return fmt.Errorf("release clip %s: %w", n, err)
 	}
+	open, _, err := s.open(ctx, n)
+	if err != nil {
+		return fmt.Errorf("release clip %s: %w", n, err)
+	}
+	if !whole || !open {
+		return nil
+	}
+	manifest, wrote, err := s.writeManifest(ctx, n, rendered)
+	if err != nil {
+		return fmt.Errorf("release clip %s: %w", n, err)
+	}
+	if manifest.Rendered.Revision != n.Revision {
+		return nil
+	}
+	// A person may have rejected, or taken down, between the look and the write.
+	open, verdict, err := s.open(ctx, n)
+	if err != nil {
+		return fmt.Errorf("release clip %s: %w", n, err)
+	}
+	if !open {
+		return s.withdraw(ctx, n, verdict)
+	}
+	if err := s.playable(ctx, n, rendered, manifest, verdict.Value); err != nil {
+		return err
+	}
+	if wrote {
+		s.observePublished(ctx, n, manifest)
+	}
+	return nil
+}
+
+// open reports whether a clip may be published: approved by the verdict that counts, and not taken down.
+func (s *Service) open(ctx context.Context, n name) (bool, record.Of[domain.Decided], error) {
 	verdict, given, err := s.verdict(ctx, n)
 	if err != nil {
-		return fmt.Errorf("release clip %s: %w", n, err)
+		return false, verdict, err
 	}
-	if down || !whole || !given || verdict.Verdict != domain.VerdictApproved {
-		return nil
+	down, err := s.takenDown(ctx, n)
+	return given && !down && verdict.Value.Verdict == domain.VerdictApproved, verdict, err
+}
+
+// verdict is the one that counts: a person's, else the rule's.
+func (s *Service) verdict(ctx context.Context, n name) (v record.Of[domain.Decided], given bool, err error) {
+	for _, key := range []string{record.VerdictByPerson(n.Tenant, n.Clip, n.Revision), record.VerdictByRule(n.Tenant, n.Clip, n.Revision)} {
+		if _, given, err = s.find(ctx, key, &v); given || err != nil {
+			return v, given, err
+		}
 	}
-	manifest, current, err := s.writeManifest(ctx, n, rendered)
-	if err != nil {
-		return fmt.Errorf("release clip %s: %w", n, err)
-	}
-	if !current {
-		return nil
-	}
+	return v, false, nil
+}
+
+// playable tells that the clip is: the step, and the verdict with the manifest's hash, which alone is published anywhere.
+func (s *Service) playable(ctx context.Context, n name, rendered record.Of[domain.Rendered], manifest domain.Manifest, verdict domain.Decided) error {
 	verdict.Hash = rendered.Value.Hash
 	published := step(rendered.Envelope, domain.ClipStep{
 		Clip: n.Clip, Revision: n.Revision, Step: domain.StepPublished, At: manifest.Published,
@@ -50,20 +85,9 @@ func (s *Service) release(ctx context.Context, n name) error {
 	return nil
 }
 
-// verdict is the one that counts: a person's, else the rule's.
-func (s *Service) verdict(ctx context.Context, n name) (domain.Decided, bool, error) {
-	for _, key := range []string{record.VerdictByPerson(n.Tenant, n.Clip, n.Revision), record.VerdictByRule(n.Tenant, n.Clip, n.Revision)} {
-		var v record.Of[domain.Decided]
-		if _, found, err := s.find(ctx, key, &v); found || err != nil {
-			return v.Value, found, err
-		}
-	}
-	return domain.Decided{}, false, nil
-}
-
-// writeManifest makes the revision the clip's current one with one conditional write. It gives the manifest that stands, and
-// current = false when a later revision has it.
-func (s *Service) writeManifest(ctx context.Context, n name, rendered record.Of[domain.Rendered]) (domain.Manifest, bool, error) {
+// writeManifest makes the revision the clip's current one with one conditional write, unless it, or a later one, has it. It
+// gives the manifest that stands.
+func (s *Service) writeManifest(ctx context.Context, n name, rendered record.Of[domain.Rendered]) (manifest domain.Manifest, wrote bool, err error) {
 	e := rendered.Envelope
 	next := domain.Manifest{Tenant: n.Tenant, Stream: e.Stream, Broadcast: e.Broadcast, Rendered: rendered.Value, Published: s.now().UTC()}
 	body, err := json.Marshal(next)
@@ -78,7 +102,7 @@ func (s *Service) writeManifest(ctx context.Context, n name, rendered record.Of[
 		case err != nil:
 			return domain.Manifest{}, false, err
 		case found && standing.Rendered.Revision >= n.Revision:
-			return standing, standing.Rendered.Revision == n.Revision, nil
+			return standing, false, nil
 		case found:
 			_, err = s.store.PutIf(ctx, key, bytes.NewReader(body), etag)
 		default:
@@ -87,10 +111,7 @@ func (s *Service) writeManifest(ctx context.Context, n name, rendered record.Of[
 		if errors.Is(err, blob.ErrExists) || errors.Is(err, blob.ErrChanged) {
 			continue
 		}
-		if err == nil {
-			s.observePublished(ctx, n, next)
-		}
-		return next, true, err
+		return next, err == nil, err
 	}
 }
 

@@ -285,7 +285,8 @@ func TestModeration(t *testing.T) {
 			s, _ := newService(t, c.plan)
 			s.recording = c.room
 			acts(t, s)["moderated"]()
-			got, _, err := s.verdict(t.Context(), one)
+			written, _, err := s.verdict(t.Context(), one)
+			got := written.Value
 			if err != nil || got.Verdict != c.verdict || got.Reason != c.reason || got.By != byRule {
 				t.Errorf("verdict %+v (%v), want %s because %q", got, err, c.verdict, c.reason)
 			}
@@ -302,7 +303,8 @@ func TestWhatCannotBeHeardIsLeftToAPerson(t *testing.T) {
 		t.Fatalf("moderation gives %v, want an error worth a retry", err)
 	}
 	s.moderateFailed(t.Context(), j, err)
-	got, _, _ := s.verdict(t.Context(), one)
+	written, _, _ := s.verdict(t.Context(), one)
+	got := written.Value
 	if got.Verdict != domain.VerdictNeedsPerson || !strings.Contains(got.Reason, "store away") || !slices.Contains(bus.said(), "decided needs_person by rule") {
 		t.Errorf("verdict %+v, said %q", got, bus.said())
 	}

@@ -28,7 +28,8 @@ func (s *Service) decided(ctx context.Context, e event.Envelope, d domain.Decide
 	case d.Verdict != domain.VerdictApproved && d.Verdict != domain.VerdictRejected && d.Verdict != domain.VerdictNeedsPerson:
 		return domain.Permanent(fmt.Errorf("verdict on clip %s: %.40q is none", n, d.Verdict))
 	}
-	latest, err := s.writePersons(ctx, n, record.Of[domain.Decided]{Envelope: e, Value: d})
+	verdict := record.Of[domain.Decided]{Envelope: e, Value: d}
+	latest, err := s.writePersons(ctx, n, verdict)
 	if err != nil {
 		return fmt.Errorf("verdict on clip %s: %w", n, err)
 	}
@@ -43,7 +44,7 @@ func (s *Service) decided(ctx context.Context, e event.Envelope, d domain.Decide
 		return fmt.Errorf("verdict on clip %s: %w", n, err)
 	}
 	if d.Verdict == domain.VerdictRejected {
-		return s.withdraw(ctx, n, e, d)
+		return s.withdraw(ctx, n, verdict)
 	}
 	return s.release(ctx, n)
 }
@@ -77,8 +78,13 @@ func (s *Service) writePersons(ctx context.Context, n name, v record.Of[domain.D
 	}
 }
 
-// withdraw takes a clip down that a person rejects after it became playable.
-func (s *Service) withdraw(ctx context.Context, n name, e event.Envelope, d domain.Decided) error {
+// withdraw takes a clip down that a person rejects after it became playable. Any other verdict, and a clip that is not
+// playable, it leaves.
+func (s *Service) withdraw(ctx context.Context, n name, verdict record.Of[domain.Decided]) error {
+	e, d := verdict.Envelope, verdict.Value
+	if d.Verdict != domain.VerdictRejected || d.By == byRule {
+		return nil
+	}
 	var manifest domain.Manifest
 	_, found, err := s.find(ctx, record.Manifest(n.Tenant, n.Clip), &manifest)
 	if err != nil {

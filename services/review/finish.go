@@ -71,7 +71,7 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	if err != nil {
 		return domain.Rendered{}, err
 	}
-	return s.upload(ctx, c, folder, finished, words.wait(ctx, s.cfg.SubtitlesWait))
+	return s.upload(ctx, c, folder, finished, func() []cue { return words.wait(ctx, s.cfg.SubtitlesWait) })
 }
 
 func (s *Service) keepRendered(ctx context.Context, c clip, rendered domain.Rendered) error {

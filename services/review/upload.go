@@ -21,8 +21,8 @@ const (
 	subtitlesName = "subtitles.vtt"
 )
 
-// upload puts the finished files under the hash of all renditions: what lies there never changes.
-func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, cues []cue) (domain.Rendered, error) {
+// upload puts the finished files under the hash of all renditions: what lies there never changes. Words come last.
+func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() []cue) (domain.Rendered, error) {
 	plan := c.plan.Value
 	r := domain.Rendered{
 		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(),
@@ -55,7 +55,7 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 			return domain.Rendered{}, err
 		}
 	}
-	if len(cues) > 0 {
+	if cues := words(); len(cues) > 0 {
 		r.Subtitles = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName)
 		if _, err := s.store.Put(ctx, r.Subtitles, strings.NewReader(webVTT(cues))); err != nil {
 			return domain.Rendered{}, fmt.Errorf("put %s: %w", r.Subtitles, err)
