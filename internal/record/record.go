@@ -55,6 +55,9 @@ func Publication(t domain.Tenant, c domain.ClipID, revision int, destination str
 	return fmt.Sprintf("%s/publication.%d.%s.json", folder(t, c), revision, destination)
 }
 
+// Publications is the prefix of the keys of all ledger entries of a clip.
+func Publications(t domain.Tenant, c domain.ClipID) string { return folder(t, c) + "/publication." }
+
 // File is the key of a finished file; hash is domain.Rendered's Hash.
 func File(t domain.Tenant, c domain.ClipID, hash, name string) string {
 	return fmt.Sprintf("%s/%s/%s", folder(t, c), hash, name)

@@ -1,0 +1,95 @@
+package publish
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Config is the part "publish" of the configuration.
+type Config struct {
+	URL          string        `koanf:"url"`      // where viewers and platforms reach the VOD path: "https://vod.example.com"
+	LinkTTL      time.Duration `koanf:"link_ttl"` // how long links given to destinations hold
+	Destinations []Destination `koanf:"destinations"`
+	AllowPrivate bool          `koanf:"allow_private"` // webhooks may lie on private addresses
+	Workers      int           `koanf:"workers"`       // pushes at once
+	Timeout      time.Duration `koanf:"timeout"`       // of one call
+	Attempts     int           `koanf:"attempts"`      // calls of one publication, at most
+}
+
+// Destination is where clips are pushed to.
+type Destination struct {
+	Name    string `koanf:"name"`
+	Kind    string `koanf:"kind"` // "folder" or "webhook"
+	Path    string `koanf:"path"` // folder
+	URL     string `koanf:"url"`  // webhook
+	Secret  string `koanf:"secret"`
+	Profile string `koanf:"profile"` // which rendition; empty: the first
+}
+
+const (
+	kindFolder  = "folder"
+	kindWebhook = "webhook"
+)
+
+// Defaults pushes nowhere.
+func Defaults() Config {
+	return Config{
+		URL:      "http://127.0.0.1:8080",
+		LinkTTL:  7 * 24 * time.Hour,
+		Workers:  4,
+		Timeout:  30 * time.Second,
+		Attempts: 8,
+	}
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
+
+// Faults says what cannot work, a line each.
+func (c Config) Faults() []string {
+	var faults []string
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	if !isWeb(c.URL) {
+		fault("publish.url: must be an http or https URL, is %q", c.URL)
+	}
+	if c.LinkTTL < time.Minute {
+		fault("publish.link_ttl: must be at least 1m, is %s", c.LinkTTL)
+	}
+	if c.Workers < 1 {
+		fault("publish.workers: must be at least 1, is %d", c.Workers)
+	}
+	if c.Timeout < time.Second || c.Timeout > 10*time.Minute {
+		fault("publish.timeout: must be 1s to 10m, is %s", c.Timeout)
+	}
+	if c.Attempts < 1 || c.Attempts > 50 {
+		fault("publish.attempts: must be 1 to 50, is %d", c.Attempts)
+	}
+	seen := map[string]bool{}
+	for i, d := range c.Destinations {
+		if !namePattern.MatchString(d.Name) {
+			fault("publish.destinations[%d].name: must be 1 to 40 lower-case letters, digits, '_' or '-', is %q", i, d.Name)
+		}
+		if seen[d.Name] {
+			fault("publish.destinations[%d].name: %q is taken already", i, d.Name)
+		}
+		seen[d.Name] = true
+		switch {
+		case d.Kind == kindFolder && !filepath.IsAbs(d.Path):
+			fault("publish.destinations[%d].path: must be an absolute path, is %q", i, d.Path)
+		case d.Kind == kindWebhook && !isWeb(d.URL):
+			fault("publish.destinations[%d].url: must be an http or https URL", i)
+		case d.Kind == kindWebhook && len(d.Secret) < 16:
+			fault("publish.destinations[%d].secret: must have at least 16 bytes, has %d", i, len(d.Secret))
+		case d.Kind != kindFolder && d.Kind != kindWebhook:
+			fault("publish.destinations[%d].kind: must be %q or %q, is %q", i, kindFolder, kindWebhook, d.Kind)
+		}
+	}
+	return faults
+}
+
+func isWeb(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+}

@@ -1,0 +1,102 @@
+package publish
+
+import (
+	"path"
+	"strings"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/sign"
+)
+
+const (
+	eventPublished = "clip.published"
+	eventWithdrawn = "clip.withdrawn"
+)
+
+// message is what a destination is told of a clip: a webhook's body, a folder's JSON file.
+type message struct {
+	Event       string     `json:"event"`
+	ClipID      string     `json:"clip_id"`
+	Revision    int        `json:"revision"`
+	Tenant      string     `json:"tenant"`
+	StreamID    string     `json:"stream_id"`
+	BroadcastID string     `json:"broadcast_id"`
+	Destination string     `json:"destination"`
+	RemoteID    string     `json:"remote_id,omitempty"`
+	Title       string     `json:"title"`
+	Text        string     `json:"text"`
+	Generated   bool       `json:"generated"` // to be labelled as AI-generated
+	StartS      float64    `json:"start_s"`   // of media time
+	EndS        float64    `json:"end_s"`
+	PublishedAt time.Time  `json:"published_at"`
+	Hash        string     `json:"hash"`
+	Video       *videoFile `json:"video,omitempty"`
+	HLS         string     `json:"hls,omitempty"`
+	Cover       string     `json:"cover,omitempty"`
+	Subtitles   string     `json:"subtitles,omitempty"`
+}
+
+type videoFile struct {
+	URL       string  `json:"url"` // a folder's: the name of the file beside
+	Profile   string  `json:"profile"`
+	Width     int     `json:"width"`
+	Height    int     `json:"height"`
+	DurationS float64 `json:"duration_s"`
+	Bytes     int64   `json:"bytes"`
+	SHA256    string  `json:"sha256"`
+}
+
+// messageOf tells of the clip without its files.
+func messageOf(event string, p parcel, remoteID string) message {
+	m := p.manifest
+	return message{
+		Event:       event,
+		ClipID:      string(p.Clip),
+		Revision:    p.Revision,
+		Tenant:      string(p.Tenant),
+		StreamID:    string(m.Stream),
+		BroadcastID: string(m.Broadcast),
+		Destination: p.Destination,
+		RemoteID:    remoteID,
+		Title:       m.Rendered.Title,
+		Text:        m.Rendered.Text,
+		Generated:   m.Rendered.Generated,
+		StartS:      m.Rendered.Window.Start.Seconds(),
+		EndS:        m.Rendered.Window.End.Seconds(),
+		PublishedAt: m.Published.UTC(),
+		Hash:        m.Rendered.Hash,
+	}
+}
+
+func videoOf(r domain.Rendition, url string) *videoFile {
+	return &videoFile{url, r.Profile, r.Width, r.Height, r.Length.Seconds(), r.Bytes, r.SHA256}
+}
+
+// links signs URLs of the VOD path.
+type links struct {
+	base string
+	keys sign.Keys
+	ttl  time.Duration
+	now  func() time.Time
+}
+
+// fill gives the message links to the parcel's files, for a session of the destination's own.
+func (l links) fill(m *message, p parcel) {
+	rendered := p.manifest.Rendered
+	grant := sign.Grant{
+		Path:    "/vod/" + string(p.Clip) + "/" + rendered.Hash + "/",
+		Tenant:  p.Tenant,
+		Session: p.Destination,
+		Expires: l.now().Add(l.ttl),
+	}
+	to := func(file string) string { return strings.TrimSuffix(l.base, "/") + l.keys.URL(grant, file) }
+	m.Video = videoOf(p.rendition, to(p.rendition.Profile+".mp4"))
+	m.HLS = to("index.m3u8")
+	if rendered.Cover != "" {
+		m.Cover = to("cover.jpg")
+	}
+	if rendered.Subtitles != "" {
+		m.Subtitles = to(path.Base(rendered.Subtitles))
+	}
+}
