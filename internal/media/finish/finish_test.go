@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,11 +37,15 @@ func command(t testing.TB, name string, args ...string) []byte {
 	return out.Bytes()
 }
 
-// recording makes what a recorder's parts are: an initialisation segment, then fragments whose times are media time from 0.
+// recording makes what a recorder's parts are: an initialisation segment, then fragments whose times are media time. It begins at
+// media time 1 s, so that no timestamp is below 0.
 func recording(t testing.TB, args ...string) (init []byte, parts [][]byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "recording.mp4")
-	ffmpeg(t, append(args, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000", path)...)
+	if !slices.Contains(args, "-output_ts_offset") {
+		args = append(args, "-output_ts_offset", "1")
+	}
+	ffmpeg(t, append(args, "-movflags", "frag_keyframe+empty_moov+default_base_moof+frag_discont", "-frag_duration", "500000", path)...)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func (p *part) peek(ctx context.Context) (shape, error) {
 	}
 	var times []time.Duration
 	for len(times) < peekFrames {
-		packet, track, err := p.in.read(ctx)
+		packet, track, err := p.read(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -151,9 +151,6 @@ func (p *part) run(ctx context.Context, s shape, give func(media) error) (length
 	for {
 		if err := p.decode(ctx, give); err != nil {
 			return 0, "", fmt.Errorf("%s: %w", p.name(), err)
-		}
-		if p.runs != nil && p.runs.ended != nil && !errors.Is(p.runs.ended, io.EOF) {
-			return 0, "", p.runs.ended
 		}
 		if p.complete() {
 			break
@@ -227,7 +224,16 @@ func (p *part) readPacket(ctx context.Context) (*astiav.Packet, *track, error) {
 		p.pending = p.pending[1:]
 		return packet, p.in.track(packet), nil
 	}
-	return p.in.read(ctx)
+	return p.read(ctx)
+}
+
+// read reads on; io.EOF where the run or the file ends.
+func (p *part) read(ctx context.Context) (*astiav.Packet, *track, error) {
+	packet, track, err := p.in.read(ctx)
+	if err != nil && p.runs != nil && p.runs.ended != nil {
+		return nil, nil, p.runs.ended
+	}
+	return packet, track, err
 }
 
 func (p *part) take(packet *astiav.Packet, t *track, give func(media) error) error {

@@ -25,7 +25,7 @@ const fileFormats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,mp3,wav,aa
 
 // demuxer reads the packets of one file, or of one run of a recording.
 type demuxer struct {
-	fc    *astiav.FormatContext
+	fc    *astiav.FormatContext // nil when opening failed: FFmpeg frees it then
 	io    *astiav.IOContext
 	video *track
 	audio *track
@@ -58,6 +58,7 @@ func openFile(path string, from time.Duration) (_ *demuxer, err error) {
 		}
 	}
 	if err := d.fc.OpenInput("file:"+path, nil, options); err != nil {
+		d.fc = nil
 		return nil, err
 	}
 	if err := d.fc.FindStreamInfo(nil); err != nil {
@@ -107,6 +108,7 @@ func openRun(r io.Reader) (_ *demuxer, err error) {
 		}
 	}
 	if err := d.fc.OpenInput("", astiav.FindInputFormat("mov"), options); err != nil {
+		d.fc = nil
 		return nil, err
 	}
 	return d, d.openTracks()
@@ -166,12 +168,12 @@ func (d *demuxer) Close() {
 			t.decoder.Free()
 		}
 	}
-	if d.io == nil {
+	if d.fc != nil {
 		d.fc.CloseInput()
-		return
 	}
-	d.fc.CloseInput()
-	d.io.Free()
+	if d.io != nil {
+		d.io.Free()
+	}
 }
 
 // at is a timestamp of a track as time of the part's source.
@@ -226,9 +228,6 @@ func (d *demuxer) read(ctx context.Context) (*astiav.Packet, *track, error) {
 		if bad++; errors.Is(err, astiav.ErrInvaliddata) && bad < 100 {
 			continue
 		}
-		if errors.Is(err, astiav.ErrExit) {
-			return nil, nil, errors.Join(context.Cause(ctx), err)
-		}
 		return nil, nil, io.EOF
 	}
 }
@@ -236,8 +235,8 @@ func (d *demuxer) read(ctx context.Context) (*astiav.Packet, *track, error) {
 // frameRates are the rates that a measured one is taken for.
 var frameRates = [][2]int{{10, 1}, {12, 1}, {15, 1}, {20, 1}, {24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {48, 1}, {50, 1}, {60000, 1001}, {60, 1}}
 
-// frameRate guesses a constant rate from presentation times: the common rate nearest to the measured one; of a variable
-// rate, the rate of its short gaps. Never above 60.
+// frameRate guesses a constant rate from presentation times: the common rate nearest to the measured one. Gaps that are far
+// from the usual one, as pictures that were left out make them, do not count. Never above 60.
 func frameRate(times []time.Duration) astiav.Rational {
 	slices.Sort(times)
 	times = slices.Compact(times)
@@ -248,12 +247,15 @@ func frameRate(times []time.Duration) astiav.Rational {
 	for i := range times[1:] {
 		gaps = append(gaps, times[i+1]-times[i])
 	}
-	mean := (times[len(times)-1] - times[0]) / time.Duration(len(gaps))
 	slices.Sort(gaps)
-	if gaps[len(gaps)*9/10] > gaps[len(gaps)/10]*3/2 {
-		mean = gaps[len(gaps)/4]
+	usual := gaps[len(gaps)/2]
+	sum, n := time.Duration(0), 0
+	for _, gap := range gaps {
+		if gap >= usual*4/5 && gap <= usual*5/4 {
+			sum, n = sum+gap, n+1
+		}
 	}
-	rate := float64(time.Second) / float64(mean)
+	rate := float64(n) * float64(time.Second) / float64(sum)
 	best, off := [2]int{max(5, min(60, int(math.Round(rate)))), 1}, 0.01
 	for _, r := range frameRates {
 		if d := math.Abs(rate/(float64(r[0])/float64(r[1])) - 1); d < off {
