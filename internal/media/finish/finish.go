@@ -2,12 +2,8 @@ package finish
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -16,9 +12,6 @@ import (
 	"liveclip/internal/domain"
 	mediav1 "liveclip/proto/media/v1"
 )
-
-// brandColour fills the picture of a clip that has only sound.
-const brandColour = "0x1F2A44"
 
 // Clip does a FinishOrder: it decodes the parts once, in order, lays them on one timeline of a constant picture rate and
 // 48 kHz stereo, filters and encodes that into every profile, and leaves {profile}.mp4 and cover.jpg in the order's folder.
@@ -47,49 +40,6 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 		return nil, err
 	}
 	return f.finished(), nil
-}
-
-func checkFinishOrder(order *mediav1.FinishOrder) error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if len(order.Parts) == 0 || len(order.Parts) > 64 {
-		fault("%d parts, not 1 to 64", len(order.Parts))
-	}
-	sources := map[int64]bool{}
-	for i, p := range order.Parts {
-		if p.Start < 0 || p.End <= p.Start || time.Duration(p.End-p.Start) > time.Hour {
-			fault("part %d: window from %s to %s", i, time.Duration(p.Start), time.Duration(p.End))
-		}
-		if p.File == "" && sources[p.Source] {
-			fault("part %d: source %d is read by another part", i, p.Source)
-		}
-		sources[p.Source] = sources[p.Source] || p.File == ""
-	}
-	if len(order.Profiles) == 0 || len(order.Profiles) > 8 {
-		fault("%d profiles, not 1 to 8", len(order.Profiles))
-	}
-	names := map[string]bool{}
-	for _, p := range order.Profiles {
-		if p.Name == "" || names[p.Name] || p.Name != filepath.Base(p.Name) || strings.HasPrefix(p.Name, ".") {
-			fault("profile %q: the name must be a file's name, and only its own", p.Name)
-		}
-		names[p.Name] = true
-		if p.Width < 16 || p.Height < 16 || p.Width > maxSide || p.Height > maxSide {
-			fault("profile %q: box of %dx%d", p.Name, p.Width, p.Height)
-		}
-	}
-	if len(order.Subtitles) > 400 {
-		fault("%d subtitles, more than 400", len(order.Subtitles))
-	}
-	if order.Aigc != "" && !json.Valid([]byte(order.Aigc)) {
-		fault("aigc is not JSON")
-	}
-	switch order.Preset {
-	case "", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium":
-	default:
-		fault("preset %q", order.Preset)
-	}
-	return errors.Join(faults...)
 }
 
 // finisher is one order being done.
@@ -126,10 +76,6 @@ func newFinisher(order *mediav1.FinishOrder, feed *Feed) *finisher {
 		f.total += time.Duration(p.End - p.Start)
 	}
 	return f
-}
-
-func (f *finisher) layout(width, height int) layout {
-	return layout{order: f.order, face: f.lettering.face, width: width, height: height}
 }
 
 // metadata are the tags of every file.
@@ -210,73 +156,6 @@ func (f *finisher) largest(width, height int) (w, h int) {
 		}
 	}
 	return w, h
-}
-
-func (f *finisher) input() picture {
-	return picture{width: f.shape.width, height: f.shape.height, pixel: astiav.PixelFormatYuv420P,
-		timeBase: astiav.NewRational(f.shape.rate.Den(), f.shape.rate.Num())}
-}
-
-// buildGraph makes the one graph from the timeline to every rendition.
-func (f *finisher) buildGraph() (*graph, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "[in]split=%d", len(f.renditions))
-	for i := range f.renditions {
-		fmt.Fprintf(&b, "[s%d]", i)
-	}
-	for i, r := range f.renditions {
-		filters, err := f.lettering.filters(f.lines(r))
-		if err != nil {
-			return nil, err
-		}
-		if r.width != f.shape.width || r.height != f.shape.height {
-			filters = append([]string{fmt.Sprintf("scale=%d:%d", r.width, r.height)}, filters...)
-		}
-		fmt.Fprintf(&b, ";[s%d]%s[out%d]", i, strings.Join(append(filters, "format=yuv420p"), ","), i)
-	}
-	return newPictureGraph(f.input(), b.String(), len(f.renditions))
-}
-
-// drawBackground draws the picture that stands where there is none: the brand colour, and the title from the metadata when
-// no title is drawn over every picture anyway.
-func (f *finisher) drawBackground() (*astiav.Frame, error) {
-	blank := astiav.AllocFrame()
-	defer blank.Free()
-	blank.SetWidth(f.shape.width)
-	blank.SetHeight(f.shape.height)
-	blank.SetPixelFormat(astiav.PixelFormatYuv420P)
-	if err := blank.AllocBuffer(0); err != nil {
-		return nil, err
-	}
-	if err := blank.ImageFillBlack(); err != nil {
-		return nil, err
-	}
-	blank.SetPts(0)
-	filters := []string{"drawbox=color=" + brandColour + ":t=fill"}
-	if f.order.GetTitle().GetText() == "" {
-		drawn, err := f.lettering.filters(f.layout(f.shape.width, f.shape.height).centred(f.order.Metadata["title"]))
-		if err != nil {
-			return nil, err
-		}
-		filters = append(filters, drawn...)
-	}
-	g, err := newPictureGraph(f.input(), "[in]"+strings.Join(filters, ",")+",format=yuv420p[out0]", 1)
-	if err != nil {
-		return nil, err
-	}
-	defer g.Close()
-	if err := g.push(blank); err != nil {
-		return nil, err
-	}
-	var background *astiav.Frame
-	err = g.pull(0, func(drawn *astiav.Frame) error {
-		background = drawn
-		return nil
-	})
-	if err == nil && background == nil {
-		err = errors.New("draw background: no picture")
-	}
-	return background, err
 }
 
 // run decodes in one goroutine, lays out, filters and encodes sound in another, and encodes each rendition in its own.
@@ -401,23 +280,6 @@ func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Fram
 		f.progress(done, f.total)
 	}
 	return nil
-}
-
-// writeCover draws the cover as the largest rendition would be at its beginning.
-func (f *finisher) writeCover() error {
-	big, watermark := f.renditions[0], false
-	for _, r := range f.renditions {
-		if r.width*r.height > big.width*big.height {
-			big = r
-		}
-		watermark = watermark || r.profile.Watermark
-	}
-	filters, err := f.lettering.filters(f.layout(big.width, big.height).still(watermark))
-	if err != nil {
-		return err
-	}
-	f.finish.Cover = filepath.Join(f.order.Folder, "cover.jpg")
-	return f.cover.write(f.finish.Cover, big.width, big.height, filters, f.shape)
 }
 
 func (f *finisher) finished() *mediav1.Finished {

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
+	"io"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"liveclip/internal/media"
 	"liveclip/internal/media/finish"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -37,31 +37,32 @@ func command(t testing.TB, name string, args ...string) []byte {
 	return out.Bytes()
 }
 
-// recording makes what a recorder's parts are: an initialisation segment, then fragments whose times are media time. It begins at
-// media time 1 s, so that no timestamp is below 0.
+// recording is what the recorder makes of a file that ffmpeg makes: an initialisation segment and parts. Its media time
+// begins at 1 s.
 func recording(t testing.TB, args ...string) (init []byte, parts [][]byte) {
 	t.Helper()
+	return recordingFrom(t, time.Second, args...)
+}
+
+func recordingFrom(t testing.TB, start time.Duration, args ...string) (init []byte, parts [][]byte) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "recording.mp4")
-	if !slices.Contains(args, "-output_ts_offset") {
-		args = append(args, "-output_ts_offset", "1")
-	}
-	ffmpeg(t, append(args, "-movflags", "frag_keyframe+empty_moov+default_base_moof+frag_discont", "-frag_duration", "500000", path)...)
-	data, err := os.ReadFile(path)
+	ffmpeg(t, append(args, path)...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	order := &mediav1.RecordOrder{Url: path, StartAt: int64(start), PartLength: 500e6, AllowedSchemes: []string{"file"}}
+	next := func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF }
+	_, err := media.Record(ctx, order, next, func(m *mediav1.FromChild) error {
+		switch m := m.Message.(type) {
+		case *mediav1.FromChild_Parameters:
+			init = bytes.Clone(m.Parameters.Init)
+		case *mediav1.FromChild_Part:
+			parts = append(parts, bytes.Clone(m.Part.Data))
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var part []byte
-	for len(data) > 0 {
-		n := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
-		switch kind := string(data[4:8]); kind {
-		case "ftyp", "moov":
-			init = append(init, data[:n]...)
-		case "moof":
-			part = append([]byte(nil), data[:n]...)
-		case "mdat":
-			parts = append(parts, append(part, data[:n]...))
-		}
-		data = data[n:]
 	}
 	return init, parts
 }
