@@ -41,6 +41,8 @@ type house struct {
 	bus   *bus.Bus
 	hot   *recording.Hot
 	work  string
+	// announce, if set, picks what is told of a cut.
+	announce func(fact, step event.Event) []event.Event
 
 	mu     sync.Mutex
 	told   []event.Event
@@ -303,7 +305,11 @@ func (h *house) cut(l *live, id domain.ClipID, window domain.Window, change func
 		h.Fatal(err)
 	}
 	step := fact.Follow(domain.ClipStep{Clip: id, Revision: 1, Step: domain.StepCut, At: e.Wall}, e.Wall, "cut")
-	if err := h.bus.Publish(h.Context(), fact, step); err != nil {
+	said := []event.Event{fact, step}
+	if h.announce != nil {
+		said = h.announce(fact, step)
+	}
+	if err := h.bus.Publish(h.Context(), said...); err != nil {
 		h.Fatal(err)
 	}
 	return fact
@@ -497,6 +503,16 @@ func TestAKilledFinisherAndAnEndedRoomStillGiveOneClip(t *testing.T) {
 	if n, _ := h.frames(m.Rendered.Renditions[0], "title"); n < 150 || n > 152 { // the sound of the last second is a little longer
 		t.Errorf("the clip has %d pictures, want 150", n)
 	}
+}
+
+func TestAClipWhoseEventWasLostIsSwept(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Sweep = 300 * time.Millisecond })
+	l := h.room("swept")
+	l.recordTo(4)
+	l.must(l.Heard(4 * time.Second))
+	h.announce = func(_, step event.Event) []event.Event { return []event.Event{step} } // cut.ready never comes
+	h.cut(l, "lost", seconds(1, 3), nil)
+	h.decision("lost", "approved by rule, playable")
 }
 
 func TestAGeneratedOpeningIsLabelled(t *testing.T) {
