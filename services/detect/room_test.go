@@ -434,12 +434,17 @@ func someBroadcast(t *rapid.T) []happening {
 		}).Draw(t, "text"))
 		all = append(all, happening{l.Line.End, func(r *room) { r.hear(l.Envelope, l.Line) }})
 	}
-	end := int(at) + 20
+	end := int(at) + rapid.IntRange(20, 200).Draw(t, "silence")
+	crowd := rapid.IntRange(0, end).Draw(t, "crowd")
 	for s := range end {
 		sound := level(s, rapid.SampledFrom([]float64{-40, -25, -24, -23, -8}).Draw(t, "level"))
 		all = append(all, happening{soundEnd(sound), func(r *room) { r.measure(sound) }})
-		for range rapid.SampledFrom([]int{0, 1, 2, 30}).Draw(t, "comments") {
-			c := comment(float64(s)+rapid.Float64Range(0, 1).Draw(t, "at"), fmt.Sprint(rapid.IntRange(0, 200).Draw(t, "user")))
+		writes := rapid.IntRange(0, 2).Draw(t, "comments")
+		if s >= crowd && s < crowd+5 {
+			writes += 20
+		}
+		for i := range writes {
+			c := comment(float64(s)+float64(i)/30, fmt.Sprint("viewer", (s*37+i)%150))
 			all = append(all, happening{c.At, func(r *room) { r.signal(c) }})
 		}
 	}

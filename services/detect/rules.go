@@ -84,19 +84,23 @@ type rules struct {
 
 // loadRules reads the file at path, or the built-in rules when path is empty. Its errors name file:line, all of them.
 func loadRules(path string) (*rules, error) {
+	folder, err := newFolder()
+	if err != nil {
+		return nil, err
+	}
 	if path == "" {
-		return parseRules(nil)
+		return parseRules(folder, nil)
 	}
 	file, err := strictyaml.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return parseRules(file)
+	return parseRules(folder, file)
 }
 
 // parseRules reads the file over the built-in rules; nil: none.
-func parseRules(file *strictyaml.File) (*rules, error) {
-	var r rules
+func parseRules(folder *folder, file *strictyaml.File) (*rules, error) {
+	r := rules{folder: folder}
 	base := strictyaml.New(defaultRulesName, defaultRules)
 	if err := base.Decode(&r.Rules); err != nil {
 		return nil, err
@@ -104,10 +108,6 @@ func parseRules(file *strictyaml.File) (*rules, error) {
 	if file == nil {
 		file = base
 	} else if err := file.Decode(&r.Rules); err != nil {
-		return nil, err
-	}
-	var err error
-	if r.folder, err = newFolder(); err != nil {
 		return nil, err
 	}
 	r.check(file)

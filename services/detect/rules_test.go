@@ -42,7 +42,7 @@ func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
 }
 
 func TestAnEmptyFileIsTheBuiltInRules(t *testing.T) {
-	got, err := parseRules(strictyaml.New("empty.yaml", []byte("# nothing\n")))
+	got, err := parseRules(testFolder(t), strictyaml.New("empty.yaml", []byte("# nothing\n")))
 	if err != nil || len(got.Rules.Keywords) != len(builtIn(t).Rules.Keywords) {
 		t.Errorf("got %v", err)
 	}
@@ -64,7 +64,7 @@ func TestEveryFaultOfARulesFileIsToldWithItsLine(t *testing.T) {
 		"keywords:\n- name: a\n  weight: 1\n  phrases:\n  - ok\n  - '{x}'\n":                      "r.yaml:6: keywords.0.phrases.1: phrase \"{x}\": braces",
 		"keywords:\n- {name: a, weight: 1, phrases: [x]}\n- {name: a, weight: 1, phrases: [x]}\n": `r.yaml:3: keywords.1.name: "a" is named twice`,
 	} {
-		_, err := parseRules(strictyaml.New("r.yaml", []byte(text)))
+		_, err := parseRules(testFolder(t), strictyaml.New("r.yaml", []byte(text)))
 		if err == nil || !strings.Contains(err.Error(), want) || !domain.IsPermanent(err) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
@@ -72,7 +72,7 @@ func TestEveryFaultOfARulesFileIsToldWithItsLine(t *testing.T) {
 }
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
-	_, err := parseRules(strictyaml.New("r.yaml", []byte("threshold: 2\ncomments: {lag: 2h, weight: 3}\n")))
+	_, err := parseRules(testFolder(t), strictyaml.New("r.yaml", []byte("threshold: 2\ncomments: {lag: 2h, weight: 3}\n")))
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
 		t.Errorf("got %v", err)
 	}
@@ -95,8 +95,9 @@ func FuzzRulesAreReadOrRefusedWithALine(f *testing.F) {
 	f.Add(string(defaultRules))
 	f.Add("threshold: 2\nkeywords:\n- name: a\n  phrases: ['(a|b']\n")
 	f.Add("a: &a [*a]")
+	folder := testFolder(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := parseRules(strictyaml.New("r.yaml", []byte(text)))
+		r, err := parseRules(folder, strictyaml.New("r.yaml", []byte(text)))
 		if err == nil {
 			r.matcher.find(r.folder.tokens("last three minutes 全场5折"))
 		} else if !strings.Contains(err.Error(), "r.yaml:") {
