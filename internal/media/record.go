@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -95,7 +96,7 @@ type recorder struct {
 
 	video, audio   *track // nil: none, or not known yet
 	inRun          []*track
-	held           []*astiav.Packet // before the first run
+	held           []heldPacket // before the first run
 	heldBytes      int
 	heldSince      time.Duration
 	line           timeline
@@ -224,13 +225,21 @@ func (r *recorder) take(ctx context.Context, pkt *astiav.Packet) error {
 		return nil
 	}
 	if pkt.Flags().Has(astiav.PacketFlagCorrupt) {
+		if !r.src.stopped.Load() { // what a stop cut off is not damaged
+			r.damaged++
+		}
+		return nil
+	}
+	u, err := t.unpack(pkt)
+	if err != nil {
 		r.damaged++
 		return nil
 	}
+	r.inRow = 0
 	if len(r.inRun) == 0 {
-		return r.hold(ctx, t, pkt)
+		return r.hold(ctx, u, pkt)
 	}
-	return r.record(ctx, t, pkt)
+	return r.record(ctx, u, pkt)
 }
 
 func (r *recorder) trackOf(pkt *astiav.Packet) *track {
@@ -242,20 +251,16 @@ func (r *recorder) trackOf(pkt *astiav.Packet) *track {
 	return nil
 }
 
-// record places a packet and puts it into parts, beginning a new run where the parameters changed.
-func (r *recorder) record(ctx context.Context, t *track, pkt *astiav.Packet) error {
-	u, err := t.unpack(pkt)
-	if domain.IsPermanent(err) {
-		return err
+// record places a unit and puts it into parts, beginning a new run where the parameters changed.
+func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error {
+	t := u.track
+	isIn := slices.Contains(r.inRun, t)
+	if !isIn && !t.begins(u) {
+		return nil
 	}
+	changed, err := t.adopt(u)
 	if err != nil {
-		r.damaged++
-		return nil
-	}
-	r.inRow = 0
-	isIn := r.isInRun(t)
-	if !isIn && (!t.ready() || !u.key) {
-		return nil
+		return err
 	}
 	t.keyed = true
 	anchor := u.dts
@@ -269,7 +274,7 @@ func (r *recorder) record(ctx context.Context, t *track, pkt *astiav.Packet) err
 	if err := r.pace.wait(ctx, r.order.Paced, show-r.start); err != nil {
 		return nil // reading reports the stop
 	}
-	if !isIn || u.newParameters {
+	if !isIn || changed {
 		if err := r.newRun(show); err != nil {
 			return err
 		}
@@ -281,15 +286,6 @@ func (r *recorder) record(ctx context.Context, t *track, pkt *astiav.Packet) err
 		return nil
 	}
 	return r.listen(t, pkt, max(at, r.start))
-}
-
-func (r *recorder) isInRun(t *track) bool {
-	for _, in := range r.inRun {
-		if in == t {
-			return true
-		}
-	}
-	return false
 }
 
 // newRun ends the run before and begins one with every track that is ready.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -152,6 +153,8 @@ func (s *source) read(pkt *astiav.Packet) error {
 	return err
 }
 
+const errInvalid = astiav.Error(-int(syscall.EINVAL))
+
 var (
 	errIdle    = errors.New("nothing was received")
 	errStopped = errors.New("stopped")
@@ -191,7 +194,7 @@ func (s *source) sorted(action string, err error, scheme string) error {
 		return fmt.Errorf("%s %s: %w for %s", action, s.name, errIdle, s.idle)
 	}
 	what := err.Error()
-	if errors.Is(err, astiav.ErrInvaliddata) {
+	if errors.Is(err, astiav.ErrInvaliddata) || errors.Is(err, errInvalid) { // errInvalid: a format outside demuxers
 		what = "it is not a supported recording or stream, or is damaged beyond reading (" + what + ")"
 	}
 	err = fmt.Errorf("%s %s: %s", action, s.name, what)

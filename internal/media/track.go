@@ -106,7 +106,7 @@ type unit struct {
 	dts, pts, length time.Duration // source time
 	key              bool
 	data             []byte
-	newParameters    bool // the track's parameters are not those of the run any more
+	extra            []byte // extradata that the packet carries: from here on it is in force
 }
 
 // unpack reads a packet of the track.
@@ -118,12 +118,7 @@ func (t *track) unpack(pkt *astiav.Packet) (unit, error) {
 	if len(u.data) > maxPacket {
 		return u, fmt.Errorf("packet of %d bytes is greater than %d", len(u.data), maxPacket)
 	}
-	if extra := pkt.SideData(astiav.PacketSideDataTypeNewExtradata); len(extra) > 0 && !bytes.Equal(extra, t.par.ExtraData()) {
-		if err := t.adopt(extra); err != nil {
-			return u, err
-		}
-		u.newParameters = true
-	}
+	u.extra = pkt.SideData(astiav.PacketSideDataTypeNewExtradata)
 	if err := t.convert(&u); err != nil {
 		return u, err
 	}
@@ -131,54 +126,55 @@ func (t *track) unpack(pkt *astiav.Packet) (unit, error) {
 	return u, nil
 }
 
-// convert gives the data the form that MP4 holds, and learns the parameters that it carries.
+// convert gives the data the form that MP4 holds, and finds the parameters that it carries.
 func (t *track) convert(u *unit) error {
 	switch {
 	case t.video && t.annexB:
-		var came [][]byte
-		u.data, came = t.codec.lengthPrefixed(u.data)
+		var sets [][]byte
+		u.data, sets = t.codec.lengthPrefixed(u.data)
 		if len(u.data) == 0 {
 			return fmt.Errorf("no NAL unit in packet")
 		}
-		if u.key && len(came) > 0 && changed(t.sets, came) {
-			u.newParameters = true
-			return t.adopt(joinAnnexB(came))
+		if u.key && len(sets) > 0 {
+			u.extra = joinAnnexB(sets)
 		}
 	case t.par.CodecID() == astiav.CodecIDAac && isADTS(u.data):
 		frame, config, err := fromADTS(u.data)
 		if err != nil {
 			return err
 		}
-		u.data = frame
-		if extra := t.par.ExtraData(); len(extra) == 0 || t.annexB && !bytes.Equal(extra, config) {
-			t.annexB = true // its parameters come in the stream
-			u.newParameters = true
-			return t.par.SetExtraData(config)
-		}
+		u.data, u.extra = frame, config
 	}
 	return nil
 }
 
-// adopt takes new extradata into force.
-func (t *track) adopt(extra []byte) error {
-	if err := t.par.SetExtraData(extra); err != nil {
-		return fmt.Errorf("adopt codec parameters: %w", err)
+// begins: a run can begin with the unit.
+func (t *track) begins(u unit) bool { return u.key && (t.ready() || len(u.extra) > 0) }
+
+// adopt puts the unit's parameters into force, and reports whether they are others than before.
+func (t *track) adopt(u unit) (changed bool, err error) {
+	if len(u.extra) == 0 || bytes.Equal(u.extra, t.par.ExtraData()) {
+		return false, nil
 	}
-	if !t.video {
-		return nil
+	var sets [][]byte
+	if t.video {
+		annexB := u.extra[0] != 1
+		if sets = t.codec.avccSets(u.extra); annexB {
+			sets = t.codec.parameterSets(u.extra)
+		}
+		if annexB && t.ready() && !brings(t.sets, sets) {
+			return false, nil
+		}
+		t.annexB, t.sets = annexB, sets
 	}
-	t.annexB = extra[0] != 1
-	sets := t.codec.parameterSets(extra)
-	if t.annexB {
-		t.sets = sets
-	} else if sets = t.codec.avccSets(extra); len(sets) == 0 {
-		return nil
+	if err := t.par.SetExtraData(u.extra); err != nil {
+		return false, fmt.Errorf("adopt codec parameters: %w", err)
 	}
 	if w, h, ok := t.codec.size(sets); ok {
 		t.par.SetWidth(w)
 		t.par.SetHeight(h)
 	}
-	return t.check()
+	return true, t.check()
 }
 
 // time reads the packet's times; a packet without one follows the packet before it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/hevc"
@@ -106,19 +107,10 @@ func (c videoCodec) parameterSets(extra []byte) [][]byte {
 	return sets
 }
 
-// changed reports whether a parameter set came that is not among those in force.
-func changed(inForce, came [][]byte) bool {
+// brings reports whether a parameter set came that is not among those in force.
+func brings(inForce, came [][]byte) bool {
 	for _, nal := range came {
-		if !contains(inForce, nal) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(sets [][]byte, nal []byte) bool {
-	for _, s := range sets {
-		if bytes.Equal(s, nal) {
+		if !slices.ContainsFunc(inForce, func(s []byte) bool { return bytes.Equal(s, nal) }) {
 			return true
 		}
 	}
