@@ -28,6 +28,18 @@ type entry struct {
 // final reports that nothing is left to do by itself.
 func (e entry) final() bool { return e.Value.State != domain.PublicationIntended }
 
+// ended counts the calls that came to an end.
+func (e entry) ended() int {
+	n := e.Calls + e.Withdrawals
+	if !e.Calling.IsZero() {
+		n--
+	}
+	if e.Withdrawing {
+		n--
+	}
+	return n
+}
+
 // ledger keeps the publications in the object store and tells of their changes.
 type ledger struct {
 	store blob.Store

@@ -80,8 +80,8 @@ type pusher struct {
 	settled    *prometheus.CounterVec // by state
 }
 
-// enqueue has the entry's next call made. The ID counts the calls, so that a pause can be waited out on the queue while the
-// job that asked for it ends.
+// enqueue has the entry's next call made. The ID counts the calls that ended: a job that asks for another call after a pause
+// queues a new one, while a call that is still under way is never joined by a second.
 func (p *pusher) enqueue(ctx context.Context, kind string, e entry) error {
 	payload, err := json.Marshal(e.place())
 	if err != nil {
@@ -89,7 +89,7 @@ func (p *pusher) enqueue(ctx context.Context, kind string, e entry) error {
 	}
 	return p.queue.Enqueue(ctx, job.Job{
 		Kind:    kind,
-		ID:      fmt.Sprintf("%s/%s/%s.%d/%d", kind, e.Value.Clip, e.Value.Destination, e.Calls+e.Withdrawals, e.Value.Revision),
+		ID:      fmt.Sprintf("%s/%s/%s.%d/%d", kind, e.Value.Clip, e.Value.Destination, e.ended(), e.Value.Revision),
 		Lane:    e.Envelope.Lane,
 		Payload: payload,
 		Delay:   max(0, e.NotBefore.Sub(p.now())),
