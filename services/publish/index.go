@@ -1,13 +1,11 @@
 package publish
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strings"
 	"time"
-
-	"github.com/Eyevinn/mp4ff/mp4"
 
 	"liveclip/internal/domain"
 )
@@ -106,25 +104,16 @@ func readBoxHeader(r io.ReaderAt, offset, size int64) (boxHeader, error) {
 	return box, nil
 }
 
-// readBox reads the whole box and has T made of it.
-func readBox[T mp4.Box](r io.ReaderAt, box boxHeader) (T, error) {
-	var none T
+// readBody reads what the box holds.
+func readBody(r io.ReaderAt, box boxHeader) (fields, error) {
 	if box.size > maxBox {
-		return none, domain.Permanent(fmt.Errorf("read %s at %d: has %d bytes, at most %d are read", box.kind, box.offset, box.size, maxBox))
+		return nil, domain.Permanent(fmt.Errorf("read %s at %d: has %d bytes, at most %d are read", box.kind, box.offset, box.size, maxBox))
 	}
-	data := make([]byte, box.size)
-	if _, err := r.ReadAt(data, box.offset); err != nil && err != io.EOF {
-		return none, fmt.Errorf("read %s at %d: %w", box.kind, box.offset, err)
+	data := make(fields, box.size-box.head)
+	if _, err := r.ReadAt(data, box.offset+box.head); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read %s at %d: %w", box.kind, box.offset, err)
 	}
-	decoded, err := mp4.DecodeBox(uint64(box.offset), bytes.NewReader(data))
-	if err != nil {
-		return none, domain.Permanent(fmt.Errorf("read %s at %d: %w", box.kind, box.offset, err))
-	}
-	t, ok := decoded.(T)
-	if !ok {
-		return none, domain.Permanent(fmt.Errorf("read %s at %d: is %s", box.kind, box.offset, decoded.Type()))
-	}
-	return t, nil
+	return data, nil
 }
 
 // trackInfo is of the track that times the fragments: the picture's, else the first.
@@ -132,75 +121,84 @@ type trackInfo struct {
 	id        uint32
 	timescale uint32
 	length    uint32 // of a sample that says none
+	flags     uint32 // likewise
 	picture   bool
 }
 
-func readMoov(r io.ReaderAt, box boxHeader) (trackInfo, string, error) {
-	moov, err := readBox[*mp4.MoovBox](r, box)
+// readMoov finds the timing track, and the codecs of all if they are known to us.
+func readMoov(r io.ReaderAt, box boxHeader) (timing trackInfo, codecs string, err error) {
+	moov, err := readBody(r, box)
 	if err != nil {
 		return trackInfo{}, "", err
 	}
-	var timing trackInfo
-	codecs, known := "", true
-	for _, trak := range moov.Traks {
-		if trak.Tkhd == nil || trak.Mdia == nil || trak.Mdia.Mdhd == nil || trak.Mdia.Hdlr == nil || trak.Mdia.Mdhd.Timescale == 0 {
-			return trackInfo{}, "", domain.Permanent(fmt.Errorf("read moov: a track lacks what it needs"))
+	known := []string{}
+	unknown := false
+	for trak := range moov.children("trak") {
+		mdhd, hdlr := trak.find("mdia", "mdhd"), trak.find("mdia", "hdlr")
+		track := trackInfo{
+			id:        trak.find("tkhd").word(4 + versioned(trak.find("tkhd"), 8, 16)),
+			timescale: mdhd.word(4 + versioned(mdhd, 8, 16)),
+			picture:   hdlr.kind(8) == "vide",
 		}
-		picture := trak.Mdia.Hdlr.HandlerType == "vide"
-		if timing.id == 0 || picture && !timing.picture {
-			timing = trackInfo{id: trak.Tkhd.TrackID, timescale: trak.Mdia.Mdhd.Timescale, picture: picture}
+		if track.id == 0 || track.timescale == 0 {
+			return trackInfo{}, "", domain.Permanent(fmt.Errorf("read moov: a track lacks its ID or timescale"))
 		}
-		codec := codecOf(trak)
-		if codecs != "" && codec != "" {
-			codecs += ","
+		if timing.id == 0 || track.picture && !timing.picture {
+			timing = track
 		}
-		codecs += codec
-		known = known && codec != ""
+		codec := codecOf(trak.find("mdia", "minf", "stbl", "stsd"))
+		known = append(known, codec)
+		unknown = unknown || codec == ""
 	}
 	if timing.id == 0 {
 		return trackInfo{}, "", domain.Permanent(fmt.Errorf("read moov: no track"))
 	}
-	if moov.Mvex != nil {
-		for _, trex := range moov.Mvex.Trexs {
-			if trex.TrackID == timing.id {
-				timing.length = trex.DefaultSampleDuration
-			}
+	for trex := range moov.find("mvex").children("trex") {
+		if trex.word(4) == timing.id {
+			timing.length, timing.flags = trex.word(12), trex.word(20)
 		}
 	}
-	if !known {
-		codecs = ""
+	if unknown {
+		known = nil
 	}
-	return timing, codecs, nil
+	return timing, strings.Join(known, ","), nil
 }
 
-func codecOf(trak *mp4.TrakBox) string {
-	if trak.Mdia.Minf == nil || trak.Mdia.Minf.Stbl == nil || trak.Mdia.Minf.Stbl.Stsd == nil {
-		return ""
+// codecOf names the first sample entry's codec; empty: not known to us.
+func codecOf(stsd fields) string {
+	entries := stsd.from(8)
+	if avc1 := entries.find("avc1"); avc1 != nil {
+		if c := avc1.from(78).find("avcC"); len(c) >= 4 {
+			return fmt.Sprintf("avc1.%02X%02X%02X", c[1], c[2], c[3])
+		}
 	}
-	stsd := trak.Mdia.Minf.Stbl.Stsd
-	switch {
-	case stsd.AvcX != nil && stsd.AvcX.AvcC != nil:
-		c := stsd.AvcX.AvcC
-		return fmt.Sprintf("avc1.%02X%02X%02X", c.AVCProfileIndication, c.ProfileCompatibility, c.AVCLevelIndication)
-	case stsd.Mp4a != nil:
+	if entries.find("mp4a") != nil {
 		return "mp4a.40.2" // finishing makes AAC-LC, nothing else
 	}
 	return ""
 }
 
 func readSidx(r io.ReaderAt, box boxHeader, size int64) ([]fragment, error) {
-	sidx, err := readBox[*mp4.SidxBox](r, box)
+	sidx, err := readBody(r, box)
 	if err != nil {
 		return nil, err
 	}
-	if sidx.Timescale == 0 || len(sidx.SidxRefs) == 0 || sidx.FirstOffset > uint64(size) {
+	timescale, first := sidx.word(8), uint64(sidx.word(16))
+	at := 20
+	if sidx.word(0)>>24 != 0 {
+		first = uint64(sidx.word(20))<<32 | uint64(sidx.word(24))
+		at = 28
+	}
+	count := int(sidx.word(at) & 0xffff)
+	if timescale == 0 || count == 0 || first > uint64(size) || len(sidx) < at+4+12*count {
 		return nil, domain.Permanent(fmt.Errorf("read sidx at %d: it leads nowhere", box.offset))
 	}
-	offset := box.offset + box.size + int64(sidx.FirstOffset)
-	fragments := make([]fragment, 0, len(sidx.SidxRefs))
-	for _, ref := range sidx.SidxRefs {
-		f := fragment{offset, int64(ref.ReferencedSize), inTime(uint64(ref.SubSegmentDuration), sidx.Timescale), ref.StartsWithSAP == 1}
-		if offset += f.size; ref.ReferenceType != 0 || f.size == 0 || offset > size {
+	offset := box.offset + box.size + int64(first)
+	fragments := make([]fragment, 0, count)
+	for i := range count {
+		ref := sidx.from(at + 4 + 12*i)
+		f := fragment{offset, int64(ref.word(0)), inTime(uint64(ref.word(4)), timescale), ref.word(8)>>31 == 1}
+		if offset += f.size; f.size == 0 || f.size >= 1<<31 || offset > size { // the highest bit: a sidx of sidx
 			return nil, domain.Permanent(fmt.Errorf("read sidx at %d: it leads outside the file", box.offset))
 		}
 		fragments = append(fragments, f)
@@ -213,40 +211,61 @@ func readMoof(r io.ReaderAt, box boxHeader, track trackInfo) (fragment, error) {
 	if track.id == 0 {
 		return fragment{}, domain.Permanent(fmt.Errorf("read moof at %d: before moov", box.offset))
 	}
-	moof, err := readBox[*mp4.MoofBox](r, box)
+	moof, err := readBody(r, box)
 	if err != nil {
 		return fragment{}, err
 	}
 	f := fragment{offset: box.offset, keyframe: !track.picture}
-	for _, traf := range moof.Trafs {
-		if traf.Tfhd == nil || traf.Tfhd.TrackID != track.id {
+	for traf := range moof.children("traf") {
+		tfhd := traf.find("tfhd")
+		if tfhd.word(4) != track.id {
 			continue
 		}
-		length := track.length
-		if traf.Tfhd.HasDefaultSampleDuration() {
-			length = traf.Tfhd.DefaultSampleDuration
+		length, flags := track.length, track.flags
+		has, at := tfhd.word(0), 8
+		at += 8*present(has, 0x1) + 4*present(has, 0x2)
+		if present(has, 0x8) == 1 {
+			length = tfhd.word(at)
+			at += 4
+		}
+		if at += 4 * present(has, 0x10); present(has, 0x20) == 1 {
+			flags = tfhd.word(at)
 		}
 		units := uint64(0)
-		for i, trun := range traf.Truns {
-			units += trun.Duration(length)
-			if i == 0 && track.picture {
-				f.keyframe = startsOnKeyframe(traf.Tfhd, trun)
+		for trun := range traf.children("trun") {
+			first, n := trun.measure(length, flags)
+			if units == 0 && track.picture {
+				f.keyframe = first&nonSync == 0
 			}
+			units += n
 		}
 		f.length = inTime(units, track.timescale)
 	}
 	return f, nil
 }
 
-func startsOnKeyframe(tfhd *mp4.TfhdBox, trun *mp4.TrunBox) bool {
-	flags, known := trun.FirstSampleFlags()
-	if !known && trun.HasSampleFlags() && len(trun.Samples) > 0 {
-		flags, known = trun.Samples[0].Flags, true
+const nonSync = 0x10000 // sample flag: not a keyframe
+
+// measure gives the flags of a trun's first sample and the length of all.
+func (trun fields) measure(length, flags uint32) (first uint32, units uint64) {
+	has, count, at := trun.word(0), int64(trun.word(4)), 8
+	at += 4 * present(has, 0x1)
+	first = flags
+	if present(has, 0x4) == 1 {
+		first = trun.word(at)
+		at += 4
 	}
-	if !known && tfhd.HasDefaultSampleFlags() {
-		flags, known = tfhd.DefaultSampleFlags, true
+	per := 4 * (present(has, 0x100) + present(has, 0x200) + present(has, 0x400) + present(has, 0x800))
+	if present(has, 0x4) == 0 && present(has, 0x400) == 1 {
+		first = trun.word(at + 4*(present(has, 0x100)+present(has, 0x200)))
 	}
-	return known && mp4.IsSyncSampleFlags(flags)
+	if present(has, 0x100) == 0 {
+		return first, uint64(count) * uint64(length)
+	}
+	for i := range min(count, int64(max(0, len(trun)-at)/per)) {
+		units += uint64(trun.word(at + int(i)*per))
+	}
+	return first, units
 }
 
 func inTime(units uint64, timescale uint32) time.Duration {
