@@ -171,6 +171,7 @@ func (p *partition) recorded(ctx context.Context, s *stream, e event.Event) erro
 		if !r.hear(e.Envelope, payload) {
 			p.ignore(e.Envelope, ignoredLost)
 		}
+		err = p.publish(ctx, e.Envelope, p.fired(r.advance(r.Mark))) // a line that its mark overtook waits for no other
 	case domain.SoundMeasured:
 		if !r.measure(payload) {
 			p.ignore(e.Envelope, ignoredLost)
@@ -212,6 +213,18 @@ func (p *partition) progress(ctx context.Context, r *room, e event.Envelope, mar
 	if mark.Closed {
 		decisions = append(decisions, r.finish(max(mark.HeardTo, mark.RecordedTo))...)
 	}
+	out := p.fired(decisions)
+	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery {
+		r.Health, r.Told = health, r.Mark
+		mark.By = "detect"
+		mark.Health = map[string]domain.Health{domain.SignalComments: health}
+		out = append(out, e.Follow(mark, p.now(), "detect"))
+	}
+	return p.publish(ctx, e, out)
+}
+
+// fired notes what was decided and gives the highlights among it.
+func (p *partition) fired(decisions []decision) []event.Event {
 	var out []event.Event
 	for _, d := range decisions {
 		d.Highlight.TriggeredAt = p.now()
@@ -220,12 +233,10 @@ func (p *partition) progress(ctx context.Context, r *room, e event.Envelope, mar
 			out = append(out, d.Anchor.Follow(d.Highlight, d.Highlight.TriggeredAt, string(d.Highlight.ID)))
 		}
 	}
-	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery {
-		r.Health, r.Told = health, r.Mark
-		mark.By = "detect"
-		mark.Health = map[string]domain.Health{domain.SignalComments: health}
-		out = append(out, e.Follow(mark, p.now(), "detect"))
-	}
+	return out
+}
+
+func (p *partition) publish(ctx context.Context, e event.Envelope, out []event.Event) error {
 	if len(out) == 0 {
 		return nil
 	}

@@ -115,6 +115,15 @@ func TestAHighlightFollowsFromItsLine(t *testing.T) {
 	}
 }
 
+func TestALineThatItsMarkOvertookIsTakenUpAtOnce(t *testing.T) {
+	out := &outbox{}
+	p, _ := openPartition(t, fileStore(t, t.TempDir()), out)
+	handle(t, p, markEvent(seconds(24), 1), lineEvent(said(20, 23, "flash sale"), 1))
+	if got := out.highlights(); len(got) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestARestartForgetsNothingAndFindsTheSame(t *testing.T) {
 	feed := func(p *partition, from, to int) {
 		for s := from; s < to; s++ {

@@ -66,10 +66,11 @@ func follow(t *testing.T, b *bus.Bus, topic event.Topic, n int) []event.Event {
 	return got
 }
 
-// show is one broadcast's events between two seconds of media time, as they would be published.
-func show(from, to int) []event.Event {
+// show publishes one broadcast's events between two seconds of media time: what was heard, and then the mark that says so.
+func show(t *testing.T, b *bus.Bus, from, to int) {
+	t.Helper()
 	var events []event.Event
-	if from == 0 {
+	if from == 1 {
 		events = append(events,
 			of(domain.StreamState{Ref: domain.Ref{Tenant: "t", Stream: "s"}, Attached: true}, 0, 0),
 			of(domain.BroadcastChanged{Change: domain.BroadcastOpened}, 1, 0))
@@ -84,22 +85,23 @@ func show(from, to int) []event.Event {
 		}
 		events = append(events,
 			of(level(s-1, -24), 1, at),
-			of(comment(float64(s), fmt.Sprint("viewer", s)), 0, at),
-			markEvent(at, 1))
+			of(comment(float64(s), fmt.Sprint("viewer", s)), 0, at))
+		publish(t, b, events...)
+		publish(t, b, markEvent(at, 1))
+		events = nil
 	}
-	return events
 }
 
 func TestWhatIsSaidBecomesHighlightsThatSurviveRestarts(t *testing.T) {
 	once := bustest.New(t)
-	publish(t, once, show(1, 100)...)
+	show(t, once, 1, 100)
 	start(t, once, fileStore(t, t.TempDir()))
 	want := follow(t, once, event.HighlightFound, 5)
 
 	b, store := bustest.New(t), fileStore(t, t.TempDir())
 	for from := 1; from < 100; from += 33 {
 		stop := start(t, b, store)
-		publish(t, b, show(from, from+33)...)
+		show(t, b, from, from+33)
 		follow(t, b, event.HighlightFound, []int{2, 3, 5}[from/33])
 		stop()
 	}
