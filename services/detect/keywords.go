@@ -86,7 +86,7 @@ func (r *rules) keywords(before *heard, now heard) heardIn {
 			in.asked, in.wasAsked = moment.Start, true
 			continue
 		}
-		group := r.Rules.Keywords[m.group]
+		group := r.Keywords[m.group]
 		if len(current) > 0 && moment.Start-current[0].Moment.Start >= r.Close {
 			in.moments, current = append(in.moments, current), nil
 		}

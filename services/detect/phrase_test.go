@@ -62,8 +62,8 @@ func kindsIn(r *rules, text string) string {
 	seen := map[string]bool{}
 	for _, m := range r.matcher.find(r.folder.tokens(text)) {
 		name := "asked"
-		if m.group < len(r.Rules.Keywords) {
-			name = r.Rules.Keywords[m.group].Name
+		if m.group < len(r.Keywords) {
+			name = r.Keywords[m.group].Name
 		}
 		if !seen[name] {
 			kinds = append(kinds, name)
@@ -156,7 +156,7 @@ func TestTheBuiltInRulesHearWhatARecogniserMakesOfThem(t *testing.T) {
 			"many of our friends asked about the size of these shoes",
 			"the kitchen at home was quiet and the children were playing outside",
 			"we traveled to the mountains last summer and it was beautiful",
-			"let me show you the color of this back in the light",
+			"let me show you the inside of this back in the light",
 			"my mother likes to cook with this pen every morning",
 			"many people ask how to wash it and the answer is by hand in cold water",
 			"hello to everyone who is here for the first time this evening",

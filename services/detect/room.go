@@ -96,7 +96,7 @@ type memory struct {
 	Comments comments
 	Loudness loudness
 	Signals  time.Duration // the mark when an audience signal last came
-	Signaled bool
+	HasSignals bool
 	Health   domain.Health
 	Told     time.Duration // the mark when the health was last published
 }
@@ -138,13 +138,13 @@ func (r *room) measure(s domain.SoundMeasured) bool {
 
 // signal takes what the audience did. It reports false when it is lost.
 func (r *room) signal(s domain.AudienceSignal) bool {
-	r.Signals, r.Signaled = r.Mark, true
+	r.Signals, r.HasSignals = r.Mark, true
 	return s.Kind != domain.SignalComment || r.Comments.add(s)
 }
 
 // health of the comment feed, at the mark.
 func (r *room) health() domain.Health {
-	return r.Comments.health(r.Mark, r.Signals, r.Signaled)
+	return r.Comments.health(r.Mark, r.Signals, r.HasSignals)
 }
 
 func insert[T any](into []T, v T, order func(a, b T) int) []T {

@@ -36,14 +36,14 @@ func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
 	if got.Threshold != want.Threshold || got.Window != want.Window || got.Comments.Lag != want.Comments.Lag {
 		t.Errorf("got %+v, want %+v", got.Rules, want)
 	}
-	if len(got.Rules.Keywords) != 1 || kindsIn(got, "a sale, fifty percent off") != "sale" {
-		t.Errorf("keywords are %+v", got.Rules.Keywords)
+	if len(got.Keywords) != 1 || kindsIn(got, "a sale, fifty percent off") != "sale" {
+		t.Errorf("keywords are %+v", got.Keywords)
 	}
 }
 
 func TestAnEmptyFileIsTheBuiltInRules(t *testing.T) {
 	got, err := parseRules(testFolder(t), strictyaml.New("empty.yaml", []byte("# nothing\n")))
-	if err != nil || len(got.Rules.Keywords) != len(builtIn(t).Rules.Keywords) {
+	if err != nil || len(got.Keywords) != len(builtIn(t).Keywords) {
 		t.Errorf("got %v", err)
 	}
 }

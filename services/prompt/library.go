@@ -184,8 +184,11 @@ func (r *reader) languages(path string, texts byLanguage) {
 
 func (r *reader) template(path, text, self string) template {
 	t, err := parseTemplate(text, func(name string) bool {
+		if name == self || self == "action" && name == "title" { // titles may speak of the action, not the other way round
+			return false
+		}
 		_, given := r.library.defaults[name]
-		return name != self && !(self == "action" && name == "title") && (given || slices.Contains(builtIn, name))
+		return given || slices.Contains(builtIn, name)
 	})
 	if err != nil {
 		r.file.Fault(path, "%v", err)
