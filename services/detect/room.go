@@ -85,20 +85,20 @@ type room struct {
 
 // memory is what a room keeps; all of it is bounded, and stored as JSON.
 type memory struct {
-	Envelope event.Envelope // of the newest mark, for what follows from no event of its own
-	Mark     time.Duration
-	Lines    []heard                // final, awaiting the mark, in order
-	Sounds   []domain.SoundMeasured // awaiting the mark, in order
-	Recent   []heard                // taken up, in order
-	Parts    []domain.Window        // their sentences
-	Evidence []evidence
-	Fired    []fired
-	Comments comments
-	Loudness loudness
-	Signals  time.Duration // the mark when an audience signal last came
+	Envelope   event.Envelope // of the newest mark, for what follows from no event of its own
+	Mark       time.Duration
+	Lines      []heard                // final, awaiting the mark, in order
+	Sounds     []domain.SoundMeasured // awaiting the mark, in order
+	Recent     []heard                // taken up, in order
+	Parts      []domain.Window        // their sentences
+	Evidence   []evidence
+	Fired      []fired
+	Comments   comments
+	Loudness   loudness
+	Signals    time.Duration // the mark when an audience signal last came
 	HasSignals bool
-	Health   domain.Health
-	Told     time.Duration // the mark when the health was last published
+	Health     domain.Health
+	Told       time.Duration // the mark when the health was last published
 }
 
 func byEnd(a, b heard) int {
