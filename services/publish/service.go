@@ -56,6 +56,8 @@ type Service struct {
 	ledger   *ledger
 	pusher   *pusher
 
+	sweepAge, sweepPeriod time.Duration
+
 	mu          sync.Mutex
 	withdrawals map[place]entry // asked for and not seen to end
 }
@@ -75,6 +77,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		catalog:     newCatalog(deps.Store, deps.Now),
 		accounts:    newAccounts(deps.Bus, deps.Log, m.dropped),
 		ledger:      &ledger{deps.Store, deps.Bus, deps.Now},
+		sweepAge:    sweepAge,
+		sweepPeriod: sweepPeriod,
 		withdrawals: map[place]entry{},
 	}
 	s.vod = &vod{
@@ -187,7 +191,7 @@ func (s *Service) takeDown(ctx context.Context, t domain.Tenant, c domain.ClipID
 
 // sweep puts back what has no outcome, as after a loss of the queue, until ctx ends.
 func (s *Service) sweep(ctx context.Context, clips *story.Table) {
-	tick := time.NewTicker(sweepPeriod)
+	tick := time.NewTicker(s.sweepPeriod)
 	defer tick.Stop()
 	for {
 		select {
@@ -195,7 +199,7 @@ func (s *Service) sweep(ctx context.Context, clips *story.Table) {
 			return
 		case <-tick.C:
 		}
-		for _, c := range clips.Waiting(domain.StepPublished, domain.StepTakenDown, sweepAge) {
+		for _, c := range clips.Waiting(domain.StepPublished, domain.StepTakenDown, s.sweepAge) {
 			if err := s.again(ctx, c); err != nil && ctx.Err() == nil {
 				s.deps.Log.Warn("publications not swept", "clip_id", c.Steps[domain.StepPublished].Clip, "error", err)
 			}
