@@ -279,7 +279,6 @@ func TestModeration(t *testing.T) {
 		{"the text of an opening", domain.Plan{Shots: []domain.Shot{{Kind: domain.ShotTemplate, Fields: map[string]string{"title": "国家级"}}}}, room{heardTo: time.Hour}, domain.VerdictRejected, `absolute term "国家级" in the overlay`},
 		{"said with its time", domain.Plan{}, room{heardTo: time.Hour, lines: []domain.TranscriptLine{{Start: 12345 * time.Millisecond, End: 13 * time.Second, Text: "get rich quick"}}}, domain.VerdictNeedsPerson, `investment term "get rich quick" was said at 0:00:12.3`},
 		{"what no clip may carry", domain.Plan{}, room{heardTo: time.Hour, lines: []domain.TranscriptLine{{Start: 11 * time.Second, End: 12 * time.Second, Text: "buy heroin"}}}, domain.VerdictRejected, `sensitive term "heroin" was said at 0:00:11.0`},
-		{"not heard to the end is noted", domain.Plan{}, room{heardTo: 15 * time.Second}, domain.VerdictApproved, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, _ := newService(t, c.plan)
@@ -291,6 +290,41 @@ func TestModeration(t *testing.T) {
 				t.Errorf("verdict %+v (%v), want %s because %q", got, err, c.verdict, c.reason)
 			}
 		})
+	}
+}
+
+func TestAWindowThatWasNotHeardToItsEndIsWaitedForAndThenLeftToAPerson(t *testing.T) {
+	s, _ := newService(t, domain.Plan{})
+	s.recording = room{heardTo: 15 * time.Second}
+	j := job.Job{Payload: []byte(`{"Tenant":"default","Clip":"c1","Revision":1}`), Attempt: 1}
+	if err := s.moderate(t.Context(), j); err == nil || err.Error() != "moderate clip c1/1: heard to 0:00:15.0 of 0:00:20.0 only" || domain.IsPermanent(err) {
+		t.Fatalf("moderation gives %v, want an error worth a retry", err)
+	}
+	j.Attempt = s.cfg.MaxRetry + 1
+	if err := s.moderate(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	got, _, _ := s.verdict(t.Context(), one)
+	want := []domain.Finding{{List: notHeard, Where: inTranscript, At: 15 * time.Second, Severity: severityPerson}}
+	if got.Value.Verdict != domain.VerdictNeedsPerson || got.Value.Reason != "what was said after 0:00:15.0 was not heard" || !slices.Equal(got.Value.Findings, want) {
+		t.Errorf("verdict %+v, want one for a person with %+v", got.Value, want)
+	}
+}
+
+func TestARoomThatEndedEarlyWasHeardWholeWhenItsClipWas(t *testing.T) {
+	s, _ := newService(t, domain.Plan{})
+	s.recording = room{heardTo: 15 * time.Second}
+	c, err := s.load(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := domain.Rendered{Clip: clipID, Revision: 1, Hash: "h1", Window: domain.Window{Start: 10 * time.Second, End: 15200 * time.Millisecond}}
+	if err := s.keepRendered(t.Context(), c, ended); err != nil {
+		t.Fatal(err)
+	}
+	acts(t, s)["moderated"]()
+	if got, _, _ := s.verdict(t.Context(), one); got.Value.Verdict != domain.VerdictApproved || len(got.Value.Findings) > 0 {
+		t.Errorf("verdict %+v, want approved with no finding", got.Value)
 	}
 }
 

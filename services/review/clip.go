@@ -35,6 +35,7 @@ type clip struct {
 	name
 	plan record.Of[domain.Plan]
 	cut  record.Of[domain.Cut]
+	last bool // attempt at it: what is there has to do
 }
 
 func (c clip) envelope() event.Envelope      { return c.cut.Envelope }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
@@ -43,6 +44,10 @@ func (s *Service) runFinisher(ctx context.Context, c clip, order *mediav1.Finish
 	return nil, err
 }
 
+// ownerLost is how a read's reason begins when whoever records went away without a word. Another may take the broadcast up,
+// or at least store what was spooled, so the clip waits for it, and makes do with what there is only at its last attempt.
+const ownerLost = "owner lost"
+
 // unreadable is a failure of the recording, not of the finisher.
 type unreadable struct{ err error }
 
@@ -80,6 +85,9 @@ func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart
 		return ctx.Err()
 	case err != nil:
 		return unreadable{fmt.Errorf("read the recording %v to %v: %w", window.Start, window.End, err)}
+	}
+	if strings.HasPrefix(end.Reason, ownerLost) && !c.last {
+		return unreadable{fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason)}
 	}
 	return to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_InputEnd{InputEnd: &mediav1.InputEnd{Source: part.GetSource(), Reason: end.Reason}}})
 }

@@ -35,6 +35,7 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 	if err != nil {
 		return err
 	}
+	c.last = j.Attempt > s.cfg.MaxRetry
 	began := s.now()
 	rendered, err := s.render(ctx, c)
 	s.metrics.finished.WithLabelValues(outcome(err)).Observe(s.now().Sub(began).Seconds())

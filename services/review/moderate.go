@@ -14,7 +14,10 @@ import (
 	"liveclip/internal/record"
 )
 
-const maxFindings = 50 // of one clip; the worst come first
+const (
+	maxFindings = 50                     // of one clip; the worst come first
+	soundless   = 500 * time.Millisecond // too short to hold a word: the end of a recording that was not heard
+)
 
 // moderate waits until the clip was heard to its end and writes the rule's verdict.
 func (s *Service) moderate(ctx context.Context, j job.Job) error {
@@ -39,11 +42,28 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 			return fmt.Errorf("moderate clip %s: hear %v to %v: %w", n, w.Start, w.End, err)
 		}
 		findings = append(findings, s.lists.spoken(lines, w)...)
-		if heardTo < w.End {
-			findings = append(findings, domain.Finding{List: "hearing", Term: "not heard to the end", Where: inTranscript, At: max(heardTo, w.Start), Severity: severityNote})
+		whole, err := s.heardWhole(ctx, n, w, heardTo)
+		switch {
+		case err != nil:
+			return fmt.Errorf("moderate clip %s: %w", n, err)
+		case !whole && j.Attempt <= s.cfg.MaxRetry:
+			return fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heardTo), clock(w.End))
+		case !whole:
+			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: severityPerson})
 		}
 	}
 	return s.rule(ctx, c, judge(n, findings))
+}
+
+// heardWhole reports whether all of a window that is in the clip was heard. A room that ended early ends its clip early, which
+// finishing finds out; one whose recorder died may be taken up by another.
+func (s *Service) heardWhole(ctx context.Context, n name, w domain.Window, heardTo time.Duration) (bool, error) {
+	if heardTo >= w.End {
+		return true, nil
+	}
+	var rendered record.Of[domain.Rendered]
+	_, found, err := s.find(ctx, record.Rendered(n.Tenant, n.Clip, n.Revision), &rendered)
+	return found && heardTo+soundless >= min(w.End, rendered.Value.Window.End), err
 }
 
 // moderateFailed is told when a clip could not be moderated: a person has to listen.
@@ -102,6 +122,9 @@ func (s *Service) ruled(ctx context.Context, n name, v record.Of[domain.Decided]
 	return nil
 }
 
+// notHeard stands for a list in the finding that a clip's end was not heard: silence of ours is none of the room's.
+const notHeard = "hearing"
+
 // judge makes a verdict of what was found.
 func judge(n name, findings []domain.Finding) domain.Decided {
 	slices.SortStableFunc(findings, func(a, b domain.Finding) int {
@@ -131,6 +154,9 @@ func judge(n name, findings []domain.Finding) domain.Decided {
 
 // sentence says a finding to a person.
 func sentence(f domain.Finding) string {
+	if f.List == notHeard {
+		return "what was said after " + clock(f.At) + " was not heard"
+	}
 	if f.Where == inTranscript {
 		return fmt.Sprintf("%s term %q was said at %s", f.List, f.Term, clock(f.At))
 	}
