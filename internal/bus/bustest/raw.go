@@ -57,7 +57,12 @@ func (s suite) deadLetters(t *testing.T) <-chan deadLetter {
 // write puts a value on a topic that no Publish would.
 func (s suite) write(t *testing.T, topic event.Topic, key string, value []byte) {
 	t.Helper()
-	w := &kafka.Writer{Addr: kafka.TCP(s.config.Brokers...), Topic: s.config.Prefix + string(topic), Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll}
+	transport := &kafka.Transport{} // the library's own remembers for seconds which topics there were
+	defer transport.CloseIdleConnections()
+	w := &kafka.Writer{
+		Addr: kafka.TCP(s.config.Brokers...), Transport: transport, Topic: s.config.Prefix + string(topic),
+		Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll,
+	}
 	defer w.Close()
 	if err := w.WriteMessages(s.ctx, kafka.Message{Key: []byte(key), Value: value}); err != nil {
 		t.Fatal(err)
