@@ -1,0 +1,60 @@
+package detect
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"liveclip/internal/demo"
+	"liveclip/internal/domain"
+)
+
+// playInto plays a sample room into a room, as a recogniser without faults would: a line per sentence, or, with merged, a line
+// per three sentences with the pauses between them.
+func playInto(r *room, show demo.Room, merged bool) []decision {
+	var lines []heard
+	for _, s := range show.Script {
+		lines = append(lines, said(s.Start.Seconds(), (s.Start+s.Length).Seconds(), s.Text))
+	}
+	if merged {
+		var longer []heard
+		for three := range slices.Chunk(lines, 3) {
+			longer = append(longer, pausing(three...))
+		}
+		lines = longer
+	}
+	for _, l := range lines {
+		r.hear(l.Envelope, l.Line)
+	}
+	for _, c := range show.Comments {
+		r.signal(comment(c.At.Seconds(), c.User))
+	}
+	return r.finish(show.Length)
+}
+
+func TestEveryMomentOfASampleRoomHasOneHighlightAndNothingElseHas(t *testing.T) {
+	built := builtIn(t)
+	for seed := range uint64(100) {
+		for _, merged := range []bool{false, true} {
+			show := demo.NewRoom(seed)
+			r := &room{rules: built}
+			fired := highlights(playInto(r, show, merged))
+			const edge = 300 * time.Millisecond
+			for _, m := range show.Moments() {
+				holds := func(h domain.Highlight) bool { return h.Window.Start <= m.Start+edge && h.Window.End >= m.End-edge }
+				if !slices.ContainsFunc(fired, holds) {
+					t.Errorf("seed %d, merged %v: %q at %s has none", seed, merged, m.Text, m.Start)
+				}
+			}
+			if len(fired) != len(show.Moments()) {
+				t.Errorf("seed %d, merged %v: %d highlights for %d moments", seed, merged, len(fired), len(show.Moments()))
+			}
+			if t.Failed() {
+				for _, h := range fired {
+					t.Logf("%s %+v %+v", h.Kind, h.Window, h.Reasons)
+				}
+				t.FailNow()
+			}
+		}
+	}
+}
