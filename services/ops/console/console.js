@@ -1,0 +1,558 @@
+'use strict';
+
+// ---- words -------------------------------------------------------------------------------------------------------------
+
+const words = {
+  zh: {
+    'gate.title': '进入控制台', 'gate.text': '输入访问令牌。首次启动 liveclip up 时会打印它，也保存在数据目录的 token 文件中。',
+    'gate.token': '访问令牌', 'gate.enter': '进入', 'leave': '退出', 'theme.dark': '深色', 'theme.light': '浅色', 'language': 'English',
+    'rooms': '直播间', 'rooms.all': '查看全部', 'rooms.none': '还没有接入的直播间',
+    'attach': '接入直播间', 'attach.id': '直播间 ID', 'attach.source': '来源（留空则用模板）', 'attach.do': '接入', 'detach': '断开',
+    'detach.sure': '断开直播间 {0}？', 'attached': '已接入 {0}', 'detached': '已断开 {0}',
+    'clips': '切片', 'clips.none': '还没有切片。高光出现后几秒内会显示在这里。', 'clips.more': '更多',
+    'filter.all': '全部', 'filter.needs_person': '待审核', 'filter.published': '已发布', 'filter.other': '处理中',
+    'now': '现场', 'now.none': '等待语音…',
+    'state.live': '直播中', 'state.stalled': '卡顿', 'state.waiting': '等待推流', 'state.off': '未接入',
+    'state.requested': '已请求', 'state.found': '已发现', 'state.planned': '已策划', 'state.cut': '已剪辑', 'state.rendered': '已生成',
+    'state.needs_person': '待审核', 'state.approved': '已通过', 'state.rejected': '已驳回', 'state.published': '可播放', 'state.failed': '失败',
+    'state.taken_down': '已下架',
+    'step.found': '发现', 'step.planned': '策划', 'step.cut': '剪辑', 'step.rendered': '生成', 'step.decided': '审核', 'step.published': '可播放',
+    'step.sent': '分发', 'step.failed': '失败', 'step.taken_down': '下架',
+    'signal.picture': '画面', 'signal.speech': '语音', 'signal.sound': '声音', 'signal.comments': '弹幕',
+    'health.present': '正常', 'health.quiet': '安静', 'health.missing': '缺失', 'health.behind': '滞后',
+    'why.keyword': '关键词', 'why.comments': '弹幕', 'why.loudness': '音量', 'why.request': '人工', 'why.orders': '订单',
+    'kind.flash_sale': '限时抢购', 'kind.discount': '折扣', 'kind.price_drop': '降价', 'kind.manual': '手动切片',
+    'snip': '剪最近 {0} 秒', 'before': '前', 'after': '后', 'snipped': '已请求切片：{0} 至 {1}',
+    'approve': '通过', 'reject': '驳回', 'takedown': '下架', 'takedown.sure': '下架后无法恢复，所有地址都会失效。确定下架？', 'reason': '理由（可选）',
+    'playable.in': '片尾后 {0} 秒可播', 'playable.at.once': '即时可播', 'making': '生成中', 'preview': '预览', 'generated': 'AI 生成',
+    'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
+    'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
+    'publication.intended': '待发送', 'publication.accepted': '已接收', 'publication.visible': '已上线', 'publication.rejected': '被拒',
+    'publication.failed': '失败', 'publication.unknown': '未知', 'publication.withdrawn': '已撤回', 'play': '播放',
+  },
+  en: {
+    'gate.title': 'Open the console', 'gate.text': 'Enter an access token. The first start of liveclip up prints one, and keeps it in the file token of its data folder.',
+    'gate.token': 'Access token', 'gate.enter': 'Enter', 'leave': 'Sign out', 'theme.dark': 'Dark', 'theme.light': 'Light', 'language': '中文',
+    'rooms': 'Rooms', 'rooms.all': 'Show all', 'rooms.none': 'No room is attached yet',
+    'attach': 'Attach a room', 'attach.id': 'Stream ID', 'attach.source': 'Source (empty: by the template)', 'attach.do': 'Attach', 'detach': 'Detach',
+    'detach.sure': 'Detach {0}?', 'attached': '{0} is attached', 'detached': '{0} is detached',
+    'clips': 'Clips', 'clips.none': 'No clips yet. They appear here seconds after a highlight.', 'clips.more': 'More',
+    'filter.all': 'All', 'filter.needs_person': 'To review', 'filter.published': 'Published', 'filter.other': 'In work',
+    'now': 'Now', 'now.none': 'Waiting for speech…',
+    'state.live': 'live', 'state.stalled': 'stalled', 'state.waiting': 'waiting', 'state.off': 'off',
+    'state.requested': 'requested', 'state.found': 'found', 'state.planned': 'planned', 'state.cut': 'cut', 'state.rendered': 'rendered',
+    'state.needs_person': 'to review', 'state.approved': 'approved', 'state.rejected': 'rejected', 'state.published': 'playable', 'state.failed': 'failed',
+    'state.taken_down': 'taken down',
+    'step.found': 'found', 'step.planned': 'planned', 'step.cut': 'cut', 'step.rendered': 'rendered', 'step.decided': 'decided', 'step.published': 'playable',
+    'step.sent': 'sent', 'step.failed': 'failed', 'step.taken_down': 'down',
+    'signal.picture': 'picture', 'signal.speech': 'speech', 'signal.sound': 'sound', 'signal.comments': 'comments',
+    'health.present': 'present', 'health.quiet': 'quiet', 'health.missing': 'missing', 'health.behind': 'behind',
+    'why.keyword': 'keyword', 'why.comments': 'comments', 'why.loudness': 'loudness', 'why.request': 'request', 'why.orders': 'orders',
+    'kind.flash_sale': 'Flash sale', 'kind.discount': 'Discount', 'kind.price_drop': 'Price drop', 'kind.manual': 'Manual clip',
+    'snip': 'Clip the last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
+    'approve': 'Approve', 'reject': 'Reject', 'takedown': 'Take down', 'takedown.sure': 'A take-down is final: every address of the clip goes dead. Take it down?', 'reason': 'reason (optional)',
+    'playable.in': 'playable {0} s after its end', 'playable.at.once': 'playable at once', 'making': 'in the making', 'preview': 'Preview', 'generated': 'AI-generated',
+    'lag': 'hearing {0} s behind', 'by': 'asked for by {0}', 'download': 'Open MP4',
+    'online': 'connected', 'offline': 'reconnecting…', 'tally.live': 'live', 'tally.published': 'published', 'tally.needs': 'to review',
+    'publication.intended': 'intended', 'publication.accepted': 'accepted', 'publication.visible': 'visible', 'publication.rejected': 'rejected',
+    'publication.failed': 'failed', 'publication.unknown': 'unknown', 'publication.withdrawn': 'withdrawn', 'play': 'Play',
+  },
+};
+
+const kept = {
+  get(name) { try { return localStorage.getItem('liveclip.' + name); } catch { return null; } },
+  set(name, value) { try { value === null ? localStorage.removeItem('liveclip.' + name) : localStorage.setItem('liveclip.' + name, value); } catch { /* private mode */ } },
+};
+
+let language = kept.get('language') || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+let theme = kept.get('theme') || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+
+function t(key, ...values) {
+  const text = words[language][key] ?? words.en[key] ?? key.slice(key.indexOf('.') + 1);
+  return text.replace(/\{(\d)\}/g, (_, i) => values[i]);
+}
+
+// ---- small helpers -----------------------------------------------------------------------------------------------------
+
+const $ = (id) => document.getElementById(id);
+
+// h makes an element. Text only ever enters as text.
+function h(tag, properties, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === 'class') element.className = value;
+    else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name.includes('-')) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false && c !== ''));
+  return element;
+}
+
+// safe lets only web addresses into links and media.
+function safe(address) {
+  try {
+    const url = new URL(address, location.href);
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : '';
+  } catch { return ''; }
+}
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (n) => String(n).padStart(2, '0');
+  return (whole >= 3600 ? Math.floor(whole / 3600) + ':' + two(Math.floor(whole / 60) % 60) : Math.floor(whole / 60)) + ':' + two(whole % 60);
+}
+
+function brief(seconds) { return Math.abs(seconds) < 10 ? seconds.toFixed(1) : String(Math.round(seconds)); }
+
+function toast(text, bad) {
+  const note = h('div', { class: 'toast' + (bad ? ' bad' : '') }, text);
+  $('toasts').append(note);
+  setTimeout(() => note.remove(), bad ? 8000 : 4000);
+}
+
+// ---- the API -----------------------------------------------------------------------------------------------------------
+
+let token = '';
+
+async function call(method, path, body) {
+  const headers = { Authorization: 'Bearer ' + token };
+  if (method === 'POST') headers['Idempotency-Key'] = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
+  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(said.detail || answer.statusText), { status: answer.status });
+  return said;
+}
+
+// attempt does something a person asked for, and tells them when it fails.
+async function attempt(button, act) {
+  if (button) button.disabled = true;
+  try { await act(); } catch (fault) {
+    if (fault.status === 401) leave(fault.message);
+    else toast(fault.message, true);
+  } finally { if (button) button.disabled = false; }
+}
+
+// ---- what is known -----------------------------------------------------------------------------------------------------
+
+const rooms = new Map();   // stream_id → Stream, and when it was told
+const clips = new Map();   // clip_id → Clip
+const lines = new Map();   // line_id → element
+let chosen = '';           // stream_id; empty: all
+let filter = 'all';
+let nextPage = '';
+let feed = null;
+
+const inFilter = {
+  all: () => true,
+  needs_person: (c) => c.state === 'needs_person',
+  published: (c) => c.state === 'published',
+  other: (c) => !['published', 'needs_person', 'rejected', 'failed', 'taken_down'].includes(c.state),
+};
+
+// ---- rooms -------------------------------------------------------------------------------------------------------------
+
+function drawRooms() {
+  const box = $('rooms');
+  const there = new Map([...box.children].map((e) => [e.dataset.id, e]));
+  const shown = [...rooms.values()].filter((r) => r.state !== 'off').sort((a, b) => a.stream_id < b.stream_id ? -1 : 1);
+  const elements = shown.map((room) => {
+    const card = there.get(room.stream_id) || newRoom(room.stream_id);
+    card.update(room);
+    return card;
+  });
+  if (elements.length === 0) elements.push(h('p', { class: 'empty' }, t('rooms.none')));
+  if (elements.length !== box.children.length || elements.some((e, i) => box.children[i] !== e)) box.replaceChildren(...elements);
+  $('all-rooms').hidden = !chosen;
+  if (rooms.size === 0) $('attach-box').open = true;
+  tally();
+}
+
+function newRoom(id) {
+  const before = h('input', { type: 'number', min: 0, max: 600, value: 30 });
+  const after = h('input', { type: 'number', min: 0, max: 600, value: 0 });
+  const button = h('button', { type: 'button', class: 'main', onclick: () => attempt(button, async () => {
+    const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value) });
+    toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + answer.note : ''));
+    refresh(answer.clip_id);
+  }) });
+  const label = () => { button.textContent = t('snip', before.value || 0); };
+  before.addEventListener('input', label);
+  const labels = [h('span'), h('span')];
+  const snip = h('div', { class: 'snip' }, button, h('label', {}, labels[0], before), h('label', {}, labels[1], after));
+  const top = h('div', { class: 'stack' });
+  const detach = h('button', { type: 'button', class: 'quiet', onclick: () => {
+    if (confirm(t('detach.sure', id))) attempt(detach, async () => { hear(await call('DELETE', '/v1/streams/' + id)); toast(t('detached', id)); });
+  } });
+  const time = h('span', { class: 'time' });
+  let topKey = '';
+  const card = h('article', { class: 'room' }, top, snip, h('div', { class: 'foot' }, detach));
+  card.dataset.id = id;
+  card.update = (room) => {
+    card.classList.toggle('chosen', chosen === id);
+    snip.hidden = !room.broadcast_id;
+    labels[0].textContent = t('before');
+    labels[1].textContent = t('after');
+    detach.textContent = t('detach');
+    label();
+    const { told, recorded_to_s, heard_to_s, stored_to_s, progress_age_s, ...rest } = room;
+    const next = JSON.stringify([rest.lag_s > 8 ? rest : { ...rest, lag_s: 0 }, language]);
+    if (next !== topKey) top.replaceChildren(...roomTop(room, time));
+    topKey = next;
+    const ahead = room.state === 'live' ? (Date.now() - told) / 1000 : 0;
+    time.textContent = room.state === 'live' || room.state === 'stalled' ? clock(recorded_to_s + ahead) : '';
+  };
+  return card;
+}
+
+function roomTop(room, time) {
+  const signals = Object.entries(room.signals || {}).sort().map(([name, health]) =>
+    h('span', { class: 'signal ' + health, title: t('health.' + health) }, t('signal.' + name) + (health === 'present' ? '' : ' · ' + t('health.' + health))));
+  const about = [room.context?.host, room.source === 'push' ? '' : room.source, room.parameters && `${room.parameters.width}×${room.parameters.height}`].filter(Boolean);
+  return [
+    h('div', { class: 'title' },
+      h('button', { type: 'button', title: room.stream_id, onclick: () => choose(chosen === room.stream_id ? '' : room.stream_id) }, room.stream_id),
+      h('span', { class: 'pill ' + room.state }, t('state.' + room.state)), time),
+    about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
+    signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
+    room.reason && h('p', { class: 'reason' }, room.reason),
+    room.push && room.state === 'waiting' && h('p', { class: 'push' }, room.push.url),
+  ].filter(Boolean);
+}
+
+function hear(room) {
+  const known = rooms.get(room.stream_id);
+  if (known?.push && !room.push && room.source === 'push') room.push = known.push; // the feed does not carry keys
+  rooms.set(room.stream_id, { ...room, told: Date.now() });
+  drawRooms();
+}
+
+function choose(id) {
+  chosen = id;
+  nextPage = '';
+  $('lines').replaceChildren();
+  lines.clear();
+  drawRooms();
+  drawClips();
+  loadClips();
+}
+
+// ---- clips -------------------------------------------------------------------------------------------------------------
+
+function drawClips() {
+  const box = $('clips');
+  const there = new Map([...box.children].map((e) => [e.dataset.id, e]));
+  const shown = [...clips.values()]
+    .filter((c) => (!chosen || c.stream_id === chosen) && inFilter[filter](c))
+    .sort((a, b) => born(b) - born(a) || (a.clip_id < b.clip_id ? -1 : 1));
+  const elements = shown.map((clip) => {
+    const card = there.get(clip.clip_id) || newClip(clip.clip_id);
+    card.update(clip);
+    return card;
+  });
+  // Cards that stay in order are not touched: moving one would stop its video.
+  for (const [id, element] of there) if (!shown.some((c) => c.clip_id === id)) element.remove();
+  elements.forEach((element, i) => { if (box.children[i] !== element) box.insertBefore(element, box.children[i] || null); });
+  $('no-clips').hidden = shown.length > 0;
+  $('more').hidden = !nextPage;
+  tally();
+}
+
+function born(clip) { return Date.parse(clip.triggered_at || clip.steps[0]?.at || 0) || 0; }
+
+function newClip(id) {
+  const screen = h('div', { class: 'screen' });
+  const body = h('div', { class: 'body' });
+  const card = h('article', { class: 'clip' }, screen, body);
+  card.dataset.id = id;
+  let screenKey = '', bodyKey = '';
+  card.update = (clip) => {
+    const key = [clip.playable, clip.playable && path(clip.cover), clip.state, language].join();
+    if (key !== screenKey && !(clip.playable && screen.querySelector('video[data-final]'))) drawScreen(screen, clip);
+    screenKey = key;
+    const next = JSON.stringify([clip, language]);
+    if (next !== bodyKey) body.replaceChildren(...clipBody(clip));
+    bodyKey = next;
+    card.classList.toggle('gone', ['taken_down', 'rejected', 'failed'].includes(clip.state));
+  };
+  return card;
+}
+
+function path(address) { try { return new URL(address, location.href).pathname; } catch { return ''; } }
+
+const playsHLS = document.createElement('video').canPlayType('application/vnd.apple.mpegurl') !== '';
+
+function drawScreen(screen, clip) {
+  const length = h('span', { class: 'tag right' }, clock(clip.end_s - clip.start_s));
+  if (clip.playable) {
+    const best = clip.renditions.find((r) => r.profile === '720p') || clip.renditions[0];
+    const cover = safe(clip.cover);
+    const play = h('button', { type: 'button', class: 'play', 'aria-label': t('play') + ' ' + clip.title, onclick: () => {
+      screen.replaceChildren(video(safe(best?.url || clip.hls), cover, true));
+    } });
+    screen.replaceChildren(...[cover && clip.cover && h('img', { src: cover, alt: '', loading: 'lazy' }), play, length, clip.generated && h('span', { class: 'tag left' }, t('generated'))].filter(Boolean));
+    return;
+  }
+  const ended = ['failed', 'rejected', 'taken_down'].includes(clip.state);
+  const preview = clip.preview && playsHLS && !ended && h('button', { type: 'button', onclick: () => {
+    screen.replaceChildren(video(safe(clip.preview + '?access_token=' + encodeURIComponent(token)), '', false));
+  } }, t('preview'));
+  const waits = clip.state === 'needs_person';
+  screen.replaceChildren(h('div', { class: 'waiting' }, !ended && !waits && h('div', { class: 'spin' }),
+    h('div', {}, ended || waits ? t('state.' + clip.state) : t('making')), preview), length);
+}
+
+function video(source, poster, final) {
+  const element = h('video', { controls: true, autoplay: true, playsInline: true, src: source });
+  if (poster) element.poster = poster;
+  if (final) element.dataset.final = '1';
+  return element;
+}
+
+function clipBody(clip) {
+  const kind = clip.kind ? t('kind.' + clip.kind) : '';
+  const where = [
+    h('span', {}, clip.stream_id), h('span', {}, `${clock(clip.start_s)}–${clock(clip.end_s)}`),
+    clip.playable && h('b', {}, clip.playable_after_s > 0 ? t('playable.in', brief(clip.playable_after_s)) : t('playable.at.once')),
+    clip.by && h('span', {}, t('by', clip.by)),
+  ];
+  return [
+    h('div', { class: 'name' }, h('h3', {}, clip.title || kind || clip.clip_id), h('span', { class: 'pill ' + clip.state }, t('state.' + clip.state))),
+    h('div', { class: 'where' }, where),
+    reasons(clip.reasons.filter((r) => r.signal !== 'request').slice(0, 3)),
+    clip.text && h('p', { class: 'text', title: clip.text, onclick: (e) => e.target.classList.toggle('whole') }, clip.text),
+    timeline(clip),
+    ...notes(clip),
+    clip.publications.length > 0 && h('div', { class: 'sent' }, clip.publications.map((p) =>
+      h('span', { class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
+    actions(clip),
+  ].filter(Boolean);
+}
+
+function reasons(list) {
+  if (list.length === 0) return null;
+  return h('ul', { class: 'reasons' }, list.map((r) => {
+    const bar = h('i');
+    bar.style.width = Math.round(Math.min(1, Math.max(0.04, r.weight)) * 100) + '%';
+    return h('li', {}, h('span', { class: 'weight', title: r.weight.toFixed(2) }, bar), h('span', { class: 'say' }, h('em', {}, t('why.' + r.signal)), r.detail));
+  }));
+}
+
+const usual = ['found', 'planned', 'cut', 'rendered', 'decided', 'published'];
+
+function timeline(clip) {
+  const last = new Map();
+  for (const step of clip.steps) last.set(step.step, step);
+  const end = last.get('taken_down') || (clip.state === 'failed' && last.get('failed'));
+  const row = usual.filter((name) => !end || last.has(name)).map((name) => ({ name, step: last.get(name) }));
+  if (end) row.push({ name: end.step, step: end });
+  return h('ol', { class: 'steps' }, row.map(({ name, step }) => h('li', {
+    class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + step.note : '') : '',
+  }, t('step.' + name), step && h('span', { class: 'at' }, `+${brief(step.since_trigger_s)}s`))));
+}
+
+function notes(clip) {
+  const said = [];
+  if (clip.clipped_to) said.push(h('p', { class: 'note' }, clip.clipped_to));
+  const failed = clip.state === 'failed' && [...clip.steps].reverse().find((s) => s.step === 'failed');
+  if (failed) said.push(h('p', { class: 'note' }, failed.note));
+  const v = clip.verdict;
+  if (v && v.verdict !== 'approved') {
+    const terms = (v.findings || []).map((f) => `“${f.term}” (${f.where})`).join(', ');
+    said.push(h('p', { class: 'note' }, [v.by === 'rule' ? '' : v.by, v.reason, terms].filter(Boolean).join(' · ')));
+  } else if (v && v.by !== 'rule') said.push(h('p', { class: 'note plain' }, [t('state.approved'), v.by, v.reason].filter(Boolean).join(' · ')));
+  return said.filter((p) => p.textContent);
+}
+
+function actions(clip) {
+  const decide = (verdict, button, reason) => attempt(button, async () => know(await call('POST', `/v1/clips/${clip.clip_id}/decision`, { verdict, reason })));
+  const ends = ['taken_down', 'failed'].includes(clip.state);
+  if (ends) return null;
+  const row = [];
+  if (!clip.playable) {
+    const reason = clip.state === 'needs_person' && h('input', { placeholder: t('reason'), maxLength: 200 });
+    const yes = h('button', { type: 'button', class: 'good', onclick: () => decide('approved', yes, reason ? reason.value : '') }, t('approve'));
+    const no = h('button', { type: 'button', class: 'bad', onclick: () => decide('rejected', no, reason ? reason.value : '') }, t('reject'));
+    row.push(reason, clip.verdict?.verdict !== 'approved' && yes, clip.state !== 'rejected' && no);
+  } else {
+    const best = clip.renditions.find((r) => r.profile === '720p') || clip.renditions[0];
+    const down = h('button', { type: 'button', class: 'bad push-right', onclick: () => {
+      if (confirm(t('takedown.sure'))) attempt(down, async () => know(await call('DELETE', '/v1/clips/' + clip.clip_id)));
+    } }, t('takedown'));
+    row.push(best && h('a', { href: safe(best.url), target: '_blank', rel: 'noreferrer' }, t('download')), down);
+  }
+  return h('div', { class: 'acts' }, row.filter(Boolean));
+}
+
+function know(clip) {
+  clips.set(clip.clip_id, clip);
+  drawClips();
+}
+
+// refresh reads a clip anew, once for many steps that come together.
+const waiting = new Map();
+function refresh(id) {
+  if (!id || waiting.has(id)) return;
+  waiting.set(id, setTimeout(async () => {
+    waiting.delete(id);
+    try { know(await call('GET', '/v1/clips/' + id)); } catch { /* the next step asks again */ }
+  }, 120));
+}
+
+async function loadClips() {
+  const query = new URLSearchParams({ limit: '60' });
+  if (chosen) query.set('stream_id', chosen);
+  if (nextPage) query.set('after', nextPage);
+  await attempt(null, async () => {
+    const answer = await call('GET', '/v1/clips?' + query);
+    for (const clip of answer.clips) clips.set(clip.clip_id, clip);
+    nextPage = answer.next_after;
+    drawClips();
+  });
+}
+
+// ---- lines and moments -------------------------------------------------------------------------------------------------
+
+const most = 150;
+
+function drawLine(line) {
+  if (chosen && line.stream_id !== chosen) return;
+  let element = lines.get(line.line_id);
+  if (!element) {
+    element = h('div', { class: 'line' }, h('time'), h('p'));
+    lines.set(line.line_id, element);
+    prepend(element);
+    element.line = line.line_id;
+  }
+  element.classList.toggle('partial', !line.final);
+  element.firstChild.textContent = clock(line.start_s);
+  element.lastChild.replaceChildren(...[!chosen && rooms.size > 1 && h('span', { class: 'who' }, line.stream_id), line.text].filter(Boolean));
+}
+
+function drawMoment(m) {
+  if (chosen && m.stream_id !== chosen) return;
+  prepend(h('div', { class: 'moment' },
+    h('div', { class: 'name' }, t('kind.' + m.kind), h('span', { class: 'score' }, m.score.toFixed(2))),
+    h('div', { class: 'where' }, `${m.stream_id} · ${clock(m.start_s)}–${clock(m.end_s)}`), reasons(m.reasons)));
+}
+
+function prepend(element) {
+  $('no-lines').hidden = true;
+  const box = $('lines');
+  box.prepend(element);
+  while (box.children.length > most) {
+    lines.delete(box.lastChild.line);
+    box.lastChild.remove();
+  }
+}
+
+// ---- the live feed -----------------------------------------------------------------------------------------------------
+
+function listen() {
+  feed?.close();
+  feed = new EventSource('/v1/events?access_token=' + encodeURIComponent(token));
+  const on = (name, act) => feed.addEventListener(name, (e) => act(JSON.parse(e.data)));
+  on('stream', hear);
+  on('line', drawLine);
+  on('highlight', (m) => { drawMoment(m); refresh(m.clip_id); });
+  on('clip', (step) => refresh(step.clip_id));
+  on('publication', (p) => refresh(p.clip_id));
+  on('reset', load);
+  feed.onopen = () => link(true);
+  feed.onerror = () => {
+    link(false);
+    if (feed.readyState === EventSource.CLOSED) setTimeout(() => token && load().then(listen, () => link(false)), 3000);
+  };
+}
+
+function link(on) {
+  $('link').className = 'link ' + (on ? 'on' : 'off');
+  $('link').textContent = t(on ? 'online' : 'offline');
+  $('link').dataset.on = on ? '1' : '';
+}
+
+function tally() {
+  const count = (values, is) => [...values].filter(is).length;
+  const item = (n, key) => h('span', {}, h('b', {}, String(n)), ' ' + t(key));
+  $('tally').replaceChildren(item(count(rooms.values(), (r) => r.state === 'live'), 'tally.live'),
+    item(count(clips.values(), inFilter.published), 'tally.published'), item(count(clips.values(), inFilter.needs_person), 'tally.needs'));
+}
+
+// ---- coming and going --------------------------------------------------------------------------------------------------
+
+async function load() {
+  const answer = await call('GET', '/v1/streams');
+  rooms.clear();
+  for (const room of answer.streams) rooms.set(room.stream_id, { ...room, told: Date.now() });
+  if (chosen && !rooms.has(chosen)) chosen = '';
+  drawRooms();
+  nextPage = '';
+  await loadClips();
+}
+
+async function enter(given) {
+  token = given.trim();
+  try { await load(); } catch (fault) {
+    leave(fault.message);
+    return;
+  }
+  kept.set('token', token);
+  $('gate').hidden = true;
+  $('desk').hidden = $('leave').hidden = false;
+  listen();
+}
+
+function leave(why) {
+  feed?.close();
+  token = '';
+  kept.set('token', null);
+  rooms.clear();
+  clips.clear();
+  $('lines').replaceChildren();
+  $('tally').replaceChildren();
+  $('link').textContent = '';
+  $('desk').hidden = $('leave').hidden = true;
+  $('gate').hidden = false;
+  $('gate-fault').textContent = why || '';
+  $('token').focus();
+}
+
+function dress() {
+  document.documentElement.lang = language;
+  document.documentElement.dataset.theme = theme;
+  for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
+  $('language').textContent = t('language');
+  $('theme').textContent = t(theme === 'dark' ? 'theme.light' : 'theme.dark');
+  $('leave').textContent = t('leave');
+  $('filters').replaceChildren(...Object.keys(inFilter).map((name) => h('button', {
+    type: 'button', 'aria-pressed': String(name === filter), onclick: () => { filter = name; dress(); },
+  }, t('filter.' + name))));
+  if ($('link').textContent) link(Boolean($('link').dataset.on));
+  if (token) { drawRooms(); drawClips(); }
+}
+
+$('gate').addEventListener('submit', (e) => { e.preventDefault(); enter($('token').value); });
+$('leave').addEventListener('click', () => leave());
+$('language').addEventListener('click', () => { language = language === 'zh' ? 'en' : 'zh'; kept.set('language', language); dress(); });
+$('theme').addEventListener('click', () => { theme = theme === 'dark' ? 'light' : 'dark'; kept.set('theme', theme); dress(); });
+$('all-rooms').addEventListener('click', () => choose(''));
+$('more').addEventListener('click', loadClips);
+$('attach').addEventListener('submit', (e) => {
+  e.preventDefault();
+  const id = $('attach-id').value;
+  attempt(e.submitter, async () => {
+    const body = $('attach-source').value ? { source: $('attach-source').value } : {};
+    hear(await call('PUT', '/v1/streams/' + encodeURIComponent(id), body));
+    toast(t('attached', id));
+    e.target.reset();
+  });
+});
+setInterval(() => { if (token) drawRooms(); }, 1000);
+setInterval(() => { if (token) attempt(null, async () => { for (const room of (await call('GET', '/v1/streams')).streams) hear(room); }); }, 10000);
+
+dress();
+const inAddress = new URLSearchParams(location.hash.slice(1)).get('token');
+if (inAddress) history.replaceState(null, '', location.pathname);
+if (inAddress || kept.get('token')) enter(inAddress || kept.get('token'));
+else leave();
