@@ -85,7 +85,7 @@ func (r *rendition) openEncoder(q quality) error {
 		"preset": q.preset, "profile": "high", "crf": q.crf, "maxrate": fmt.Sprint(peak), "bufsize": fmt.Sprint(peak * 3 / 2),
 		"forced-idr": "1", "colorspace": r.shape.matrix, "color_primaries": r.shape.matrix, "color_trc": r.shape.matrix, "color_range": "tv",
 		// A short look-ahead: at the end of a live window everything in it still has to be encoded.
-		"x264-params": "scenecut=0:open-gop=0:rc-lookahead=12:bframes=2",
+		"x264-params": "scenecut=0:open-gop=0:rc-lookahead=10:bframes=2",
 	}, func(d *astiav.Dictionary) error { return r.encoder.Open(codec, d) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -13,12 +14,14 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	fonts "liveclip/internal/font"
 	"liveclip/internal/media"
 	"liveclip/internal/media/finish"
 	mediav1 "liveclip/proto/media/v1"
 )
 
-const font = "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc"
+// font is drawn with; without one every test that draws says so.
+var font, _ = fonts.Find()
 
 // ffmpeg runs the command line tool, which makes and measures the tests' files.
 func ffmpeg(t testing.TB, args ...string) []byte {
@@ -44,8 +47,18 @@ func recording(t testing.TB, args ...string) (init []byte, parts [][]byte) {
 	return recordingFrom(t, time.Second, args...)
 }
 
+// recordings are those already made, since making one takes longer than most tests.
+var recordings = map[string]struct {
+	init  []byte
+	parts [][]byte
+}{}
+
 func recordingFrom(t testing.TB, start time.Duration, args ...string) (init []byte, parts [][]byte) {
 	t.Helper()
+	key := fmt.Sprint(start, args)
+	if made, ok := recordings[key]; ok {
+		return made.init, made.parts
+	}
 	path := filepath.Join(t.TempDir(), "recording.mp4")
 	ffmpeg(t, append(args, path)...)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -64,6 +77,9 @@ func recordingFrom(t testing.TB, start time.Duration, args ...string) (init []by
 	if err != nil {
 		t.Fatal(err)
 	}
+	made := recordings[key]
+	made.init, made.parts = init, parts
+	recordings[key] = made
 	return init, parts
 }
 

@@ -93,7 +93,10 @@ func newGraph(source string, args astiav.FilterArgs, sink, description string, o
 	if err := g.g.Parse(description, to, from); err != nil {
 		return nil, err
 	}
-	return g, g.g.Configure()
+	if err := g.g.Configure(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // push gives a frame, which stays the caller's; nil says that no more will come.

@@ -120,8 +120,10 @@ func newScaler(f *astiav.Frame, stream *astiav.Stream, aspect astiav.Rational, t
 	}
 	steps = append(steps, "setsar=1", "format=yuv420p")
 	var err error
-	s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(steps, ",")+"[out0]", 1)
-	return s, err
+	if s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(steps, ",")+"[out0]", 1); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *scaler) fits(f *astiav.Frame) bool {
@@ -157,8 +159,10 @@ func soundOf(f *astiav.Frame) sound {
 func newMixer(f *astiav.Frame) (*mixer, error) {
 	m := &mixer{from: soundOf(f)}
 	var err error
-	m.g, err = newSoundGraph(m.from, fmt.Sprintf("[in]aresample=%d,aformat=sample_fmts=fltp:channel_layouts=stereo[out0]", sampleRate))
-	return m, err
+	if m.g, err = newSoundGraph(m.from, fmt.Sprintf("[in]aresample=%d,aformat=sample_fmts=fltp:channel_layouts=stereo[out0]", sampleRate)); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func (m *mixer) fits(f *astiav.Frame) bool { return soundOf(f) == m.from }

@@ -71,7 +71,10 @@ func openFile(path string, from time.Duration) (_ *demuxer, err error) {
 		// A file that can't seek is decoded from its beginning.
 		_ = d.fc.SeekFrame(-1, (from + d.zero).Microseconds(), astiav.NewSeekFlags(astiav.SeekFlagBackward))
 	}
-	return d, d.openTracks()
+	if err := d.openTracks(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // openRun opens a fragmented MP4 that may still be growing. Its decode times are taken as they are.
@@ -111,7 +114,10 @@ func openRun(r io.Reader) (_ *demuxer, err error) {
 		d.fc = nil
 		return nil, err
 	}
-	return d, d.openTracks()
+	if err := d.openTracks(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // openTracks opens decoders for the first picture and the first sound that can be decoded.
