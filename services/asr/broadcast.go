@@ -1,0 +1,318 @@
+package asr
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/recording"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// publisherOfEvents is what a broadcast needs of the bus.
+type publisherOfEvents interface {
+	Publish(ctx context.Context, events ...event.Event) error
+}
+
+// about is what a broadcast is, for good.
+type about struct {
+	ref       domain.Ref
+	id        domain.BroadcastID
+	epoch     int64
+	lane      domain.Lane
+	live      bool // comes at its own pace
+	source    string
+	startedAt time.Time
+}
+
+// broadcast is one time on air: its recording, what was heard of it, and what the others were told.
+type broadcast struct {
+	about
+	writer *recording.Writer
+	ear    *ear // nil: nobody listens
+	bus    publisherOfEvents
+	log    *slog.Logger
+	now    func() time.Time
+
+	wake   chan struct{} // capacity 1: there is something to tell
+	ending chan struct{} // closed: tell the rest, then stop
+	told   chan struct{} // closed: telling stopped
+	stored chan struct{} // closed: everything lies in the store, or the process ends
+
+	mu         sync.Mutex
+	onAir      bool // a source is connected
+	parameters domain.MediaParameters
+	run        int // the next one's number
+	recordedTo time.Duration
+	lastPart   time.Time
+	soundTo    time.Duration // of sound that the ear was given
+	loudTo     time.Duration
+	lastSound  time.Time
+	lines      []event.Event          // final, not published yet
+	partial    map[string]event.Event // by line: the newest only
+	sound      []domain.SoundMeasured // not published yet
+	sequence   map[event.Topic]int64
+	mark       domain.StreamProgress // as last published
+	marked     time.Time
+}
+
+// startedBy is how a broadcast that is opened, or continued, differs from a new one.
+type startedBy struct {
+	recordedTo, heardTo time.Duration
+	run                 int
+}
+
+// openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
+func (s *Service) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
+	b := &broadcast{about: a, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
+		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
+		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{},
+		mark: domain.StreamProgress{HeardTo: from.heardTo},
+	}
+	var err error
+	b.writer, err = recording.Create(recording.WriterConfig{
+		Folder: s.cfg.Spool, Ref: a.ref, Broadcast: a.id, Epoch: a.epoch, StartedAt: a.startedAt,
+		Segment: s.cfg.Segment, KeepHot: s.cfg.KeepHot, Stored: b.segment, Now: s.now,
+	}, s.store, b.log)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Engine != engineNone {
+		b.ear = newEar(a.id, a.live, s.cfg.Behind, s.pool, b.line, func(d time.Duration) { s.skipped.Add(d.Seconds()) })
+	}
+	remove := s.hot.Add(b.writer)
+	s.broadcasts.Go(func() {
+		defer close(b.stored)
+		defer remove()
+		if err := b.writer.Run(ctx); err != nil {
+			b.log.Error("recording not stored to its end", "error", err)
+		}
+	})
+	s.broadcasts.Go(func() {
+		defer close(b.told)
+		b.tell(ctx)
+	})
+	return b, nil
+}
+
+// event makes an event of this broadcast. id is the same when the same fact is told again.
+func (b *broadcast) event(payload any, at time.Duration, id ...string) event.Event {
+	topic, err := event.TopicOf(payload)
+	if err != nil {
+		panic(err) // a payload of this package
+	}
+	b.mu.Lock()
+	b.sequence[topic]++
+	sequence := b.sequence[topic]
+	b.mu.Unlock()
+	return event.Event{Envelope: event.Envelope{
+		ID:     domain.H(append([]string{"event", string(topic), string(b.id)}, id...)...),
+		Tenant: b.ref.Tenant, Stream: b.ref.Stream, Broadcast: b.id, Epoch: b.epoch, Sequence: sequence,
+		At: at, Wall: b.now(), Lane: b.lane,
+	}, Payload: payload}
+}
+
+// changed makes a broadcast.changed event; there is one of a kind at one media time.
+func (b *broadcast) changed(c domain.BroadcastChanged) event.Event {
+	c.StartedAt, c.Source = b.startedAt, b.source
+	return b.event(c, c.At, string(c.Change), strconv.FormatInt(int64(c.At), 10), strconv.FormatInt(b.epoch, 10))
+}
+
+// begin begins a run.
+func (b *broadcast) begin(ctx context.Context, p *mediav1.Parameters, reason string) error {
+	at := time.Duration(p.At)
+	parameters := domain.MediaParameters{
+		VideoCodec: p.VideoCodec, Width: int(p.Width), Height: int(p.Height), FrameRate: p.FrameRate,
+		AudioCodec: p.AudioCodec, SampleRate: int(p.SampleRate), Channels: int(p.Channels),
+	}
+	if err := b.writer.Init(recording.Init{Run: int(p.Run), Parameters: parameters, Data: p.Init}); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	first, before, same := b.run == 0, b.recordedTo, b.parameters == parameters
+	b.parameters, b.run, b.onAir = parameters, int(p.Run)+1, true
+	b.lastPart, b.lastSound = b.now(), b.now()
+	if b.soundTo < at {
+		b.soundTo, b.loudTo = at, at
+	}
+	b.mu.Unlock()
+	if first {
+		return b.publish(ctx, b.changed(domain.BroadcastChanged{Change: domain.BroadcastOpened, At: at, Parameters: parameters}))
+	}
+	var events []event.Event
+	if at > before {
+		events = append(events, b.changed(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before, Gap: domain.Window{Start: before, End: at}, Reason: reason}))
+	}
+	if !same {
+		events = append(events, b.changed(domain.BroadcastChanged{Change: domain.BroadcastParameters, At: at, Parameters: parameters}))
+	}
+	return b.publish(ctx, events...)
+}
+
+// gapLeast is the least silence of a source, within a connection, that is told as a gap.
+const gapLeast = time.Second
+
+func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
+	window := domain.Window{Start: time.Duration(p.Start), End: time.Duration(p.End)}
+	if err := b.writer.Part(recording.Part{Run: int(p.Run), Window: window, Keyframe: p.Keyframe, Data: p.Data}); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	before := b.recordedTo
+	b.recordedTo, b.lastPart = window.End, b.now()
+	due := !b.live && b.recordedTo-b.mark.RecordedTo >= time.Second
+	b.mu.Unlock()
+	if due {
+		b.nudge()
+	}
+	if before > 0 && window.Start-before >= gapLeast {
+		return b.publish(ctx, b.changed(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before,
+			Gap: domain.Window{Start: before, End: window.Start}, Reason: "the source gave nothing"}))
+	}
+	return nil
+}
+
+func (b *broadcast) pcm(ctx context.Context, p *mediav1.Pcm) error {
+	at := time.Duration(p.At)
+	if b.ear != nil {
+		if err := b.ear.hear(ctx, at, p.Samples); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	b.soundTo, b.lastSound = at+soundLength(len(p.Samples)), b.now()
+	b.mu.Unlock()
+	return nil
+}
+
+func (b *broadcast) loudness(l *mediav1.Loudness) {
+	s := domain.SoundMeasured{Start: time.Duration(l.Start), Step: time.Duration(l.Step), Momentary: l.Momentary}
+	b.mu.Lock()
+	b.sound = append(b.sound, s)
+	b.loudTo = s.Start + time.Duration(len(s.Momentary))*s.Step
+	b.mu.Unlock()
+}
+
+// line takes a line from the ear. A final one is on disk before anybody is told.
+func (b *broadcast) line(l domain.TranscriptLine) {
+	e := b.event(l, l.Start, l.ID, strconv.Itoa(l.Revision))
+	if l.Final {
+		e.ID = domain.H("event", string(event.TranscriptLine), string(b.id), l.ID, "final")
+		if l.Text != "" {
+			if err := b.writer.Line(l); err != nil {
+				b.log.Error("line not kept", "error", err)
+			}
+		}
+	}
+	b.mu.Lock()
+	if l.Final {
+		delete(b.partial, l.ID)
+		b.lines = append(b.lines, e)
+	} else {
+		b.partial[l.ID] = e
+	}
+	b.mu.Unlock()
+	b.nudge()
+}
+
+// segment is told by the writer.
+func (b *broadcast) segment(ctx context.Context, s domain.SegmentRecorded) error {
+	return b.bus.Publish(ctx, b.event(s, s.Window.Start, s.Key))
+}
+
+// pauseHere says that the source is gone for now.
+func (b *broadcast) pauseHere(ctx context.Context) {
+	if b.ear != nil {
+		if err := b.ear.pauseHere(ctx); err != nil {
+			b.log.Warn("last words not heard", "error", err)
+		}
+	}
+	b.mu.Lock()
+	b.onAir = false
+	b.mu.Unlock()
+	b.nudge()
+}
+
+// close ends the broadcast: what is still being recognised may take until patience ends.
+func (b *broadcast) close(ctx context.Context, reason string, patience time.Duration) {
+	b.pauseHere(ctx)
+	b.awaitWords(ctx, patience)
+	close(b.ending)
+	select {
+	case <-b.told:
+	case <-ctx.Done():
+		return // what is left is recovered at the next start
+	}
+	end := b.writer.RecordedTo()
+	if err := b.writer.Heard(end); err != nil {
+		b.log.Error("end of hearing not kept", "error", err)
+	}
+	if err := b.writer.Close(end, reason); err != nil {
+		b.log.Error("broadcast not closed", "error", err)
+	}
+	closed := b.changed(domain.BroadcastChanged{Change: domain.BroadcastClosed, At: end, Reason: reason})
+	if b.publish(ctx, closed) != nil {
+		return
+	}
+	mark := domain.StreamProgress{RecordedTo: end, HeardTo: end, Health: b.health(b.now()), Closed: true, By: "asr"}
+	if b.publish(ctx, b.event(mark, end, "closed")) == nil {
+		b.log.Info("broadcast closed", "reason", reason, "length", end)
+	}
+}
+
+func (b *broadcast) awaitWords(ctx context.Context, patience time.Duration) {
+	if b.ear == nil {
+		return
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !b.ear.drained() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-deadline.C:
+			b.log.Warn("last words not heard", "error", fmt.Errorf("not recognised within %v", patience))
+			return
+		case <-look.C:
+		}
+	}
+}
+
+func (b *broadcast) nudge() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	publishRetryLeast = 200 * time.Millisecond
+	publishRetryMost  = 5 * time.Second
+)
+
+// publish tries until the brokers acknowledged or ctx ends.
+func (b *broadcast) publish(ctx context.Context, events ...event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	for wait := publishRetryLeast; ; wait = min(2*wait, publishRetryMost) {
+		err := b.bus.Publish(ctx, events...)
+		if err == nil || ctx.Err() != nil || domain.IsPermanent(err) {
+			return err
+		}
+		b.log.Warn("events not published, trying again", "error", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

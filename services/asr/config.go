@@ -1,0 +1,97 @@
+package asr
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"runtime"
+	"time"
+)
+
+// Config is the part "asr" of the configuration.
+type Config struct {
+	Process       string        `koanf:"process"`        // this process's ID; empty: the host's name and a random part, new at each start
+	RTMP          string        `koanf:"rtmp"`           // where pushes are listened for; empty: no pushes
+	RTMPAdvertise string        `koanf:"rtmp_advertise"` // rtmp://host:port that publishers reach it by; empty: from rtmp
+	RPC           string        `koanf:"rpc"`            // where the hot tail is served
+	Advertise     string        `koanf:"advertise"`      // host:port that finishers reach it by; empty: the address of rpc
+	Spool         string        `koanf:"spool"`          // folder on local disk for what is not in the store yet
+	Streams       int           `koanf:"streams"`        // owned at once at most; 0: no bound
+	Publishers    int           `koanf:"publishers"`     // RTMP connections at once at most
+	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, or none
+	Models        string        `koanf:"models"`         // folder of its models; empty: where the distribution puts them
+	Recognisers   int           `koanf:"recognisers"`    // shared by all streams
+	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast
+	Segment       time.Duration `koanf:"segment"`        // least length of a stored segment
+	KeepHot       time.Duration `koanf:"keep_hot"`       // how long a stored segment stays in the spool
+	Part          time.Duration `koanf:"part"`           // of a live recording, the greatest length: how late its tail can be read
+	Idle          time.Duration `koanf:"idle"`           // a source that gives nothing for so long is taken for gone
+	Behind        time.Duration `koanf:"behind"`         // live speech not heard after so long is skipped
+	Drain         time.Duration `koanf:"drain"`          // how long the last words may take at shutdown
+	AllowPrivate  bool          `koanf:"allow_private"`  // pull also from private and loopback addresses
+	AllowFiles    bool          `koanf:"allow_files"`    // record local files outside the batch lane, at their own pace
+}
+
+const (
+	engineNone   = "none"
+	engineSphinx = "pocketsphinx"
+)
+
+// Defaults suit two cores.
+func Defaults() Config {
+	return Config{
+		RTMP:        "127.0.0.1:1935",
+		RPC:         "127.0.0.1:0",
+		Publishers:  256,
+		Engine:      engineSphinx,
+		Recognisers: max(1, runtime.NumCPU()/2),
+		Rejoin:      20 * time.Second,
+		Segment:     6 * time.Second,
+		KeepHot:     60 * time.Second,
+		Part:        250 * time.Millisecond,
+		Idle:        10 * time.Second,
+		Behind:      10 * time.Second,
+		Drain:       10 * time.Second,
+	}
+}
+
+// Faults lists everything that is wrong with c.
+func (c Config) Faults() []string {
+	var faults []string
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
+	}
+	address := func(name, value string) {
+		if _, _, err := net.SplitHostPort(value); err != nil {
+			fault(true, "asr.%s: must be host:port, is %q", name, value)
+		}
+	}
+	if c.RTMP != "" {
+		address("rtmp", c.RTMP)
+	}
+	if u, err := url.Parse(c.RTMPAdvertise); c.RTMPAdvertise != "" {
+		fault(err != nil || u.Scheme != "rtmp" || u.Host == "", "asr.rtmp_advertise: must be rtmp://host:port, is %q", c.RTMPAdvertise)
+	}
+	address("rpc", c.RPC)
+	if c.Advertise != "" {
+		address("advertise", c.Advertise)
+	}
+	fault(c.Spool == "", "asr.spool: must name a folder on local disk")
+	fault(c.Streams < 0, "asr.streams: must be 0 (no bound) or more, is %d", c.Streams)
+	fault(c.Publishers < 1, "asr.publishers: must be at least 1, is %d", c.Publishers)
+	fault(c.Engine != engineSphinx && c.Engine != engineNone, "asr.engine: must be %s or %s, is %q", engineSphinx, engineNone, c.Engine)
+	fault(c.Recognisers < 1, "asr.recognisers: must be at least 1, is %d (asr.engine none listens to nothing)", c.Recognisers)
+	positive := func(name string, d, least time.Duration) {
+		fault(d < least, "asr.%s: must be at least %v, is %v", name, least, d)
+	}
+	fault(c.Rejoin < 0, "asr.rejoin: must be 0 or more, is %v", c.Rejoin)
+	positive("segment", c.Segment, time.Second)
+	positive("keep_hot", c.KeepHot, 0)
+	positive("part", c.Part, 50*time.Millisecond)
+	positive("idle", c.Idle, time.Second)
+	positive("behind", c.Behind, time.Second)
+	positive("drain", c.Drain, time.Second)
+	return faults
+}

@@ -1,0 +1,243 @@
+package asr
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// listener is what an ear needs of the pool.
+type listener interface {
+	put(u *utterance)
+	end(u *utterance, sound []byte)
+	withdraw(u *utterance) bool
+	deafness() string
+}
+
+// ear hears one broadcast: it cuts its sound into utterances, has them recognised, and gives their lines in order.
+type ear struct {
+	broadcast domain.BroadcastID
+	live      bool          // sound that comes at its own pace: what is not heard in time is skipped
+	behind    time.Duration // that time
+	pool      listener
+	line      func(l domain.TranscriptLine) // in order; partial ones too
+	skip      func(length time.Duration)
+
+	hearing sync.Mutex    // one piece of sound after another
+	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
+
+	mu      sync.Mutex
+	point   endpointer
+	open    *spoken
+	queue   []*spoken // not answered, or behind one that is not
+	skipped time.Time // when an utterance was last skipped
+	spoke   time.Duration
+}
+
+// spoken is an utterance on its way to being a line.
+type spoken struct {
+	*utterance
+	until    time.Duration // 0 while it is being spoken
+	revision int
+	partial  string // as last given
+	done     bool
+	heard    *mediav1.Heard
+}
+
+// ahead is how many utterances of an unpaced recording may wait at once.
+const ahead = 16
+
+func newEar(b domain.BroadcastID, live bool, behind time.Duration, pool listener, line func(domain.TranscriptLine), skip func(time.Duration)) *ear {
+	return &ear{broadcast: b, live: live, behind: behind, pool: pool, line: line, skip: skip, space: make(chan struct{}, ahead)}
+}
+
+// hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
+func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte) error {
+	e.hearing.Lock()
+	defer e.hearing.Unlock()
+	e.mu.Lock()
+	pieces := e.point.hear(at, sound)
+	e.mu.Unlock()
+	if err := e.speak(ctx, pieces); err != nil {
+		return err
+	}
+	e.catchUp()
+	return nil
+}
+
+// pauseHere ends what is being spoken: no more sound comes for now.
+func (e *ear) pauseHere(ctx context.Context) error {
+	e.hearing.Lock()
+	defer e.hearing.Unlock()
+	e.mu.Lock()
+	pieces := e.point.flush()
+	e.mu.Unlock()
+	return e.speak(ctx, pieces)
+}
+
+func (e *ear) speak(ctx context.Context, pieces []stretch) error {
+	for _, s := range pieces {
+		if s.begins {
+			if err := e.begin(ctx, s); err != nil {
+				return err
+			}
+			continue
+		}
+		e.mu.Lock()
+		open := e.open
+		if s.ends {
+			open.until, e.open, e.spoke = s.until, nil, s.until
+		}
+		e.mu.Unlock()
+		if !s.ends {
+			open.add(s.sound, false)
+		} else {
+			e.pool.end(open.utterance, s.sound)
+		}
+	}
+	return nil
+}
+
+func (e *ear) begin(ctx context.Context, s stretch) error {
+	if !e.live {
+		select {
+		case e.space <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
+	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, sound: s.sound, more: make(chan struct{}, 1)}
+	line := &spoken{utterance: u}
+	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
+	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
+	e.mu.Lock()
+	e.open = line
+	e.queue = append(e.queue, line)
+	e.mu.Unlock()
+	e.pool.put(u)
+	return nil
+}
+
+// mark is the media time before which every line that ends is final and was given.
+func (e *ear) mark() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) > 0 {
+		return e.queue[0].start
+	}
+	return e.point.mark()
+}
+
+// drained: nothing is waited for.
+func (e *ear) drained() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.queue) == 0
+}
+
+// health of speech as a signal.
+func (e *ear) health(now time.Time) domain.Health {
+	deaf := e.pool.deafness() != ""
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case deaf:
+		return domain.HealthMissing
+	case now.Sub(e.skipped) < e.behind:
+		return domain.HealthBehind
+	case e.open == nil && e.point.now-e.spoke > quietAfter:
+		return domain.HealthQuiet
+	}
+	return domain.HealthPresent
+}
+
+// quietAfter is how long nobody speaks in a room that is called quiet.
+const quietAfter = 10 * time.Second
+
+// catchUp skips what live speech was not heard in time.
+func (e *ear) catchUp() {
+	if !e.live {
+		return
+	}
+	for {
+		e.mu.Lock()
+		var late *spoken
+		for _, u := range e.queue {
+			if !u.done && u.until > 0 && e.point.now-u.until > e.behind {
+				late = u
+				break
+			}
+		}
+		e.mu.Unlock()
+		if late == nil || !e.pool.withdraw(late.utterance) {
+			return
+		}
+		e.mu.Lock()
+		e.skipped = time.Now()
+		e.mu.Unlock()
+		e.skip(late.until - late.start)
+		e.answer(late, nil)
+	}
+}
+
+func (e *ear) partial(s *spoken, h *mediav1.Heard) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.done || h.Text == "" || h.Text == s.partial {
+		return
+	}
+	s.partial = h.Text
+	e.give(s, h, false)
+}
+
+func (e *ear) answer(s *spoken, h *mediav1.Heard) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.done {
+		return
+	}
+	s.done, s.heard = true, h
+	e.settle()
+}
+
+// settle gives the lines at the head of the queue that were answered.
+func (e *ear) settle() {
+	for len(e.queue) > 0 && e.queue[0].done && (e.queue[0].until > 0 || e.queue[0].heard == nil) {
+		s := e.queue[0]
+		if s.heard != nil && s.heard.Text != "" || s.partial != "" { // a partial line is taken back by an empty one
+			e.give(s, s.heard, true)
+		}
+		e.queue = e.queue[1:]
+		if !e.live {
+			<-e.space
+		}
+	}
+}
+
+func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
+	l := domain.TranscriptLine{ID: s.id, Revision: s.revision, Final: final, Start: s.start, End: s.until, Engine: engineSphinx, Language: "en"}
+	s.revision++
+	for _, w := range h.GetWords() {
+		word := domain.Word{Text: w.Text, Start: time.Duration(w.Start), End: time.Duration(w.End), Confidence: w.Confidence}
+		if s.until > 0 && word.Start >= s.until {
+			continue
+		}
+		l.Words = append(l.Words, word)
+		if l.Text != "" {
+			l.Text += " "
+		}
+		l.Text += w.Text
+	}
+	if n := len(l.Words); n > 0 {
+		l.Start, l.End = l.Words[0].Start, l.Words[n-1].End
+	}
+	l.End = max(l.Start, l.End)
+	l.Words = slices.Clip(l.Words)
+	e.line(l)
+}

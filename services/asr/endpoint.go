@@ -1,0 +1,211 @@
+package asr
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+)
+
+// Sound is mono, 16 kHz, 16 bits little-endian, and looked at in frames.
+const (
+	sampleRate  = 16000
+	sampleBytes = 2
+	frameLength = 20 * time.Millisecond
+	frameBytes  = sampleRate / 50 * sampleBytes
+)
+
+func soundLength(bytes int) time.Duration {
+	return time.Duration(bytes/sampleBytes) * time.Second / sampleRate
+}
+
+const (
+	lead       = 300 * time.Millisecond  // kept from before speech was noticed: the onset of its first word
+	onset      = 60 * time.Millisecond   // of loud frames with hardly a quiet one between: speech, not a click
+	pause      = 400 * time.Millisecond  // ends an utterance
+	shortPause = 140 * time.Millisecond  // ends one that is longer than long
+	long       = 6 * time.Second         // past it a line should end soon
+	longest    = 10 * time.Second        // past it a line is cut at its quietest recent frame
+	recent     = 1500 * time.Millisecond // in which that frame is looked for
+	overFloor  = 9.0                     // dB: louder is loud
+	floorLeast = -62.0                   // dB of full scale
+	floorMost  = -32.0
+	floorSpans = 8 // the floor is the quietest frame of so many spans: speech pauses somewhere within them
+	floorSpan  = 500 * time.Millisecond
+)
+
+// stretch is a piece of an utterance.
+type stretch struct {
+	begins bool
+	at     time.Duration // where it begins, on its first stretch: media time of the first sample
+	sound  []byte
+	ends   bool
+	until  time.Duration // where it ends: what was heard of it from here on belongs to the next utterance
+}
+
+// endpointer finds utterances in sound by its energy over a floor that follows the room. It owns no goroutine.
+type endpointer struct {
+	now     time.Duration // media time after the last frame
+	running bool
+	partial []byte // less than a frame, from now on
+
+	// held is the newest sound, up to now: before speech its lead, during it all of the utterance.
+	held    []byte
+	levels  []float64 // of the frames in held
+	talking bool
+	from    time.Duration // of the utterance
+	loud    time.Duration
+	quiet   time.Duration
+	floor   floor
+}
+
+// hear takes sound and gives the pieces of utterances in it. A jump in time ends the utterance before it.
+func (e *endpointer) hear(at time.Duration, sound []byte) []stretch {
+	var out []stretch
+	if e.running && (at-e.now-soundLength(len(e.partial))).Abs() > 2*frameLength {
+		out = e.flush()
+	}
+	if !e.running {
+		e.now, e.running = at, true
+	}
+	e.partial = append(e.partial, sound...)
+	for len(e.partial) >= frameBytes {
+		frame := e.partial[:frameBytes:frameBytes]
+		e.partial = e.partial[frameBytes:]
+		e.now += frameLength
+		out = e.take(frame, out)
+	}
+	return out
+}
+
+// flush ends the utterance that is being spoken: nothing more comes.
+func (e *endpointer) flush() []stretch {
+	var out []stretch
+	if e.talking {
+		out = append(out, stretch{ends: true, until: e.now})
+	}
+	e.running, e.partial = false, nil
+	e.rest()
+	return out
+}
+
+// mark is the media time before which no utterance will begin any more.
+func (e *endpointer) mark() time.Duration {
+	if e.talking {
+		return e.from
+	}
+	return e.now - soundLength(len(e.held))
+}
+
+func (e *endpointer) rest() {
+	e.talking, e.held, e.levels, e.loud, e.quiet = false, nil, nil, 0, 0
+}
+
+func (e *endpointer) take(frame []byte, out []stretch) []stretch {
+	level := energy(frame)
+	loud := level > e.floor.level()+overFloor
+	e.floor.follow(level)
+	e.held = append(e.held, frame...)
+	e.levels = append(e.levels, level)
+	if loud {
+		e.loud, e.quiet = e.loud+frameLength, 0
+	} else {
+		e.quiet += frameLength
+		if !e.talking {
+			e.loud = max(0, e.loud-frameLength)
+		}
+	}
+	if e.talking {
+		return e.talk(frame, out)
+	}
+	if e.loud >= onset {
+		e.talking, e.from = true, e.now-soundLength(len(e.held))
+		return append(out, stretch{begins: true, at: e.from, sound: append([]byte(nil), e.held...)})
+	}
+	e.keep(lead)
+	return out
+}
+
+func (e *endpointer) talk(frame []byte, out []stretch) []stretch {
+	out = append(out, stretch{sound: frame})
+	length := e.now - e.from
+	switch {
+	case e.quiet >= pause || length > long && e.quiet >= shortPause:
+		out = append(out, stretch{ends: true, until: e.now})
+		e.rest()
+	case length >= longest:
+		e.keep(recent)
+		e.held, e.levels = e.held[e.quietestFrame()*frameBytes:], nil
+		e.from = e.now - soundLength(len(e.held))
+		out = append(out, stretch{ends: true, until: e.from})
+		out = append(out, stretch{begins: true, at: e.from, sound: append([]byte(nil), e.held...)})
+		for i := 0; i < len(e.held); i += frameBytes {
+			e.levels = append(e.levels, energy(e.held[i:i+frameBytes]))
+		}
+	}
+	return out
+}
+
+// keep forgets held sound older than d.
+func (e *endpointer) keep(d time.Duration) {
+	if over := len(e.levels) - int(d/frameLength); over > 0 {
+		e.held = append([]byte(nil), e.held[over*frameBytes:]...)
+		e.levels = append([]float64(nil), e.levels[over:]...)
+	}
+}
+
+func (e *endpointer) quietestFrame() int {
+	found := 0
+	for i, level := range e.levels {
+		if level < e.levels[found] {
+			found = i
+		}
+	}
+	return found
+}
+
+// energy is a frame's level in dB of full scale.
+func energy(frame []byte) float64 {
+	sum := 1.0 // digital silence has a level too
+	for i := 0; i+1 < len(frame); i += sampleBytes {
+		v := float64(int16(binary.LittleEndian.Uint16(frame[i:])))
+		sum += v * v
+	}
+	return 10 * math.Log10(sum/float64(len(frame)/sampleBytes)/(32768*32768))
+}
+
+// floor is how loud the room is when nobody speaks: the least level of the last few seconds.
+type floor struct {
+	spans   [floorSpans]float64 // least level of each
+	current int
+	filled  time.Duration // of the current span
+	known   bool
+}
+
+// unknownFloor is assumed until the first seconds were heard.
+const unknownFloor = -50
+
+func (f *floor) follow(level float64) {
+	if !f.known {
+		for i := range f.spans {
+			f.spans[i] = unknownFloor
+		}
+		f.known = true
+	}
+	if f.filled == 0 || level < f.spans[f.current] {
+		f.spans[f.current] = level
+	}
+	if f.filled += frameLength; f.filled >= floorSpan {
+		f.current, f.filled = (f.current+1)%floorSpans, 0
+	}
+}
+
+func (f *floor) level() float64 {
+	if !f.known {
+		return unknownFloor
+	}
+	least := f.spans[0]
+	for _, v := range f.spans[1:] {
+		least = min(least, v)
+	}
+	return max(floorLeast, min(floorMost, least))
+}

@@ -1,0 +1,368 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// recogniser is a child that hears one utterance at a time.
+type recogniser interface {
+	Send(*mediav1.ToChild) error
+	Receive() (*mediav1.FromChild, error)
+	Close() error
+}
+
+// utterance is what is said between two pauses. Its sound is kept until it was heard, for a second try.
+type utterance struct {
+	id, voice string
+	live      bool
+	start     time.Duration
+	partial   func(*mediav1.Heard)
+	// answered is called once: heard is nil when nobody could hear it.
+	answered func(heard *mediav1.Heard)
+
+	mu       sync.Mutex
+	sound    []byte
+	ended    bool
+	more     chan struct{} // capacity 1: there is more sound, or the end
+	tries    int           // that failed
+	attempts int           // of hearing it: each is told apart by the recogniser
+}
+
+// add is called by the one who hears the stream.
+func (u *utterance) add(sound []byte, ended bool) {
+	u.mu.Lock()
+	u.sound = append(u.sound, sound...)
+	u.ended = u.ended || ended
+	u.mu.Unlock()
+	select {
+	case u.more <- struct{}{}:
+	default:
+	}
+}
+
+func (u *utterance) after(sent int) (sound []byte, ended bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.sound[sent:], u.ended
+}
+
+func (u *utterance) whole() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ended
+}
+
+const (
+	partialEvery = 500 * time.Millisecond // of sound
+	maxTries     = 2
+	answerWithin = 30 * time.Second // a recogniser that says nothing for so long hangs
+	restartLeast = 200 * time.Millisecond
+	restartMost  = 10 * time.Second
+	retryModel   = time.Minute // a model that cannot be loaded may be installed meanwhile
+)
+
+// pool shares recognisers among all streams. Utterances that ended come first, live before batch, each oldest first; one
+// that is still being spoken is followed only while nobody else waits, because a recogniser that follows is mostly idle.
+type pool struct {
+	start   func(ctx context.Context) (recogniser, error)
+	workers int
+	log     *slog.Logger
+	heard   prometheus.Counter
+	crashes prometheus.Counter
+	wanted  chan struct{} // closed when the first stream needs ears: until then no model takes memory
+	want    sync.Once
+
+	mu      sync.Mutex
+	waiting []*utterance
+	idle    int
+	deaf    string        // why nothing can be heard; empty: it can
+	closed  bool          // nothing more is heard
+	changed chan struct{} // closed and replaced
+}
+
+func newPool(workers int, start func(ctx context.Context) (recogniser, error), log *slog.Logger, reg prometheus.Registerer) *pool {
+	p := &pool{start: start, workers: workers, log: log, wanted: make(chan struct{}), changed: make(chan struct{}),
+		heard:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
+		crashes: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
+	}
+	reg.MustRegister(p.heard, p.crashes, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "liveclip_asr_utterances_waiting", Help: "Utterances that wait for a recogniser."}, p.queued))
+	return p
+}
+
+func (p *pool) queued() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return float64(len(p.waiting))
+}
+
+// ready loads the models now rather than at the first word.
+func (p *pool) ready() { p.want.Do(func() { close(p.wanted) }) }
+
+// deafness is why nothing can be heard; empty: it can.
+func (p *pool) deafness() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deaf
+}
+
+// put has an utterance heard, now or when a recogniser is free. It may answer before it returns.
+func (p *pool) put(u *utterance) {
+	p.ready()
+	p.mu.Lock()
+	if p.deaf != "" || p.closed {
+		p.mu.Unlock()
+		u.answered(nil)
+		return
+	}
+	p.waiting = append(p.waiting, u)
+	p.wake()
+	p.mu.Unlock()
+}
+
+// end says that an utterance that was put has ended.
+func (p *pool) end(u *utterance, sound []byte) {
+	u.add(sound, true)
+	p.mu.Lock()
+	p.wake()
+	p.mu.Unlock()
+}
+
+// withdraw takes an utterance back that nobody began to hear.
+func (p *pool) withdraw(u *utterance) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.waiting, u)
+	if i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+func (p *pool) wake() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// run hears until ctx ends; what then waits is answered as unheard.
+func (p *pool) run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range p.workers {
+		workers.Go(func() { p.work(ctx) })
+	}
+	workers.Wait()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.giveUp()
+	return nil
+}
+
+func (p *pool) giveUp() {
+	p.mu.Lock()
+	unheard := p.waiting
+	p.waiting = nil
+	p.mu.Unlock()
+	for _, u := range unheard {
+		u.answered(nil)
+	}
+}
+
+// work keeps one recogniser alive.
+func (p *pool) work(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-p.wanted:
+	}
+	wait := restartLeast
+	for ctx.Err() == nil {
+		r, err := p.start(ctx)
+		if err == nil {
+			wait = restartLeast
+			p.hearing("")
+			err = p.serve(ctx, r)
+			_ = r.Close()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if domain.IsPermanent(err) {
+			if p.deafness() == "" {
+				p.log.Error("speech is not recognised", "error", err, "retry", retryModel)
+			}
+			p.hearing(err.Error())
+			p.giveUp()
+			wait = retryModel
+		} else {
+			p.crashes.Inc()
+			p.log.Warn("recogniser replaced", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, restartMost)
+	}
+}
+
+func (p *pool) hearing(deaf string) {
+	p.mu.Lock()
+	p.deaf = deaf
+	p.mu.Unlock()
+}
+
+// serve has one recogniser hear utterance after utterance until it fails.
+func (p *pool) serve(ctx context.Context, r recogniser) error {
+	for {
+		u := p.take(ctx)
+		if u == nil {
+			return ctx.Err()
+		}
+		heard, err := p.hear(ctx, r, u)
+		switch {
+		case errors.Is(err, errGivenBack):
+			p.back(u)
+			continue
+		case err == nil:
+			sound, _ := u.after(0)
+			p.heard.Add(soundLength(len(sound)).Seconds())
+			u.answered(heard)
+			continue
+		}
+		if u.tries++; u.tries < maxTries && ctx.Err() == nil {
+			p.log.Warn("utterance is heard again", "utterance", u.id, "error", err)
+			p.back(u)
+		} else {
+			p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
+			u.answered(nil)
+		}
+		return err
+	}
+}
+
+// take waits for the utterance that is due next; nil when ctx ended.
+func (p *pool) take(ctx context.Context) *utterance {
+	p.mu.Lock()
+	p.idle++
+	defer func() { p.idle--; p.mu.Unlock() }()
+	for {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if i := p.due(); i >= 0 {
+			u := p.waiting[i]
+			p.waiting = slices.Delete(p.waiting, i, i+1)
+			return u
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+		p.mu.Lock()
+	}
+}
+
+// due is the index of the utterance to hear next; -1: none yet.
+func (p *pool) due() int {
+	best, rank := -1, 0
+	for i, u := range p.waiting {
+		r := 0
+		switch {
+		case u.whole() && u.live:
+			r = 3
+		case u.whole():
+			r = 2
+		case u.live && len(p.waiting) <= p.idle:
+			r = 1
+		}
+		if r > rank {
+			best, rank = i, r
+		}
+	}
+	return best
+}
+
+// pressed: somebody who has finished speaking waits and no recogniser is free.
+func (p *pool) pressed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.idle == 0 && slices.ContainsFunc(p.waiting, (*utterance).whole)
+}
+
+func (p *pool) back(u *utterance) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		u.answered(nil)
+		return
+	}
+	p.waiting = slices.Insert(p.waiting, 0, u)
+	p.wake()
+	p.mu.Unlock()
+}
+
+var errGivenBack = errors.New("another utterance is more urgent")
+
+// hear follows an utterance to its end.
+func (p *pool) hear(ctx context.Context, r recogniser, u *utterance) (*mediav1.Heard, error) {
+	sent, told := 0, 0
+	u.attempts++
+	name := u.id + "/" + strconv.Itoa(u.attempts)
+	for {
+		sound, ended := u.after(sent)
+		if len(sound) > 0 || ended {
+			partial := !ended && soundLength(sent+len(sound)-told) >= partialEvery
+			heard, err := ask(r, &mediav1.Hear{Utterance: name, Voice: u.voice, At: int64(u.start), Samples: sound, Partial: partial, End: ended})
+			if err != nil || ended {
+				return heard, err
+			}
+			sent += len(sound)
+			if partial {
+				told = sent
+				u.partial(heard)
+			}
+		}
+		if p.pressed() && !u.whole() {
+			return nil, errGivenBack
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-u.more:
+		}
+	}
+}
+
+// ask sends sound and, where an answer is due, waits for it.
+func ask(r recogniser, h *mediav1.Hear) (*mediav1.Heard, error) {
+	hanging := time.AfterFunc(answerWithin, func() { _ = r.Close() })
+	defer hanging.Stop()
+	if err := r.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Hear{Hear: h}}); err != nil {
+		return nil, err
+	}
+	if !h.Partial && !h.End {
+		return nil, nil
+	}
+	m, err := r.Receive()
+	if err != nil {
+		return nil, err
+	}
+	if m.GetHeard() == nil || m.GetHeard().Utterance != h.Utterance {
+		return nil, errors.New("recogniser answered something else")
+	}
+	return m.GetHeard(), nil
+}

@@ -1,0 +1,248 @@
+package asr
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/yutopp/go-rtmp"
+	"github.com/yutopp/go-rtmp/message"
+
+	"liveclip/internal/domain"
+)
+
+const (
+	publishWithin  = 10 * time.Second // of connecting; then the connection is closed
+	beforePublish  = 64 << 10         // bytes that a connection may send until it publishes
+	maxTag         = 8 << 20          // bytes of one RTMP message
+	pushQueue      = 512              // tags that wait for the recorder
+	recorderStalls = 5 * time.Second  // full for so long: the stream is given up, so that the server need not wait
+)
+
+// publisher is one RTMP connection that publishes, or wants to.
+type publisher struct {
+	conn   net.Conn
+	remote string
+	ref    domain.Ref
+	first  time.Time // wall clock of the first frame; valid once tags gave it
+	tags   chan []byte
+
+	ending sync.Once
+	ended  chan struct{} // closed: nothing more comes
+	reason error         // set before ended is closed
+}
+
+// end lets the publisher go; safe to repeat.
+func (p *publisher) end(reason error) {
+	p.ending.Do(func() {
+		p.reason = reason
+		close(p.ended)
+		_ = p.conn.Close()
+	})
+}
+
+// pushServer takes RTMP publishers. admit is asked for each; it returns once the publisher is in or refused.
+type pushServer struct {
+	limit   int
+	idle    time.Duration
+	admit   func(ctx context.Context, p *publisher, key string) error
+	log     *slog.Logger
+	open    atomic.Int64
+	refused *prometheus.CounterVec
+	ctx     context.Context // of Serve
+}
+
+func newPushServer(limit int, idle time.Duration, admit func(context.Context, *publisher, string) error, log *slog.Logger, reg prometheus.Registerer) *pushServer {
+	s := &pushServer{limit: limit, idle: idle, admit: admit, log: log,
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_asr_pushes_refused_total", Help: "RTMP publishers turned away."}, []string{"reason"})}
+	reg.MustRegister(s.refused)
+	return s
+}
+
+// serve takes publishers until ctx ends, then closes their connections.
+func (s *pushServer) serve(ctx context.Context, l net.Listener) error {
+	s.ctx = ctx
+	server := rtmp.NewServer(&rtmp.ServerConfig{OnConnect: s.connect})
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("serve RTMP on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+func (s *pushServer) connect(conn net.Conn) (io.ReadWriteCloser, *rtmp.ConnConfig) {
+	h := &pushHandler{server: s, publisher: &publisher{conn: conn, remote: conn.RemoteAddr().String(), tags: make(chan []byte, pushQueue), ended: make(chan struct{})}}
+	h.stop = context.AfterFunc(s.ctx, func() { h.publisher.end(errShutdown) })
+	if s.open.Add(1) > int64(s.limit) {
+		s.refused.WithLabelValues("too many").Inc()
+		_ = conn.Close()
+	}
+	h.wire = &timedConn{Conn: conn}
+	h.wire.allow(publishWithin)
+	return h.wire, &rtmp.ConnConfig{
+		Handler: h,
+		ControlState: rtmp.StreamControlStateConfig{
+			MaxChunkSize: 1 << 20, MaxChunkStreams: 16, MaxMessageSize: maxTag, MaxMessageStreams: 8,
+		},
+	}
+}
+
+var errShutdown = errors.New("the server is shutting down")
+
+// timedConn gives up a connection that is idle, or that talks much and never publishes.
+type timedConn struct {
+	net.Conn
+	patience  atomic.Int64 // of one read
+	unbounded atomic.Bool
+	taken     int
+}
+
+func (c *timedConn) allow(d time.Duration) { c.patience.Store(int64(d)) }
+
+func (c *timedConn) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(time.Duration(c.patience.Load()))); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	if c.taken += n; !c.unbounded.Load() && c.taken > beforePublish {
+		return 0, errors.New("too much before publishing")
+	}
+	return n, err
+}
+
+func (c *timedConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(publishWithin)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// pushHandler is one connection's side of the RTMP conversation. Its methods are called one after another.
+type pushHandler struct {
+	rtmp.DefaultHandler
+	server    *pushServer
+	publisher *publisher
+	wire      *timedConn
+	conn      *rtmp.Conn
+	app       string
+	in        bool
+	stop      func() bool
+}
+
+func (h *pushHandler) OnServe(conn *rtmp.Conn) { h.conn = conn }
+
+func (h *pushHandler) OnConnect(_ uint32, cmd *message.NetConnectionConnect) error {
+	h.app = cmd.Command.App
+	return nil
+}
+
+func (h *pushHandler) OnPublish(ctx *rtmp.StreamContext, at uint32, cmd *message.NetStreamPublish) error {
+	p := h.publisher
+	ref, key, err := parseName(h.app, cmd.PublishingName)
+	if err == nil {
+		p.ref = ref
+		err = h.server.admit(h.server.ctx, p, key)
+	}
+	if err == nil {
+		h.in = true
+		h.wire.allow(h.server.idle)
+		h.wire.unbounded.Store(true)
+		h.server.log.Info("publisher taken", "stream_id", ref, "remote", p.remote)
+		return nil
+	}
+	reason := "other"
+	var no refusal
+	if errors.As(err, &no) {
+		reason = no.label
+	}
+	h.server.refused.WithLabelValues(reason).Inc()
+	h.server.log.Warn("publisher refused", "stream_id", p.ref, "remote", p.remote, "error", err)
+	h.explain(ctx, at, err)
+	return err
+}
+
+// refusal is an admission's answer that a publisher is told; label is bounded.
+type refusal struct {
+	label string
+	err   error
+}
+
+func (r refusal) Error() string { return r.err.Error() }
+func (r refusal) Unwrap() error { return r.err }
+
+// explain tells the publisher why, before the library says only that publishing failed.
+func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) {
+	body := new(bytes.Buffer)
+	status := &message.NetStreamOnStatus{InfoObject: message.NetStreamOnStatusInfoObject{
+		Level: message.NetStreamOnStatusLevelError, Code: message.NetStreamOnStatusCodePublishBadName, Description: why.Error(),
+	}}
+	if err := message.EncodeBodyAnyValues(message.NewAMFEncoder(body, message.EncodingTypeAMF0), status); err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(h.server.ctx, time.Second)
+	defer cancel()
+	_ = h.conn.Write(ctx, 3, at, &rtmp.ChunkMessage{StreamID: stream.StreamID, Message: &message.CommandMessage{
+		CommandName: "onStatus", Encoding: message.EncodingTypeAMF0, Body: body,
+	}})
+}
+
+func (h *pushHandler) OnAudio(at uint32, payload io.Reader) error {
+	return h.tag(flvAudio, at, payload)
+}
+func (h *pushHandler) OnVideo(at uint32, payload io.Reader) error {
+	return h.tag(flvVideo, at, payload)
+}
+
+func (h *pushHandler) OnSetDataFrame(at uint32, data *message.NetStreamSetDataFrame) error {
+	return h.tag(flvScript, at, bytes.NewReader(data.Payload))
+}
+
+// tag queues one message for the recorder. A recorder that stalls loses the stream, not the server.
+func (h *pushHandler) tag(kind byte, at uint32, payload io.Reader) error {
+	if !h.in {
+		return errors.New("media before publish")
+	}
+	body, err := io.ReadAll(io.LimitReader(payload, maxTag+1))
+	if err != nil {
+		return err
+	}
+	if len(body) > maxTag {
+		return fmt.Errorf("message of stream %s is longer than %d bytes", h.publisher.ref, maxTag)
+	}
+	p := h.publisher
+	tag := flvTag(kind, at, body)
+	select {
+	case p.tags <- tag:
+		return nil
+	case <-p.ended:
+		return p.reason
+	default:
+	}
+	stalled := time.NewTimer(recorderStalls)
+	defer stalled.Stop()
+	select {
+	case p.tags <- tag:
+		return nil
+	case <-p.ended:
+		return p.reason
+	case <-stalled.C:
+		err := fmt.Errorf("the recorder of stream %s stalls", p.ref)
+		p.end(err)
+		return err
+	}
+}
+
+func (h *pushHandler) OnClose() {
+	h.stop()
+	h.server.open.Add(-1)
+	h.publisher.end(errors.New("the publisher left"))
+}
