@@ -61,6 +61,8 @@ const (
 	BroadcastGap        BroadcastChange = "gap"        // nothing was received during Gap
 	BroadcastParameters BroadcastChange = "parameters" // the codec parameters changed: a new run begins
 	BroadcastClosed     BroadcastChange = "closed"
+	// BroadcastUnreachable says why a stream's source cannot be recorded. No broadcast is open, and the event names none.
+	BroadcastUnreachable BroadcastChange = "unreachable"
 )
 
 // MediaParameters describe one run of a recording. Zero Width: no picture. Zero SampleRate: no sound.
@@ -82,7 +84,7 @@ type BroadcastChanged struct {
 	Source     string
 	Parameters MediaParameters
 	Gap        Window
-	Reason     string // for gap and closed: why, for a person
+	Reason     string // for gap, closed and unreachable: why, for a person
 }
 
 // Health of a signal: a missing signal is not a calm one.

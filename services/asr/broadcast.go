@@ -203,7 +203,7 @@ func (b *broadcast) loudness(l *mediav1.Loudness) {
 func (b *broadcast) line(l domain.TranscriptLine) {
 	e := b.event(l, l.Start, l.ID, strconv.Itoa(l.Revision))
 	if l.Final {
-		e.ID = domain.H("event", string(event.TranscriptLine), string(b.id), l.ID, "final")
+		e.ID = lineEventID(b.id, l.ID)
 		if l.Text != "" {
 			if err := b.writer.Line(l); err != nil {
 				b.log.Error("line not kept", "error", err)
@@ -224,6 +224,19 @@ func (b *broadcast) line(l domain.TranscriptLine) {
 // segment is told by the writer.
 func (b *broadcast) segment(ctx context.Context, s domain.SegmentRecorded) error {
 	return b.bus.Publish(ctx, b.event(s, s.Window.Start, s.Key))
+}
+
+// rejoin gives the number of the next run and the media time that it is now.
+func (b *broadcast) rejoin(now time.Time) (run, startAt int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(b.run), int64(max(b.recordedTo, now.Sub(b.startedAt)))
+}
+
+func (b *broadcast) connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.onAir
 }
 
 // pauseHere says that the source is gone for now.

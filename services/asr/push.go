@@ -54,14 +54,15 @@ type pushServer struct {
 	limit   int
 	idle    time.Duration
 	admit   func(ctx context.Context, p *publisher, key string) error
+	now     func() time.Time
 	log     *slog.Logger
 	open    atomic.Int64
 	refused *prometheus.CounterVec
-	ctx     context.Context // of Serve
+	ctx     context.Context // of serve
 }
 
-func newPushServer(limit int, idle time.Duration, admit func(context.Context, *publisher, string) error, log *slog.Logger, reg prometheus.Registerer) *pushServer {
-	s := &pushServer{limit: limit, idle: idle, admit: admit, log: log,
+func newPushServer(limit int, idle time.Duration, admit func(context.Context, *publisher, string) error, now func() time.Time, log *slog.Logger, reg prometheus.Registerer) *pushServer {
+	s := &pushServer{limit: limit, idle: idle, admit: admit, now: now, log: log,
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_asr_pushes_refused_total", Help: "RTMP publishers turned away."}, []string{"reason"})}
 	reg.MustRegister(s.refused)
 	return s
@@ -219,6 +220,9 @@ func (h *pushHandler) tag(kind byte, at uint32, payload io.Reader) error {
 		return fmt.Errorf("message of stream %s is longer than %d bytes", h.publisher.ref, maxTag)
 	}
 	p := h.publisher
+	if p.first.IsZero() {
+		p.first = h.server.now()
+	}
 	tag := flvTag(kind, at, body)
 	select {
 	case p.tags <- tag:

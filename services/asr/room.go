@@ -1,0 +1,459 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/lease"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// room looks after one attached stream for as long as it is attached. Its goroutine owns the lease and the broadcast.
+type room struct {
+	*Service
+	order domain.StreamState // source and lane; a change of them makes a new room
+	hard  context.Context    // outlives a stop, so that what was recorded is brought home
+	log   *slog.Logger
+
+	arrived chan arrival
+	stopped chan struct{} // closed when run has returned
+	mu      sync.Mutex
+	taken   bool // somebody publishes, or is being let in
+
+	lease  *lease.Lease
+	lost   chan error // of the lease
+	unhold context.CancelFunc
+	air    *broadcast // nil: not on air
+	stored <-chan struct{}
+	gone   time.Time // when the source of air left
+	why    string    // and why
+	fails  int       // pulls in a row that recorded nothing
+	told   string    // what was last said of an unreachable source
+}
+
+// arrival is a publisher at the door.
+type arrival struct {
+	publisher *publisher
+	answer    chan error
+}
+
+var (
+	errDetached = errors.New("the stream was detached")
+	errBusy     = errors.New("the stream is being published already")
+)
+
+const (
+	pullLeast   = time.Second
+	pullMost    = 15 * time.Second
+	pullRefused = time.Minute // a source that is wrong may be put right elsewhere
+	batchTries  = 3
+)
+
+func (r *room) pushed() bool { return r.order.Source == domain.SourcePush }
+
+// unpaced: read as fast as it is heard, to its end, once.
+func (r *room) unpaced() bool { return r.order.Lane == domain.LaneBatch }
+
+// run keeps the stream recorded until ctx ends; its cause is the reason.
+func (r *room) run(ctx context.Context) {
+	defer func() {
+		r.endBroadcast(reasonOf(context.Cause(ctx)))
+		r.leave()
+	}()
+	r.resume(ctx)
+	for ctx.Err() == nil {
+		if r.pushed() {
+			r.awaitPush(ctx)
+		} else if done := r.pull(ctx); done {
+			return
+		}
+	}
+}
+
+func reasonOf(cause error) string {
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return errShutdown.Error()
+	}
+	return cause.Error()
+}
+
+// timeLeft until the broadcast that lost its source is closed.
+func (r *room) timeLeft() time.Duration { return r.cfg.Rejoin - r.now().Sub(r.gone) }
+
+// awaitPush waits for a publisher, and for what else falls due.
+func (r *room) awaitPush(ctx context.Context) {
+	var rejoin <-chan time.Time
+	if r.air != nil {
+		timer := time.NewTimer(r.timeLeft())
+		defer timer.Stop()
+		rejoin = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-rejoin:
+		r.endBroadcast(r.why)
+	case <-r.stored:
+		r.leave()
+	case err := <-r.lost:
+		r.evicted(err)
+	case a := <-r.arrived:
+		err := r.own(ctx)
+		a.answer <- err
+		if err == nil {
+			reason, err := r.record(ctx, &session{push: a.publisher, order: r.recordOrder("", nil)})
+			r.sourceGone(ctx, reason, err)
+			r.leaveUnused()
+		}
+		r.mu.Lock()
+		r.taken = false
+		r.mu.Unlock()
+	}
+}
+
+// admit lets a publisher in, or says why not.
+func (r *room) admit(ctx context.Context, p *publisher) error {
+	r.mu.Lock()
+	busy := r.taken
+	r.taken = true
+	r.mu.Unlock()
+	if busy {
+		return refusal{"busy", fmt.Errorf("stream %s: %w", p.ref, errBusy)}
+	}
+	a := arrival{p, make(chan error, 1)}
+	select {
+	case r.arrived <- a:
+	case <-ctx.Done():
+		return errShutdown
+	case <-r.stopped:
+		return errShutdown
+	}
+	select {
+	case err := <-a.answer:
+		if err != nil {
+			return refusal{"owner", fmt.Errorf("stream %s: %w", p.ref, err)}
+		}
+		return nil
+	case <-ctx.Done():
+		return errShutdown
+	}
+}
+
+// pull connects to the source once, and waits before the next time. done: the source has ended for good.
+func (r *room) pull(ctx context.Context) (done bool) {
+	reason, recorded, ended, err := r.pullOnce(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	if recorded {
+		r.fails, r.told = 0, ""
+	} else {
+		r.fails++
+	}
+	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.fails >= batchTries) {
+		r.finish(reason, err)
+		return true
+	}
+	r.sourceGone(ctx, reason, err)
+	r.leaveUnused()
+	if !recorded && r.air == nil {
+		r.unreachable(ctx, err)
+	}
+	wait := min(pullLeast<<min(r.fails, 10), pullMost)
+	if domain.IsPermanent(err) {
+		wait = pullRefused
+	}
+	r.waitOut(ctx, wait)
+	return false
+}
+
+// waitOut waits between two pulls; a broadcast whose source stays away is closed meanwhile.
+func (r *room) waitOut(ctx context.Context, wait time.Duration) {
+	again := time.NewTimer(wait)
+	defer again.Stop()
+	for {
+		var rejoin <-chan time.Time
+		if r.air != nil {
+			timer := time.NewTimer(r.timeLeft())
+			defer timer.Stop()
+			rejoin = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			if r.air != nil && r.timeLeft() <= 0 {
+				r.endBroadcast(r.why)
+			}
+			return
+		case <-rejoin:
+			r.endBroadcast(r.why)
+		case <-r.stored:
+			r.leave()
+		case err := <-r.lost:
+			r.evicted(err)
+		}
+	}
+}
+
+func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended bool, err error) {
+	schemes, err := r.gate.admit(ctx, r.order.Source, r.order.Lane)
+	if err != nil {
+		return "", false, false, err
+	}
+	if err := r.own(ctx); err != nil {
+		return "", false, false, err
+	}
+	s := &session{order: r.recordOrder(r.order.Source, schemes)}
+	reason, err = r.record(ctx, s)
+	ended = err == nil && s.recorded && (r.unpaced() || s.duration > 0 || strings.HasPrefix(r.order.Source, "file:"))
+	return reason, s.recorded, ended, err
+}
+
+func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder {
+	part := r.cfg.Part
+	if r.unpaced() {
+		part = time.Second
+	}
+	return &mediav1.RecordOrder{Url: source, Paced: strings.HasPrefix(source, "file:") && !r.unpaced(), PartLength: int64(part), IdleTimeout: int64(r.cfg.Idle),
+		Pcm: r.cfg.Engine != engineNone, AllowedSchemes: schemes}
+}
+
+// own takes the lease unless it is held. A dead owner's runs out meanwhile.
+func (r *room) own(ctx context.Context) error {
+	if r.lease != nil {
+		return nil
+	}
+	if !r.enter() {
+		return fmt.Errorf("this process records %d streams, its bound", r.cfg.Streams)
+	}
+	deadline := time.Now().Add(ownWithin)
+	for {
+		held, err := r.leases.Take(ctx, r.order.Ref, r.process, r.address)
+		if err == nil {
+			r.hold(held)
+			return nil
+		}
+		var taken lease.ErrTaken
+		if !errors.As(err, &taken) || time.Now().After(deadline) || ctx.Err() != nil {
+			r.exit()
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// ownWithin is longer than a dead owner's lease lasts.
+const ownWithin = 7 * time.Second
+
+func (r *room) hold(held *lease.Lease) {
+	ctx, cancel := context.WithCancel(r.hard)
+	lost := make(chan error, 1)
+	r.lease, r.lost, r.unhold = held, lost, cancel
+	go func() {
+		if err := held.Hold(ctx); err != nil {
+			lost <- err
+		}
+	}()
+}
+
+// leave gives the lease up, once nothing needs it.
+func (r *room) leave() {
+	if r.stored != nil {
+		select {
+		case <-r.stored: // readers ask the owner until then
+		case <-r.hard.Done():
+		}
+		r.stored = nil
+	}
+	if r.lease == nil {
+		return
+	}
+	r.unhold()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.hard), 2*time.Second)
+	defer cancel()
+	if err := r.lease.Release(ctx); err != nil {
+		r.log.Warn("lease runs out by itself", "error", err)
+	}
+	r.lease, r.lost = nil, nil
+	r.exit()
+}
+
+// leaveUnused gives up a lease that was taken for a source that gave nothing.
+func (r *room) leaveUnused() {
+	if r.air == nil && r.stored == nil {
+		r.leave()
+	}
+}
+
+// evicted: another owns the stream. What was recorded until now is brought home.
+func (r *room) evicted(err error) {
+	r.log.Error("stream lost to another owner", "error", err)
+	r.unhold()
+	r.lease, r.lost = nil, nil
+	r.exit()
+	r.endBroadcast("another process took the stream over")
+	r.stored = nil
+}
+
+// record runs a session; a lost lease stops it at once.
+func (r *room) record(ctx context.Context, s *session) (reason string, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	ended := make(chan struct{})
+	var watch sync.WaitGroup
+	lost := r.lost
+	watch.Go(func() {
+		select {
+		case err := <-lost:
+			stop(err)
+			lost <- err // for the room
+		case <-ended:
+		}
+	})
+	s.gap, s.began = r.why, r.now()
+	if r.air != nil {
+		s.order.Run, s.order.StartAt = r.air.rejoin(r.now())
+	}
+	reason, err = s.run(ctx)
+	close(ended)
+	watch.Wait()
+	select {
+	case err := <-r.lost:
+		r.evicted(err)
+	default:
+	}
+	return reason, err
+}
+
+// begin is called with every run's parameters; the first open the broadcast.
+func (r *room) begin(ctx context.Context, s *session, p *mediav1.Parameters) error {
+	if r.air == nil {
+		started := s.began
+		if s.push != nil {
+			started = s.push.first
+		}
+		b, err := r.openBroadcast(r.hard, about{ref: r.order.Ref, id: r.newID(started), epoch: r.lease.Owner.Epoch, lane: r.lane(),
+			live: !r.unpaced(), source: r.order.Source, startedAt: started}, startedBy{})
+		if err != nil {
+			return err
+		}
+		r.air, r.stored = b, nil
+		b.log.Info("broadcast opened", "source", redacted(r.order.Source))
+	}
+	return r.air.begin(ctx, p, s.gap)
+}
+
+func (r *room) newID(started time.Time) domain.BroadcastID {
+	if r.unpaced() {
+		return domain.ArchivedBroadcast(r.order.Ref)
+	}
+	return domain.BroadcastID(domain.H("broadcast", r.order.Ref.String(), strconv.FormatInt(started.UnixNano(), 10), strconv.FormatInt(r.lease.Owner.Epoch, 10)))
+}
+
+func (r *room) lane() domain.Lane {
+	if r.order.Lane == "" {
+		return domain.LaneLive
+	}
+	return r.order.Lane
+}
+
+// sourceGone begins the wait for the source to come back.
+func (r *room) sourceGone(ctx context.Context, reason string, err error) {
+	if err != nil {
+		reason = err.Error()
+		r.log.Warn("source failed", "error", err)
+	}
+	if r.air == nil || !r.air.connected() {
+		return
+	}
+	r.gone, r.why = r.now(), reason
+	r.air.pauseHere(ctx)
+}
+
+// endBroadcast closes the broadcast, if there is one.
+func (r *room) endBroadcast(reason string) {
+	if r.air == nil {
+		return
+	}
+	r.air.close(r.hard, reason, r.cfg.Drain)
+	r.stored, r.air, r.why, r.gone = r.air.stored, nil, "", time.Time{}
+}
+
+// finish ends a source that gives no more, and detaches the stream.
+func (r *room) finish(reason string, err error) {
+	if err != nil {
+		reason = err.Error()
+	}
+	if r.air == nil {
+		r.failed(reason)
+	}
+	r.endBroadcast(reason)
+	r.leave()
+	state := r.order
+	state.Attached, state.Changed = false, r.now()
+	r.say(r.hard, event.Envelope{ID: domain.H("event", string(event.StreamState), r.order.Ref.String(), r.order.Changed.String(), "ended")}, state)
+}
+
+// failed says of a recording that nothing could be read of it: it is over, for those who wait for its end.
+func (r *room) failed(reason string) {
+	envelope := event.Envelope{Broadcast: domain.ArchivedBroadcast(r.order.Ref)}
+	id := r.order.Changed.String()
+	envelope.ID = domain.H("event", "failed", string(envelope.Broadcast), id)
+	r.say(r.hard, envelope, domain.BroadcastChanged{Change: domain.BroadcastClosed, Source: r.order.Source, Reason: reason})
+	envelope.ID = domain.H("event", "failed", string(envelope.Broadcast), id, "closed")
+	r.say(r.hard, envelope, domain.StreamProgress{Closed: true, By: "asr"})
+}
+
+// unreachable says why there is nothing to record, when that is news.
+func (r *room) unreachable(ctx context.Context, err error) {
+	reason := "the source gave nothing"
+	if err != nil {
+		reason = err.Error()
+	}
+	if reason == r.told {
+		return
+	}
+	r.told = reason
+	r.say(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
+		domain.BroadcastChanged{Change: domain.BroadcastUnreachable, Source: r.order.Source, Reason: reason})
+}
+
+// say publishes an event that is no broadcast's.
+func (r *room) say(ctx context.Context, e event.Envelope, payload any) {
+	e.Tenant, e.Stream, e.Lane, e.Wall = r.order.Ref.Tenant, r.order.Ref.Stream, r.lane(), r.now()
+	if r.lease != nil {
+		e.Epoch = r.lease.Owner.Epoch
+	}
+	for wait := publishRetryLeast; ; wait = min(2*wait, publishRetryMost) {
+		err := r.bus.Publish(ctx, event.Event{Envelope: e, Payload: payload})
+		if err == nil || ctx.Err() != nil || domain.IsPermanent(err) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// redacted is a source without its secrets.
+func redacted(source string) string {
+	u, err := url.Parse(source)
+	if err != nil {
+		return "unreadable"
+	}
+	u.RawQuery = ""
+	return u.Redacted()
+}
