@@ -49,6 +49,7 @@ type broadcast struct {
 	parameters domain.MediaParameters
 	run        int // the next one's number
 	recordedTo time.Duration
+	begunAt    time.Duration // of the newest run
 	lastPart   time.Time
 	soundTo    time.Duration // of sound that the ear was given
 	loudTo     time.Duration
@@ -136,7 +137,7 @@ func (b *broadcast) begin(ctx context.Context, p *mediav1.Parameters, reason str
 	}
 	b.mu.Lock()
 	first, before, same := b.run == 0, b.recordedTo, b.parameters == parameters
-	b.parameters, b.run, b.onAir = parameters, int(p.Run)+1, true
+	b.parameters, b.run, b.begunAt, b.onAir = parameters, int(p.Run)+1, at, true
 	b.lastPart, b.lastSound = b.now(), b.now()
 	if b.soundTo < at {
 		b.soundTo, b.loudTo = at, at
@@ -164,14 +165,14 @@ func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
 		return err
 	}
 	b.mu.Lock()
-	before := b.recordedTo
+	before := max(b.recordedTo, b.begunAt)
 	b.recordedTo, b.lastPart = window.End, b.now()
 	due := !b.live && b.recordedTo-b.mark.RecordedTo >= time.Second
 	b.mu.Unlock()
 	if due {
 		b.nudge()
 	}
-	if before > 0 && window.Start-before >= gapLeast {
+	if window.Start-before >= gapLeast {
 		return b.publish(ctx, b.changed(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before,
 			Gap: domain.Window{Start: before, End: window.Start}, Reason: "the source gave nothing"}))
 	}

@@ -105,6 +105,7 @@ type timedConn struct {
 	patience  atomic.Int64 // of one read
 	unbounded atomic.Bool
 	taken     int
+	written   atomic.Int64
 }
 
 func (c *timedConn) allow(d time.Duration) { c.patience.Store(int64(d)) }
@@ -124,7 +125,9 @@ func (c *timedConn) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(publishWithin)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	c.written.Add(int64(n))
+	return n, err
 }
 
 // pushHandler is one connection's side of the RTMP conversation. Its methods are called one after another.
@@ -191,9 +194,26 @@ func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) 
 	}
 	ctx, cancel := context.WithTimeout(h.server.ctx, time.Second)
 	defer cancel()
-	_ = h.conn.Write(ctx, 3, at, &rtmp.ChunkMessage{StreamID: stream.StreamID, Message: &message.CommandMessage{
+	before := h.wire.written.Load()
+	err := h.conn.Write(ctx, 3, at, &rtmp.ChunkMessage{StreamID: stream.StreamID, Message: &message.CommandMessage{
 		CommandName: "onStatus", Encoding: message.EncodingTypeAMF0, Body: body,
 	}})
+	if err == nil {
+		h.part(before)
+	}
+}
+
+// part waits until the explanation is on the wire and the publisher has gone, so that neither the library's own answer nor a
+// reset of the connection overtakes it.
+func (h *pushHandler) part(before int64) {
+	const patience = time.Second
+	gone := time.Now().Add(patience)
+	for h.wire.written.Load() == before && time.Now().Before(gone) {
+		time.Sleep(time.Millisecond) // the library tells nobody when it has written
+	}
+	if h.wire.Conn.SetReadDeadline(gone) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(h.wire.Conn, beforePublish))
+	}
 }
 
 func (h *pushHandler) OnAudio(at uint32, payload io.Reader) error {

@@ -322,7 +322,7 @@ func (r *room) record(ctx context.Context, s *session) (reason string, err error
 		case <-ended:
 		}
 	})
-	s.gap, s.began = r.why, r.now()
+	s.room, s.gap, s.began = r, r.why, r.now()
 	if r.air != nil {
 		s.order.Run, s.order.StartAt = r.air.rejoin(r.now())
 	}

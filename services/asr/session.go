@@ -38,7 +38,7 @@ func (s *session) run(ctx context.Context) (reason string, err error) {
 	fed := make(chan struct{})
 	go func() {
 		defer close(fed)
-		s.feed(ctx, process)
+		s.feed(ctx, hard, process)
 	}()
 	defer func() {
 		kill()
@@ -95,11 +95,14 @@ func (s *session) take(ctx context.Context, m *mediav1.FromChild) error {
 	return nil
 }
 
-// feed gives a push's bytes to the recorder, and tells a pull's when to stop.
-func (s *session) feed(ctx context.Context, process *child.Process) {
+// feed gives a push's bytes to the recorder, and tells a pull's when to stop. It ends when hard ends.
+func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 	defer func() { _ = process.CloseSend() }()
 	if s.push == nil {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-hard.Done():
+		}
 		return
 	}
 	send := func(data []byte) bool {
