@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,6 +251,84 @@ func TestHLSIsRecorded(t *testing.T) {
 	}
 	want := times(t, path, "v:0")
 	sameTimes(t, times(t, r.write(t, 0, 0), "v:0"), want, -want[0])
+}
+
+func TestOfSeveralQualitiesOnlyTheBestIsFetched(t *testing.T) {
+	folder := t.TempDir()
+	for i, size := range []string{"320x180", "640x360"} {
+		cmd := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s="+size+":r=25:d=24", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25",
+			"-f", "hls", "-hls_time", "1", "-hls_list_size", "0", filepath.Join(folder, fmt.Sprintf("q%d.m3u8", i)))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	master := "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=300000,RESOLUTION=320x180\nq0.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=640x360\nq1.m3u8\n"
+	if err := os.WriteFile(filepath.Join(folder, "index.m3u8"), []byte(master), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var small, large atomic.Int32
+	files := http.FileServer(http.Dir(folder))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/q0") && strings.HasSuffix(r.URL.Path, ".ts"):
+			small.Add(1)
+		case strings.HasPrefix(r.URL.Path, "/q1") && strings.HasSuffix(r.URL.Path, ".ts"):
+			large.Add(1)
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	r := record(t, &mediav1.RecordOrder{Url: server.URL + "/index.m3u8", AllowedSchemes: []string{"http"}})
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	if p := r.parameters[0]; p.Width != 640 || len(r.parameters) != 1 {
+		t.Errorf("recorded %d×%d in %d runs", p.Width, p.Height, len(r.parameters))
+	}
+	if small.Load() > 4 || large.Load() < 24 {
+		t.Errorf("fetched %d segments of the lesser quality and %d of the better", small.Load(), large.Load())
+	}
+}
+
+func TestLiveSourcesAreRecorded(t *testing.T) {
+	path := makeMedia(t, "in.mp4", x264...)
+	for scheme, serve := range map[string]func(address string) []string{
+		"http": func(a string) []string { return []string{"-f", "flv", "-listen", "1", "http://" + a + "/live.flv"} },
+		"srt":  func(a string) []string { return []string{"-f", "mpegts", "srt://" + a + "?mode=listener"} },
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			address := freePort(t)
+			args := serve(address)
+			server := exec.Command("ffmpeg", append([]string{"-v", "error", "-re", "-i", path, "-c", "copy"}, args...)...)
+			if err := server.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = server.Process.Kill()
+				_ = server.Wait()
+			}()
+			url := scheme + "://" + address
+			if scheme == "http" {
+				url += "/live.flv"
+			}
+			order := &mediav1.RecordOrder{Url: url, AllowedSchemes: []string{scheme}, Pcm: true, IdleTimeout: int64(5 * time.Second)}
+			r := record(t, order)
+			for tries := 0; r.err != nil && len(r.parts) == 0 && tries < 40; tries++ { // until the server listens
+				time.Sleep(50 * time.Millisecond)
+				r = record(t, order)
+			}
+			if len(r.parts) == 0 {
+				t.Fatal(r.err)
+			}
+			r.checkWindows(t, 0, 700*time.Millisecond)
+			if said := decodes(t, r.write(t, 0, 0)); said != "" {
+				t.Errorf("decodes with errors: %s", said)
+			}
+			if end := time.Duration(r.parts[len(r.parts)-1].End); end < 3*time.Second {
+				t.Errorf("recorded %s", end)
+			}
+		})
+	}
 }
 
 func TestALocalFileIsNotReadByAPlaylistFromOutside(t *testing.T) {

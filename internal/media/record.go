@@ -149,6 +149,7 @@ func (r *recorder) chooseTracks() error {
 	if r.video == nil && r.audio == nil && r.streams > 0 {
 		return domain.Permanent(errors.New("it has neither picture nor sound that is supported"))
 	}
+	discardOthers(r.src.fc, r.video, r.audio)
 	return nil
 }
 

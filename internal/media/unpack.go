@@ -32,6 +32,11 @@ func (c videoCodec) isParameterSet(nal []byte) bool {
 
 // size of the picture that a sequence parameter set describes; false when there is none in the sets or it is damaged.
 func (c videoCodec) size(sets [][]byte) (width, height int, ok bool) {
+	defer func() {
+		if recover() != nil { // mp4ff panics on some damaged sets
+			width, height, ok = 0, 0, false
+		}
+	}()
 	for _, nal := range sets {
 		if c == h264 && nal[0]&0x1f == 7 {
 			sps, err := avc.ParseSPSNALUnit(nal, false)
@@ -142,7 +147,12 @@ func fromADTS(b []byte) (frame, config []byte, err error) {
 }
 
 // avccSets gives the parameter sets of an AVC or HEVC decoder configuration record.
-func (c videoCodec) avccSets(extra []byte) [][]byte {
+func (c videoCodec) avccSets(extra []byte) (sets [][]byte) {
+	defer func() {
+		if recover() != nil { // mp4ff panics on some damaged records
+			sets = nil
+		}
+	}()
 	if c == h264 {
 		record, err := avc.DecodeAVCDecConfRec(extra)
 		if err != nil {
@@ -154,7 +164,6 @@ func (c videoCodec) avccSets(extra []byte) [][]byte {
 	if err != nil {
 		return nil
 	}
-	var sets [][]byte
 	for _, array := range record.NaluArrays {
 		sets = append(sets, array.Nalus...)
 	}

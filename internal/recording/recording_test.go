@@ -29,6 +29,20 @@ var (
 
 const show domain.BroadcastID = "show-1"
 
+// testFolder holds what tests make that have no folder of their own.
+var testFolder string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "recording-test-")
+	if err != nil {
+		panic(err)
+	}
+	testFolder = folder
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
 // owner is a process that may own the room: a Recording service that can be stopped.
 type owner struct {
 	hot     *recording.Hot
@@ -403,7 +417,10 @@ func TestALateOwnersWritesDoNotCount(t *testing.T) {
 
 func TestAReaderGoesOnFromTheStoreWhenTheOwnerIsLost(t *testing.T) {
 	store, owners, o := openStore(t), &finder{}, startOwner(t)
-	w := create(t, store, nil)
+	stored := func() {}
+	w := create(t, store, func(c *recording.WriterConfig) {
+		c.Stored = func(context.Context, domain.SegmentRecorded) error { stored(); return nil }
+	})
 	owners.set(o.address)
 	o.hot.Add(w)
 	must(t, w.Init(runInit(0)))
@@ -424,15 +441,12 @@ func TestAReaderGoesOnFromTheStoreWhenTheOwnerIsLost(t *testing.T) {
 				}
 			}
 			ctx, cancel := context.WithCancel(t.Context())
-			stored := 0
-			go func() {
-				for stored < 2 {
-					if time.Sleep(time.Millisecond); countSegments(store) == 2 {
-						break
-					}
+			defer cancel()
+			stored = func() {
+				if countSegments(store) == 2 {
+					cancel()
 				}
-				cancel()
-			}()
+			}
 			return w.Run(ctx)
 		}
 		return nil
@@ -441,6 +455,37 @@ func TestAReaderGoesOnFromTheStoreWhenTheOwnerIsLost(t *testing.T) {
 	same(t, "parts", got, span(0, 24))
 	if end.At != 12*time.Second || !strings.HasPrefix(end.Reason, "owner lost: ") {
 		t.Errorf("end: %+v", end)
+	}
+}
+
+func TestAClosedBroadcastWhoseEndWasNotStoredIsEndedLater(t *testing.T) {
+	folder, store := t.TempDir(), openStore(t)
+	w := create(t, store, func(c *recording.WriterConfig) { c.Folder = folder })
+	must(t, w.Init(runInit(0)))
+	write(t, w, 0, 8, 4)
+	must(t, w.Line(domain.TranscriptLine{ID: "a", Final: true, Start: 0, End: time.Second, Text: "half off"}))
+	must(t, w.Heard(4*time.Second))
+	must(t, w.Close(4*time.Second, "the publisher left"))
+	// The process is killed before Run stored anything.
+	left, err := recording.Recover(folder, quiet)
+	must(t, err)
+	if len(left) != 1 || !left[0].Closed || left[0].RecordedTo != 4*time.Second || left[0].HeardTo != 4*time.Second {
+		t.Fatalf("left %+v", left)
+	}
+	again := create(t, store, func(c *recording.WriterConfig) { c.Folder, c.Epoch = folder, 2 })
+	if err := again.Part(part(8, 4)); err == nil {
+		t.Error("a part of a closed broadcast was taken")
+	}
+	must(t, again.Close(time.Hour, "owner died"))
+	runUntilStored(t, again)
+	r := newReader(t, store, &finder{})
+	got, end := read(t, r, window(0, 60))
+	same(t, "parts", got, span(0, 8))
+	same(t, "end", end, recording.End{At: 4 * time.Second, Reason: "broadcast closed: the publisher left"})
+	lines, heard, err := r.Lines(t.Context(), room, show, window(0, 60))
+	must(t, err)
+	if len(lines) != 1 || heard != 4*time.Second {
+		t.Errorf("lines %+v, heard to %s", lines, heard)
 	}
 }
 
@@ -466,15 +511,16 @@ func TestAWindowIsReadAcrossTheStoreAndTheHotTail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- w.Run(ctx) }()
-	waitFor(t, "everything closed to be stored", func() bool { return countSegments(store) == 4 })
+	stored := func() int {
+		files, _ := filepath.Glob(filepath.Join(w.Folder(), "*.stored"))
+		return len(files)
+	}
+	waitFor(t, "everything closed to be stored", func() bool { return stored() == 4 })
 	mu.Lock()
 	now = now.Add(time.Hour) // everything stored is cold
 	mu.Unlock()
 	r := newReader(t, store, &finder{address: o.address})
-	waitFor(t, "the spool to be swept", func() bool {
-		files, _ := filepath.Glob(filepath.Join(w.Folder(), "*.stored"))
-		return len(files) == 0
-	})
+	waitFor(t, "the spool to be swept", func() bool { return stored() == 0 })
 	got, end := read(t, r, window(3, 30))
 	same(t, "parts", got, span(4, 60))
 	same(t, "end", end, recording.End{At: 30 * time.Second})
