@@ -26,7 +26,7 @@ var (
 type Info struct {
 	Key      string
 	Size     int64
-	ETag     string // strong, without quotes: changes with every write of the key
+	ETag     string // strong, without quotes: changes with the content
 	Modified time.Time
 }
 

@@ -164,16 +164,16 @@ func oneWins(t *testing.T, s blob.Store) {
 
 func oneReplaces(t *testing.T, s blob.Store) {
 	tag := put(t, s, "t/k", "first").ETag
-	for range 10 {
+	for round := range 10 {
 		winners := race(t, blob.ErrChanged, func(i int) error {
-			_, err := s.PutIf(t.Context(), "t/k", strings.NewReader(fmt.Sprint("from ", i)), tag)
+			_, err := s.PutIf(t.Context(), "t/k", strings.NewReader(fmt.Sprint(round, " from ", i)), tag)
 			return err
 		})
 		if len(winners) != 1 {
 			t.Fatalf("%d won", len(winners))
 		}
 		got, info := get(t, s, "t/k", 0, -1)
-		if got != fmt.Sprint("from ", winners[0]) {
+		if got != fmt.Sprint(round, " from ", winners[0]) {
 			t.Errorf("%d won, but the object says %q", winners[0], got)
 		}
 		tag = info.ETag
