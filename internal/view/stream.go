@@ -26,6 +26,9 @@ const (
 type Stream struct {
 	State     domain.StreamState
 	Broadcast Broadcast // the newest; zero: never on air
+	// Unreachable is why the source could not be recorded, when that was said last, at UnreachableAt; it may be over.
+	Unreachable   string
+	UnreachableAt time.Time
 }
 
 // Broadcast is what is known of a stream's newest broadcast.
@@ -143,6 +146,9 @@ func readStream(ref domain.Ref, fields map[string]string) (Stream, error) {
 	s := Stream{State: domain.StreamState{Ref: ref}}
 	if e, ok := events[fieldState]; ok {
 		s.State = e.Payload.(domain.StreamState)
+	}
+	if e, ok := events[string(domain.BroadcastUnreachable)]; ok {
+		s.Unreachable, s.UnreachableAt = e.Payload.(domain.BroadcastChanged).Reason, e.Wall
 	}
 	s.Broadcast = readBroadcast(events)
 	return s, nil

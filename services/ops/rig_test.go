@@ -68,7 +68,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 		f(&cfg)
 	}
 	s, err := New(cfg, Deps{
-		Bus: b, Store: store, Redis: rdb, Leases: leases, Recording: &recording.Reader{},
+		Bus: b, Store: store, Redis: rdb, Leases: leases, Recording: recording.NewReader(store, leases, log),
 		Keys: sign.Keys{Current: sign.Key{ID: "k1", Secret: "a-secret-of-the-test"}},
 		Log:  log, Metrics: prometheus.NewRegistry(), Now: time.Now,
 	})

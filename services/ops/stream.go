@@ -67,6 +67,8 @@ func (s *Service) GetStream(ctx context.Context, req *opsv1.GetStreamRequest) (*
 func streamState(v view.Stream, now time.Time) (state, reason string) {
 	b := v.Broadcast
 	switch {
+	case !b.Open() && v.State.Attached && v.UnreachableAt.After(b.ClosedAt):
+		return streamWaiting, v.Unreachable
 	case !b.Open() && b.Closed != nil && !v.State.Attached:
 		return streamOff, b.Closed.Reason
 	case !b.Open() && b.Closed != nil:
