@@ -94,6 +94,20 @@ func TestTheChildFinishesWhatItIsSent(t *testing.T) {
 	})
 }
 
+func TestAFullSizeRoomFitsIntoTheChildsMemory(t *testing.T) {
+	init, parts := recording(t, "-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30:d=1.5", "-f", "lavfi", "-i", "sine=d=1.5", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-c:a", "aac")
+	messages := []*mediav1.ToChild{input(0, init)}
+	for _, part := range parts {
+		messages = append(messages, input(0, part))
+	}
+	_, err := through(t, child.Finish, &mediav1.ToChild{Message: &mediav1.ToChild_Finish{Finish: &mediav1.FinishOrder{Folder: t.TempDir(), FontFile: font,
+		Watermark: "liveclip", Profiles: append(twoProfiles(), &mediav1.FinishProfile{Name: "1080p", Width: 1920, Height: 1080, Watermark: true}),
+		Parts: []*mediav1.FinishPart{{Start: 1e9, End: 2e9}}}}}, append(messages, inputEnd(0, ""))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheChildRendersAShot(t *testing.T) {
 	order := opening(t.TempDir())
 	if _, err := through(t, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}}); err != nil {

@@ -416,3 +416,47 @@ func TestACancelledOrderEnds(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestPicturesAreShownAsTheirFileSays(t *testing.T) {
+	room := func(args ...string) string {
+		path := filepath.Join(t.TempDir(), "room.mp4")
+		ffmpeg(t, append(append([]string{"-f", "lavfi", "-i", "color=white:s=320x180:r=25:d=1,drawbox=w=160:color=black:t=fill"}, args...), path)...)
+		return path
+	}
+	upright := room("-c:v", "libx264", "-qp", "10")
+	turned := filepath.Join(t.TempDir(), "turned.mp4")
+	ffmpeg(t, "-i", upright, "-c", "copy", "-metadata:s:v", "rotate=90", turned)
+	for name, c := range map[string]struct {
+		path          string
+		width, height int
+	}{
+		"upright":            {upright, 320, 180},
+		"turned":             {turned, 180, 320},
+		"pixels not square":  {room("-vf", "setsar=1/2", "-c:v", "libx264", "-qp", "10"), 160, 180},
+		"of an odd size":     {room("-vf", "scale=319:179,setsar=1", "-pix_fmt", "yuv444p", "-c:v", "libx264", "-qp", "10"), 320, 180},
+		"in the full range":  {room("-vf", "scale=out_range=pc", "-pix_fmt", "yuvj420p", "-c:v", "libx264", "-qp", "10"), 320, 180},
+		"of another codec":   {room("-c:v", "mpeg4", "-q:v", "2"), 320, 180},
+		"smaller than a box": {room("-vf", "scale=96:54", "-c:v", "libx264", "-qp", "10"), 96, 54},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := clip(t, &mediav1.FinishOrder{Parts: []*mediav1.FinishPart{{File: c.path, End: 1e9}}, Profiles: small()}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := got.Files[0]
+			if int(file.Width) != c.width || int(file.Height) != c.height {
+				t.Errorf("finished as %dx%d, want %dx%d", file.Width, file.Height, c.width, c.height)
+			}
+			// Four corners, as ffmpeg itself shows the file.
+			corners := func(path string) (lumas []byte) {
+				return ffmpeg(t, "-i", path, "-frames:v", "1", "-vf", "scale=2:2:flags=area:out_range=tv,format=yuv420p,extractplanes=y", "-f", "rawvideo", "-")
+			}
+			want, have := corners(c.path), corners(file.Path)
+			for i := range want {
+				if d := int(want[i]) - int(have[i]); max(d, -d) > 6 {
+					t.Fatalf("corners are %v, want %v", have, want)
+				}
+			}
+		})
+	}
+}
