@@ -53,7 +53,6 @@ publish:
     - {name: folder, kind: folder, path: "%s", profile: 720p}
 ops:
   vod_url: "http://%s"
-  audience_secret: "another secret for this test"
   tokens: [{token: operator-token, name: operator, role: admin, tenant: default}]
 `, brokers, prefix, rdb, shared, vod, d.published, vod)
 	file := filepath.Join(shared, "liveclip.yaml")

@@ -56,6 +56,7 @@ type shown struct {
 	} `json:"renditions"`
 	Steps []struct {
 		Step, Note string
+		At         time.Time
 	} `json:"steps"`
 }
 
@@ -212,6 +213,11 @@ func (s *Show) known(told shown) *Clip {
 	}
 	if s.clips[told.ID] == nil {
 		s.clips[told.ID] = &Clip{}
+	}
+	for i, r := range told.Renditions {
+		if strings.HasPrefix(r.URL, "/") { // the server serves its clips itself
+			told.Renditions[i].URL = s.Ops.Server + r.URL
+		}
 	}
 	s.clips[told.ID].shown = told
 	return s.clips[told.ID]

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"liveclip/internal/opsclient"
+)
+
+// serverFlags say which liveclip to talk to.
+type serverFlags struct {
+	Server string `help:"Address of the ops API." default:"http://127.0.0.1:8080" env:"LIVECLIP_SERVER" placeholder:"URL"`
+	Token  string `help:"Bearer token; without one, DIR/token of --data is read." env:"LIVECLIP_TOKEN"`
+	Data   string `help:"Data folder of a local up, for its token." default:"data" type:"path"`
+}
+
+func (f serverFlags) client() (*opsclient.Client, error) {
+	token := f.Token
+	if token == "" {
+		bytes, err := os.ReadFile(filepath.Join(f.Data, "token"))
+		if err != nil {
+			return nil, fmt.Errorf("no --token, no LIVECLIP_TOKEN, and no token of a local up: %w", err)
+		}
+		token = strings.TrimSpace(string(bytes))
+	}
+	if _, err := url.ParseRequestURI(f.Server); err != nil {
+		return nil, failure{2, fmt.Errorf("--server: %w", err)}
+	}
+	return opsclient.New(f.Server, token), nil
+}
+
+type attachCommand struct {
+	serverFlags
+	StreamID string `arg:"" help:"The room's stream ID."`
+	Source   string `arg:"" optional:"" help:"URL to pull, or 'push'; without it the configured template finds the room."`
+	Host     string `help:"The host's name, for titles."`
+	Product  string `help:"The product on show, for titles."`
+	Price    string `help:"Its price as shown."`
+}
+
+func (attachCommand) Help() string {
+	return "Example: liveclip attach room-42 push\n         liveclip attach room-42 https://origin.example/live/room-42.flv --host 小美 --product 保温杯"
+}
+
+func (a attachCommand) Run(ctx context.Context, io stdio) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	details := map[string]any{"host": a.Host}
+	if a.Product != "" {
+		details["products"] = []map[string]string{{"name": a.Product, "price": a.Price}}
+	}
+	body := map[string]any{"context": details}
+	if a.Source != "" {
+		body["source"] = a.Source
+	}
+	var answer json.RawMessage
+	if err := c.Call(ctx, http.MethodPut, "/v1/streams/"+url.PathEscape(a.StreamID), body, &answer); err != nil {
+		return err
+	}
+	return printJSON(io.out, answer)
+}
+
+type detachCommand struct {
+	serverFlags
+	StreamID string `arg:"" help:"The room's stream ID."`
+}
+
+func (detachCommand) Help() string { return "Example: liveclip detach room-42" }
+
+func (d detachCommand) Run(ctx context.Context, io stdio) error {
+	c, err := d.client()
+	if err != nil {
+		return err
+	}
+	if err := c.Call(ctx, http.MethodDelete, "/v1/streams/"+url.PathEscape(d.StreamID), nil, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(io.out, "detached", d.StreamID)
+	return err
+}
+
+type clipCommand struct {
+	serverFlags
+	StreamID string        `arg:"" help:"The room's stream ID."`
+	Before   time.Duration `help:"How much of what just happened." default:"20s"`
+	After    time.Duration `help:"How much of what is about to happen." default:"5s"`
+	Title    string        `help:"Title of the clip; without one it is written from what is said."`
+	Key      string        `help:"Idempotency key: the same key is the same clip." placeholder:"KEY"`
+}
+
+func (clipCommand) Help() string {
+	return "Example: liveclip clip room-42 --before 20s --after 5s --title 全场五折"
+}
+
+func (c clipCommand) Run(ctx context.Context, io stdio) error {
+	ops, err := c.client()
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"before_s": c.Before.Seconds(), "after_s": c.After.Seconds()}
+	if c.Title != "" {
+		body["title"] = c.Title
+	}
+	var headers []string
+	if c.Key != "" {
+		headers = []string{"Idempotency-Key", c.Key}
+	}
+	var answer json.RawMessage
+	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+url.PathEscape(c.StreamID)+"/clips", body, &answer, headers...); err != nil {
+		return err
+	}
+	return printJSON(io.out, answer)
+}
+
+func printJSON(w io.Writer, text json.RawMessage) error {
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, text, "", "  "); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
+	}
+	_, err := fmt.Fprintln(w, pretty.String())
+	return err
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/demo"
+	fonts "liveclip/internal/font"
+)
+
+type demoCommand struct {
+	Seed  uint64        `help:"Draw the room from this seed; 0: from chance."`
+	Keep  bool          `help:"Leave the server up afterwards."`
+	Data  string        `help:"Data folder; without one, a temporary folder." type:"path"`
+	Crash time.Duration `help:"Kill the server with -9 so long after the room went on air, and start it again on its data."`
+}
+
+func (demoCommand) Help() string {
+	return "Example: liveclip demo\n         liveclip demo --keep --seed 7\n         liveclip demo --crash 30s"
+}
+
+func (d demoCommand) Run(ctx context.Context, io stdio) error {
+	if d.Seed == 0 {
+		d.Seed = uint64(rand.Uint32())
+	}
+	if d.Data == "" {
+		folder, err := os.MkdirTemp("", "liveclip-demo-")
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		if !d.Keep {
+			defer os.RemoveAll(folder)
+		}
+		d.Data = folder
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	show, server, err := d.open(ctx, io)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer server.stop()
+	if err := d.perform(ctx, show, server); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	ok := show.Report()
+	if d.Keep {
+		fmt.Fprintf(io.out, "data folder  %s\nconsole 控制台  %s/#token=%s\nAPI  %s/v1/\npress Ctrl-C to end\n", d.Data, show.Ops.Server, show.Ops.Token, show.Ops.Server)
+		server.wait(ctx)
+	}
+	if !ok {
+		return failure{1, errors.New("demo: not every moment has exactly its clip")}
+	}
+	return nil
+}
+
+// open makes the room and starts the server side by side.
+func (d demoCommand) open(ctx context.Context, io stdio) (*demo.Show, *server, error) {
+	show := &demo.Show{Room: demo.NewRoom(d.Seed), Stream: "demo-room", Out: io.out, Broken: d.Crash > 0}
+	fmt.Fprintf(io.out, "seed %d: making the room, in which %s shows %s …\n", d.Seed, show.Room.Host, show.Room.Product)
+	font, err := fonts.Find()
+	if err != nil {
+		return nil, nil, err
+	}
+	var up *server
+	making, making1 := errgroup.WithContext(ctx)
+	making.Go(func() (err error) {
+		show.Movie, err = show.Room.Synthesise(making1, d.Seed, d.Data, font)
+		return err
+	})
+	making.Go(func() (err error) {
+		up, err = startServer(making1, d.Data, io.err)
+		return err
+	})
+	if err := making.Wait(); err != nil {
+		up.stop()
+		return nil, nil, err
+	}
+	show.Ops = up.client()
+	return show, up, nil
+}
+
+func (d demoCommand) perform(ctx context.Context, show *demo.Show, server *server) error {
+	push, err := show.Attach(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(show.Out, "on air for %s, with %d moments to notice: %s/#token=%s\n",
+		show.Room.Length.Round(time.Second), len(show.Room.Moments()), show.Ops.Server, show.Ops.Token)
+	performing, ctx := errgroup.WithContext(ctx)
+	performing.Go(func() error { return show.Play(ctx, push) })
+	if d.Crash > 0 {
+		performing.Go(func() error {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(d.Crash):
+			}
+			server.kill()
+			fmt.Fprintf(show.Out, "killed the server with -9 after %s, and started it again\n", d.Crash)
+			return server.restart(ctx)
+		})
+	}
+	return performing.Wait()
+}

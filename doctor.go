@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"liveclip/internal/child"
+	fonts "liveclip/internal/font"
+	"liveclip/internal/telemetry"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+type doctorCommand struct {
+	Config string `help:"Settings file (YAML)." type:"path"`
+}
+
+func (doctorCommand) Help() string { return "Example: liveclip doctor" }
+
+// finding is one thing a machine has or lacks.
+type finding struct {
+	name   string
+	have   string // empty: lacking
+	cost   string // of the lack
+	needed bool   // nothing runs without it
+}
+
+func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
+	s, err := loadSettings(defaultSettings(), d.Config, flags)
+	if err != nil {
+		return failure{2, err}
+	}
+	findings := []finding{
+		command(ctx, "redis-server", "--version", "liveclip up has no queue to run on (apt install redis-server); serve can use a Redis elsewhere", true),
+		command(ctx, "ffmpeg", "-version", "liveclip demo cannot make its room (apt install ffmpeg)", false),
+		mediaChild(ctx, s.Media),
+		font(),
+		recogniser(ctx, s),
+		engine(ctx, s.T2V.Engine.Address),
+		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
+		disk("."),
+	}
+	lacking := 0
+	for _, f := range findings {
+		switch {
+		case f.have != "":
+			fmt.Fprintf(io.out, "  有 has    %-16s %s\n", f.name, f.have)
+		default:
+			fmt.Fprintf(io.out, "  缺 lacks  %-16s cost: %s\n", f.name, f.cost)
+			if f.needed {
+				lacking++
+			}
+		}
+	}
+	if lacking > 0 {
+		return errors.New("this machine lacks something liveclip cannot do without")
+	}
+	return nil
+}
+
+func command(ctx context.Context, name, version, cost string, needed bool) finding {
+	out, err := exec.CommandContext(ctx, name, version).Output()
+	f := finding{name: name, cost: cost, needed: needed}
+	if err == nil {
+		first, _, _ := strings.Cut(string(out), "\n")
+		f.have = first
+	}
+	return f
+}
+
+// mediaChild starts liveclip-media on a file that is not there: it must answer with an error of its own.
+func mediaChild(ctx context.Context, cfg child.Config) finding {
+	f := finding{name: "liveclip-media", cost: "no recording, no recognition, no finishing (make build)", needed: true}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	starter, err := child.NewStarter(cfg, telemetry.Logger(telemetry.Config{Level: "error"}, os.Stderr))
+	if err != nil {
+		return f
+	}
+	order := &mediav1.ToChild{Message: &mediav1.ToChild_Probe{Probe: &mediav1.ProbeOrder{
+		Url: filepath.Join(os.TempDir(), "liveclip-doctor-no-such-file"), AllowedSchemes: []string{"file"},
+	}}}
+	process, err := starter.Start(ctx, child.Probe, order)
+	if err != nil {
+		return f
+	}
+	defer process.Close()
+	if _, err := process.Receive(); err != nil && strings.Contains(err.Error(), "liveclip-doctor") {
+		f.have = "answers"
+	}
+	return f
+}
+
+func font() finding {
+	path, err := fonts.Find()
+	f := finding{name: "CJK font", have: path, cost: "Chinese titles and labels are drawn as boxes (apt install fonts-wqy-microhei)", needed: true}
+	if err != nil {
+		f.have = ""
+	}
+	return f
+}
+
+// recogniser loads a recogniser as asr would.
+func recogniser(ctx context.Context, s settings) finding {
+	f := finding{name: "recogniser", cost: "no words are heard: only comments and requests make clips (apt install pocketsphinx-en-us)"}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	starter, err := child.NewStarter(s.Media, telemetry.Logger(telemetry.Config{Level: "error"}, os.Stderr))
+	if err != nil {
+		return f
+	}
+	order := &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{Recognise: &mediav1.RecogniseOrder{Engine: "pocketsphinx"}}}
+	process, err := starter.Start(ctx, child.Recognise, order)
+	if err != nil {
+		return f
+	}
+	defer process.Close()
+	if message, err := process.Receive(); err == nil && message.GetReady() != nil {
+		f.have = "PocketSphinx, English"
+	}
+	return f
+}
+
+func engine(ctx context.Context, address string) finding {
+	f := finding{name: "generation engine", cost: "generated shots fall back to footage (set t2v.engine.address)"}
+	if address == "" {
+		return f
+	}
+	connection, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		f.cost += ": " + err.Error()
+		return f
+	}
+	connection.Close()
+	f.have = address
+	return f
+}
+
+func disk(path string) finding {
+	f := finding{name: "disk", cost: "recordings need about 2.7 GB an hour and room at 6 Mbit/s", needed: true}
+	var stat unix.Statfs_t
+	if unix.Statfs(path, &stat) == nil {
+		if free := stat.Bavail * uint64(stat.Bsize) >> 30; free >= 5 { //nolint:gosec // a block size is positive
+			f.have = fmt.Sprintf("%d GiB free here", free)
+		}
+	}
+	return f
+}

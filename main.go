@@ -1,0 +1,113 @@
+// Command liveclip turns live shopping rooms into published clips while the room is still live.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker for a release.
+var version = "dev"
+
+type commands struct {
+	Up      upCommand      `cmd:"" help:"Run every service in one process, with an embedded Kafka-protocol broker and a child redis-server." example:"liveclip up --data ./data"`
+	Serve   serveCommand   `cmd:"" help:"Run one or several services against real Kafka, Redis and an object store."`
+	Attach  attachCommand  `cmd:"" help:"Attach a live room by its stream ID."`
+	Detach  detachCommand  `cmd:"" help:"Detach a live room."`
+	Clip    clipCommand    `cmd:"" help:"Clip what just happened, or what is about to."`
+	Batch   batchCommand   `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
+	Demo    demoCommand    `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// stdio is where a command writes.
+type stdio struct{ out, err io.Writer }
+
+// failure is an error with the exit code it asks for.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+func main() { os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdout, os.Stderr})) }
+
+// run gives the exit code: 0 done, 1 failed, 2 a wrong command line.
+func run(ctx context.Context, args []string, io stdio) int {
+	flags, rest, err := splitSettings(args)
+	if err != nil {
+		fmt.Fprintln(io.err, "liveclip:", err)
+		return 2
+	}
+	var cli commands
+	exit := -1
+	parser, err := kong.New(&cli, kong.Name("liveclip"), kong.UsageOnError(), kong.Writers(io.out, io.err),
+		kong.Description("Turns live shopping rooms into published clips while the room is still live.\n把直播间的高光时刻，在直播还在进行时变成已发布的短视频。\n\nAny setting can be given as --section.name=value; see README.md."),
+		kong.Exit(func(code int) { exit = code }),
+		kong.Bind(io, settingFlags(flags)), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(io.err, "liveclip:", err)
+		return 1
+	}
+	command, err := parser.Parse(rest)
+	if exit >= 0 { // --help was shown
+		return exit
+	}
+	if err != nil {
+		parser.FatalIfErrorf(err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(io.err, "liveclip:", err)
+		var f failure
+		if errors.As(err, &f) {
+			return f.code
+		}
+		return 1
+	}
+	return 0
+}
+
+// settingFlags are settings given on the command line, by name.
+type settingFlags map[string]string
+
+// splitSettings takes --section.name=value and --section.name value out of the arguments.
+func splitSettings(args []string) (settingFlags, []string, error) {
+	settings := settingFlags{}
+	var rest []string
+	for i := 0; i < len(args); i++ {
+		name, isFlag := strings.CutPrefix(args[i], "--")
+		if args[i] == "--" {
+			return settings, append(rest, args[i:]...), nil
+		}
+		name, value, given := strings.Cut(name, "=")
+		if !isFlag || !strings.Contains(name, ".") {
+			rest = append(rest, args[i])
+			continue
+		}
+		if !given {
+			if i++; i == len(args) {
+				return nil, nil, fmt.Errorf("--%s: needs a value", name)
+			}
+			value = args[i]
+		}
+		settings[name] = value
+	}
+	return settings, rest, nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(io stdio) error {
+	_, err := fmt.Fprintln(io.out, "liveclip", version)
+	return err
+}

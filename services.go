@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"liveclip/internal/app"
+	"liveclip/services/asr"
+	"liveclip/services/detect"
+	"liveclip/services/ops"
+	"liveclip/services/prompt"
+	"liveclip/services/publish"
+	"liveclip/services/review"
+	"liveclip/services/t2v"
+)
+
+// allServices in the order a highlight passes them.
+var allServices = []string{"asr", "detect", "prompt", "t2v", "review", "publish", "ops"}
+
+// running is a set of services built on one platform.
+type running struct {
+	parts []app.Part
+	http  http.Handler // nil: none of them has an HTTP face
+}
+
+// build builds the services named.
+func build(names []string, s settings, p *app.Platform) (running, error) {
+	var r running
+	add := func(name string, service app.Service, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		r.parts = append(r.parts, app.Part{Name: name, Service: service})
+		return nil
+	}
+	mux := http.NewServeMux()
+	for _, name := range names {
+		log := p.Log.With("service", name)
+		var err error
+		switch name {
+		case "asr":
+			service, e := asr.New(s.ASR, asr.Deps{Bus: p.Bus, Store: p.Store, Media: p.Media, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
+			err = add(name, service, e)
+		case "detect":
+			service, e := detect.New(s.Detect, detect.Deps{Bus: p.Bus, Store: p.Store, Log: log, Metrics: p.Metrics, Now: p.Now})
+			err = add(name, service, e)
+		case "prompt":
+			service, e := prompt.New(s.Prompt, prompt.Deps{Bus: p.Bus, Store: p.Store, Log: log, Metrics: p.Metrics, Now: p.Now})
+			err = add(name, service, e)
+		case "t2v":
+			service, e := t2v.New(s.T2V, t2v.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Media: p.Media, Log: log, Metrics: p.Metrics, Now: p.Now})
+			err = add(name, service, e)
+		case "review":
+			service, e := review.New(s.Review, review.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Media: p.Media, Recording: p.Recording, Log: log, Metrics: p.Metrics, Now: p.Now})
+			err = add(name, service, e)
+		case "publish":
+			service, e := publish.New(s.Publish, publish.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
+			if err = add(name, service, e); err == nil {
+				mux.Handle("/vod/", service.Handler())
+				r.http = mux
+			}
+		case "ops":
+			service, e := ops.New(s.Ops, ops.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Recording: p.Recording, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
+			if err = add(name, service, e); err == nil {
+				mux.Handle("/", service.Handler())
+				r.http = mux
+			}
+		default:
+			err = failure{2, fmt.Errorf("no service %q; there are %v", name, allServices)}
+		}
+		if err != nil {
+			return running{}, err
+		}
+	}
+	return r, nil
+}
+
+// servers gives what a process listens on for its services.
+func (r running) servers(s settings, admin http.Handler) []app.Server {
+	servers := []app.Server{{Name: "admin", Address: s.Listen.Admin, Handler: admin}}
+	if r.http != nil {
+		servers = append(servers, app.Server{Name: "http", Address: s.Listen.HTTP, Handler: r.http})
+	}
+	return servers
+}
+
+func names(chosen []string) ([]string, error) {
+	for _, name := range chosen {
+		if !slices.Contains(allServices, name) {
+			return nil, failure{2, fmt.Errorf("no service %q; there are %v", name, allServices)}
+		}
+	}
+	return chosen, nil
+}
