@@ -146,6 +146,7 @@ func TestTheBuiltInRulesHearWhatARecogniserMakesOfThem(t *testing.T) {
 		"flash_sale": {
 			"last three minutes", "only three minutes left", "harriet the last three minutes",
 			"this is the last three minutes of the surreal", "limited time offer", "flash sale", "last to minutes",
+			"will last three minutes", "only five minutes will have to",
 		},
 		"discount": {
 			"fifty percent off everything", "everything is fifty percent off", "today we have fifty percent off",
