@@ -118,6 +118,9 @@ type Decided struct {
 	// Hash is set by review once the clip's manifest is written: from then on the clip is playable, and only a verdict
 	// that carries it is published anywhere.
 	Hash string
+	// Destination is set when a person asks for a playable clip to go there: also where it failed before, or its fate is
+	// unknown. Empty: wherever clips go by themselves.
+	Destination string
 }
 
 // PublicationState of one clip at one destination.

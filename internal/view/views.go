@@ -100,6 +100,9 @@ func (v *Views) Apply(ctx context.Context, e event.Event) error {
 		// The same fact as the step "rendered", for a story that was cut off before that was told.
 		return v.applyClip(ctx, e, p.Clip, fact{field: fieldRendered + strconv.Itoa(p.Revision), version: number(e.Wall.UnixNano())})
 	case domain.Decided: // only what ops itself gave: shown until review's step tells it
+		if p.TakeDown || p.Destination != "" {
+			return nil // no verdict; the steps tell of it
+		}
 		return v.applyClip(ctx, e, p.Clip, fact{field: fieldByPerson, version: number(e.Wall.UnixNano())})
 	case domain.PublicationChanged:
 		return v.applyClip(ctx, e, p.Clip, fact{field: fieldPublication + p.Destination, version: number(e.Wall.UnixNano())})

@@ -203,3 +203,27 @@ func TestAPlayerReportsWithTheURLItPlayed(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlayableClipMayBeAskedToGoToADestination(t *testing.T) {
+	r := newRig(t)
+	started := r.onAir(100 * time.Second)
+	r.story(started, 5)
+	path := "/v1/clips/" + string(clipOne) + "/publications"
+	if got := r.operator("POST", path, `{"destination":"folder"}`); got.status != http.StatusConflict || !strings.Contains(got.detail(), "playable") {
+		t.Errorf("before it is playable: %d %s", got.status, got.body)
+	}
+	r.story(started, 7)
+	decisions := r.listen(event.ClipDecided)
+	if got := r.operator("POST", path, `{"destination":"folder"}`); got.status != http.StatusOK || len(decisions) != 0 {
+		t.Errorf("where it is visible already: %d %s", got.status, got.body)
+	}
+	if got := r.operator("POST", path, `{"destination":"../x"}`); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("odd name: %d %s", got.status, got.body)
+	}
+	if got := r.operator("POST", path, `{"destination":"webhook"}`); got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	equal(t, "request", r.next(decisions).Payload, domain.Decided{
+		Clip: clipOne, Verdict: domain.VerdictApproved, By: "otto", Hash: "abc", Destination: "webhook",
+	})
+}

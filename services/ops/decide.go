@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"liveclip/internal/blob"
@@ -103,4 +104,42 @@ func note(d domain.Decided) string {
 		return "by " + d.By
 	}
 	return "by " + d.By + ": " + d.Reason
+}
+
+// destinationName is the form of a destination's name in publish's configuration.
+var destinationName = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+
+// Publish asks publish to bring a playable clip to a destination. One it is at, or on its way to, is left alone.
+func (s *Service) Publish(ctx context.Context, req *opsv1.PublishRequest) (*opsv1.ListPublicationsReply, error) {
+	c, err := s.need(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	if !destinationName.MatchString(req.Destination) {
+		return nil, unprocessable("destination: must be 1 to 40 lower-case letters, digits, '_' or '-', is %.80q", req.Destination)
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	st := storyOf(clip)
+	if st.state() != "published" || st.rendered == nil {
+		return nil, conflict("clip %s is %s: only a playable clip can go to a destination", clip.ID, st.state())
+	}
+	reply := &opsv1.ListPublicationsReply{Publications: publicationMessages(clip)}
+	for _, p := range reply.Publications {
+		state := domain.PublicationState(p.State)
+		under := state == domain.PublicationIntended || state == domain.PublicationAccepted || state == domain.PublicationVisible
+		if p.Destination == req.Destination && under {
+			return reply, nil
+		}
+	}
+	now := s.Now()
+	e := origin(clip).Follow(domain.Decided{
+		Clip: clip.ID, Revision: st.revision, Verdict: domain.VerdictApproved, By: c.name, Hash: st.rendered.Hash, Destination: req.Destination,
+	}, now, "publish/"+req.Destination+strconv.FormatInt(now.UnixNano(), 10))
+	if err := s.Bus.Publish(ctx, e); err != nil {
+		return nil, fmt.Errorf("publish clip %s to %s: %w", clip.ID, req.Destination, err)
+	}
+	return reply, nil
 }

@@ -63,7 +63,7 @@ func (s *Service) newGateway() (http.Handler, error) {
 			w.Header().Set("Cache-Control", "no-store")
 			switch m.(type) {
 			case *opsv1.RequestClipReply, *opsv1.ReportPlaybackReply:
-				w.WriteHeader(http.StatusAccepted)
+				w.WriteHeader(http.StatusAccepted) // what follows from it is told later
 			}
 			return nil
 		}),

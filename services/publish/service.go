@@ -144,6 +144,8 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	switch {
 	case d.TakeDown:
 		return s.takeDown(ctx, e.Tenant, d.Clip)
+	case d.Verdict == domain.VerdictApproved && d.Hash != "" && d.Destination != "":
+		return s.asked(ctx, e.Envelope, d)
 	case d.Verdict == domain.VerdictApproved && d.Hash != "":
 		return s.intend(ctx, e.Envelope, d)
 	}

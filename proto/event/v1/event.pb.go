@@ -2416,6 +2416,7 @@ type Decided struct {
 	Findings      []*Finding             `protobuf:"bytes,6,rep,name=findings,proto3" json:"findings,omitempty"`
 	TakeDown      bool                   `protobuf:"varint,7,opt,name=take_down,json=takeDown,proto3" json:"take_down,omitempty"`
 	Hash          string                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
+	Destination   string                 `protobuf:"bytes,9,opt,name=destination,proto3" json:"destination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2502,6 +2503,13 @@ func (x *Decided) GetTakeDown() bool {
 func (x *Decided) GetHash() string {
 	if x != nil {
 		return x.Hash
+	}
+	return ""
+}
+
+func (x *Decided) GetDestination() string {
+	if x != nil {
+		return x.Destination
 	}
 	return ""
 }
@@ -3187,7 +3195,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x0e\n" +
 	"\x02at\x18\x04 \x01(\x03R\x02at\x12\x1a\n" +
-	"\bseverity\x18\x05 \x01(\tR\bseverity\"\xe4\x01\n" +
+	"\bseverity\x18\x05 \x01(\tR\bseverity\"\x86\x02\n" +
 	"\aDecided\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x18\n" +
@@ -3196,7 +3204,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x126\n" +
 	"\bfindings\x18\x06 \x03(\v2\x1a.liveclip.event.v1.FindingR\bfindings\x12\x1b\n" +
 	"\ttake_down\x18\a \x01(\bR\btakeDown\x12\x12\n" +
-	"\x04hash\x18\b \x01(\tR\x04hash\"\xc3\x01\n" +
+	"\x04hash\x18\b \x01(\tR\x04hash\x12 \n" +
+	"\vdestination\x18\t \x01(\tR\vdestination\"\xc3\x01\n" +
 	"\x12PublicationChanged\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12 \n" +

@@ -1854,7 +1854,7 @@ type Clip struct {
 	HighlightId string                 `protobuf:"bytes,4,opt,name=highlight_id,json=highlightId,proto3" json:"highlight_id,omitempty"`
 	Kind        string                 `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
 	Lane        string                 `protobuf:"bytes,6,opt,name=lane,proto3" json:"lane,omitempty"`
-	// requested, found, planned, cut, rendered, needs_person, approved, rejected, published, sent, failed, taken_down
+	// requested, found, planned, cut, rendered, needs_person, approved, rejected, published (playable), failed, taken_down
 	State          string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	Revision       int32                  `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	Title          string                 `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
@@ -2479,6 +2479,58 @@ func (x *TakeDownRequest) GetReason() string {
 	return ""
 }
 
+type PublishRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
+	Destination   string                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PublishRequest) Reset() {
+	*x = PublishRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublishRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublishRequest) ProtoMessage() {}
+
+func (x *PublishRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
+func (*PublishRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *PublishRequest) GetClipId() string {
+	if x != nil {
+		return x.ClipId
+	}
+	return ""
+}
+
+func (x *PublishRequest) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
 type ListPublicationsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
@@ -2488,7 +2540,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2500,7 +2552,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2513,7 +2565,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -2532,7 +2584,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2596,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2609,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -2582,7 +2634,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +2646,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +2659,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Publication) GetClipId() string {
@@ -2675,7 +2727,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2739,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2752,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -2767,7 +2819,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2831,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2844,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -2812,7 +2864,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2876,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2889,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Line) GetStreamId() string {
@@ -2915,7 +2967,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +2979,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +2992,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -3257,7 +3309,10 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"B\n" +
 	"\x0fTakeDownRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"2\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"K\n" +
+	"\x0ePublishRequest\x12\x17\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12 \n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\"2\n" +
 	"\x17ListPublicationsRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"Y\n" +
 	"\x15ListPublicationsReply\x12@\n" +
@@ -3301,7 +3356,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\t \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12=\n" +
-	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\x9b\t\n" +
+	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xef\t\n" +
 	"\x03Ops\x12A\n" +
 	"\x06Attach\x12\x1e.liveclip.ops.v1.AttachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vListStreams\x12#.liveclip.ops.v1.ListStreamsRequest\x1a!.liveclip.ops.v1.ListStreamsReply\x12G\n" +
@@ -3316,7 +3371,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\tListClips\x12!.liveclip.ops.v1.ListClipsRequest\x1a\x1f.liveclip.ops.v1.ListClipsReply\x12A\n" +
 	"\aGetClip\x12\x1f.liveclip.ops.v1.GetClipRequest\x1a\x15.liveclip.ops.v1.Clip\x12?\n" +
 	"\x06Decide\x12\x1e.liveclip.ops.v1.DecideRequest\x1a\x15.liveclip.ops.v1.Clip\x12C\n" +
-	"\bTakeDown\x12 .liveclip.ops.v1.TakeDownRequest\x1a\x15.liveclip.ops.v1.Clip\x12d\n" +
+	"\bTakeDown\x12 .liveclip.ops.v1.TakeDownRequest\x1a\x15.liveclip.ops.v1.Clip\x12R\n" +
+	"\aPublish\x12\x1f.liveclip.ops.v1.PublishRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12d\n" +
 	"\x10ListPublications\x12(.liveclip.ops.v1.ListPublicationsRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12^\n" +
 	"\x0eReportPlayback\x12&.liveclip.ops.v1.ReportPlaybackRequest\x1a$.liveclip.ops.v1.ReportPlaybackReplyB\x1dZ\x1bliveclip/proto/ops/v1;opsv1b\x06proto3"
 
@@ -3332,7 +3388,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -3366,51 +3422,52 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*Rendition)(nil),               // 29: liveclip.ops.v1.Rendition
 	(*DecideRequest)(nil),           // 30: liveclip.ops.v1.DecideRequest
 	(*TakeDownRequest)(nil),         // 31: liveclip.ops.v1.TakeDownRequest
-	(*ListPublicationsRequest)(nil), // 32: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 33: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 34: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 35: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 36: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 37: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 38: liveclip.ops.v1.Highlight
-	nil,                             // 39: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 40: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 41: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 42: google.protobuf.Timestamp
+	(*PublishRequest)(nil),          // 32: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 33: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 34: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 35: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 36: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 37: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 38: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 39: liveclip.ops.v1.Highlight
+	nil,                             // 40: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 41: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 42: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 43: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	39, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	40, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	42, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	43, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	42, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	42, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	40, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	43, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	43, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	41, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
-	42, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	43, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 13: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	14, // 14: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	41, // 15: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	42, // 16: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	42, // 15: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	43, // 16: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	20, // 17: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
 	26, // 18: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
 	21, // 19: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	42, // 20: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	42, // 21: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	43, // 20: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	43, // 21: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
 	27, // 22: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
 	28, // 23: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
 	29, // 24: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	34, // 25: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	42, // 26: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	35, // 25: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	43, // 26: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
 	22, // 27: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	34, // 28: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	42, // 29: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	35, // 28: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	43, // 29: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
 	21, // 30: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	42, // 31: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	43, // 31: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
 	3,  // 32: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
 	7,  // 33: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
 	9,  // 34: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
@@ -3424,25 +3481,27 @@ var file_ops_v1_ops_proto_depIdxs = []int32{
 	25, // 42: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
 	30, // 43: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
 	31, // 44: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	32, // 45: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	35, // 46: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 47: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 48: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 49: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 50: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 51: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 52: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	16, // 53: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	19, // 54: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	19, // 55: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	24, // 56: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	26, // 57: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	26, // 58: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	26, // 59: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	33, // 60: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	36, // 61: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	47, // [47:62] is the sub-list for method output_type
-	32, // [32:47] is the sub-list for method input_type
+	32, // 45: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	33, // 46: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	36, // 47: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 48: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 49: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 50: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 51: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 52: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 53: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	16, // 54: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	19, // 55: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	19, // 56: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	24, // 57: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	26, // 58: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	26, // 59: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	26, // 60: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	34, // 61: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	34, // 62: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	37, // 63: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	48, // [48:64] is the sub-list for method output_type
+	32, // [32:48] is the sub-list for method input_type
 	32, // [32:32] is the sub-list for extension type_name
 	32, // [32:32] is the sub-list for extension extendee
 	0,  // [0:32] is the sub-list for field type_name
@@ -3462,7 +3521,7 @@ func file_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,7 @@ const (
 	Ops_GetClip_FullMethodName          = "/liveclip.ops.v1.Ops/GetClip"
 	Ops_Decide_FullMethodName           = "/liveclip.ops.v1.Ops/Decide"
 	Ops_TakeDown_FullMethodName         = "/liveclip.ops.v1.Ops/TakeDown"
+	Ops_Publish_FullMethodName          = "/liveclip.ops.v1.Ops/Publish"
 	Ops_ListPublications_FullMethodName = "/liveclip.ops.v1.Ops/ListPublications"
 	Ops_ReportPlayback_FullMethodName   = "/liveclip.ops.v1.Ops/ReportPlayback"
 )
@@ -63,6 +64,8 @@ type OpsClient interface {
 	Decide(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*Clip, error)
 	// TakeDown withdraws a clip for good: every origin answers 410 from then on.
 	TakeDown(ctx context.Context, in *TakeDownRequest, opts ...grpc.CallOption) (*Clip, error)
+	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
+	Publish(ctx context.Context, in *PublishRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error)
 	ListPublications(ctx context.Context, in *ListPublicationsRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error)
 	// ReportPlayback takes what a player fetched, played and wasted.
 	ReportPlayback(ctx context.Context, in *ReportPlaybackRequest, opts ...grpc.CallOption) (*ReportPlaybackReply, error)
@@ -206,6 +209,16 @@ func (c *opsClient) TakeDown(ctx context.Context, in *TakeDownRequest, opts ...g
 	return out, nil
 }
 
+func (c *opsClient) Publish(ctx context.Context, in *PublishRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPublicationsReply)
+	err := c.cc.Invoke(ctx, Ops_Publish_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *opsClient) ListPublications(ctx context.Context, in *ListPublicationsRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPublicationsReply)
@@ -249,6 +262,8 @@ type OpsServer interface {
 	Decide(context.Context, *DecideRequest) (*Clip, error)
 	// TakeDown withdraws a clip for good: every origin answers 410 from then on.
 	TakeDown(context.Context, *TakeDownRequest) (*Clip, error)
+	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
+	Publish(context.Context, *PublishRequest) (*ListPublicationsReply, error)
 	ListPublications(context.Context, *ListPublicationsRequest) (*ListPublicationsReply, error)
 	// ReportPlayback takes what a player fetched, played and wasted.
 	ReportPlayback(context.Context, *ReportPlaybackRequest) (*ReportPlaybackReply, error)
@@ -300,6 +315,9 @@ func (UnimplementedOpsServer) Decide(context.Context, *DecideRequest) (*Clip, er
 }
 func (UnimplementedOpsServer) TakeDown(context.Context, *TakeDownRequest) (*Clip, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method TakeDown not implemented")
+}
+func (UnimplementedOpsServer) Publish(context.Context, *PublishRequest) (*ListPublicationsReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Publish not implemented")
 }
 func (UnimplementedOpsServer) ListPublications(context.Context, *ListPublicationsRequest) (*ListPublicationsReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListPublications not implemented")
@@ -562,6 +580,24 @@ func _Ops_TakeDown_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ops_Publish_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PublishRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).Publish(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_Publish_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).Publish(ctx, req.(*PublishRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Ops_ListPublications_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPublicationsRequest)
 	if err := dec(in); err != nil {
@@ -656,6 +692,10 @@ var Ops_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TakeDown",
 			Handler:    _Ops_TakeDown_Handler,
+		},
+		{
+			MethodName: "Publish",
+			Handler:    _Ops_Publish_Handler,
 		},
 		{
 			MethodName: "ListPublications",

@@ -1,0 +1,56 @@
+package publish
+
+import (
+	"testing"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+)
+
+func request(id, destination string) event.Event {
+	asked := cause
+	asked.ID = id
+	return event.Event{Envelope: asked, Payload: domain.Decided{
+		Clip: testClip, Revision: 1, Verdict: domain.VerdictApproved, By: "ann", Hash: testHash, Destination: destination,
+	}}
+}
+
+func TestAPersonMayAskAgainWhereItFailedAndEachRequestIsOneCall(t *testing.T) {
+	far := newHook(t, inTurn(answerWith(422, "no title"), answerWith(422, "still none"), answerWith(200, "")))
+	d := newDesk(t, hookConfig(far.URL))
+	d.decide(t, approval)
+	d.work(t)
+	for range 2 {
+		d.decide(t, request("asked-1", "hook"))
+		d.work(t)
+	}
+	if got := d.stands(t, "hook"); got.State != domain.PublicationRejected || far.calls.Load() != 2 {
+		t.Errorf("after one request, told twice: %d calls, %+v", far.calls.Load(), got)
+	}
+	d.decide(t, request("asked-2", "hook"))
+	d.work(t)
+	d.decide(t, request("asked-3", "hook"))
+	d.work(t)
+	if got := d.stands(t, "hook"); got != publication("hook", domain.PublicationAccepted, "", "", "") || far.calls.Load() != 3 {
+		t.Errorf("where it was accepted another request changes nothing: %d calls, %+v", far.calls.Load(), got)
+	}
+}
+
+func TestAPersonMayAskForADestinationYoungerThanTheClip(t *testing.T) {
+	far := newHook(t, answerWith(200, ""))
+	d := newDesk(t, hookConfig(far.URL))
+	d.decide(t, request("asked-1", "hook"))
+	d.work(t)
+	if got := d.stands(t, "hook"); got.State != domain.PublicationAccepted || far.calls.Load() != 1 {
+		t.Errorf("%d calls, %+v", far.calls.Load(), got)
+	}
+}
+
+func TestARequestForAnUnknownDestinationIsAnswered(t *testing.T) {
+	d := newDesk(t, hookConfig("http://hook.example"))
+	d.decide(t, request("asked-1", "nowhere"))
+	want := publication("nowhere", domain.PublicationFailed, "", "", "no such destination is configured")
+	if len(d.told) != 1 || d.told[0].Payload != want || len(d.jobs) != 0 {
+		t.Errorf("told %+v, want %+v", d.told, want)
+	}
+}
