@@ -109,7 +109,7 @@ func (f *Files) put(ctx context.Context, action, key string, r io.Reader, place 
 	if err != nil {
 		return Info{}, fmt.Errorf("%s %s: %w", action, key, err)
 	}
-	defer f.root.Remove(temp) // after a rename there is nothing to remove
+	defer func() { _ = f.root.Remove(temp) }() // after a rename there is nothing to remove
 	defer file.Close()
 	if _, err := io.Copy(file, untilDone{ctx, r}); err != nil {
 		return Info{}, fmt.Errorf("%s %s: %w", action, key, err)
@@ -239,7 +239,7 @@ func (f *Files) Open(ctx context.Context, key string) (*os.File, Info, error) {
 
 // Stat describes an object.
 func (f *Files) Stat(ctx context.Context, key string) (Info, error) {
-	if err := checkKey(key); err != nil {
+	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return Info{}, err
 	}
 	info, err := f.stat(key)
@@ -262,7 +262,7 @@ func (f *Files) stat(key string) (Info, error) {
 
 // Delete removes an object, and the folders it leaves empty.
 func (f *Files) Delete(ctx context.Context, key string) error {
-	if err := checkKey(key); err != nil {
+	if err := errors.Join(checkKey(key), ctx.Err()); err != nil {
 		return err
 	}
 	unlock, err := f.lock(key)

@@ -34,7 +34,7 @@ func (f *Files) walk(ctx context.Context, folder, prefix, after string, give fun
 	}
 	for _, entry := range entries {
 		key := folder + entry.name
-		if !strings.HasPrefix(key, prefix) && !(entry.folder && strings.HasPrefix(prefix, key)) {
+		if inside, above := strings.HasPrefix(key, prefix), entry.folder && strings.HasPrefix(prefix, key); !inside && !above {
 			continue
 		}
 		if entry.folder {

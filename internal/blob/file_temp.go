@@ -20,7 +20,7 @@ func (f *Files) temporary() (name string, file *os.File, err error) {
 	}
 	if err := flock(file, syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
 		file.Close()
-		f.root.Remove(name)
+		_ = f.root.Remove(name)
 		return "", nil, fmt.Errorf("lock temporary file: %w", err)
 	}
 	return name, file, nil

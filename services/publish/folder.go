@@ -116,7 +116,7 @@ func writeWhole(root *os.Root, name string, r io.Reader, check func(hash.Hash) e
 	if err != nil {
 		return err
 	}
-	defer root.Remove(temp) // after the rename there is nothing to remove
+	defer func() { _ = root.Remove(temp) }() // after the rename there is nothing to remove
 	defer file.Close()
 	sum := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(file, sum), r); err != nil {

@@ -332,7 +332,7 @@ func TestAWebhookIsToldWithASignatureAndLinksThatOpen(t *testing.T) {
 	r, body := far.requests[0], far.bodies[0]
 	timestamp := r.Header.Get("X-Liveclip-Timestamp")
 	if timestamp != itoa(int(noon.Unix())) || r.Header.Get("X-Liveclip-Signature") != signature(hookSecret, timestamp, body) ||
-		r.Header.Get("Idempotency-Key") != "clip1/1/hook" || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
+		r.Header.Get("Idempotency-Key") != "clip1/1/hook" || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %s %v", r.Method, r.Header)
 	}
 	var m message
@@ -382,7 +382,7 @@ func TestWhatAWebhookAnswersDecidesTheState(t *testing.T) {
 	busy := func(after string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", after)
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	}
 	redirect := func(w http.ResponseWriter, r *http.Request) {
@@ -425,7 +425,7 @@ func TestADestinationThatAsksForPatienceIsGivenIt(t *testing.T) {
 	for after, want := range map[string]time.Duration{"7": 7 * time.Second, noon.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second, "999999": askedPause} {
 		far := newHook(t, inTurn(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", after)
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}, answerWith(200, "")))
 		d := newDesk(t, hookConfig(far.URL))
 		d.decide(t, approval)

@@ -131,7 +131,7 @@ func TestAPublicationSurvivesTheLossOfItsQueue(t *testing.T) {
 	broken.Store(true)
 	far := newHook(t, func(w http.ResponseWriter, _ *http.Request) {
 		if broken.Load() {
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
 	cfg := hookConfig(far.URL)
@@ -168,7 +168,7 @@ func TestDeliveriesReachTheBus(t *testing.T) {
 	link.fill(&m, p)
 	for range 3 {
 		answer, err := http.Get(m.Video.URL)
-		if err != nil || answer.StatusCode != 200 {
+		if err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatalf("%v %v", answer, err)
 		}
 		answer.Body.Close()

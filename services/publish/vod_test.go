@@ -434,7 +434,7 @@ func TestALocalFileReachesTheConnectionAsAFile(t *testing.T) {
 	files := make(chan int, 2)
 	o.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &watched{ResponseWriter: w}
-		o.vod.ServeHTTP(seen, r)
+		o.ServeHTTP(seen, r)
 		files <- seen.files
 	})
 	for _, fields := range [][]string{nil, {"Range: bytes=5-9"}} {
@@ -512,7 +512,7 @@ func TestManyRangesOfOneFileAtOnceDoNotMix(t *testing.T) {
 			for i := range 20 {
 				first := (worker*31 + i*7919) % (1 << 17) * 8
 				last := first + 80_000
-				r, _ := http.NewRequest("GET", o.server.URL+o.path("720p.mp4"), nil)
+				r, _ := http.NewRequest(http.MethodGet, o.server.URL+o.path("720p.mp4"), nil)
 				r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", first, last))
 				answer, err := http.DefaultClient.Do(r)
 				if err != nil {

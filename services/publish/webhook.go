@@ -67,7 +67,7 @@ type answerBody struct {
 func (w webhook) push(ctx context.Context, p parcel) (outcome, error) {
 	m := messageOf(eventPublished, p, "")
 	w.links.fill(&m, p)
-	status, said, err := w.call(ctx, m, p.place.String())
+	status, said, err := w.call(ctx, m, p.String())
 	if err != nil {
 		return outcome{}, err
 	}
@@ -85,7 +85,7 @@ func (w webhook) push(ctx context.Context, p parcel) (outcome, error) {
 }
 
 func (w webhook) withdraw(ctx context.Context, p parcel, remoteID string) error {
-	status, said, err := w.call(ctx, messageOf(eventWithdrawn, p, remoteID), p.place.String()+"/withdrawn")
+	status, said, err := w.call(ctx, messageOf(eventWithdrawn, p, remoteID), p.String()+"/withdrawn")
 	if err == nil && status/100 != 2 {
 		err = domain.Permanent(errors.New(refusal(status, said)))
 	}
@@ -128,7 +128,7 @@ func (w webhook) call(ctx context.Context, m message, key string) (status int, s
 	case err != nil && connected.Load():
 		return 0, said, fmt.Errorf("call %s: %w", w.dest.Name, errUnanswered)
 	case err != nil:
-		return 0, said, fmt.Errorf("call %s: %s", w.dest.Name, withoutURL(err))
+		return 0, said, fmt.Errorf("call %s: %w", w.dest.Name, withoutURL(err))
 	}
 	defer answer.Body.Close()
 	// The status has decided; what else it says is taken if it can be read.
