@@ -15,14 +15,14 @@ import (
 // Probe does a ProbeOrder. Its error names what is wrong with the input.
 func Probe(ctx context.Context, order *mediav1.ProbeOrder) (*mediav1.Probed, error) {
 	astiav.SetLogLevel(astiav.LogLevelError)
-	src, err := openURL(ctx, order.Url, order.AllowedSchemes, 0)
+	src, err := openURL(ctx, place{url: order.Url, schemes: order.AllowedSchemes})
 	if err != nil {
 		return nil, err
 	}
 	defer src.close()
 	probed, err := probe(src.fc)
 	if err != nil {
-		return nil, fmt.Errorf("probe %s: %w", order.Url, err)
+		return nil, fmt.Errorf("probe %s: %w", src.name, err)
 	}
 	return probed, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"liveclip/internal/address"
 	"liveclip/internal/domain"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -59,7 +60,11 @@ func openSource(ctx context.Context, order *mediav1.RecordOrder, input <-chan []
 	if order.Url == "" {
 		return openFLV(ctx, input, idle)
 	}
-	return openURL(ctx, order.Url, order.AllowedSchemes, idle)
+	p := place{url: order.Url, schemes: order.AllowedSchemes, idle: idle}
+	if order.PublicOnly {
+		p.admit = address.Public
+	}
+	return openURL(ctx, p)
 }
 
 // receive hands pushed bytes on. The end of a push is the input's end; without a push, the end of messages is the order to

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,7 +28,7 @@ var protocols = map[string][]string{
 	"rtmp":  {"rtmp", "tcp"},
 	"rtmps": {"rtmps", "tls", "tcp"},
 	"http":  {"http", "tcp", "crypto"},
-	"https": {"https", "tls", "tcp", "crypto"},
+	"https": {"https", "tls", "tcp", "crypto", "httpproxy"},
 	"srt":   {"srt"},
 	"file":  {"file"},
 }
@@ -40,6 +42,7 @@ type source struct {
 	fc        *astiav.FormatContext
 	io        *astiav.IOContext
 	interrupt astiav.IOInterrupter // held: FFmpeg has its address
+	guard     *guard
 	idle      time.Duration
 	watch     *time.Timer
 	timedOut  atomic.Bool
@@ -49,13 +52,28 @@ type source struct {
 	closing   sync.Once
 }
 
+// place is what openURL opens.
+type place struct {
+	url     string // or a path
+	schemes []string
+	idle    time.Duration
+	admit   func(netip.Addr) bool // addresses of hosts; nil: all
+}
+
 // openURL opens what a URL names, or a path.
-func openURL(ctx context.Context, address string, schemes []string, idle time.Duration) (*source, error) {
-	target, scheme, err := admit(address, schemes)
+func openURL(ctx context.Context, p place) (*source, error) {
+	target, scheme, err := admit(p.url, p.schemes)
 	if err != nil {
 		return nil, err
 	}
-	s := newSource(address, idle)
+	s := newSource(redacted(p.url, scheme), p.idle)
+	if p.admit != nil && scheme != "file" {
+		if err := s.guardAgainst(ctx, target, scheme, p.admit); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	schemes := p.schemes
 	options := map[string]string{"protocol_whitelist": whitelist(schemes), "format_whitelist": demuxers}
 	if scheme != "file" {
 		// The first frames of a live source shall not wait for FFmpeg to be sure of everything.
@@ -95,6 +113,31 @@ func openFLV(ctx context.Context, input <-chan []byte, idle time.Duration) (*sou
 	s.fc.SetPb(s.io)
 	options := map[string]string{"analyzeduration": "500000", "probesize": "500000"}
 	return s, s.open(ctx, "", astiav.FindInputFormat("flv"), options, "push")
+}
+
+// guardAgainst sees to it that FFmpeg reaches admitted addresses only. (Of RTMP and SRT, which can't be led elsewhere, the
+// host is looked up beforehand; an answer of DNS that changes within that moment gets past.)
+func (s *source) guardAgainst(ctx context.Context, target, scheme string, admit func(netip.Addr) bool) error {
+	var err error
+	if s.guard, err = newGuard(admit); err != nil {
+		return err
+	}
+	if scheme != "http" && scheme != "https" {
+		u, err := url.Parse(target)
+		if err == nil {
+			err = s.guard.check(ctx, u.Hostname())
+		}
+		return s.sorted("open", err, scheme)
+	}
+	// This process has one source: its environment is the one place where all of FFmpeg's HTTP, nested or not, looks.
+	return errors.Join(os.Setenv("http_proxy", s.guard.url()), os.Unsetenv("no_proxy"))
+}
+
+func redacted(address, scheme string) string {
+	if u, err := url.Parse(address); err == nil && scheme != "file" {
+		return u.Redacted()
+	}
+	return address
 }
 
 func newSource(name string, idle time.Duration) *source {
@@ -182,12 +225,24 @@ func (s *source) close() {
 		if s.io != nil {
 			s.io.Free()
 		}
+		if s.guard != nil {
+			s.guard.close()
+			_ = os.Unsetenv("http_proxy")
+		}
 	})
 }
 
 // sorted tells failures of the input itself from those that may pass.
 func (s *source) sorted(action string, err error, scheme string) error {
+	if err == nil {
+		return nil
+	}
+	if refused := s.guard.refusal(); refused != nil {
+		err = refused
+	}
 	switch {
+	case errors.Is(err, errAddress):
+		return domain.Permanent(fmt.Errorf("%s %s: %w", action, s.name, err))
 	case s.stopped.Load():
 		return fmt.Errorf("%s %s: %w", action, s.name, errStopped)
 	case s.timedOut.Load():

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"liveclip/internal/address"
 	"liveclip/internal/domain"
 )
 
@@ -61,26 +62,11 @@ func (g gate) admitHost(ctx context.Context, host string) error {
 		return fmt.Errorf("find host: %w", err)
 	}
 	for _, a := range addresses {
-		if !public(a) {
+		if !address.Public(a) {
 			return domain.Permanent(fmt.Errorf("host %s has the private address %s (asr.allow_private allows it)", host, a))
 		}
 	}
 	return nil
-}
-
-// notPublic are ranges that net/netip has no name for: carrier-grade NAT, benchmarking, documentation, reserved, NAT64
-// and 6to4, which hold other addresses.
-var notPublic = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001:db8::/32"),
-}
-
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() &&
-		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 var _ resolver = (*net.Resolver)(nil)

@@ -224,7 +224,7 @@ func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder
 		part = time.Second
 	}
 	return &mediav1.RecordOrder{Url: source, Paced: strings.HasPrefix(source, "file:") && !r.unpaced(), PartLength: int64(part), IdleTimeout: int64(r.cfg.Idle),
-		Pcm: r.cfg.Engine != engineNone, AllowedSchemes: schemes}
+		Pcm: r.cfg.Engine != engineNone, AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
 }
 
 // own takes the lease unless it is held. A dead owner's runs out meanwhile.

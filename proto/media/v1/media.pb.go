@@ -577,6 +577,7 @@ type RecordOrder struct {
 	IdleTimeout    int64                  `protobuf:"varint,6,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`         // fail when the source gives nothing for so long
 	Pcm            bool                   `protobuf:"varint,7,opt,name=pcm,proto3" json:"pcm,omitempty"`                                            // send Pcm
 	AllowedSchemes []string               `protobuf:"bytes,8,rep,name=allowed_schemes,json=allowedSchemes,proto3" json:"allowed_schemes,omitempty"` // of the URL and of everything it refers to
+	PublicOnly     bool                   `protobuf:"varint,9,opt,name=public_only,json=publicOnly,proto3" json:"public_only,omitempty"`            // refuse hosts on addresses that are not the public internet's, also after redirects
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -665,6 +666,13 @@ func (x *RecordOrder) GetAllowedSchemes() []string {
 		return x.AllowedSchemes
 	}
 	return nil
+}
+
+func (x *RecordOrder) GetPublicOnly() bool {
+	if x != nil {
+		return x.PublicOnly
+	}
+	return false
 }
 
 // Parameters begin a run: the codec parameters and the initialisation segment (ftyp+moov) of its parts.
@@ -2317,7 +2325,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\tpermanent\x18\x02 \x01(\bR\tpermanent\"\x1e\n" +
 	"\x04Done\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
-	"\x05Ready\"\xe1\x01\n" +
+	"\x05Ready\"\x82\x02\n" +
 	"\vRecordOrder\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x19\n" +
 	"\bstart_at\x18\x02 \x01(\x03R\astartAt\x12\x10\n" +
@@ -2327,7 +2335,9 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"partLength\x12!\n" +
 	"\fidle_timeout\x18\x06 \x01(\x03R\vidleTimeout\x12\x10\n" +
 	"\x03pcm\x18\a \x01(\bR\x03pcm\x12'\n" +
-	"\x0fallowed_schemes\x18\b \x03(\tR\x0eallowedSchemes\"\xaa\x02\n" +
+	"\x0fallowed_schemes\x18\b \x03(\tR\x0eallowedSchemes\x12\x1f\n" +
+	"\vpublic_only\x18\t \x01(\bR\n" +
+	"publicOnly\"\xaa\x02\n" +
 	"\n" +
 	"Parameters\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x03R\x03run\x12\x0e\n" +
