@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -32,6 +33,7 @@ func (b *Bus) Ensure(ctx context.Context) error {
 			return fmt.Errorf("create topic %s: %w", name, err)
 		}
 	}
+	var readings []*reading
 	for _, topic := range topics {
 		partitions, err := b.partitions(ctx, topic.Topic)
 		if err != nil {
@@ -41,8 +43,25 @@ func (b *Bus) Ensure(ctx context.Context) error {
 			return domain.Permanent(fmt.Errorf("topic %s has %d partitions, kafka.partitions is %d: all topics must have equally many",
 				topic.Topic, partitions, b.config.Partitions))
 		}
+		for p := range partitions {
+			name := strings.TrimPrefix(topic.Topic, b.config.Prefix)
+			readings = append(readings, &reading{topic: event.Topic(name), partition: p})
+		}
 	}
-	return nil
+	return b.led(ctx, readings)
+}
+
+// led waits until every partition answers: a topic just made has no leaders yet.
+func (b *Bus) led(ctx context.Context, readings []*reading) error {
+	for {
+		_, err := b.ends(ctx, readings)
+		if err == nil {
+			return nil
+		}
+		if !sleep(ctx, 50*time.Millisecond) {
+			return fmt.Errorf("wait for the topics' leaders: %w", errors.Join(ctx.Err(), err))
+		}
+	}
 }
 
 func (b *Bus) topicConfig(spec event.Spec) kafka.TopicConfig {
