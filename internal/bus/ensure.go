@@ -15,7 +15,8 @@ import (
 )
 
 // Ensure creates every topic of event.Table, and its dead-letter topic, that is not there yet. A topic that is there with
-// another number of partitions is an error: streams would not keep one number on all topics.
+// another number of partitions is an error: streams would not keep one number on all topics. Brokers that are just
+// starting are waited for, half a minute at most.
 func (b *Bus) Ensure(ctx context.Context) error {
 	if err := b.configured(); err != nil {
 		return err
@@ -24,14 +25,8 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	for _, spec := range event.Table {
 		topics = append(topics, b.topicConfig(spec), b.deadConfig(spec))
 	}
-	answer, err := b.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
-	if err != nil {
-		return fmt.Errorf("create topics: %w", err)
-	}
-	for name, err := range answer.Errors {
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", name, err)
-		}
+	if err := b.create(ctx, topics); err != nil {
+		return err
 	}
 	var readings []*reading
 	for _, topic := range topics {
@@ -49,6 +44,35 @@ func (b *Bus) Ensure(ctx context.Context) error {
 		}
 	}
 	return b.led(ctx, readings)
+}
+
+const ensurePatience = 30 * time.Second // for brokers that are just starting
+
+func (b *Bus) create(ctx context.Context, topics []kafka.TopicConfig) error {
+	for given := time.Now().Add(ensurePatience); ; {
+		err := b.createOnce(ctx, topics)
+		if err == nil || time.Now().After(given) {
+			return err
+		}
+		b.log.Warn("topics not created yet", "brokers", b.config.Brokers, "error", err)
+		if !sleep(ctx, 500*time.Millisecond) {
+			return err
+		}
+		b.transport.CloseIdleConnections() // it remembers failures, too
+	}
+}
+
+func (b *Bus) createOnce(ctx context.Context, topics []kafka.TopicConfig) error {
+	answer, err := b.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	for name, err := range answer.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // led waits until every partition answers: a topic just made has no leaders yet.

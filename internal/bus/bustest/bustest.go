@@ -10,14 +10,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"liveclip/internal/bus"
 	"liveclip/internal/embedded/embeddedtest"
+	"liveclip/internal/event"
 )
 
 // Brokers are those LIVECLIP_TEST_KAFKA names (host:port, comma between), or else an embedded one that ends with the test.
 func Brokers(t testing.TB) []string {
 	t.Helper()
-	if named := os.Getenv("LIVECLIP_TEST_KAFKA"); named != "" {
+	if named := os.Getenv(brokersVariable); named != "" {
 		return strings.Split(named, ",")
 	}
 	return []string{embeddedtest.Broker(t)}
@@ -31,8 +34,29 @@ func Config(t testing.TB) bus.Config {
 	config.Prefix = "test-" + strings.ToLower(rand.Text()[:10]) + "."
 	config.Tries = 3
 	config.Backoff = 20 * time.Millisecond
+	if os.Getenv(brokersVariable) != "" {
+		t.Cleanup(func() { deleteTopics(t, config) })
+	}
 	return config
 }
+
+// deleteTopics leaves brokers that outlive the test as they were.
+func deleteTopics(t testing.TB, config bus.Config) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var names []string
+	for _, spec := range event.Table {
+		names = append(names, config.Prefix+string(spec.Topic), config.Prefix+string(event.Dead(spec.Topic)))
+	}
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(config.Brokers...), Transport: transport}
+	if _, err := client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: names}); err != nil {
+		t.Logf("topics of %s are left behind: %v", config.Prefix, err)
+	}
+}
+
+const brokersVariable = "LIVECLIP_TEST_KAFKA"
 
 // New is a bus with topics of its own, ready to use, closed with the test.
 func New(t testing.TB) *bus.Bus {
