@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -113,7 +112,7 @@ func TestTheChildRendersAShot(t *testing.T) {
 	if _, err := through(t, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(order.Out)); err != nil {
+	if _, err := os.Stat(order.Out); err != nil {
 		t.Error(err)
 	}
 }

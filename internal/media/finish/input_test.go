@@ -131,7 +131,7 @@ func TestAnEndGivesItsReason(t *testing.T) {
 	f := NewFeed()
 	f.End(0, "owner lost")
 	f.Close(errors.New("closed"))
-	if _, reason, err := f.next(context.Background(), 0); err != io.EOF || reason != "owner lost" {
+	if _, reason, err := f.next(context.Background(), 0); !errors.Is(err, io.EOF) || reason != "owner lost" {
 		t.Errorf("%q, %v", reason, err)
 	}
 	if _, _, err := f.next(context.Background(), 1); err == nil || err.Error() != "closed" {

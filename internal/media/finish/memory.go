@@ -47,5 +47,5 @@ func setMetadata(out *astiav.FormatContext, key, value string) {
 	defer C.free(unsafe.Pointer(k))
 	defer C.free(unsafe.Pointer(v))
 	c := *(**C.AVFormatContext)(unsafe.Pointer(out))
-	C.av_dict_set(&c.metadata, k, v, 0)
+	C.av_dict_set(&c.metadata, k, v, 0) //nolint:gocritic // of the code cgo makes
 }

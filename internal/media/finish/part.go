@@ -253,7 +253,7 @@ func (p *part) take(packet *astiav.Packet, t *track, give func(media) error) err
 		return nil
 	}
 	// What can't be decoded is left out; a part of which nothing can be decoded ends as one with nothing in its window.
-	if err := t.decoder.SendPacket(packet); err != nil {
+	if !t.send(packet) {
 		return nil
 	}
 	return p.receive(t, give)
@@ -276,7 +276,7 @@ func (p *part) flushTrack(t *track, give func(media) error) error {
 		return nil
 	}
 	t.flushed = true
-	if err := t.decoder.SendPacket(nil); err != nil {
+	if !t.send(nil) {
 		return nil
 	}
 	if err := p.receive(t, give); err != nil {
@@ -292,7 +292,7 @@ func (p *part) flushTrack(t *track, give func(media) error) error {
 func (p *part) receive(t *track, give func(media) error) error {
 	for {
 		f := astiav.AllocFrame()
-		if err := t.decoder.ReceiveFrame(f); err != nil {
+		if !t.receive(f) {
 			f.Free()
 			return nil
 		}

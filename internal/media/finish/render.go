@@ -49,7 +49,7 @@ func Shot(ctx context.Context, order *mediav1.RenderOrder) error {
 	defer f.Close()
 	f.shape, f.quality = s, shotQuality
 	f.holdLast = true
-	f.lines = func(r *rendition) []line { return shotLines(f.lettering.face, order) }
+	f.lines = func(*rendition) []line { return shotLines(f.lettering.face, order) }
 	if err := f.prepare(ctx); err != nil {
 		return fmt.Errorf("render shot: %w", err)
 	}

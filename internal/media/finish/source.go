@@ -168,6 +168,12 @@ func openTrack(stream *astiav.Stream) (*track, error) {
 	return t, nil
 }
 
+// send gives the decoder a packet, or nil for the end; false when it can't be decoded.
+func (t *track) send(p *astiav.Packet) bool { return t.decoder.SendPacket(p) == nil }
+
+// receive takes a frame; false when there is none, for now or for good.
+func (t *track) receive(f *astiav.Frame) bool { return t.decoder.ReceiveFrame(f) == nil }
+
 func (d *demuxer) Close() {
 	for _, t := range []*track{d.video, d.audio} {
 		if t != nil {

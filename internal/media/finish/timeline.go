@@ -180,7 +180,4 @@ func (t *timeline) end(length time.Duration) (time.Duration, error) {
 	return length, nil
 }
 
-// length is how long everything so far is.
-func (t *timeline) length() time.Duration { return t.shape.at(t.baseFrame + t.frame) }
-
 func (t *timeline) Close() { t.show(nil) }
