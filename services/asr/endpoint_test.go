@@ -1,0 +1,204 @@
+package asr
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// noise is white noise of a level in dB of full scale.
+func noise(length time.Duration, level float64, random *rand.Rand) []byte {
+	out := make([]byte, int(length*sampleRate/time.Second)*sampleBytes)
+	amplitude := 32768 * math.Pow(10, level/20) * math.Sqrt(3)
+	for i := 0; i < len(out); i += sampleBytes {
+		v := (2*random.Float64() - 1) * amplitude
+		binary.LittleEndian.PutUint16(out[i:], uint16(int16(max(-32767, min(32767, v)))))
+	}
+	return out
+}
+
+type heardUtterance struct {
+	from, until time.Duration
+	bytes       int
+}
+
+// utterances puts pieces together, and fails when they do not fit.
+func utterances(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, pieces []stretch) []heardUtterance {
+	t.Helper()
+	var out []heardUtterance
+	open := false
+	for _, p := range pieces {
+		if p.begins == open && (p.begins || !p.ends) && p.begins {
+			t.Fatalf("an utterance begins at %v within another", p.at)
+		}
+		if !p.begins && !open {
+			t.Fatalf("a piece of no utterance")
+		}
+		if p.begins {
+			out, open = append(out, heardUtterance{from: p.at}), true
+		}
+		out[len(out)-1].bytes += len(p.sound)
+		if p.ends {
+			out[len(out)-1].until, open = p.until, false
+		}
+	}
+	if open {
+		t.Fatalf("an utterance never ends")
+	}
+	return out
+}
+
+// scene is a sequence of speech-like and quiet stretches.
+type scene struct {
+	length time.Duration
+	level  float64
+}
+
+func play(e *endpointer, at time.Duration, scenes ...scene) []stretch {
+	random := rand.New(rand.NewPCG(1, 2))
+	var sound []byte
+	for _, s := range scenes {
+		sound = append(sound, noise(s.length, s.level, random)...)
+	}
+	var out []stretch
+	for step := range slicesOf(sound, 3200) {
+		out = append(out, e.hear(at, step)...)
+		at += soundLength(len(step))
+	}
+	return append(out, e.flush()...)
+}
+
+func slicesOf(b []byte, n int) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(b) > 0 {
+			k := min(n, len(b))
+			if !yield(b[:k]) {
+				return
+			}
+			b = b[k:]
+		}
+	}
+}
+
+const (
+	quietRoom = -60
+	noisyRoom = -38
+	speech    = -20
+)
+
+func near(a, b, tolerance time.Duration) bool { return (a - b).Abs() <= tolerance }
+
+func TestUtterancesAreCutAtPausesWithTheirOnset(t *testing.T) {
+	for name, room := range map[string]float64{"quiet room": quietRoom, "noisy room": noisyRoom, "digital silence": -120} {
+		t.Run(name, func(t *testing.T) {
+			got := utterances(t, play(&endpointer{}, 0, scene{5 * time.Second, room}, scene{2 * time.Second, speech}, scene{time.Second, room}, scene{time.Second, speech}, scene{time.Second, room}))
+			if room == noisyRoom && len(got) > 2 { // what the first seconds took for speech
+				got = got[len(got)-2:]
+			}
+			if len(got) != 2 {
+				t.Fatalf("got %v", got)
+			}
+			for i, want := range []heardUtterance{{from: 5*time.Second - lead, until: 7*time.Second + pause}, {from: 8*time.Second - lead, until: 9*time.Second + pause}} {
+				if !near(got[i].from, want.from, 100*time.Millisecond) || !near(got[i].until, want.until, 100*time.Millisecond) {
+					t.Errorf("utterance %d: %v to %v, want %v to %v", i, got[i].from, got[i].until, want.from, want.until)
+				}
+				if length := soundLength(got[i].bytes); length != got[i].until-got[i].from {
+					t.Errorf("utterance %d: %v of sound from %v to %v", i, length, got[i].from, got[i].until)
+				}
+			}
+		})
+	}
+}
+
+func TestSpeechWithoutAPauseIsCutAtItsQuietestFrame(t *testing.T) {
+	got := utterances(t, play(&endpointer{}, 0, scene{time.Second, quietRoom}, scene{9400 * time.Millisecond, speech}, scene{60 * time.Millisecond, -45},
+		scene{5 * time.Second, speech}, scene{time.Second, quietRoom}))
+	if len(got) != 2 || !near(got[0].until, 10430*time.Millisecond, 40*time.Millisecond) || got[1].from != got[0].until {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestALongUtteranceEndsAtAShortPause(t *testing.T) {
+	got := utterances(t, play(&endpointer{}, 0, scene{time.Second, quietRoom}, scene{7 * time.Second, speech}, scene{200 * time.Millisecond, quietRoom},
+		scene{2 * time.Second, speech}, scene{time.Second, quietRoom}))
+	if len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAClickIsNoSpeech(t *testing.T) {
+	if got := play(&endpointer{}, 0, scene{2 * time.Second, quietRoom}, scene{30 * time.Millisecond, -10}, scene{2 * time.Second, quietRoom}); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAJumpInTimeEndsAnUtteranceWhereItStopped(t *testing.T) {
+	e := &endpointer{}
+	random := rand.New(rand.NewPCG(1, 2))
+	pieces := e.hear(0, noise(time.Second, quietRoom, random))
+	pieces = append(pieces, e.hear(time.Second, noise(time.Second, speech, random))...)
+	pieces = append(pieces, e.hear(10*time.Second, noise(time.Second, speech, random))...)
+	pieces = append(pieces, e.flush()...)
+	got := utterances(t, pieces)
+	if len(got) != 2 || got[0].until != 2*time.Second || got[1].from != 10*time.Second {
+		t.Errorf("got %v", got)
+	}
+}
+
+// However sound comes in, utterances are the same, in order, and none begins before what was marked.
+func TestTheMarkIsKeptAndPiecesDoNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		var sound []byte
+		for range rapid.IntRange(1, 12).Draw(t, "scenes") {
+			level := rapid.SampledFrom([]float64{quietRoom, speech, noisyRoom, -100}).Draw(t, "level")
+			sound = append(sound, noise(time.Duration(rapid.IntRange(1, 4000).Draw(t, "ms"))*time.Millisecond, level, random)...)
+		}
+		whole := &endpointer{}
+		want := utterances(t, append(whole.hear(0, sound), whole.flush()...))
+		e, at, mark := &endpointer{}, time.Duration(0), time.Duration(0)
+		var pieces []stretch
+		for rest := sound; len(rest) > 0; {
+			n := min(len(rest), 2*rapid.IntRange(1, 8000).Draw(t, "samples"))
+			got := e.hear(at, rest[:n])
+			for _, p := range got {
+				if p.begins && p.at < mark {
+					t.Fatalf("an utterance begins at %v, after the mark %v", p.at, mark)
+				}
+			}
+			if now := e.mark(); now < mark {
+				t.Fatalf("mark %v after %v", now, mark)
+			} else {
+				mark = now
+			}
+			pieces = append(pieces, got...)
+			at += soundLength(n)
+			rest = rest[n:]
+		}
+		got := utterances(t, append(pieces, e.flush()...))
+		if len(got) != len(want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Fatalf("got %v, want %v", got[i], want[i])
+			}
+		}
+	})
+}
+
+func TestAnFLVTagSaysWhatItHolds(t *testing.T) {
+	got := flvTag(flvVideo, 0x12345678, []byte{1, 2, 3})
+	want := []byte{9, 0, 0, 3, 0x34, 0x56, 0x78, 0x12, 0, 0, 0, 1, 2, 3, 0, 0, 0, 14}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got % x, want % x", got, want)
+	}
+}

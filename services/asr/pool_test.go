@@ -1,0 +1,243 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/embedded/embeddedtest"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// fakeRecogniser answers what its script says.
+type fakeRecogniser struct {
+	heard   func(*mediav1.Hear) error // called with each; an error is a crash
+	answers chan *mediav1.FromChild
+	closed  chan struct{}
+	close   sync.Once
+}
+
+func (f *fakeRecogniser) Send(m *mediav1.ToChild) error {
+	h := m.GetHear()
+	if err := f.heard(h); err != nil {
+		f.Close()
+		return nil
+	}
+	if h.End || h.Partial {
+		f.answers <- &mediav1.FromChild{Message: &mediav1.FromChild_Heard{Heard: &mediav1.Heard{Utterance: h.Utterance, Final: h.End, Text: "text"}}}
+	}
+	return nil
+}
+
+func (f *fakeRecogniser) Receive() (*mediav1.FromChild, error) {
+	select {
+	case m := <-f.answers:
+		return m, nil
+	case <-f.closed:
+		return nil, errors.New("crashed")
+	}
+}
+
+func (f *fakeRecogniser) Close() error { f.close.Do(func() { close(f.closed) }); return nil }
+
+// runPool runs a pool of fakes until the test ends.
+func runPool(t *testing.T, workers int, heard func(*mediav1.Hear) error) *pool {
+	t.Helper()
+	start := func(context.Context) (recogniser, error) {
+		return &fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, nil
+	}
+	return runPoolOf(t, workers, start)
+}
+
+func runPoolOf(t *testing.T, workers int, start func(context.Context) (recogniser, error)) *pool {
+	t.Helper()
+	p := newPool(workers, start, embeddedtest.Log(t), prometheus.NewRegistry())
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func newUtterance(id string, live bool) (*utterance, chan *mediav1.Heard) {
+	answers := make(chan *mediav1.Heard, 1)
+	return &utterance{id: id, live: live, sound: make([]byte, 32000), more: make(chan struct{}, 1),
+		partial: func(*mediav1.Heard) {}, answered: func(h *mediav1.Heard) { answers <- h }}, answers
+}
+
+func answer(t *testing.T, answers chan *mediav1.Heard) *mediav1.Heard {
+	t.Helper()
+	select {
+	case h := <-answers:
+		return h
+	case <-time.After(20 * time.Second):
+		t.Fatal("never answered")
+		return nil
+	}
+}
+
+func TestACrashedRecognisersUtteranceIsHeardByAnotherOnce(t *testing.T) {
+	for name, crashes := range map[string]int{"one crash": 1, "it kills every recogniser": 100} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			left := crashes
+			p := runPool(t, 1, func(h *mediav1.Hear) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if left > 0 && strings.HasPrefix(h.Utterance, "bad") {
+					left--
+					return io.ErrUnexpectedEOF
+				}
+				return nil
+			})
+			bad, badAnswer := newUtterance("bad", true)
+			good, goodAnswer := newUtterance("good", true)
+			bad.ended, good.ended = true, true
+			p.put(bad)
+			p.put(good)
+			if got := answer(t, badAnswer); (got != nil) != (crashes == 1) {
+				t.Errorf("the bad one: %v", got)
+			}
+			if got := answer(t, goodAnswer); got == nil {
+				t.Error("the good one was not heard")
+			}
+			if mu.Lock(); crashes > 2 && left != crashes-maxTries {
+				t.Errorf("%d recognisers died of one utterance", crashes-left)
+			}
+			mu.Unlock()
+		})
+	}
+}
+
+func TestWhoHasFinishedSpeakingGoesBeforeWhoStillSpeaksAndLiveBeforeBatch(t *testing.T) {
+	var mu sync.Mutex
+	var order []string
+	following := make(chan struct{}, 1)
+	p := runPool(t, 1, func(h *mediav1.Hear) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if h.End {
+			order = append(order, h.Utterance[:strings.IndexByte(h.Utterance, '/')])
+		} else {
+			select {
+			case following <- struct{}{}:
+			default:
+			}
+		}
+		return nil
+	})
+	speaking, speakingAnswer := newUtterance("speaking", true)
+	p.put(speaking)
+	<-following
+	batch, batchAnswer := newUtterance("batch", false)
+	live, liveAnswer := newUtterance("live", true)
+	batch.ended, live.ended = true, true
+	p.mu.Lock() // both at once
+	p.waiting = append(p.waiting, batch, live)
+	p.wake()
+	p.mu.Unlock()
+	speaking.add(make([]byte, 3200), false)
+	for _, a := range []chan *mediav1.Heard{liveAnswer, batchAnswer} {
+		answer(t, a)
+	}
+	p.end(speaking, nil)
+	answer(t, speakingAnswer)
+	if want := []string{"live", "batch", "speaking"}; !slices.Equal(order, want) {
+		t.Errorf("heard %v, want %v", order, want)
+	}
+}
+
+func TestWithoutAModelNothingBlocks(t *testing.T) {
+	p := runPoolOf(t, 1, func(context.Context) (recogniser, error) { return nil, domain.Permanent(errors.New("no model")) })
+	u, answers := newUtterance("u", true)
+	p.put(u)
+	if got := answer(t, answers); got != nil || p.deafness() == "" {
+		t.Errorf("heard %v, deaf because %q", got, p.deafness())
+	}
+}
+
+// stuckPool never hears anybody.
+type stuckPool struct{ waiting []*utterance }
+
+func (s *stuckPool) put(u *utterance)               { s.waiting = append(s.waiting, u) }
+func (s *stuckPool) end(u *utterance, sound []byte) { u.add(sound, true) }
+func (s *stuckPool) withdraw(u *utterance) bool     { return slices.Contains(s.waiting, u) }
+func (s *stuckPool) deafness() string               { return "" }
+
+func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
+	skipped := time.Duration(0)
+	var lines []domain.TranscriptLine
+	pool := &stuckPool{}
+	e := newEar("b", true, 2*time.Second, pool, func(l domain.TranscriptLine) { lines = append(lines, l) }, func(d time.Duration) { skipped += d })
+	say := func(at time.Duration, level float64) {
+		sound := noise(time.Second, level, rand.New(rand.NewPCG(1, 2)))
+		if err := e.hear(t.Context(), at, sound); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(0, quietRoom)
+	say(time.Second, speech)
+	say(2*time.Second, quietRoom)
+	if mark := e.mark(); mark > time.Second || skipped != 0 {
+		t.Fatalf("marked %v while speech was waited for, skipped %v", mark, skipped)
+	}
+	say(3*time.Second, quietRoom)
+	say(4*time.Second, quietRoom)
+	if skipped < time.Second || skipped > 2*time.Second || len(lines) != 0 {
+		t.Errorf("skipped %v, lines %v", skipped, lines)
+	}
+	if mark := e.mark(); mark < 4*time.Second {
+		t.Errorf("still waits at %v", mark)
+	}
+	if got := e.health(time.Now()); got != domain.HealthBehind {
+		t.Errorf("health %s", got)
+	}
+}
+
+func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
+	var got []string
+	pool := &stuckPool{}
+	e := newEar("b", false, time.Second, pool, func(l domain.TranscriptLine) { got = append(got, l.Text) }, nil)
+	for i := range 6 {
+		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
+		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.pauseHere(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(pool.waiting) != 3 {
+		t.Fatalf("%d utterances", len(pool.waiting))
+	}
+	pool.waiting[2].answered(&mediav1.Heard{Text: "three", Words: words("three")})
+	pool.waiting[0].answered(&mediav1.Heard{Text: "one", Words: words("one")})
+	if mark := e.mark(); !slices.Equal(got, []string{"one"}) || mark != pool.waiting[1].start {
+		t.Errorf("lines %v, mark %v", got, mark)
+	}
+	pool.waiting[1].answered(nil)
+	if !slices.Equal(got, []string{"one", "three"}) || !e.drained() {
+		t.Errorf("lines %v", got)
+	}
+}
+
+func words(texts ...string) (out []*mediav1.HeardWord) {
+	for _, text := range texts {
+		out = append(out, &mediav1.HeardWord{Text: text, End: 1})
+	}
+	return out
+}
