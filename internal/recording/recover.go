@@ -66,6 +66,14 @@ func Recover(folder string, log *slog.Logger) ([]Left, error) {
 	return all, nil
 }
 
+// Discard removes what Recover found of a broadcast that is recorded again from its beginning.
+func Discard(folder string, b domain.BroadcastID) error {
+	if err := os.RemoveAll(filepath.Join(folder, spoolName(b))); err != nil {
+		return fmt.Errorf("discard spool of broadcast %s: %w", b, err)
+	}
+	return nil
+}
+
 func recoverBroadcast(folder string) (Left, error) {
 	b, err := os.ReadFile(filepath.Join(folder, aboutName))
 	if err != nil {

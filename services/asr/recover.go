@@ -41,54 +41,101 @@ func (s *Service) takeLeft(ref domain.Ref) []recording.Left {
 	return found
 }
 
-// closeLefts closes, after the rejoin window, what no room took.
+// closeLefts closes, after the rejoin window, what no room took. An archived recording that is still attached waits for ops to
+// give it to a process.
 func (s *Service) closeLefts(ctx, hard context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(s.left.deadline.Sub(s.now())):
+	for wait := s.left.deadline.Sub(s.now()); ; wait = s.cfg.Rejoin + time.Second {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		refs := s.unclaimed()
+		if len(refs) == 0 {
+			return
+		}
+		for ref, attached := range refs {
+			room := s.newRoom(hard, domain.StreamState{Ref: ref})
+			for _, l := range s.takeLeft(ref) {
+				switch archived := l.Broadcast == domain.ArchivedBroadcast(ref); {
+				case archived && attached && !l.Closed:
+					s.giveLeft(l)
+				case archived && !l.Closed:
+					room.discard(l)
+				default:
+					room.closeLeft(ctx, l)
+				}
+			}
+		}
 	}
+}
+
+// unclaimed are the streams with lefts, and whether they are attached.
+func (s *Service) unclaimed() map[domain.Ref]bool {
 	s.mu.Lock()
-	var refs []domain.Ref
+	defer s.mu.Unlock()
+	refs := map[domain.Ref]bool{}
 	for ref := range s.left.byStream {
-		refs = append(refs, ref)
+		refs[ref] = s.attached[ref]
 	}
-	s.mu.Unlock()
-	for _, ref := range refs {
-		if left := s.takeLeft(ref); len(left) > 0 {
-			s.newRoom(hard, domain.StreamState{Ref: ref}).closeLeft(ctx, left)
-		}
-	}
+	return refs
 }
 
-// resume continues the stream's newest broadcast, as one whose source left just now, and closes the others.
-func (r *room) resume(ctx context.Context) {
+func (s *Service) giveLeft(l recording.Left) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left.byStream[l.Ref] = append(s.left.byStream[l.Ref], l)
+}
+
+// resume continues the stream's newest broadcast, as one whose source left just now, and closes the others. done: it was an
+// archived recording, read to its end already.
+func (r *room) resume(ctx context.Context) (done bool) {
 	left := r.takeLeft(r.order.Ref)
-	if len(left) == 0 {
-		return
+	if r.unpaced() {
+		return r.resumeArchived(ctx, left)
 	}
-	last := left[len(left)-1]
-	if r.unpaced() || last.Closed {
-		r.closeLeft(ctx, left)
-		return
+	for i, l := range left {
+		if i < len(left)-1 || l.Closed {
+			r.closeLeft(ctx, l)
+			continue
+		}
+		if err := r.own(ctx); err != nil { // its publisher went to another process
+			r.log.Warn("broadcast is not continued here", "broadcast", l.Broadcast, "error", err)
+			r.closeLeft(ctx, l)
+			continue
+		}
+		if b := r.reopen(ctx, l, r.lease.Owner.Epoch); b != nil {
+			r.air, r.gone, r.why = b, r.now(), killed
+		}
 	}
-	r.closeLeft(ctx, left[:len(left)-1])
-	if err := r.own(ctx); err != nil { // its publisher went to another process
-		r.log.Warn("broadcast is not continued here", "broadcast", last.Broadcast, "error", err)
-		r.closeLeft(ctx, []recording.Left{last})
-		return
+	return false
+}
+
+// resumeArchived: what was not read to its end is read again, from its beginning and as the same broadcast.
+func (r *room) resumeArchived(ctx context.Context, left []recording.Left) (done bool) {
+	for _, l := range left {
+		if l.Closed {
+			r.closeLeft(ctx, l)
+			done = true
+		} else {
+			r.discard(l)
+		}
 	}
-	if b := r.reopen(ctx, last, r.lease.Owner.Epoch); b != nil {
-		r.air, r.gone, r.why = b, r.now(), "its recorder was killed"
+	return done
+}
+
+func (r *room) discard(l recording.Left) {
+	if err := recording.Discard(r.cfg.Spool, l.Broadcast); err != nil {
+		r.log.Warn("spool not removed", "broadcast", l.Broadcast, "error", err)
 	}
 }
 
-// closeLeft closes broadcasts that nobody continues. They are their own, whoever owns the stream by now.
-func (r *room) closeLeft(ctx context.Context, left []recording.Left) {
-	for _, l := range left {
-		if b := r.reopen(ctx, l, l.Epoch); b != nil {
-			b.close(r.hard, "its recorder was killed", r.cfg.Drain)
-		}
+const killed = "its recorder was killed"
+
+// closeLeft closes a broadcast that nobody continues. It is for itself, whoever owns the stream by now.
+func (r *room) closeLeft(ctx context.Context, l recording.Left) {
+	if b := r.reopen(ctx, l, l.Epoch); b != nil {
+		b.close(r.hard, killed, r.cfg.Drain)
 	}
 }
 

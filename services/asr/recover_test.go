@@ -170,3 +170,30 @@ func (g *ground) forget() {
 	defer g.mu.Unlock()
 	g.events = nil
 }
+
+func TestAfterAKillAnArchivedRecordingIsReadAgainAsTheSameBroadcast(t *testing.T) {
+	g := newGround(t)
+	path := makeFile(t, "talk.mp4", "last three minutes", "only ten left", "free shipping today")
+	order := domain.StreamState{Ref: ref("file-1"), Attached: true, Source: "file://" + path, Owner: "one", Lane: domain.LaneBatch}
+	first := g.start(nil)
+	first.order(order)
+	g.await("some of it", recordedTo("file-1", 2*time.Second))
+	left := copySpool(t, g.spool)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	g.forget()
+	order.Owner = "two" // ops places it anew
+	first.order(order)
+	second := g.start(func(c *Config) { c.Spool, c.Process = left, "two" })
+	events := g.await("closed", closedOf("file-1"))
+	if lines := said(events, "file-1"); len(lines) != 3 || lines[0].Text != "last three minutes" {
+		t.Errorf("heard %+v", lines)
+	}
+	for _, e := range events {
+		if e.Broadcast != "" && e.Broadcast != domain.ArchivedBroadcast(ref("file-1")) {
+			t.Errorf("event of broadcast %s", e.Broadcast)
+		}
+	}
+	second.until("spool empty", func() bool { left, err := os.ReadDir(left); return err == nil && len(left) == 0 })
+}

@@ -69,7 +69,10 @@ func (r *room) run(ctx context.Context) {
 		r.endBroadcast(reasonOf(context.Cause(ctx)))
 		r.leave()
 	}()
-	r.resume(ctx)
+	if done := r.resume(ctx); done {
+		r.detach()
+		return
+	}
 	for ctx.Err() == nil {
 		if r.pushed() {
 			r.awaitPush(ctx)
@@ -401,6 +404,10 @@ func (r *room) finish(reason string, err error) {
 	}
 	r.endBroadcast(reason)
 	r.leave()
+	r.detach()
+}
+
+func (r *room) detach() {
 	state := r.order
 	state.Attached, state.Changed = false, r.now()
 	r.say(r.hard, event.Envelope{ID: domain.H("event", string(event.StreamState), r.order.Ref.String(), r.order.Changed.String(), "ended")}, state)

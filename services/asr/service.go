@@ -67,6 +67,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	rooms    map[domain.Ref]*running
+	attached map[domain.Ref]bool // here or elsewhere
 	owned    int
 	left     lefts
 	caughtUp bool // every stream's state was read once
@@ -81,7 +82,7 @@ type running struct {
 // New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, bus: deps.Bus, store: deps.Store, media: deps.Media, leases: deps.Leases, keys: deps.Keys, log: deps.Log, now: deps.Now,
-		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), rooms: map[domain.Ref]*running{},
+		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
 		skipped: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_skipped_seconds_total", Help: "Live speech skipped because recognition fell behind."}),
 	}
 	if s.process == "" {
@@ -257,6 +258,9 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	mine := state.Attached && (state.Source == domain.SourcePush || state.Owner == s.process)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if delete(s.attached, state.Ref); state.Attached {
+		s.attached[state.Ref] = true
+	}
 	open := s.rooms[state.Ref]
 	if open != nil {
 		if mine && open.order.Source == state.Source && open.order.Lane == state.Lane {
