@@ -33,7 +33,7 @@ func (s *Service) asked(ctx context.Context, cause event.Envelope, d domain.Deci
 	if err := s.ledger.tell(ctx, e); err != nil {
 		return err
 	}
-	if err := s.pusher.enqueue(ctx, kindPush, e); err != nil {
+	if err := s.enqueue(ctx, kindPush, e); err != nil {
 		return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)
 	}
 	return nil

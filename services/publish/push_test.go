@@ -75,7 +75,7 @@ func newDesk(t *testing.T, cfg Config) *desk {
 	if faults := cfg.Faults(); faults != nil {
 		t.Fatal(faults)
 	}
-	d.Service = &Service{cfg: cfg, deps: deps, catalog: newCatalog(store, d.clock.now), ledger: &ledger{store, d, d.clock.now}, withdrawals: map[place]entry{}}
+	d.Service = &Service{cfg: cfg, deps: deps, catalog: newCatalog(store, d.clock.now), ledger: &ledger{store, d, d.clock.now}, pending: map[place]string{}}
 	d.pusher = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
 	for name, content := range map[string]string{"720p.mp4": video, "cover.jpg": "a picture", "subtitles.vtt": "WEBVTT\n"} {
 		d.put(t, record.File("default", testClip, testHash, name), content)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -58,8 +59,8 @@ type Service struct {
 
 	sweepAge, sweepPeriod time.Duration
 
-	mu          sync.Mutex
-	withdrawals map[place]entry // asked for and not seen to end
+	mu      sync.Mutex
+	pending map[place]string // the job's kind of what the clip's story can't tell: asked for and not seen to end
 }
 
 // New opens nothing.
@@ -79,7 +80,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		ledger:      &ledger{deps.Store, deps.Bus, deps.Now},
 		sweepAge:    sweepAge,
 		sweepPeriod: sweepPeriod,
-		withdrawals: map[place]entry{},
+		pending:     map[place]string{},
 	}
 	s.vod = &vod{
 		store: deps.Store, keys: deps.Keys, catalog: s.catalog, playlists: newPlaylists(deps.Store),
@@ -181,13 +182,21 @@ func (s *Service) takeDown(ctx context.Context, t domain.Tenant, c domain.ClipID
 		if withdrawn(e.Value.State) {
 			continue
 		}
-		if err := s.pusher.enqueue(ctx, kindWithdraw, e); err != nil {
+		if err := s.enqueue(ctx, kindWithdraw, e); err != nil {
 			return fmt.Errorf("withdraw clip %s: %w", c, err)
 		}
-		s.mu.Lock()
-		s.withdrawals[e.place()] = e
-		s.mu.Unlock()
 	}
+	return nil
+}
+
+// enqueue has the job done, and put back on its queue until it is.
+func (s *Service) enqueue(ctx context.Context, kind string, e entry) error {
+	if err := s.pusher.enqueue(ctx, kind, e); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending[e.place()] = kind
 	return nil
 }
 
@@ -206,8 +215,8 @@ func (s *Service) sweep(ctx context.Context, clips *story.Table) {
 				s.deps.Log.Warn("publications not swept", "clip_id", c.Steps[domain.StepPublished].Clip, "error", err)
 			}
 		}
-		if err := s.withdrawAgain(ctx); err != nil && ctx.Err() == nil {
-			s.deps.Log.Warn("withdrawals not swept", "error", err)
+		if err := s.pendingAgain(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.Warn("pending publications not swept", "error", err)
 		}
 	}
 }
@@ -237,26 +246,25 @@ func (s *Service) again(ctx context.Context, c story.Clip) error {
 	return nil
 }
 
-func (s *Service) withdrawAgain(ctx context.Context) error {
+func (s *Service) pendingAgain(ctx context.Context) error {
 	s.mu.Lock()
-	waiting := make([]place, 0, len(s.withdrawals))
-	for at := range s.withdrawals {
-		waiting = append(waiting, at)
-	}
+	waiting := maps.Clone(s.pending)
 	s.mu.Unlock()
-	for _, at := range waiting {
+	for at, kind := range waiting {
 		e, _, err := s.ledger.read(ctx, at)
 		if err != nil {
 			return err
 		}
-		if !withdrawn(e.Value.State) {
-			if err := s.pusher.enqueue(ctx, kindWithdraw, e); err != nil {
+		if ended := withdrawn(e.Value.State) || kind == kindPush && e.final(); !ended {
+			if err := s.pusher.enqueue(ctx, kind, e); err != nil {
 				return err
 			}
 			continue
 		}
 		s.mu.Lock()
-		delete(s.withdrawals, at)
+		if s.pending[at] == kind { // not asked for anew meanwhile, in the other direction
+			delete(s.pending, at)
+		}
 		s.mu.Unlock()
 	}
 	return nil

@@ -195,3 +195,33 @@ func TestAWrongConfigurationIsToldWhole(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
+
+func TestWhatAPersonAskedForAgainSurvivesTheLossOfItsQueue(t *testing.T) {
+	hook := newHook(t, answerWith(200, ""))
+	d := newDesk(t, hookConfig(hook.URL))
+	d.decide(t, approval)
+	d.work(t)
+	e, tag, err := d.ledger.read(t.Context(), place{"default", testClip, 1, "hook"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Value.State = domain.PublicationUnknown
+	if _, err := d.ledger.write(t.Context(), e, tag); err != nil {
+		t.Fatal(err)
+	}
+	again := approval
+	again.ID = "asked-1"
+	again.Payload = domain.Decided{Clip: testClip, Revision: 1, Verdict: domain.VerdictApproved, By: "ann", Hash: testHash, Destination: "hook"}
+	d.decide(t, again)
+	d.jobs = nil // the queue is lost
+	if err := d.pendingAgain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.work(t)
+	if got := d.stands(t, "hook"); got.State != domain.PublicationAccepted || hook.calls.Load() != 2 {
+		t.Errorf("after %d calls the ledger says %+v", hook.calls.Load(), got)
+	}
+	if err := d.pendingAgain(t.Context()); err != nil || len(d.pending) != 0 || len(d.jobs) != 0 {
+		t.Errorf("still pending: %v, queued: %v, %v", d.pending, d.jobs, err)
+	}
+}
