@@ -106,10 +106,13 @@ func listen(ctx context.Context, servers []Server) ([]net.Listener, map[string]s
 func serve(ctx context.Context, server Server, listener net.Listener) error {
 	face := &http.Server{
 		Handler:           server.Handler,
+		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
+	face.Protocols.SetHTTP1(true)
+	face.Protocols.SetUnencryptedHTTP2(true) // for gRPC
 	ended := make(chan error, 1)
 	go func() { ended <- face.Serve(listener) }()
 	select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -127,7 +128,8 @@ const (
 )
 
 // serveEvents sends server-sent events: stream, line, highlight, clip, publication. With Last-Event-ID it goes on from
-// there, as far as that is still at hand; if it is not, it begins with the event "reset": read everything anew.
+// there, as far as that is still at hand; if it is not, it begins with the event "reset": read everything anew. With
+// ?recent=N it begins with the last lines and highlights, at most N; with ?stream_id= it tells of that stream only.
 func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(callerKey{}).(caller)
 	var only domain.StreamID
@@ -143,7 +145,8 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if last == "" {
 		last = r.URL.Query().Get("last_event_id")
 	}
-	reader, missed, ok := s.feed.join(c.tenant, only, last)
+	recent, _ := strconv.Atoi(r.URL.Query().Get("recent"))
+	reader, missed, ok := s.feed.join(c.tenant, only, last, max(0, recent))
 	if !ok {
 		writeProblem(w, r, problem{http.StatusServiceUnavailable, "too many readers of the live feed (ops.event_clients)"})
 		return

@@ -116,6 +116,10 @@ func TestTheLiveFeedTellsLinesHighlightsClipsAndStreams(t *testing.T) {
 		t.Errorf("after Last-Event-ID came %v", e)
 	}
 	r.until(r.watch("", "Last-Event-ID", "long-gone"), "reset")
+	recent := r.watch("&stream_id=room1&recent=2")
+	if line, moment := r.until(recent, "line"), r.until(recent, "highlight"); line.data["line_id"] != "l1" || moment.id != highlight.id {
+		t.Errorf("recent: %v, %v", line, moment)
+	}
 	if len(elsewhere) != 0 {
 		t.Errorf("another stream's reader got %v", <-elsewhere)
 	}
@@ -123,9 +127,9 @@ func TestTheLiveFeedTellsLinesHighlightsClipsAndStreams(t *testing.T) {
 
 func TestASlowReaderIsLetGoAndTheOthersAreNot(t *testing.T) {
 	f := newFeed(2, newTestMetrics())
-	slow, _, _ := f.join("default", "", "")
-	quick, _, _ := f.join("default", "", "")
-	if _, _, ok := f.join("default", "", ""); ok {
+	slow, _, _ := f.join("default", "", "", 0)
+	quick, _, _ := f.join("default", "", "", 0)
+	if _, _, ok := f.join("default", "", "", 0); ok {
 		t.Error("a third reader was let in")
 	}
 	got := 0

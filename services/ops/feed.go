@@ -76,8 +76,9 @@ func (f *feed) send(n news) {
 	}
 }
 
-// join gives a reader and what it missed since the event of ID last; missed is nil when that is not at hand any more.
-func (f *feed) join(t domain.Tenant, only domain.StreamID, last string) (r *reader, missed []news, ok bool) {
+// join gives a reader and what it missed since the event of ID last; missed is nil when that is not at hand any more. A
+// reader that comes first, last being empty, is given the recent lines and highlights, at most so many.
+func (f *feed) join(t domain.Tenant, only domain.StreamID, last string, recent int) (r *reader, missed []news, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || len(f.readers) >= f.most {
@@ -88,8 +89,20 @@ func (f *feed) join(t domain.Tenant, only domain.StreamID, last string) (r *read
 	f.metrics.readers.Set(float64(len(f.readers)))
 	if last != "" {
 		missed = f.since(r, last)
+	} else {
+		missed = f.recent(r, recent)
 	}
 	return r, missed, true
+}
+
+func (f *feed) recent(r *reader, most int) []news {
+	var recent []news
+	for i := range f.kept {
+		if n := f.kept[(f.next+i)%len(f.kept)]; r.wants(n) && (n.name == "line" || n.name == "highlight") {
+			recent = append(recent, n)
+		}
+	}
+	return recent[max(0, len(recent)-most):]
 }
 
 func (f *feed) since(r *reader, last string) []news {

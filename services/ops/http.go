@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -40,7 +41,20 @@ func (s *Service) newHandler() (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, problem{http.StatusNotFound, "no such page: " + r.URL.Path})
 	})
-	return s.observe(secure(mux)), nil
+	return s.grpcToo(s.observe(secure(mux))), nil
+}
+
+// grpcToo answers gRPC on the same port, where the server in front speaks HTTP/2.
+func (s *Service) grpcToo(next http.Handler) http.Handler {
+	calls := grpc.NewServer(grpc.MaxRecvMsgSize(int(s.cfg.BodyLimit)))
+	s.Register(calls)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			calls.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Service) newGateway() (http.Handler, error) {

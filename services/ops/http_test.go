@@ -2,8 +2,8 @@ package ops
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -84,15 +84,13 @@ func TestEveryRefusalIsAProblemDocument(t *testing.T) {
 
 func TestOverGRPCTheTokenIsInTheMetadataAndAProblemInTheDetails(t *testing.T) {
 	r := newRig(t)
-	server := grpc.NewServer()
-	r.s.Register(server)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go server.Serve(listener)
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	server := httptest.NewUnstartedServer(r.s.Handler())
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, err := grpc.NewClient(server.Listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

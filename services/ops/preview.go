@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +57,30 @@ type preview struct {
 }
 
 type previewPart struct {
-	run    int
-	window domain.Window
+	run      int
+	window   domain.Window
+	keyframe bool
+}
+
+// previewSegment is how much of a recording a segment of the playlist holds at least; parts are shorter.
+const previewSegment = 2 * time.Second
+
+// segments joins parts to what the playlist lists. One that may still grow is held back.
+func (o *preview) segments() []previewPart {
+	var segments []previewPart
+	for i, p := range o.parts {
+		last := len(segments) - 1
+		if i == 0 || p.run != segments[last].run || segments[last].window.Length() >= previewSegment ||
+			p.keyframe && segments[last].window.Length() >= previewSegment/2 {
+			segments = append(segments, p)
+			continue
+		}
+		segments[last].window.End = p.window.End
+	}
+	if last := len(segments) - 1; !o.done && last >= 0 && segments[last].window.Length() < previewSegment {
+		segments = segments[:last]
+	}
+	return segments
 }
 
 func newPreviews(r *recording.Reader) *previews {
@@ -143,7 +164,7 @@ func (o *preview) follow(ctx context.Context, r *recording.Reader, w domain.Wind
 		case c.Init != nil:
 			o.inits[c.Init.Run] = true
 		case c.Part != nil:
-			o.parts = append(o.parts, previewPart{c.Part.Run, c.Part.Window})
+			o.parts = append(o.parts, previewPart{c.Part.Run, c.Part.Window, c.Part.Keyframe})
 		}
 		o.wake()
 		return nil
@@ -165,7 +186,7 @@ func (o *preview) first(ctx context.Context) error {
 	defer cancel()
 	for {
 		o.mu.Lock()
-		grown, some, done, failed := o.grown, len(o.parts) > 0, o.done, o.failed
+		grown, some, done, failed := o.grown, len(o.segments()) > 0, o.done, o.failed
 		o.mu.Unlock()
 		switch {
 		case some:
@@ -187,14 +208,15 @@ func (o *preview) first(ctx context.Context) error {
 func (o *preview) playlist(query string) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	longest := time.Second
-	for _, p := range o.parts {
+	segments, longest := o.segments(), previewSegment
+	for _, p := range segments {
 		longest = max(longest, p.window.Length())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n", int(math.Ceil(longest.Seconds())))
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n"+
+		"#EXT-X-START:TIME-OFFSET=0\n", int(math.Ceil(longest.Seconds())))
 	run := -1
-	for _, p := range o.parts {
+	for _, p := range segments {
 		if p.run != run {
 			if run >= 0 {
 				b.WriteString("#EXT-X-DISCONTINUITY\n")
@@ -210,15 +232,16 @@ func (o *preview) playlist(query string) string {
 	return b.String()
 }
 
-// window is the run's first part, or the part itself: what must be read to have its bytes.
-func (o *preview) window(run int, start time.Duration) (domain.Window, bool) {
+// window is what must be read to have a segment's bytes, or, with start below 0, a run's beginning.
+func (o *preview) window(run int, start, end time.Duration) (domain.Window, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i := slices.IndexFunc(o.parts, func(p previewPart) bool { return p.run == run && (start < 0 || p.window.Start == start) })
-	if i < 0 {
-		return domain.Window{}, false
+	for _, p := range o.segments() {
+		if p.run == run && (start < 0 || p.window == domain.Window{Start: start, End: end}) {
+			return p.window, true
+		}
 	}
-	return o.parts[i].window, true
+	return domain.Window{}, false
 }
 
 // servePreview answers index.m3u8, {run}.init.mp4 and {run}-{start}-{end}.m4s below /preview/{clip}/.
@@ -280,49 +303,47 @@ func clipWindow(clip view.Clip) domain.Window {
 	return domain.Window{}
 }
 
+// previewFile reads {run}.init.mp4, start then below 0, or {run}-{start}-{end}.m4s, times in ns.
+func previewFile(file string) (run int, start, end time.Duration, ok bool) {
+	var from, to int64
+	if n, err := fmt.Sscanf(file, "%d.init.mp4", &run); n == 1 && err == nil && file == fmt.Sprintf("%d.init.mp4", run) {
+		return run, -1, -1, true
+	}
+	_, err := fmt.Sscanf(file, "%d-%d-%d.m4s", &run, &from, &to)
+	ok = err == nil && from >= 0 && to > from && file == fmt.Sprintf("%d-%d-%d.m4s", run, from, to)
+	return run, time.Duration(from), time.Duration(to), ok
+}
+
 var errHave = errors.New("have what was asked for")
 
-// bytes reads one part, or a run's beginning, again from wherever the recording lies.
+// bytes reads one segment, or a run's beginning, again from wherever the recording lies.
 func (p *previews) bytes(ctx context.Context, one *preview, file string) ([]byte, error) {
-	name, extension, _ := strings.Cut(file, ".")
-	numbers := strings.Split(name, "-")
-	run, err := strconv.Atoi(numbers[0])
-	start := time.Duration(-1)
-	if extension == "m4s" && len(numbers) == 3 {
-		n, parseErr := strconv.ParseInt(numbers[1], 10, 64)
-		start, err = time.Duration(n), cmp.Or(err, parseErr)
-		if start < 0 {
-			err = errHave
-		}
-	} else if extension != "init.mp4" || len(numbers) != 1 {
-		err = errHave
-	}
-	if err != nil {
+	run, start, end, ok := previewFile(file)
+	if !ok {
 		return nil, notFound("no such file: %.80q", file)
 	}
-	window, ok := one.window(run, start)
+	window, ok := one.window(run, start, end)
 	if !ok {
 		return nil, notFound("no such part: %.80q", file)
 	}
 	ctx, cancel := context.WithTimeout(ctx, previewRead)
 	defer cancel()
 	var body []byte
-	_, err = p.recording.Read(ctx, one.ref, one.of, window, func(c recording.Chunk) error {
+	_, err := p.recording.Read(ctx, one.ref, one.of, window, func(c recording.Chunk) error {
 		switch {
 		case c.Init != nil && start < 0 && c.Init.Run == run:
-			body = c.Init.Data
-		case c.Part != nil && c.Part.Run == run && c.Part.Window.Start == start:
-			body = c.Part.Data
-		default:
-			return nil
+			body = slices.Clone(c.Init.Data)
+			return errHave
+		case c.Part != nil && c.Part.Run == run && c.Part.Window.Start >= start && c.Part.Window.End <= end:
+			body = append(body, c.Part.Data...)
 		}
-		return errHave
+		return nil
 	})
-	if body == nil {
-		if err == nil {
-			return nil, notFound("part %.80q is not there any more", file)
-		}
+	switch {
+	case err != nil && !errors.Is(err, errHave):
 		return nil, fmt.Errorf("read part %s of stream %s: %w", file, one.ref, err)
+	case body == nil:
+		return nil, notFound("part %.80q is not there any more", file)
 	}
-	return slices.Clone(body), nil
+	return body, nil
 }

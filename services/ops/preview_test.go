@@ -65,24 +65,24 @@ func TestThePreviewGrowsWithTheRecordingUntilTheWindowEnds(t *testing.T) {
 		}
 		return got.body
 	}
-	const head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n" +
+	const head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n" +
 		"#EXT-X-MAP:URI=\"0.init.mp4?access_token=" + operatorToken + "\"\n"
 	line := func(n int) string {
-		return fmt.Sprintf("#EXTINF:1.000,\n0-%d000000000-%d000000000.m4s?access_token=%s\n", n, n+1, operatorToken)
+		return fmt.Sprintf("#EXTINF:2.000,\n0-%d000000000-%d000000000.m4s?access_token=%s\n", n, n+2, operatorToken)
 	}
-	r.eventually("the playlist holds what was recorded, from the keyframe on", func() bool { return index() == head+line(2)+line(3) })
+	r.eventually("the playlist holds what was recorded, from the keyframe on", func() bool { return index() == head+line(2) })
 	parts(4, 7)
 	r.eventually("the playlist ends with the window", func() bool {
-		return index() == head+line(2)+line(3)+line(4)+line(5)+"#EXT-X-ENDLIST\n"
+		return index() == head+line(2)+line(4)+"#EXT-X-ENDLIST\n"
 	})
 	for file, want := range map[string]string{
-		"0.init.mp4": "init 0", "0-3000000000-4000000000.m4s": "part 3", "0-2000000000-3000000000.m4s": "part 2",
+		"0.init.mp4": "init 0", "0-2000000000-4000000000.m4s": "part 2part 3", "0-4000000000-6000000000.m4s": "part 4part 5",
 	} {
 		if got := r.operator("GET", "/preview/"+clip+"/"+file, ""); got.status != http.StatusOK || got.body != want {
 			t.Errorf("%s: %d %q", file, got.status, got.body)
 		}
 	}
-	for _, file := range []string{"0-9000000000-10000000000.m4s", "1.init.mp4", "x.m4s", "0--5-3.m4s", "index.mpd"} {
+	for _, file := range []string{"0-9000000000-10000000000.m4s", "1.init.mp4", "x.m4s", "0--5-3.m4s", "0-2000000000-3000000000.m4s", "00.init.mp4", "index.mpd"} {
 		if got := r.operator("GET", "/preview/"+clip+"/"+file, ""); got.status != http.StatusNotFound || !strings.HasPrefix(got.detail(), "no such") {
 			t.Errorf("%s: %d %s", file, got.status, got.body)
 		}

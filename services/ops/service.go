@@ -88,7 +88,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// Handler serves everything but the VOD path.
+// Handler serves everything but the VOD path: HTTP, and gRPC over HTTP/2.
 func (s *Service) Handler() http.Handler { return s.handler }
 
 // Register adds the API to a gRPC server.

@@ -28,7 +28,7 @@ const words = {
     'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
     'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
     'publication.intended': '待发送', 'publication.accepted': '已接收', 'publication.visible': '已上线', 'publication.rejected': '被拒',
-    'publication.failed': '失败', 'publication.unknown': '未知', 'publication.withdrawn': '已撤回', 'play': '播放',
+    'publication.failed': '失败', 'publication.unknown': '未知', 'publication.withdrawn': '已撤回', 'play': '播放', 'again.sure': '再次发送到 {0}？',
   },
   en: {
     'gate.title': 'Open the console', 'gate.text': 'Enter an access token. The first start of liveclip up prints one, and keeps it in the file token of its data folder.',
@@ -55,7 +55,7 @@ const words = {
     'lag': 'hearing {0} s behind', 'by': 'asked for by {0}', 'download': 'Open MP4',
     'online': 'connected', 'offline': 'reconnecting…', 'tally.live': 'live', 'tally.published': 'published', 'tally.needs': 'to review',
     'publication.intended': 'intended', 'publication.accepted': 'accepted', 'publication.visible': 'visible', 'publication.rejected': 'rejected',
-    'publication.failed': 'failed', 'publication.unknown': 'unknown', 'publication.withdrawn': 'withdrawn', 'play': 'Play',
+    'publication.failed': 'failed', 'publication.unknown': 'unknown', 'publication.withdrawn': 'withdrawn', 'play': 'Play', 'again.sure': 'Send to {0} once more?',
   },
 };
 
@@ -233,6 +233,7 @@ function choose(id) {
   nextPage = '';
   $('lines').replaceChildren();
   lines.clear();
+  listen(); // gives the recent lines again
   drawRooms();
   drawClips();
   loadClips();
@@ -325,9 +326,15 @@ function clipBody(clip) {
     timeline(clip),
     ...notes(clip),
     clip.publications.length > 0 && h('div', { class: 'sent' }, clip.publications.map((p) =>
-      h('span', { class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
+      h(['failed', 'rejected', 'unknown'].includes(p.state) && clip.playable ? 'button' : 'span', { onclick: (e) => sendAgain(e, clip, p), class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
     actions(clip),
   ].filter(Boolean);
+}
+
+// sendAgain asks for a destination once more, where it failed or nobody knows what became of it.
+function sendAgain(e, clip, p) {
+  if (e.currentTarget.tagName !== 'BUTTON' || !confirm(t('again.sure', p.destination))) return;
+  attempt(e.currentTarget, () => call('POST', `/v1/clips/${clip.clip_id}/publications`, { destination: p.destination }));
 }
 
 function reasons(list) {
@@ -431,10 +438,13 @@ function drawLine(line) {
 }
 
 function drawMoment(m) {
-  if (chosen && m.stream_id !== chosen) return;
-  prepend(h('div', { class: 'moment' },
+  if ((chosen && m.stream_id !== chosen) || lines.has(m.highlight_id)) return;
+  const element = h('div', { class: 'moment' },
     h('div', { class: 'name' }, t('kind.' + m.kind), h('span', { class: 'score' }, m.score.toFixed(2))),
-    h('div', { class: 'where' }, `${m.stream_id} · ${clock(m.start_s)}–${clock(m.end_s)}`), reasons(m.reasons)));
+    h('div', { class: 'where' }, `${m.stream_id} · ${clock(m.start_s)}–${clock(m.end_s)}`), reasons(m.reasons));
+  lines.set(m.highlight_id, element);
+  element.line = m.highlight_id;
+  prepend(element);
 }
 
 function prepend(element) {
@@ -451,11 +461,11 @@ function prepend(element) {
 
 function listen() {
   feed?.close();
-  feed = new EventSource('/v1/events?access_token=' + encodeURIComponent(token));
+  feed = new EventSource('/v1/events?recent=100&access_token=' + encodeURIComponent(token));
   const on = (name, act) => feed.addEventListener(name, (e) => act(JSON.parse(e.data)));
   on('stream', hear);
   on('line', drawLine);
-  on('highlight', (m) => { drawMoment(m); refresh(m.clip_id); });
+  on('highlight', (m) => { drawMoment(m); if (!clips.has(m.clip_id)) refresh(m.clip_id); });
   on('clip', (step) => refresh(step.clip_id));
   on('publication', (p) => refresh(p.clip_id));
   on('reset', load);
