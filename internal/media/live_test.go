@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/media"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -74,8 +75,8 @@ func TestAPushThatFallsSilentIsGivenUpAndWhatCameIsKept(t *testing.T) {
 		<-t.Context().Done()
 		return nil, io.EOF
 	}
-	r := recordFrom(t.Context(), &mediav1.RecordOrder{IdleTimeout: int64(300 * time.Millisecond)}, next)
-	if r.err == nil || domain.IsPermanent(r.err) || !strings.Contains(r.err.Error(), "nothing was received for 300ms") {
+	r := recordFrom(t.Context(), &mediav1.RecordOrder{IdleTimeout: int64(2 * time.Second)}, next)
+	if r.err == nil || domain.IsPermanent(r.err) || !strings.Contains(r.err.Error(), "nothing was received for 2s") {
 		t.Errorf("error %v", r.err)
 	}
 	if n := len(r.parts); n == 0 || time.Duration(r.parts[n-1].End) < 2*time.Second {
@@ -86,14 +87,18 @@ func TestAPushThatFallsSilentIsGivenUpAndWhatCameIsKept(t *testing.T) {
 func TestStoppingKeepsWhatCame(t *testing.T) {
 	path := makeMedia(t, "in.mp4", x264...)
 	stop := make(chan struct{})
-	r := make(chan recorded, 1)
-	go func() {
-		r <- recordFrom(t.Context(), &mediav1.RecordOrder{Url: path, Paced: true}, func() (*mediav1.ToChild, error) { <-stop; return nil, io.EOF })
-	}()
-	time.AfterFunc(1200*time.Millisecond, func() { close(stop) })
-	got := <-r
-	if got.err != nil || got.reason != "stopped" || len(got.parts) == 0 {
-		t.Errorf("%d parts, reason %q, error %v", len(got.parts), got.reason, got.err)
+	parts := 0
+	order := &mediav1.RecordOrder{Url: path, Paced: true, AllowedSchemes: []string{"file"}}
+	reason, err := media.Record(t.Context(), order, func() (*mediav1.ToChild, error) { <-stop; return nil, io.EOF }, func(m *mediav1.FromChild) error {
+		if m.GetPart() != nil {
+			if parts++; parts == 2 {
+				close(stop)
+			}
+		}
+		return nil
+	})
+	if err != nil || reason != "stopped" || parts < 2 || parts > 8 {
+		t.Errorf("%d parts, reason %q, error %v", parts, reason, err)
 	}
 }
 
