@@ -89,7 +89,7 @@ func TestAChildAnswersItsOrderAndEnds(t *testing.T) {
 		t.Fatalf("after the answer: %v, error %v; want Done", m, err)
 	}
 	for range 2 {
-		if _, err = p.Receive(); err != io.EOF {
+		if _, err = p.Receive(); !errors.Is(err, io.EOF) {
 			t.Fatalf("after Done: %v, want EOF", err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestAFailureKeepsItsSort(t *testing.T) {
 	if !domain.IsPermanent(err) || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v, want a permanent one that names the file", err)
 	}
-	if _, again := p.Receive(); again != err {
+	if _, again := p.Receive(); !errors.Is(again, err) {
 		t.Errorf("then %v, want the same again", again)
 	}
 }
@@ -235,7 +235,7 @@ func TestTheEndOfAPushEndsTheRecording(t *testing.T) {
 	seen := map[string]int{}
 	for {
 		m, err := p.Receive()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

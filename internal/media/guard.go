@@ -28,8 +28,9 @@ type guard struct {
 
 var errAddress = errors.New("the address is private")
 
-func newGuard(admit func(netip.Addr) bool) (*guard, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newGuard(ctx context.Context, admit func(netip.Addr) bool) (*guard, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("open guard of addresses: %w", err)
 	}

@@ -196,7 +196,7 @@ func (r *recorder) tolerate(err error) bool {
 }
 
 func (r *recorder) ended(err error) (string, error) {
-	reason := ""
+	var reason string
 	switch {
 	case errors.Is(err, astiav.ErrEof):
 		reason = "the source ended"
@@ -236,8 +236,8 @@ func (r *recorder) take(ctx context.Context, pkt *astiav.Packet) error {
 		}
 		return nil
 	}
-	u, err := t.unpack(pkt)
-	if err != nil {
+	u, ok := t.unpack(pkt)
+	if !ok {
 		r.damaged++
 		return nil
 	}
@@ -277,7 +277,7 @@ func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error
 	if show < r.start { // led into by a frame that was not recorded, or from before the first picture
 		return nil
 	}
-	if err := r.pace.wait(ctx, r.order.Paced, show-r.start); err != nil {
+	if !r.pace.wait(ctx, r.order.Paced, show-r.start) {
 		return nil // reading reports the stop
 	}
 	if !isIn || changed {
@@ -378,26 +378,4 @@ func (r *recorder) end() error {
 		return r.sound.end()
 	}
 	return nil
-}
-
-// pace lets a file through at its own pace.
-type pace struct{ began time.Time }
-
-func (p *pace) wait(ctx context.Context, paced bool, at time.Duration) error {
-	if !paced {
-		return nil
-	}
-	if p.began.IsZero() {
-		p.began = time.Now()
-	}
-	ahead := at - time.Since(p.began)
-	if ahead <= 0 {
-		return nil
-	}
-	select {
-	case <-time.After(ahead):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -119,7 +119,7 @@ func openFLV(ctx context.Context, input <-chan []byte, idle time.Duration) (*sou
 // host is looked up beforehand; an answer of DNS that changes within that moment gets past.)
 func (s *source) guardAgainst(ctx context.Context, target, scheme string, admit func(netip.Addr) bool) error {
 	var err error
-	if s.guard, err = newGuard(admit); err != nil {
+	if s.guard, err = newGuard(ctx, admit); err != nil {
 		return err
 	}
 	if scheme != "http" && scheme != "https" {

@@ -109,31 +109,28 @@ type unit struct {
 	extra            []byte // extradata that the packet carries: from here on it is in force
 }
 
-// unpack reads a packet of the track.
-func (t *track) unpack(pkt *astiav.Packet) (unit, error) {
-	u := unit{track: t, data: pkt.Data(), key: !t.video || pkt.Flags().Has(astiav.PacketFlagKey)}
-	if len(u.data) == 0 {
-		return u, fmt.Errorf("empty packet")
-	}
-	if len(u.data) > maxPacket {
-		return u, fmt.Errorf("packet of %d bytes is greater than %d", len(u.data), maxPacket)
+// unpack reads a packet of the track; false: it is damaged.
+func (t *track) unpack(pkt *astiav.Packet) (u unit, ok bool) {
+	u = unit{track: t, data: pkt.Data(), key: !t.video || pkt.Flags().Has(astiav.PacketFlagKey)}
+	if len(u.data) == 0 || len(u.data) > maxPacket {
+		return u, false
 	}
 	u.extra = pkt.SideData(astiav.PacketSideDataTypeNewExtradata)
-	if err := t.convert(&u); err != nil {
-		return u, err
+	if !t.convert(&u) {
+		return u, false
 	}
 	t.time(&u, pkt)
-	return u, nil
+	return u, true
 }
 
 // convert gives the data the form that MP4 holds, and finds the parameters that it carries.
-func (t *track) convert(u *unit) error {
+func (t *track) convert(u *unit) bool {
 	switch {
 	case t.video && t.annexB:
 		var sets [][]byte
 		u.data, sets = t.codec.lengthPrefixed(u.data)
 		if len(u.data) == 0 {
-			return fmt.Errorf("no NAL unit in packet")
+			return false
 		}
 		if u.key && len(sets) > 0 {
 			u.extra = joinAnnexB(sets)
@@ -141,11 +138,11 @@ func (t *track) convert(u *unit) error {
 	case t.par.CodecID() == astiav.CodecIDAac && isADTS(u.data):
 		frame, config, err := fromADTS(u.data)
 		if err != nil {
-			return err
+			return false
 		}
 		u.data, u.extra = frame, config
 	}
-	return nil
+	return true
 }
 
 // begins: a run can begin with the unit.

@@ -18,9 +18,9 @@ const lookForOwner = 2 * time.Second
 
 // owners keeps one connection to each owner.
 type owners struct {
-	finder Finder
-	mu     sync.Mutex
-	dialed map[string]*owner
+	finder  Finder
+	mu      sync.Mutex
+	dialled map[string]*owner
 }
 
 type owner struct {
@@ -29,7 +29,7 @@ type owner struct {
 	conn    *grpc.ClientConn
 }
 
-func newOwners(finder Finder) *owners { return &owners{finder: finder, dialed: map[string]*owner{}} }
+func newOwners(finder Finder) *owners { return &owners{finder: finder, dialled: map[string]*owner{}} }
 
 func (o *owners) find(ctx context.Context, ref domain.Ref) (*owner, error) {
 	address, ok, err := o.finder.FindAddress(ctx, ref)
@@ -41,7 +41,7 @@ func (o *owners) find(ctx context.Context, ref domain.Ref) (*owner, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if client, ok := o.dialed[address]; ok {
+	if client, ok := o.dialled[address]; ok {
 		return client, nil
 	}
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -50,7 +50,7 @@ func (o *owners) find(ctx context.Context, ref domain.Ref) (*owner, error) {
 		return nil, err
 	}
 	client := &owner{recordingv1.NewRecordingClient(conn), address, conn}
-	o.dialed[address] = client
+	o.dialled[address] = client
 	return client, nil
 }
 
@@ -78,8 +78,8 @@ func (o *owners) failed(client *owner, err error) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.dialed[client.address] == client {
-		delete(o.dialed, client.address)
+	if o.dialled[client.address] == client {
+		delete(o.dialled, client.address)
 		_ = client.conn.Close()
 	}
 	return err
@@ -88,8 +88,8 @@ func (o *owners) failed(client *owner, err error) error {
 func (o *owners) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for address, client := range o.dialed {
+	for address, client := range o.dialled {
 		_ = client.conn.Close()
-		delete(o.dialed, address)
+		delete(o.dialled, address)
 	}
 }

@@ -60,7 +60,7 @@ func FuzzSegment(f *testing.F) {
 		for {
 			p, err := readPart(in)
 			if err != nil {
-				if !errors.Is(err, errTorn) && err != io.EOF {
+				if !errors.Is(err, errTorn) && !errors.Is(err, io.EOF) {
 					t.Fatal(err)
 				}
 				break

@@ -104,7 +104,7 @@ func recoverBroadcast(folder string) (Left, error) {
 		}
 	}
 	for _, path := range inits {
-		if _, run, ok := parseInitName(filepath.Base(path)); ok {
+		if run, ok := parseInitName(filepath.Base(path)); ok {
 			left.Runs = max(left.Runs, run+1)
 		}
 	}
@@ -178,7 +178,7 @@ func (w *Writer) resume() error {
 
 func (w *Writer) resumeInit(path string) error {
 	name := filepath.Base(path)
-	_, run, ok := parseInitName(name)
+	run, ok := parseInitName(name)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -203,13 +203,13 @@ func (w *Writer) resumeSegment(path string) error {
 	return nil
 }
 
-func parseInitName(name string) (epoch int64, run int, ok bool) {
+func parseInitName(name string) (run int, ok bool) {
 	rest, ok := strings.CutSuffix(name, ".init.mp4")
 	e, r, ok2 := strings.Cut(rest, "-")
 	if !ok || !ok2 {
-		return 0, 0, false
+		return 0, false
 	}
-	epoch, ok = parseNumber(e, 16)
+	_, ok = parseNumber(e, 16)
 	n, ok2 := parseNumber(r, 6)
-	return epoch, int(n), ok && ok2
+	return int(n), ok && ok2
 }

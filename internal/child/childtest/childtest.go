@@ -2,9 +2,9 @@
 package childtest
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -35,7 +35,7 @@ func Starter(t testing.TB) *child.Starter {
 	t.Helper()
 	cfg := child.Defaults()
 	cfg.Binary = Binary(t)
-	s, err := child.NewStarter(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s, err := child.NewStarter(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func Starter(t testing.TB) *child.Starter {
 // buildBinary builds at one place per module folder, so that go build can see that nothing changed; the lock is against
 // other test processes.
 func buildBinary() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	out, err := exec.CommandContext(context.Background(), "go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", err
 	}
@@ -63,7 +63,7 @@ func buildBinary() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(folder, "liveclip-media")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/liveclip-media")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, "./cmd/liveclip-media")
 	cmd.Dir = root
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, said)

@@ -36,7 +36,7 @@ func TestMessagesOfEverySizeArriveWholeAndInOrder(t *testing.T) {
 			t.Fatalf("message %d differs", i)
 		}
 	}
-	if err := in.Read(&mediav1.ToChild{}); err != io.EOF {
+	if err := in.Read(&mediav1.ToChild{}); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the last message: %v, want EOF", err)
 	}
 }
