@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -390,7 +391,11 @@ func (r *room) endBroadcast(reason string) {
 	if r.air == nil {
 		return
 	}
-	r.air.close(r.hard, reason, r.cfg.Drain)
+	patience := r.cfg.Drain
+	if r.unpaced() {
+		patience = math.MaxInt64 // what an archived recording says is worth the wait
+	}
+	r.air.close(r.hard, reason, patience)
 	r.stored, r.air, r.why, r.gone = r.air.stored, nil, "", time.Time{}
 }
 

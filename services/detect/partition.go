@@ -135,8 +135,12 @@ func (p *partition) ignore(e event.Envelope, reason string) {
 	p.log.Debug("event ignored", "reason", reason, "event_id", e.ID, "stream_id", e.Stream, "broadcast_id", e.Broadcast)
 }
 
-// signal goes to the broadcast it names, or to the newest.
+// signal goes to the broadcast it names, or to the newest. The comments of an archived recording come before anything else
+// of its broadcast.
 func (p *partition) signal(s *stream, e event.Envelope, signal domain.AudienceSignal) {
+	if e.Broadcast != "" && !slices.Contains(s.Ended, e.Broadcast) {
+		p.enter(s, e.Broadcast)
+	}
 	for _, o := range slices.Backward(s.Rooms) {
 		if e.Broadcast != "" && o.Broadcast != e.Broadcast {
 			continue
@@ -214,7 +218,7 @@ func (p *partition) progress(ctx context.Context, r *room, e event.Envelope, mar
 		decisions = append(decisions, r.finish(max(mark.HeardTo, mark.RecordedTo))...)
 	}
 	out := p.fired(decisions)
-	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery {
+	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery || mark.Closed {
 		r.Health, r.Told = health, r.Mark
 		mark.By = "detect"
 		mark.Health = map[string]domain.Health{domain.SignalComments: health}
