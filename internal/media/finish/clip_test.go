@@ -417,6 +417,20 @@ func TestACancelledOrderEnds(t *testing.T) {
 	}
 }
 
+func TestAFullDiskEndsTheOrderThoughItsInputStalls(t *testing.T) {
+	init, parts := recording(t, "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=10,noise=alls=40:allf=t", "-c:v", "libx264", "-preset", "ultrafast", "-g", "50")
+	feed := finish.NewFeed()
+	send(t, feed, 0, init, parts...)
+	folder := t.TempDir()
+	if err := os.Symlink("/dev/full", filepath.Join(folder, "small.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := clip(t, &mediav1.FinishOrder{Folder: folder, Parts: []*mediav1.FinishPart{{Start: 1e9, End: 60e9}}, Profiles: small()}, feed)
+	if err == nil || domain.IsPermanent(err) || !strings.Contains(err.Error(), "No space left") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestPicturesAreShownAsTheirFileSays(t *testing.T) {
 	room := func(args ...string) string {
 		path := filepath.Join(t.TempDir(), "room.mp4")

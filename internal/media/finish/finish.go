@@ -28,6 +28,8 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 	f := newFinisher(order, feed)
 	defer f.Close()
 	f.progress = progress
+	ctx, f.cancel = context.WithCancel(ctx)
+	defer f.cancel()
 	f.lines = func(r *rendition) []line { return f.layout(r.width, r.height).lines(r.profile) }
 	if err := f.prepare(ctx); err != nil {
 		return nil, err
@@ -50,6 +52,7 @@ type finisher struct {
 	holdLast bool                    // a part that is too short stands on its last picture
 	progress func(done, total time.Duration)
 	total    time.Duration
+	cancel   context.CancelFunc // of the context that parts are opened with
 
 	parts      []*part
 	shape      shape
@@ -161,6 +164,8 @@ func (f *finisher) largest(width, height int) (w, h int) {
 // run decodes in one goroutine, lays out, filters and encodes sound in another, and encodes each rendition in its own.
 func (f *finisher) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	// A failure lets a part go that waits for its input.
+	defer context.AfterFunc(ctx, f.cancel)()
 	decoded := make(chan media, 8) // full: the decoder waits, and with it the sender of the input
 	group.Go(func() error {
 		defer close(decoded)

@@ -47,6 +47,8 @@ func Shot(ctx context.Context, order *mediav1.RenderOrder) error {
 		Profiles: []*mediav1.FinishProfile{{Name: "shot", Width: order.Width, Height: order.Height, VideoBitRate: shotBitRate}},
 	}, nil)
 	defer f.Close()
+	ctx, f.cancel = context.WithCancel(ctx)
+	defer f.cancel()
 	f.shape, f.quality = s, shotQuality
 	f.holdLast = true
 	f.lines = func(*rendition) []line { return shotLines(f.lettering.face, order) }
