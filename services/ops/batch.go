@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"liveclip/internal/blob"
@@ -170,5 +169,5 @@ func (s *Service) countClips(ctx context.Context, c caller, stream domain.Stream
 
 // ended tells whether nothing more happens to a clip by itself.
 func ended(state string) bool {
-	return strings.Contains(" rejected failed taken_down needs_person ", " "+state+" ")
+	return slices.Contains([]string{"rejected", "failed", "taken_down", "needs_person"}, state)
 }

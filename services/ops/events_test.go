@@ -22,7 +22,7 @@ type sse struct {
 func (r *rig) watch(query string, headers ...string) <-chan sse {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	req, _ := http.NewRequestWithContext(ctx, "GET", r.url+"/v1/events?access_token="+viewerToken+query, nil)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/v1/events?access_token="+viewerToken+query, nil)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}

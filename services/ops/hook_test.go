@@ -91,7 +91,7 @@ func FuzzCallbackNamesAreHarmlessOrRefused(f *testing.F) {
 		if read == nil {
 			return
 		}
-		said, err := read(httptest.NewRequest("POST", "/v1/hooks/x", strings.NewReader(body)))
+		said, err := read(httptest.NewRequest(http.MethodPost, "/v1/hooks/x", strings.NewReader(body)))
 		if err != nil || said.ignored {
 			return
 		}
