@@ -53,7 +53,7 @@ publish:
     - {name: folder, kind: folder, path: "%s", profile: 720p}
 ops:
   vod_url: "http://%s"
-  tokens: [{token: operator-token, name: operator, role: admin, tenant: default}]
+  tokens: [{token: operator-token-for-tests, name: operator, role: admin, tenant: default}]
 `, brokers, prefix, rdb, shared, vod, d.published, vod)
 	file := filepath.Join(shared, "liveclip.yaml")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
@@ -80,7 +80,7 @@ ops:
 		starting.Go(p.start)
 	}
 	starting.Wait()
-	d.ops = opsclient.New("http://"+ops, "operator-token")
+	d.ops = opsclient.New("http://"+ops, "operator-token-for-tests")
 	log := telemetry.Logger(telemetry.Config{Level: "error", Format: "text"}, t.Output())
 	d.bus = bus.New(bus.Config{Brokers: strings.Split(brokers, ","), Prefix: prefix, Partitions: 4, ReplicationFactor: 1}, log, prometheus.NewRegistry())
 	return d

@@ -111,7 +111,7 @@ fetch_jars
 kafka="" redis=""
 data=$(mktemp -d)
 cleanup() {
-  for pid in $kafka $redis; do kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  for pid in $kafka $redis; do { kill -9 "$pid" && wait "$pid"; } 2>/dev/null || true; done
   rm -rf "$data"
 }
 trap cleanup EXIT
