@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -144,6 +145,7 @@ func openBatch(ctx context.Context, s settings, command batchCommand, log logger
 	}
 	b.embedded.settle(&s)
 	s.ASR.Process, s.ASR.RTMP, s.ASR.AllowFiles = batchProcess, "", true
+	s.ASR.Recognisers = max(s.ASR.Recognisers, runtime.NumCPU()) // nothing live waits beside it
 	if command.Rules != "" {
 		s.Detect.Rules = command.Rules
 	}

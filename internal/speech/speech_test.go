@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,8 +98,7 @@ func TestSellingWordsAreMostlyHeardWordForWordInEveryVoiceLiveAndWhole(t *testin
 
 func TestWordsHaveTimesWithinTheirUtterance(t *testing.T) {
 	r := open(t)
-	quiet := make([]int16, SampleRate) // a second of silence before
-	samples := append(quiet, say(t, "rms", "the price drops to nineteen dollars")...)
+	samples := slices.Concat(make([]int16, SampleRate), say(t, "rms", "the price drops to nineteen dollars")) // a second of silence before
 	length := time.Duration(len(samples)) * time.Second / SampleRate
 	for range 2 { // times count from each utterance's own beginning
 		_, result := live(t, r, samples)

@@ -211,7 +211,7 @@ func (h *pushHandler) part(before int64) {
 	for h.wire.written.Load() == before && time.Now().Before(gone) {
 		time.Sleep(time.Millisecond) // the library tells nobody when it has written
 	}
-	if h.wire.Conn.SetReadDeadline(gone) == nil {
+	if h.wire.SetReadDeadline(gone) == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(h.wire.Conn, beforePublish))
 	}
 }

@@ -116,13 +116,13 @@ func TestAfterAKillARejoinContinuesTheBroadcastAndNothingRecordedIsLost(t *testi
 		return len(second.service.rooms) == 1
 	})
 	second.push(second.url("a", g.keys.PushKey(ref("a"))), 4, "only ten left")
-	events := g.await("gap", func(events []event.Event) bool {
+	g.await("gap", func(events []event.Event) bool {
 		return slices.ContainsFunc(events, func(e event.Event) bool {
 			c, ok := e.Payload.(domain.BroadcastChanged)
 			return ok && c.Change == domain.BroadcastGap && e.Broadcast == broadcast
 		})
 	})
-	events = g.await("both lines", func(events []event.Event) bool { return len(said(events, "a")) == 2 })
+	events := g.await("both lines", func(events []event.Event) bool { return len(said(events, "a")) == 2 })
 	lines := said(events, "a")
 	slices.SortFunc(lines, func(a, b domain.TranscriptLine) int { return int(a.Start - b.Start) })
 	if old := said(before, "a")[0]; lines[0].ID != old.ID || lines[0].Text != old.Text || lines[1].Start < 3*time.Second {

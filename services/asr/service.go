@@ -307,5 +307,5 @@ func (s *Service) admit(ctx context.Context, p *publisher, key string) error {
 	case !s.keys.CheckPushKey(p.ref, key):
 		return refusal{"key", fmt.Errorf("stream %s: the push key is wrong", p.ref)}
 	}
-	return open.room.admit(ctx, p)
+	return open.admit(ctx, p)
 }

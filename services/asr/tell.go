@@ -135,12 +135,14 @@ func (b *broadcast) soundless() bool {
 // heardTo: called with mu held. Sound that a source stopped giving is not waited for.
 func (b *broadcast) heardTo(ear time.Duration, now time.Time) time.Duration {
 	heard := min(b.recordedTo, ear)
-	if b.onAir && b.parameters.SampleRate > 0 && !(b.live && now.Sub(b.lastSound) > stale) {
-		heard = min(heard, b.loudTo)
-	} else if b.onAir && b.parameters.SampleRate > 0 {
-		heard = min(heard, max(b.loudTo, b.recordedTo-stale))
+	if !b.onAir || b.parameters.SampleRate == 0 {
+		return heard
 	}
-	return heard
+	soundTo := b.loudTo
+	if b.live && now.Sub(b.lastSound) > stale {
+		soundTo = max(soundTo, b.recordedTo-stale)
+	}
+	return min(heard, soundTo)
 }
 
 // health of the broadcast's own signals.
