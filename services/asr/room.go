@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -39,6 +38,8 @@ type room struct {
 	why    string    // and why
 	fails  int       // pulls in a row that recorded nothing
 	told   string    // what was last said of an unreachable source
+
+	stopping bool // told to stop, rather than at the source's end
 }
 
 // arrival is a publisher at the door.
@@ -57,6 +58,8 @@ const (
 	pullMost    = 15 * time.Second
 	pullRefused = time.Minute // a source that is wrong may be put right elsewhere
 	batchTries  = 3
+	// archivePatience is for the words at the end of a recording that is read faster than it is heard: as many as may wait.
+	archivePatience = 10 * time.Minute
 )
 
 func (r *room) pushed() bool { return r.order.Source == domain.SourcePush }
@@ -67,6 +70,7 @@ func (r *room) unpaced() bool { return r.order.Lane == domain.LaneBatch }
 // run keeps the stream recorded until ctx ends; its cause is the reason.
 func (r *room) run(ctx context.Context) {
 	defer func() {
+		r.stopping = true
 		r.endBroadcast(reasonOf(context.Cause(ctx)))
 		r.leave()
 	}()
@@ -392,8 +396,8 @@ func (r *room) endBroadcast(reason string) {
 		return
 	}
 	patience := r.cfg.Drain
-	if r.unpaced() {
-		patience = math.MaxInt64 // what an archived recording says is worth the wait
+	if r.unpaced() && !r.stopping {
+		patience = archivePatience
 	}
 	r.air.close(r.hard, reason, patience)
 	r.stored, r.air, r.why, r.gone = r.air.stored, nil, "", time.Time{}
