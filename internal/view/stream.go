@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -74,6 +75,33 @@ func (v *Views) applyProgress(ctx context.Context, e event.Event, p domain.Strea
 		facts = append(facts, fact{field: fieldMoved, version: number(e.Epoch) + "." + number(int64(p.RecordedTo)) + "." + earliest})
 	}
 	return v.applyStream(ctx, e, facts...)
+}
+
+func beganKey(t domain.Tenant, b domain.BroadcastID) string {
+	return prefix + "began:" + string(t) + "/" + string(b)
+}
+
+// applyBeginning keeps when a broadcast began for as long as clips of it are kept.
+func (v *Views) applyBeginning(ctx context.Context, e event.Event, p domain.BroadcastChanged) error {
+	if p.StartedAt.IsZero() || e.Broadcast == "" {
+		return nil
+	}
+	if err := v.rdb.Set(ctx, beganKey(e.Tenant, e.Broadcast), p.StartedAt.UnixNano(), v.keep).Err(); err != nil {
+		return fmt.Errorf("keep the beginning of broadcast %s in the views: %w", e.Broadcast, err)
+	}
+	return nil
+}
+
+// Began is the wall clock of a broadcast's media time zero; zero when it is not known.
+func (v *Views) Began(ctx context.Context, t domain.Tenant, b domain.BroadcastID) (time.Time, error) {
+	n, err := v.rdb.Get(ctx, beganKey(t, b)).Int64()
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look up the beginning of broadcast %s: %w", b, err)
+	}
+	return time.Unix(0, n).UTC(), nil
 }
 
 // Stream gives one stream; ErrNotFound, ErrRebuilding.

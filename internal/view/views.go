@@ -85,6 +85,9 @@ func (v *Views) Apply(ctx context.Context, e event.Event) error {
 	case domain.StreamState:
 		return v.applyStream(ctx, e, fact{field: fieldState, version: number(p.Changed.UnixNano())})
 	case domain.BroadcastChanged:
+		if err := v.applyBeginning(ctx, e, p); err != nil {
+			return err
+		}
 		return v.applyStream(ctx, e, fact{field: string(p.Change), version: byOwner(e)})
 	case domain.StreamProgress:
 		return v.applyProgress(ctx, e, p)

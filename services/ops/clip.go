@@ -214,21 +214,22 @@ func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, sta
 	}
 	if !st.published.IsZero() {
 		if began := s.broadcastBegan(ctx, clip, started); !began.IsZero() {
-			m.PlayableAfterS = max(0, st.published.Sub(began.Add(window.End)).Seconds())
+			after := max(0, st.published.Sub(began.Add(window.End)).Seconds())
+			m.PlayableAfterS = &after
 		}
 	}
 	return m
 }
 
-// broadcastBegan is the wall clock of the clip's media time zero, while its broadcast is the stream's newest.
+// broadcastBegan is the wall clock of the clip's media time zero; zero when it is not known.
 func (s *Service) broadcastBegan(ctx context.Context, clip view.Clip, known map[domain.BroadcastID]time.Time) time.Time {
 	id := clip.Envelope.Broadcast
 	if began, ok := known[id]; ok {
 		return began
 	}
-	var began time.Time
-	if stream, err := s.views.Stream(ctx, clip.Envelope.Ref()); err == nil && stream.Broadcast.ID == id {
-		began = stream.Broadcast.StartedAt
+	began, err := s.views.Began(ctx, clip.Envelope.Tenant, id)
+	if err != nil {
+		s.Log.Warn("look up beginning of broadcast", "broadcast_id", id, "error", err)
 	}
 	if known != nil {
 		known[id] = began

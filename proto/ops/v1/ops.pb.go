@@ -1866,8 +1866,8 @@ type Clip struct {
 	By             string                 `protobuf:"bytes,15,opt,name=by,proto3" json:"by,omitempty"`           // who asked; empty: detected
 	TriggeredAt    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=triggered_at,json=triggeredAt,proto3" json:"triggered_at,omitempty"`
 	PublishedAt    *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=published_at,json=publishedAt,proto3" json:"published_at,omitempty"`
-	PlayableAfterS float64                `protobuf:"fixed64,18,opt,name=playable_after_s,json=playableAfterS,proto3" json:"playable_after_s,omitempty"` // from the window's end to playable; 0: not playable, or it was before that
-	Steps          []*Step                `protobuf:"bytes,19,rep,name=steps,proto3" json:"steps,omitempty"`                                             // every state change, oldest first
+	PlayableAfterS *float64               `protobuf:"fixed64,18,opt,name=playable_after_s,json=playableAfterS,proto3,oneof" json:"playable_after_s,omitempty"` // from the window's end to playable; absent: not playable, or the wall clock of its end is not known
+	Steps          []*Step                `protobuf:"bytes,19,rep,name=steps,proto3" json:"steps,omitempty"`                                                   // every state change, oldest first
 	Verdict        *Verdict               `protobuf:"bytes,20,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	Playable       bool                   `protobuf:"varint,21,opt,name=playable,proto3" json:"playable,omitempty"`
 	Cover          string                 `protobuf:"bytes,22,opt,name=cover,proto3" json:"cover,omitempty"`         // signed URL
@@ -2032,8 +2032,8 @@ func (x *Clip) GetPublishedAt() *timestamppb.Timestamp {
 }
 
 func (x *Clip) GetPlayableAfterS() float64 {
-	if x != nil {
-		return x.PlayableAfterS
+	if x != nil && x.PlayableAfterS != nil {
+		return *x.PlayableAfterS
 	}
 	return 0
 }
@@ -3246,7 +3246,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\tR\tnextAfter\")\n" +
 	"\x0eGetClipRequest\x12\x17\n" +
-	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xcd\a\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xe7\a\n" +
 	"\x04Clip\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
@@ -3265,8 +3265,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\x0e \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x0e\n" +
 	"\x02by\x18\x0f \x01(\tR\x02by\x12=\n" +
 	"\ftriggered_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt\x12=\n" +
-	"\fpublished_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\x12(\n" +
-	"\x10playable_after_s\x18\x12 \x01(\x01R\x0eplayableAfterS\x12+\n" +
+	"\fpublished_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\x12-\n" +
+	"\x10playable_after_s\x18\x12 \x01(\x01H\x00R\x0eplayableAfterS\x88\x01\x01\x12+\n" +
 	"\x05steps\x18\x13 \x03(\v2\x15.liveclip.ops.v1.StepR\x05steps\x122\n" +
 	"\averdict\x18\x14 \x01(\v2\x18.liveclip.ops.v1.VerdictR\averdict\x12\x1a\n" +
 	"\bplayable\x18\x15 \x01(\bR\bplayable\x12\x14\n" +
@@ -3280,7 +3280,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\tgenerated\x18\x1b \x01(\bR\tgenerated\x12\x1d\n" +
 	"\n" +
 	"clipped_to\x18\x1c \x01(\tR\tclippedTo\x12@\n" +
-	"\fpublications\x18\x1d \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublications\"\xf6\x01\n" +
+	"\fpublications\x18\x1d \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublicationsB\x13\n" +
+	"\x11_playable_after_s\"\xf6\x01\n" +
 	"\x04Step\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12\x12\n" +
@@ -3515,6 +3516,7 @@ func file_ops_v1_ops_proto_init() {
 	file_ops_v1_ops_proto_msgTypes[2].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[12].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[14].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

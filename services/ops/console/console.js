@@ -49,7 +49,7 @@ const words = {
     'health.present': 'present', 'health.quiet': 'quiet', 'health.missing': 'missing', 'health.behind': 'behind',
     'why.keyword': 'keyword', 'why.comments': 'comments', 'why.loudness': 'loudness', 'why.request': 'request', 'why.orders': 'orders',
     'kind.flash_sale': 'Flash sale', 'kind.discount': 'Discount', 'kind.price_drop': 'Price drop', 'kind.manual': 'Manual clip',
-    'snip': 'Clip the last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
+    'snip': 'Clip last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
     'approve': 'Approve', 'reject': 'Reject', 'takedown': 'Take down', 'takedown.sure': 'A take-down is final: every address of the clip goes dead. Take it down?', 'reason': 'reason (optional)',
     'playable.in': 'playable {0} s after its end', 'playable.at.once': 'playable at once', 'making': 'in the making', 'preview': 'Preview', 'generated': 'AI-generated',
     'lag': 'hearing {0} s behind', 'by': 'asked for by {0}', 'download': 'Open MP4',
@@ -315,7 +315,7 @@ function clipBody(clip) {
   const kind = clip.kind ? t('kind.' + clip.kind) : '';
   const where = [
     h('span', {}, clip.stream_id), h('span', {}, `${clock(clip.start_s)}–${clock(clip.end_s)}`),
-    clip.playable && h('b', {}, clip.playable_after_s > 0 ? t('playable.in', brief(clip.playable_after_s)) : t('playable.at.once')),
+    clip.playable && typeof clip.playable_after_s === 'number' && h('b', {}, clip.playable_after_s > 0 ? t('playable.in', brief(clip.playable_after_s)) : t('playable.at.once')),
     clip.by && h('span', {}, t('by', clip.by)),
   ];
   return [
