@@ -40,12 +40,9 @@ func TestStreamsArePlacedAsTheJavaClientPlacesKeys(t *testing.T) {
 
 func TestAMemberGetsAPartitionNumberOfAllTopics(t *testing.T) {
 	members := []kafka.GroupMember{{ID: "b"}, {ID: "a"}, {ID: "c"}}
-	var partitions []kafka.Partition
-	for _, p := range []kafka.Partition{
+	partitions := []kafka.Partition{ // as brokers send them: in any order
 		{Topic: "lines", ID: 3}, {Topic: "lines", ID: 0}, {Topic: "marks", ID: 2}, {Topic: "lines", ID: 1},
 		{Topic: "marks", ID: 0}, {Topic: "marks", ID: 3}, {Topic: "lines", ID: 2}, {Topic: "marks", ID: 1},
-	} { // as brokers send them: in any order
-		partitions = append(partitions, p)
 	}
 	want := kafka.GroupMemberAssignments{
 		"a": {"lines": {0, 1}, "marks": {0, 1}}, "b": {"lines": {2}, "marks": {2}}, "c": {"lines": {3}, "marks": {3}},

@@ -55,12 +55,13 @@ func StartRedis(ctx context.Context, folder string, log *slog.Logger) (*Redis, e
 }
 
 func startRedis(ctx context.Context, program, folder string, lock *os.File, log *slog.Logger) (*Redis, error) {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	said := &tail{limit: 4 << 10}
-	command := exec.Command(program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", folder,
+	// It outlives ctx, which is for the start alone.
+	command := exec.CommandContext(context.WithoutCancel(ctx), program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", folder,
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
 		"--daemonize", "no", "--logfile", "", "--loglevel", "warning")
 	command.Stdout, command.Stderr = said, said
@@ -101,7 +102,7 @@ func (r *Redis) waitUntilUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute) // a long append-only file takes its time to load
 	defer cancel()
 	for {
-		if r.answers() {
+		if r.answers(ctx) {
 			return nil
 		}
 		select {
@@ -114,8 +115,8 @@ func (r *Redis) waitUntilUp(ctx context.Context) error {
 	}
 }
 
-func (r *Redis) answers() bool {
-	conn, err := net.DialTimeout("tcp", r.address, time.Second)
+func (r *Redis) answers(ctx context.Context) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		return false
 	}
@@ -150,8 +151,8 @@ func (r *Redis) Close() error {
 	return nil
 }
 
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

@@ -54,7 +54,7 @@ func (s suite) startMember(t *testing.T, group, hold string) (seen *book, kill f
 		t.Fatal(err)
 	}
 	top, _, _ := strings.Cut(t.Name(), "/")
-	member := exec.Command(os.Args[0], "-test.run=^"+top+"$")
+	member := exec.CommandContext(s.ctx, os.Args[0], "-test.run=^"+top+"$")
 	member.Env = append(os.Environ(), memberVariable+"="+string(order))
 	out, err := member.StdoutPipe()
 	if err != nil {
