@@ -192,6 +192,7 @@ func (h *home) settle(s *settings) {
 	}
 	set(&s.Store.URL, "file://"+filepath.Join(h.folder, "store"))
 	set(&s.ASR.Spool, filepath.Join(h.folder, "spool"))
+	set(&s.ASR.Process, "up") // the folder has one process at a time: after a kill its streams need not wait for a lease
 	set(&s.T2V.Cache, filepath.Join(h.folder, "templates"))
 	if s.Keys.Current.Secret == "" {
 		s.Keys = h.keys

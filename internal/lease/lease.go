@@ -16,7 +16,7 @@ import (
 
 // Owner of a stream.
 type Owner struct {
-	Process string // unique per process start
+	Process string // no two alive have the same
 	Address string // of its Recording service, host:port
 	Epoch   int64
 }
@@ -45,7 +45,7 @@ const rememberEpochs = 30 * 24 * time.Hour
 // take answers with the epoch taken, or with the owner as kept.
 var take = redis.NewScript(`
 local taken = redis.call('GET', KEYS[1])
-if taken then return taken end
+if taken and cjson.decode(taken).Process ~= ARGV[1] then return taken end
 local epoch = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, tonumber(ARGV[3]))
 local text = string.format('%.0f', epoch)
 redis.call('SET', KEYS[2], text, 'PX', ARGV[5])
@@ -74,7 +74,8 @@ local owner = cjson.decode(taken)
 if owner.Process ~= ARGV[1] or owner.Epoch ~= tonumber(ARGV[2]) then return 0 end
 return redis.call('DEL', KEYS[1])`)
 
-// Take takes the lease of a stream, or fails with ErrTaken. The epoch is max(last + 1, Unix milliseconds).
+// Take takes the lease of a stream, or fails with ErrTaken. The epoch is max(last + 1, Unix milliseconds). A lease that a
+// process of the same name left, which was killed and started again, is taken over.
 func (l *Leases) Take(ctx context.Context, ref domain.Ref, process, address string) (*Lease, error) {
 	answer, err := take.Run(ctx, l.rdb, []string{ownerKey(ref), epochKey(ref)},
 		process, address, time.Now().UnixMilli(), l.ttl.Milliseconds(), rememberEpochs.Milliseconds()).Result()

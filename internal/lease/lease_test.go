@@ -51,6 +51,24 @@ func TestAStreamHasOneOwner(t *testing.T) {
 	}
 }
 
+func TestAProcessStartedAgainUnderItsNameNeedNotWaitForItsOwnLease(t *testing.T) {
+	leases := New(startRedis(t), time.Minute)
+	killed, err := leases.Take(t.Context(), room, "one", "one:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := leases.Take(t.Context(), room, "one", "one:2")
+	if err != nil || again.Owner.Epoch <= killed.Owner.Epoch || again.Owner.Address != "one:2" {
+		t.Fatalf("got %+v, %v after %+v", again, err, killed)
+	}
+	if err := killed.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if owner, ok, err := leases.Find(t.Context(), room); owner != again.Owner || !ok || err != nil {
+		t.Errorf("found %+v, %v, %v", owner, ok, err)
+	}
+}
+
 func TestALaterOwnerHasAGreaterEpochAlsoAfterRedisLostEverything(t *testing.T) {
 	rdb := startRedis(t)
 	leases := New(rdb, time.Minute)

@@ -10,7 +10,7 @@ import (
 
 // Config is the part "asr" of the configuration.
 type Config struct {
-	Process       string        `koanf:"process"`        // this process's ID; empty: the host's name and a random part, new at each start
+	Process       string        `koanf:"process"`        // this process's ID, which no other alive has; one that stays the same takes its streams up again at once after a kill; empty: the host's name and a random part
 	RTMP          string        `koanf:"rtmp"`           // where pushes are listened for; empty: no pushes
 	RTMPAdvertise string        `koanf:"rtmp_advertise"` // rtmp://host:port that publishers reach it by; empty: from rtmp
 	RPC           string        `koanf:"rpc"`            // where the hot tail is served
