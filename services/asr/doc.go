@@ -8,6 +8,6 @@
 // detaches a source that ended for good (stream.state.v1). A progress mark is published after everything that it covers was
 // acknowledged. The hot tail of its recordings is served over gRPC (proto/recording/v1).
 //
-// The way of a stream through the files: push.go or pull.go → room.go → session.go → broadcast.go; its sound goes on to
+// The way of a stream through the files: push.go or pull.go (past gate.go) → room.go, which owns its lease (own.go) → session.go → broadcast.go; its sound goes on to
 // endpoint.go → ear.go → pool.go, and everything leaves through tell.go. What a killed process left is in recover.go.
 package asr

@@ -2,71 +2,101 @@ package asr
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
+	"time"
 
-	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/event"
 )
 
-// pullSchemes are those a stream may be pulled by.
-var pullSchemes = []string{"rtmp", "rtmps", "http", "https", "srt"}
+const (
+	pullLeast   = time.Second
+	pullMost    = 15 * time.Second
+	pullRefused = time.Minute // a source that is wrong may be put right elsewhere
+	batchTries  = 3
+)
 
-// resolver is net.Resolver.
-type resolver interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-}
-
-// gate lets source URLs through.
-type gate struct {
-	resolver     resolver
-	allowPrivate bool
-	allowFiles   bool
-}
-
-// admit says which schemes a source and all it refers to may use, or why it is refused: a permanent error where another
-// try would end alike.
-func (g gate) admit(ctx context.Context, source string, lane domain.Lane) (schemes []string, err error) {
-	u, err := url.Parse(source)
-	if err != nil {
-		return nil, domain.Permanent(fmt.Errorf("source %.200q: not a URL", source))
+// pull connects to the source once, and waits before the next time. done: the source has ended for good.
+func (r *room) pull(ctx context.Context) (done bool) {
+	reason, recorded, ended, err := r.pullOnce(ctx)
+	if ctx.Err() != nil {
+		return false
 	}
-	if u.Scheme == "file" {
-		if !g.allowFiles && lane != domain.LaneBatch {
-			return nil, domain.Permanent(fmt.Errorf("source %s: files are recorded in batches only (asr.allow_files allows them live)", u.Redacted()))
+	if recorded {
+		r.fails, r.told = 0, ""
+	} else {
+		r.fails++
+	}
+	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.fails >= batchTries) {
+		r.finish(reason, err)
+		return true
+	}
+	r.sourceGone(ctx, reason, err)
+	r.leaveUnused()
+	if !recorded && r.air == nil {
+		r.unreachable(ctx, err)
+	}
+	wait := min(pullLeast<<min(r.fails, 10), pullMost)
+	if domain.IsPermanent(err) {
+		wait = pullRefused
+	}
+	r.waitOut(ctx, wait)
+	return false
+}
+
+// waitOut waits between two pulls; a broadcast whose source stays away is closed meanwhile.
+func (r *room) waitOut(ctx context.Context, wait time.Duration) {
+	again := time.NewTimer(wait)
+	defer again.Stop()
+	for {
+		var rejoin <-chan time.Time
+		if r.air != nil {
+			timer := time.NewTimer(r.timeLeft())
+			defer timer.Stop()
+			rejoin = timer.C
 		}
-		return []string{"file"}, nil
-	}
-	if !slices.Contains(pullSchemes, u.Scheme) {
-		return nil, domain.Permanent(fmt.Errorf("source %s: scheme %q is not one of %s", u.Redacted(), u.Scheme, strings.Join(pullSchemes, ", ")))
-	}
-	if u.Hostname() == "" {
-		return nil, domain.Permanent(fmt.Errorf("source %s: names no host", u.Redacted()))
-	}
-	if err := g.admitHost(ctx, u.Hostname()); err != nil {
-		return nil, fmt.Errorf("source %s: %w", u.Redacted(), err)
-	}
-	return pullSchemes, nil
-}
-
-func (g gate) admitHost(ctx context.Context, host string) error {
-	if g.allowPrivate {
-		return nil
-	}
-	addresses, err := g.resolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return fmt.Errorf("find host: %w", err)
-	}
-	for _, a := range addresses {
-		if !address.Public(a) {
-			return domain.Permanent(fmt.Errorf("host %s has the private address %s (asr.allow_private allows it)", host, a))
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			if r.air != nil && r.timeLeft() <= 0 {
+				r.endBroadcast(r.why)
+			}
+			return
+		case <-rejoin:
+			r.endBroadcast(r.why)
+		case <-r.stored:
+			r.leave()
+		case err := <-r.lost:
+			r.evicted(err)
 		}
 	}
-	return nil
 }
 
-var _ resolver = (*net.Resolver)(nil)
+func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended bool, err error) {
+	schemes, err := r.gate.admit(ctx, r.order.Source, r.order.Lane)
+	if err != nil {
+		return "", false, false, err
+	}
+	if err := r.own(ctx); err != nil {
+		return "", false, false, err
+	}
+	s := &session{order: r.recordOrder(r.order.Source, schemes)}
+	reason, err = r.record(ctx, s)
+	ended = err == nil && s.recorded && (r.unpaced() || s.duration > 0 || strings.HasPrefix(r.order.Source, "file:"))
+	return reason, s.recorded, ended, err
+}
+
+// unreachable says why there is nothing to record, when that is news.
+func (r *room) unreachable(ctx context.Context, err error) {
+	reason := "the source gave nothing"
+	if err != nil {
+		reason = err.Error()
+	}
+	if reason == r.told {
+		return
+	}
+	r.told = reason
+	r.say(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
+		domain.BroadcastChanged{Change: domain.BroadcastUnreachable, Source: r.order.Source, Reason: reason})
+}

@@ -53,14 +53,8 @@ var (
 	errBusy     = errors.New("the stream is being published already")
 )
 
-const (
-	pullLeast   = time.Second
-	pullMost    = 15 * time.Second
-	pullRefused = time.Minute // a source that is wrong may be put right elsewhere
-	batchTries  = 3
-	// archivePatience is for the words at the end of a recording that is read faster than it is heard: as many as may wait.
-	archivePatience = 10 * time.Minute
-)
+// archivePatience is for the words at the end of a recording that is read faster than it is heard: as many as may wait.
+const archivePatience = 10 * time.Minute
 
 func (r *room) pushed() bool { return r.order.Source == domain.SourcePush }
 
@@ -155,77 +149,6 @@ func (r *room) admit(ctx context.Context, p *publisher) error {
 	}
 }
 
-// pull connects to the source once, and waits before the next time. done: the source has ended for good.
-func (r *room) pull(ctx context.Context) (done bool) {
-	reason, recorded, ended, err := r.pullOnce(ctx)
-	if ctx.Err() != nil {
-		return false
-	}
-	if recorded {
-		r.fails, r.told = 0, ""
-	} else {
-		r.fails++
-	}
-	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.fails >= batchTries) {
-		r.finish(reason, err)
-		return true
-	}
-	r.sourceGone(ctx, reason, err)
-	r.leaveUnused()
-	if !recorded && r.air == nil {
-		r.unreachable(ctx, err)
-	}
-	wait := min(pullLeast<<min(r.fails, 10), pullMost)
-	if domain.IsPermanent(err) {
-		wait = pullRefused
-	}
-	r.waitOut(ctx, wait)
-	return false
-}
-
-// waitOut waits between two pulls; a broadcast whose source stays away is closed meanwhile.
-func (r *room) waitOut(ctx context.Context, wait time.Duration) {
-	again := time.NewTimer(wait)
-	defer again.Stop()
-	for {
-		var rejoin <-chan time.Time
-		if r.air != nil {
-			timer := time.NewTimer(r.timeLeft())
-			defer timer.Stop()
-			rejoin = timer.C
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
-			if r.air != nil && r.timeLeft() <= 0 {
-				r.endBroadcast(r.why)
-			}
-			return
-		case <-rejoin:
-			r.endBroadcast(r.why)
-		case <-r.stored:
-			r.leave()
-		case err := <-r.lost:
-			r.evicted(err)
-		}
-	}
-}
-
-func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended bool, err error) {
-	schemes, err := r.gate.admit(ctx, r.order.Source, r.order.Lane)
-	if err != nil {
-		return "", false, false, err
-	}
-	if err := r.own(ctx); err != nil {
-		return "", false, false, err
-	}
-	s := &session{order: r.recordOrder(r.order.Source, schemes)}
-	reason, err = r.record(ctx, s)
-	ended = err == nil && s.recorded && (r.unpaced() || s.duration > 0 || strings.HasPrefix(r.order.Source, "file:"))
-	return reason, s.recorded, ended, err
-}
-
 func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder {
 	part := r.cfg.Part
 	if r.unpaced() {
@@ -233,86 +156,6 @@ func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder
 	}
 	return &mediav1.RecordOrder{Url: source, Paced: strings.HasPrefix(source, "file:") && !r.unpaced(), PartLength: int64(part), IdleTimeout: int64(r.cfg.Idle),
 		Pcm: r.cfg.Engine != engineNone, AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
-}
-
-// own takes the lease unless it is held. A dead owner's runs out meanwhile.
-func (r *room) own(ctx context.Context) error {
-	if r.lease != nil {
-		return nil
-	}
-	if !r.enter() {
-		return fmt.Errorf("this process records %d streams, its bound", r.cfg.Streams)
-	}
-	deadline := time.Now().Add(ownWithin)
-	for {
-		held, err := r.leases.Take(ctx, r.order.Ref, r.process, r.address)
-		if err == nil {
-			r.hold(held)
-			return nil
-		}
-		var taken lease.ErrTaken
-		if !errors.As(err, &taken) || time.Now().After(deadline) || ctx.Err() != nil {
-			r.exit()
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// ownWithin is longer than a dead owner's lease lasts.
-const ownWithin = 7 * time.Second
-
-func (r *room) hold(held *lease.Lease) {
-	ctx, cancel := context.WithCancel(r.hard)
-	lost := make(chan error, 1)
-	r.lease, r.lost, r.unhold = held, lost, cancel
-	go func() {
-		if err := held.Hold(ctx); err != nil {
-			lost <- err
-		}
-	}()
-}
-
-// leave gives the lease up, once nothing needs it.
-func (r *room) leave() {
-	if r.stored != nil {
-		select {
-		case <-r.stored: // readers ask the owner until then
-		case <-r.hard.Done():
-		}
-		r.stored = nil
-	}
-	if r.lease == nil {
-		return
-	}
-	r.unhold()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.hard), 2*time.Second)
-	defer cancel()
-	if err := r.lease.Release(ctx); err != nil {
-		r.log.Warn("lease runs out by itself", "error", err)
-	}
-	r.lease, r.lost = nil, nil
-	r.exit()
-}
-
-// leaveUnused gives up a lease that was taken for a source that gave nothing.
-func (r *room) leaveUnused() {
-	if r.air == nil && r.stored == nil {
-		r.leave()
-	}
-}
-
-// evicted: another owns the stream. What was recorded until now is brought home.
-func (r *room) evicted(err error) {
-	r.log.Error("stream lost to another owner", "error", err)
-	r.unhold()
-	r.lease, r.lost = nil, nil
-	r.exit()
-	r.endBroadcast("another process took the stream over")
-	r.stored = nil
 }
 
 // record runs a session; a lost lease stops it at once.
@@ -430,20 +273,6 @@ func (r *room) failed(reason string) {
 	r.say(r.hard, envelope, domain.BroadcastChanged{Change: domain.BroadcastClosed, Source: r.order.Source, Reason: reason})
 	envelope.ID = domain.H("event", "failed", string(envelope.Broadcast), id, "closed")
 	r.say(r.hard, envelope, domain.StreamProgress{Closed: true, By: "asr"})
-}
-
-// unreachable says why there is nothing to record, when that is news.
-func (r *room) unreachable(ctx context.Context, err error) {
-	reason := "the source gave nothing"
-	if err != nil {
-		reason = err.Error()
-	}
-	if reason == r.told {
-		return
-	}
-	r.told = reason
-	r.say(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
-		domain.BroadcastChanged{Change: domain.BroadcastUnreachable, Source: r.order.Source, Reason: reason})
 }
 
 // say publishes an event that is no broadcast's.
