@@ -312,7 +312,7 @@ func (b *batch) await(ctx context.Context, ref domain.Ref, bar *bar) (*heardStre
 	for {
 		heardTo, done, changed := b.follow.progress(ref)
 		if done {
-			state, _ := b.follow.state(ref)
+			state := b.follow.state(ref)
 			return state, state.fault()
 		}
 		bar.set(heardTo)
@@ -325,7 +325,7 @@ func (b *batch) await(ctx context.Context, ref domain.Ref, bar *bar) (*heardStre
 		case <-changed:
 			last = time.Now()
 		case <-time.After(stalled - time.Since(last)):
-			state, _ := b.follow.state(ref)
+			state := b.follow.state(ref)
 			return state, fmt.Errorf("nothing came for %s after %s of the recording", stalled, heardTo.Round(time.Second))
 		}
 	}

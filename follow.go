@@ -40,8 +40,8 @@ func newFollower() *follower {
 	return &follower{streams: map[domain.Ref]*heardStream{}, changed: make(chan struct{})}
 }
 
-// state gives a copy that stays as it is, and a channel that is closed when there is news.
-func (f *follower) state(ref domain.Ref) (*heardStream, <-chan struct{}) {
+// state gives a copy that stays as it is.
+func (f *follower) state(ref domain.Ref) *heardStream {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	state := *f.of(ref)
@@ -49,10 +49,11 @@ func (f *follower) state(ref domain.Ref) (*heardStream, <-chan struct{}) {
 	for id, steps := range state.clips {
 		state.clips[id] = maps.Clone(steps)
 	}
-	return &state, f.changed
+	return &state
 }
 
-// progress tells how far a stream was heard and whether everything in it has come to an end.
+// progress tells how far a stream was heard and whether everything in it has come to an end; changed is closed when there
+// is news.
 func (f *follower) progress(ref domain.Ref) (heardTo time.Duration, done bool, changed <-chan struct{}) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -117,7 +118,7 @@ func (s *heardStream) done() bool {
 		_, failed := steps[domain.StepFailed]
 		_, rendered := steps[domain.StepRendered]
 		_, decided := steps[domain.StepDecided]
-		if !failed && !(rendered && decided) {
+		if !failed && (!rendered || !decided) {
 			return false
 		}
 	}

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	parser, err := kong.New(&cli, kong.Name("liveclip"), kong.UsageOnError(), kong.Writers(io.out, io.err),
 		kong.Description("Turns live shopping rooms into published clips while the room is still live.\n把直播间的高光时刻，在直播还在进行时变成已发布的短视频。\n\nAny setting can be given as --section.name=value; see README.md."),
 		kong.Exit(func(code int) { exit = code }),
-		kong.Bind(io, settingFlags(flags)), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Bind(io, flags), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		fmt.Fprintln(io.err, "liveclip:", err)
 		return 1

@@ -64,7 +64,7 @@ var (
 	percent = []string{"twenty", "thirty", "fifty"}
 	dollars = []string{"nineteen", "twenty", "thirty"}
 	talk    = []string{
-		"this one is made of soft cotton and it comes in many colors",
+		"this one is made of soft cotton and it comes in many sizes",
 		"let me show you the inside so that you can see how it is made",
 		"many people ask how to wash it and the answer is by hand in cold water",
 		"my sister has used hers every day for a year and it still looks new",

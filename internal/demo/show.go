@@ -315,8 +315,13 @@ func AnswersRange(ctx context.Context, url string) bool {
 // Decodes plays a whole file or URL and gives what is wrong with it.
 func Decodes(ctx context.Context, url string) error {
 	command := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-xerror", "-nostdin", "-i", url, "-f", "null", "-")
-	if problems, err := command.CombinedOutput(); err != nil || len(problems) > 0 {
-		return fmt.Errorf("decode: %v: %s", err, strings.TrimSpace(string(problems)))
+	problems, err := command.CombinedOutput()
+	text := strings.TrimSpace(string(problems))
+	switch {
+	case err != nil:
+		return fmt.Errorf("decode: %w: %s", err, text)
+	case text != "":
+		return fmt.Errorf("decode: %s", text)
 	}
 	return nil
 }

@@ -47,8 +47,7 @@ func (e Envelope) Follow(payload any, wall time.Time, discriminator string) Even
 // that compaction keeps a clip's whole story.
 func (e Event) Key() string {
 	key := e.Ref().String()
-	switch p := e.Payload.(type) {
-	case domain.ClipStep:
+	if p, ok := e.Payload.(domain.ClipStep); ok {
 		key += "/" + string(p.Clip) + "/" + strconv.Itoa(p.Revision) + "/" + string(p.Step)
 		if p.Destination != "" {
 			key += "/" + p.Destination
