@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,12 +135,17 @@ func tree(pid int) []int {
 	return all
 }
 
-// batchSpeed measures a batch over a recording made of sample rooms.
+// batchSpeed measures a batch over a recording made of sample rooms: two with moments, the others with ordinary talk only.
 func (b *bench) batchSpeed(ctx context.Context) error {
 	var list strings.Builder
-	length := time.Duration(0)
+	length, moments := time.Duration(0), 0
 	for seed := uint64(100); length < time.Duration(b.minutes)*time.Minute; seed++ {
-		room, movie, err := b.makeRoom(ctx, seed)
+		room := demo.NewRoom(seed)
+		if seed > 101 {
+			room.Script = slices.DeleteFunc(room.Script, func(s demo.Sentence) bool { return s.Moment != "" })
+		}
+		moments += len(room.Moments())
+		movie, err := b.synthesise(ctx, &room, seed)
 		if err != nil {
 			return err
 		}
@@ -160,6 +166,6 @@ func (b *bench) batchSpeed(ctx context.Context) error {
 	if err := batch.Run(); err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("batch over %d min of 720p", b.minutes), float64(b.minutes)*60/time.Since(start).Seconds(), "× real time", "≥ 8 ×")
+	b.add(fmt.Sprintf("batch over %d min of 720p with %d moments", b.minutes, moments), float64(b.minutes)*60/time.Since(start).Seconds(), "× real time", "≥ 8 ×")
 	return nil
 }

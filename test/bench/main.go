@@ -88,12 +88,16 @@ func (b *bench) add(what string, value float64, unit, reach string) {
 // makeRoom synthesises a room and gives it with its file.
 func (b *bench) makeRoom(ctx context.Context, seed uint64) (demo.Room, string, error) {
 	room := demo.NewRoom(seed)
+	movie, err := b.synthesise(ctx, &room, seed)
+	return room, movie, err
+}
+
+func (b *bench) synthesise(ctx context.Context, room *demo.Room, seed uint64) (string, error) {
 	folder := filepath.Join(b.folder, fmt.Sprintf("room-%d", seed))
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return room, "", err
+		return "", err
 	}
-	movie, err := room.Synthesise(ctx, seed, folder, b.font)
-	return room, movie, err
+	return room.Synthesise(ctx, seed, folder, b.font)
 }
 
 // performRooms measures how long after its window's end a clip is playable, and how long a highlight takes to pass the
