@@ -200,7 +200,7 @@ func (p *partition) enter(s *stream, broadcast domain.BroadcastID) *occupied {
 	if len(s.Rooms) == mostRooms {
 		p.end(s, s.Rooms[0])
 	}
-	o := &occupied{Broadcast: broadcast}
+	o := &occupied{Broadcast: broadcast, Last: p.newest}
 	s.Rooms = append(s.Rooms, o)
 	return o
 }

@@ -225,6 +225,19 @@ func TestTwoBroadcastsOfAStreamHaveRoomsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestARoomThatOnlyTheAudienceSpokeInSoFarIsKept(t *testing.T) {
+	out := &outbox{}
+	p, _ := openPartition(t, fileStore(t, t.TempDir()), out)
+	handle(t, p, of(domain.AudienceSignal{ID: "c", Kind: domain.SignalComment, User: "u", At: seconds(5)}, 0, seconds(5)))
+	if err := p.Keep(t.Context(), bus.Offsets{}); err != nil {
+		t.Fatal(err)
+	}
+	handle(t, p, lineEvent(said(20, 23, "flash sale"), 1), markEvent(seconds(24), 1))
+	if got := out.highlights(); len(got) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAMissingCommentFeedIsToldFromAQuietOne(t *testing.T) {
 	out := &outbox{}
 	p, _ := openPartition(t, fileStore(t, t.TempDir()), out)
