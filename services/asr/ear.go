@@ -90,6 +90,10 @@ func (e *ear) speak(ctx context.Context, pieces []stretch) error {
 		}
 		e.mu.Lock()
 		open := e.open
+		if open == nil { // its beginning found no place before the wait for one was given up
+			e.mu.Unlock()
+			continue
+		}
 		if s.ends {
 			open.until, e.open, e.spoke = s.until, nil, s.until
 		}

@@ -234,6 +234,22 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	}
 }
 
+func TestAnEarThatWasHeldUpUntilItWasStoppedCanStillBeClosed(t *testing.T) {
+	e := newEar("b", false, time.Second, &stuckPool{}, func(domain.TranscriptLine) {}, nil)
+	for range ahead {
+		e.space <- struct{}{}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	sound := noise(time.Second, speech, rand.New(rand.NewPCG(1, 2)))
+	if err := e.hear(stopped, 0, sound); !errors.Is(err, context.Canceled) {
+		t.Fatalf("heard: %v", err)
+	}
+	if err := e.pauseHere(t.Context()); err != nil || !e.drained() {
+		t.Errorf("closed with %v", err)
+	}
+}
+
 func words(texts ...string) (out []*mediav1.HeardWord) {
 	for _, text := range texts {
 		out = append(out, &mediav1.HeardWord{Text: text, End: 1})
