@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/address"
 	"liveclip/internal/domain"
 )
 
@@ -80,7 +81,7 @@ var numeric = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
 
 func (s *Service) checkHost(ctx context.Context, host string) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		if private(addr) {
+		if !address.Public(addr) {
 			return unprocessable("source: %s is a private address (ops.allow_private lets it in)", host)
 		}
 		return nil
@@ -98,7 +99,7 @@ func (s *Service) checkHost(ctx context.Context, host string) error {
 		return nil // asr, which may see other names, asks again and shows what it found
 	}
 	for _, addr := range addrs {
-		if private(addr) {
+		if !address.Public(addr) {
 			return unprocessable("source: %s is at the private address %s (ops.allow_private lets it in)", host, addr)
 		}
 	}
@@ -107,31 +108,6 @@ func (s *Service) checkHost(ctx context.Context, host string) error {
 
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
-var notPublic = func() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, p := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
-	} {
-		prefixes = append(prefixes, netip.MustParsePrefix(p))
-	}
-	return prefixes
-}()
-
-// private tells whether an address is anything but one of the public internet's.
-func private(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
-		return true
-	}
-	for _, p := range notPublic {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }
 
 // fill puts values into a template of {names}. The caller has checked that no value can leave its place in a URL.
