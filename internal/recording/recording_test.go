@@ -389,6 +389,35 @@ func TestABroadcastGoesOnUnderAGreaterEpoch(t *testing.T) {
 	same(t, "left after everything was stored", len(left), 0)
 }
 
+func TestABroadcastTakenUpTwiceEndsWhereItsRecordingEnded(t *testing.T) {
+	folder, store := t.TempDir(), openStore(t)
+	stored := make(chan struct{})
+	takeUp := func(epoch int64) *recording.Writer {
+		return create(t, store, func(c *recording.WriterConfig) {
+			c.Folder, c.Epoch = folder, epoch
+			c.Stored = func(context.Context, domain.SegmentRecorded) error { close(stored); return nil }
+		})
+	}
+	first := takeUp(1)
+	must(t, first.Init(runInit(0)))
+	write(t, first, 0, 6, 4)
+	// Killed; the second one stores what was left and is killed before the source is back.
+	second := takeUp(2)
+	must(t, second.Heard(second.RecordedTo()))
+	ctx, kill := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- second.Run(ctx) }()
+	<-stored
+	for names := []string(nil); len(names) == 0; {
+		names, _ = filepath.Glob(filepath.Join(folder, string(show), "*.stored"))
+	}
+	kill()
+	must(t, <-ended)
+	third := takeUp(3)
+	same(t, "recorded to", third.RecordedTo(), 3*time.Second)
+	same(t, "recorded to, taken up once more", takeUp(4).RecordedTo(), 3*time.Second)
+}
+
 func TestALateOwnersWritesDoNotCount(t *testing.T) {
 	store := openStore(t)
 	late := create(t, store, nil)

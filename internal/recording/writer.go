@@ -104,7 +104,7 @@ func (w *Writer) HeardTo() time.Duration {
 
 func (w *Writer) recordedTo() time.Duration {
 	if len(w.parts) == 0 {
-		return 0
+		return w.heard // parts that are stored may have left the spool; nothing is heard that was not recorded
 	}
 	return w.parts[len(w.parts)-1].Window.End
 }

@@ -147,7 +147,7 @@ func (r *room) reopen(ctx context.Context, l recording.Left, epoch int64) *broad
 		lane = domain.LaneBatch
 	}
 	b, err := r.openBroadcast(r.hard, about{ref: l.Ref, id: l.Broadcast, epoch: epoch, lane: lane, live: lane != domain.LaneBatch,
-		source: r.order.Source, startedAt: l.StartedAt}, startedBy{recordedTo: l.RecordedTo, heardTo: l.HeardTo, run: l.Runs})
+		source: r.order.Source, startedAt: l.StartedAt}, startedBy{recordedTo: max(l.RecordedTo, l.HeardTo), heardTo: l.HeardTo, run: l.Runs})
 	if err != nil {
 		r.log.Error("broadcast not recovered", "broadcast", l.Broadcast, "error", err)
 		return nil
