@@ -65,8 +65,24 @@ func up(ctx context.Context, s settings, folder string, chosen []string, log log
 	if err := s.check(chosen); err != nil {
 		return err
 	}
-	return serve(ctx, s, chosen, log, func(addresses map[string]string) { started(addresses, embedded.home.token) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-embedded.redis.Ended():
+			cancel(errRedisEnded)
+		case <-ctx.Done():
+		}
+	}()
+	err = serve(ctx, s, chosen, log, func(addresses map[string]string) { started(addresses, embedded.home.token) })
+	if errors.Is(context.Cause(ctx), errRedisEnded) {
+		err = errors.Join(errRedisEnded, err)
+	}
+	return err
 }
+
+// errRedisEnded: without its queues and leases an up records and finishes nothing, so it ends for whoever starts it again.
+var errRedisEnded = errors.New("the embedded redis-server ended by itself")
 
 // embeddedParts are what an up brings: its data folder, a broker and a Redis server.
 type embeddedParts struct {

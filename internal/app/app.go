@@ -41,9 +41,6 @@ type Server struct {
 	Handler http.Handler
 }
 
-// Drain is how long services may take to finish what is in hand.
-const Drain = 20 * time.Second
-
 // Run runs the parts and servers until ctx ends or one of them fails, and returns after all have ended.
 // started, if not nil, is called once every server listens, with the addresses they got, by name.
 func Run(ctx context.Context, log *slog.Logger, parts []Part, servers []Server, started func(addresses map[string]string)) error {

@@ -75,6 +75,11 @@ func TestRedisKeepsItsDataWhenKilled(t *testing.T) {
 	if err := syscall.Kill(first.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	select {
+	case <-first.Ended():
+	case <-time.After(10 * time.Second):
+		t.Error("nobody is told that it ended")
+	}
 	// StartRedis itself waits until the killed one has let go of the folder.
 	if got := get(t, startRedis(t, folder).Address(), "key"); got != "value" {
 		t.Errorf("after kill -9 Redis holds %q", got)

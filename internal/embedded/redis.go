@@ -133,6 +133,9 @@ func (r *Redis) answers(ctx context.Context) bool {
 // Address is host:port.
 func (r *Redis) Address() string { return r.address }
 
+// Ended is closed when the server has ended, by Close or by itself.
+func (r *Redis) Ended() <-chan struct{} { return r.ended }
+
 // PID is the child's process number.
 func (r *Redis) PID() int { return r.process.Pid }
 
