@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -35,7 +36,7 @@ func (s *Service) newHandler() (http.Handler, error) {
 	mux.Handle("GET /v1/events", s.guard(viewer, true, http.HandlerFunc(s.serveEvents)))
 	mux.Handle("GET /preview/{clip}/{file}", s.guard(operator, true, http.HandlerFunc(s.servePreview)))
 	mux.Handle("POST /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook))))
-	mux.Handle("GET /v1/hooks/{server}", s.guard(hook, true, http.HandlerFunc(s.serveHook))) // nginx-rtmp's notify_method get
+	mux.Handle("GET /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook)))) // nginx-rtmp's notify_method get
 	mux.Handle("POST /v1/playback", s.limit(s.jsonOnly(s.playbackDoor(api))))
 	mux.Handle("/v1/", s.guard(viewer, false, s.limit(s.jsonOnly(api))))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -100,10 +101,15 @@ func (s *Service) guard(least role, query bool, next http.Handler) http.Handler 
 	})
 }
 
+const bodyTime = 30 * time.Second // to send a whole body
+
 // limit reads the body before anything looks at it: 413 when it is too large.
 func (s *Service) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in := http.NewResponseController(w)
+		_ = in.SetReadDeadline(time.Now().Add(bodyTime)) // else a sender that goes silent is waited for without end
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.BodyLimit))
+		_ = in.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		switch {
 		case errors.As(err, &large):
