@@ -18,6 +18,7 @@ const keptVersion = 1
 // kept is the state of a partition with the offsets it stands at, as stored.
 type kept struct {
 	Version int
+	Owner   string // whose keeper wrote it; no two are called the same
 	Offsets bus.Offsets
 	Newest  time.Time
 	Streams map[string]*stream
@@ -27,6 +28,7 @@ type kept struct {
 type keeper struct {
 	store blob.Store
 	key   string
+	owner string
 	etag  string // empty: there is none yet
 }
 
@@ -52,20 +54,40 @@ func (k *keeper) read(ctx context.Context) (kept, error) {
 }
 
 func (k *keeper) write(ctx context.Context, state kept) (size int, err error) {
-	state.Version = keptVersion
+	state.Version, state.Owner = keptVersion, k.owner
 	text, err := json.Marshal(state)
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", k.key, err)
 	}
-	var info blob.Info
-	if k.etag == "" {
-		info, err = k.store.PutNew(ctx, k.key, bytes.NewReader(text))
-	} else {
-		info, err = k.store.PutIf(ctx, k.key, bytes.NewReader(text), k.etag)
+	info, err := k.put(ctx, text)
+	if (errors.Is(err, blob.ErrChanged) || errors.Is(err, blob.ErrExists)) && k.own(ctx) {
+		info, err = k.put(ctx, text)
 	}
 	if err != nil {
 		return 0, err
 	}
 	k.etag = info.ETag
 	return len(text), nil
+}
+
+func (k *keeper) put(ctx context.Context, text []byte) (blob.Info, error) {
+	if k.etag == "" {
+		return k.store.PutNew(ctx, k.key, bytes.NewReader(text))
+	}
+	return k.store.PutIf(ctx, k.key, bytes.NewReader(text), k.etag)
+}
+
+// own finds what stands to be this keeper's after all: a write came through and its answer did not.
+func (k *keeper) own(ctx context.Context) bool {
+	text, info, err := k.store.Get(ctx, k.key, 0, -1)
+	if err != nil {
+		return false
+	}
+	defer text.Close()
+	var state kept
+	if json.NewDecoder(text).Decode(&state) != nil || state.Owner != k.owner {
+		return false
+	}
+	k.etag = info.ETag
+	return true
 }

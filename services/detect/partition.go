@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -71,7 +72,7 @@ func newPartition(number int, group string, rules *rules, to publisher, deps Dep
 		now:       deps.Now,
 		log:       deps.Log.With("partition", number),
 		metrics:   m,
-		keeper:    keeper{store: deps.Store, key: fmt.Sprintf("system/detect/%s/%d.json", group, number)},
+		keeper:    keeper{store: deps.Store, key: fmt.Sprintf("system/detect/%s/%d.json", group, number), owner: rand.Text()},
 		streams:   map[string]*stream{},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 	"testing"
@@ -176,6 +177,47 @@ func TestOfTwoOwnersOnlyOneGoesOn(t *testing.T) {
 	}
 	if err := b.Keep(t.Context(), bus.Offsets{event.TranscriptLine: 3}); !errors.Is(err, blob.ErrChanged) {
 		t.Errorf("afterwards: got %v", err)
+	}
+}
+
+// deafStore does what it is told, and says that it failed.
+type deafStore struct {
+	blob.Store
+	deaf bool
+}
+
+var errNoAnswer = errors.New("no answer")
+
+func (d *deafStore) PutNew(ctx context.Context, key string, r io.Reader) (blob.Info, error) {
+	return d.answer(d.Store.PutNew(ctx, key, r))
+}
+
+func (d *deafStore) PutIf(ctx context.Context, key string, r io.Reader, etag string) (blob.Info, error) {
+	return d.answer(d.Store.PutIf(ctx, key, r, etag))
+}
+
+func (d *deafStore) answer(info blob.Info, err error) (blob.Info, error) {
+	if d.deaf {
+		return blob.Info{}, errNoAnswer
+	}
+	return info, err
+}
+
+func TestAStateThatWasKeptWithoutAnAnswerIsOnesOwn(t *testing.T) {
+	store := &deafStore{Store: fileStore(t, t.TempDir())}
+	p, _ := openPartition(t, store, &outbox{})
+	for turn := range 2 { // of a state that is new, and of one that replaces another
+		store.deaf = true
+		if err := p.Keep(t.Context(), bus.Offsets{event.StreamState: int64(10 * turn)}); !errors.Is(err, errNoAnswer) {
+			t.Fatalf("kept: %v", err)
+		}
+		store.deaf = false
+		if err := p.Keep(t.Context(), bus.Offsets{event.StreamState: int64(10*turn + 1)}); err != nil {
+			t.Errorf("kept after an answer was lost: %v", err)
+		}
+	}
+	if _, offsets := openPartition(t, store, &outbox{}); offsets[event.StreamState] != 11 {
+		t.Errorf("restored at %v", offsets)
 	}
 }
 
