@@ -36,10 +36,10 @@ func (b *broadcast) tell(ctx context.Context) {
 		case <-b.wake:
 		}
 		if err := b.tellNow(ctx); err != nil {
-			if ctx.Err() == nil {
-				b.log.Error("events lost", "error", err)
+			if ctx.Err() != nil {
+				return
 			}
-			return
+			b.log.Error("events lost", "error", err) // the broadcast goes on, and so do its marks
 		}
 		if last {
 			return
@@ -96,11 +96,14 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 	return &mark, events
 }
 
+// mostMeasured bounds the values of one event: what gathered while the brokers were away for hours is more than one may hold.
+const mostMeasured = 6000
+
 // joined puts together what was measured without a gap: one event instead of many small ones.
 func joined(sound []domain.SoundMeasured) []domain.SoundMeasured {
 	var out []domain.SoundMeasured
 	for _, s := range sound {
-		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
+		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < mostMeasured && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
 			out[n].Momentary = append(out[n].Momentary, s.Momentary...)
 			continue
 		}

@@ -1,0 +1,25 @@
+package asr
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+func TestLoudnessIsToldInFewEventsOfBoundedSize(t *testing.T) {
+	const step = 100 * time.Millisecond
+	var measured []domain.SoundMeasured
+	for i := range 20_000 {
+		measured = append(measured, domain.SoundMeasured{Start: time.Duration(i) * step, Step: step, Momentary: []float64{-20}})
+	}
+	measured = append(measured, domain.SoundMeasured{Start: time.Hour, Step: step, Momentary: []float64{-20}}) // after a gap
+	var got []int
+	for _, s := range joined(measured) {
+		got = append(got, len(s.Momentary))
+	}
+	if want := []int{6000, 6000, 6000, 2000, 1}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
