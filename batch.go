@@ -2,26 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
-
 	"liveclip/internal/app"
 	"liveclip/internal/audience"
-	"liveclip/internal/blob"
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
@@ -82,38 +72,6 @@ func (b batchCommand) readComments(sources int) ([]domain.AudienceSignal, error)
 		return nil, errors.New("--comments: belongs to one recording; name one source")
 	}
 	return audience.ReadFile(b.Comments)
-}
-
-// listSources spells out folders; a name that is neither file, folder nor URL stays, and fails when its turn comes.
-func listSources(given []string) ([]string, error) {
-	var sources []string
-	for _, source := range given {
-		info, err := os.Stat(source)
-		if err != nil || !info.IsDir() {
-			sources = append(sources, source)
-			continue
-		}
-		var found []string
-		err = filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() && isRecording(path) {
-				found = append(found, path)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read folder %s: %w", source, err)
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("folder %s: holds no recording", source)
-		}
-		slices.Sort(found)
-		sources = append(sources, found...)
-	}
-	return sources, nil
-}
-
-func isRecording(path string) bool {
-	return slices.Contains([]string{".mp4", ".m4v", ".mov", ".flv", ".ts", ".mkv", ".webm", ".m4s", ".aac", ".adts", ".mp3", ".m4a", ".wav"}, strings.ToLower(filepath.Ext(path)))
 }
 
 // batch is one run over archived recordings, on embedded parts in a folder that goes when it ends.
@@ -245,30 +203,6 @@ func (b *batch) one(ctx context.Context, source string, comments []domain.Audien
 	return result
 }
 
-// identify gives a source's URL and the stream ID it has in a batch: a hash of its content, or of a URL's text.
-func identify(source string) (url string, id domain.StreamID, err error) {
-	sum := sha256.New()
-	if strings.Contains(source, "://") {
-		sum.Write([]byte(source))
-		url = source
-	} else {
-		file, err := os.Open(source)
-		if err != nil {
-			return "", "", err
-		}
-		defer file.Close()
-		if _, err := io.Copy(sum, file); err != nil {
-			return "", "", fmt.Errorf("read %s: %w", source, err)
-		}
-		path, err := filepath.Abs(source)
-		if err != nil {
-			return "", "", err
-		}
-		url = "file://" + path
-	}
-	return url, domain.StreamID("file-" + hex.EncodeToString(sum.Sum(nil)[:8])), nil
-}
-
 func (b *batch) probe(ctx context.Context, url string) (*mediav1.Probed, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -328,117 +262,5 @@ func (b *batch) await(ctx context.Context, ref domain.Ref, bar *bar) (*heardStre
 			state := b.follow.state(ref)
 			return state, fmt.Errorf("nothing came for %s after %s of the recording", stalled, heardTo.Round(time.Second))
 		}
-	}
-}
-
-// collect copies a stream's clips out of the store.
-func (b *batch) collect(ctx context.Context, ref domain.Ref, state *heardStream, result *export.Source) {
-	result.Duration, result.FrameRate = state.recordedTo.Seconds(), state.parameters.FrameRate
-	result.Transcript, result.Engine = state.transcript(), state.engine
-	for id, steps := range state.clips {
-		clip, err := b.clip(ctx, ref, id, steps)
-		if err != nil {
-			result.Error = err.Error()
-			continue
-		}
-		result.Clips = append(result.Clips, clip)
-	}
-	if len(result.Clips) == 0 && result.Error == "" {
-		result.Note = "no highlight found · 没有发现高光"
-		if len(result.Transcript) == 0 {
-			result.Note += " (no speech was recognised in it)"
-		}
-	}
-}
-
-func (b *batch) clip(ctx context.Context, ref domain.Ref, id domain.ClipID, steps map[domain.Step]domain.ClipStep) (export.Clip, error) {
-	clip := export.Clip{ID: id}
-	if plan := steps[domain.StepPlanned].Plan; plan != nil {
-		clip.Start, clip.End, clip.Score = plan.Window.Start.Seconds(), plan.Window.End.Seconds(), plan.Score
-		clip.Title, clip.Text = plan.Title, plan.Text
-		for _, r := range plan.Reasons {
-			clip.Reasons = append(clip.Reasons, export.Reason{Signal: r.Signal, Detail: r.Detail, At: r.At.Seconds()})
-		}
-	}
-	if decided := steps[domain.StepDecided].Decided; decided != nil {
-		clip.Verdict, clip.Note = decided.Verdict, decided.Reason
-	}
-	clip.Note = strings.TrimSpace(clip.Note + " " + steps[domain.StepFailed].Note)
-	rendered := steps[domain.StepRendered].Rendered
-	if rendered == nil {
-		return clip, nil
-	}
-	clip.Start, clip.End, clip.Text = rendered.Window.Start.Seconds(), rendered.Window.End.Seconds(), rendered.Text
-	folder := filepath.Join(string(ref.Stream), string(id))
-	if err := os.MkdirAll(filepath.Join(b.Out, folder), 0o755); err != nil {
-		return clip, fmt.Errorf("clip %s: %w", id, err)
-	}
-	for _, r := range rendered.Renditions {
-		path := filepath.Join(folder, r.Profile+".mp4")
-		if err := fetch(ctx, b.platform.Store, r.Key, filepath.Join(b.Out, path)); err != nil {
-			return clip, fmt.Errorf("clip %s: %w", id, err)
-		}
-		clip.Renditions = append(clip.Renditions, export.Rendition{
-			Profile: r.Profile, Path: filepath.ToSlash(path), Width: r.Width, Height: r.Height, Duration: r.Length.Seconds(), Bytes: r.Bytes,
-		})
-	}
-	clip.Cover = filepath.ToSlash(filepath.Join(folder, "cover.jpg"))
-	return clip, fetch(ctx, b.platform.Store, rendered.Cover, filepath.Join(b.Out, folder, "cover.jpg"))
-}
-
-func fetch(ctx context.Context, store blob.Store, key, path string) error {
-	content, _, err := store.Get(ctx, key, 0, -1)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", key, err)
-	}
-	defer content.Close()
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if _, err := io.Copy(file, content); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return file.Close()
-}
-
-// bars draws progress when the output is a terminal.
-type bars struct{ progress *mpb.Progress }
-
-func newBars(ctx context.Context, stdio stdio) *bars {
-	if file, ok := stdio.out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
-		return &bars{}
-	}
-	return &bars{mpb.NewWithContext(ctx, mpb.WithOutput(stdio.out), mpb.WithWidth(40))}
-}
-
-func (b *bars) wait() {
-	if b.progress != nil {
-		b.progress.Wait()
-	}
-}
-
-// bar is nil inside when nothing is drawn.
-type bar struct{ *mpb.Bar }
-
-func (b *bars) add(name string, length time.Duration) *bar {
-	if b.progress == nil {
-		return &bar{}
-	}
-	return &bar{b.progress.AddBar(max(1, length.Milliseconds()),
-		mpb.PrependDecorators(decor.Name(name+" "), decor.Percentage()),
-		mpb.AppendDecorators(decor.AverageETA(decor.ET_STYLE_GO)))}
-}
-
-func (b *bar) set(at time.Duration) {
-	if b.Bar != nil {
-		b.SetCurrent(at.Milliseconds())
-	}
-}
-
-func (b *bar) end() {
-	if b.Bar != nil {
-		b.SetTotal(-1, true)
 	}
 }
