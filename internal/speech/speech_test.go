@@ -184,6 +184,24 @@ func TestReadSpeechIsMostlyUnderstood(t *testing.T) {
 	}
 }
 
+func TestAWholeUtteranceIsHeardTheSameAfterOneThatCamePiecemeal(t *testing.T) {
+	corpus := os.Getenv("LIVECLIP_CORPUS")
+	if corpus == "" {
+		t.Skip("LIVECLIP_CORPUS names no folder of real recordings")
+	}
+	r := open(t)
+	samples := sound(t, "-i", filepath.Join(corpus, "speech", "jfk.wav"))
+	before, err := r.Whole(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live(t, r, say(t, "rms", "this jacket is made of soft cotton"))
+	after, err := r.Whole(samples)
+	if err != nil || after.Text != before.Text {
+		t.Errorf("heard %q, then %q, %v", before.Text, after.Text, err)
+	}
+}
+
 func TestAMissingModelIsAClearPermanentError(t *testing.T) {
 	for name, options := range map[string]map[string]string{
 		"folder":         {"models": t.TempDir()},

@@ -25,6 +25,8 @@ static double confidence(ps_decoder_t *ps, ps_seg_t *segment) {
 }
 static int channel_size(ps_decoder_t *ps) { return ps_get_feat(ps)->cmn_struct->veclen; }
 static void channel_get(ps_decoder_t *ps, mfcc_t *mean) { cmn_live_get(ps_get_feat(ps)->cmn_struct, mean); }
+static int normalisation(ps_decoder_t *ps) { return ps_get_feat(ps)->cmn; }
+static void normalise_by(ps_decoder_t *ps, int how) { ps_get_feat(ps)->cmn = (cmn_type_t)how; }
 static void channel_set(ps_decoder_t *ps, mfcc_t *mean) { cmn_live_set(ps_get_feat(ps)->cmn_struct, mean); }
 */
 import "C"
@@ -50,6 +52,7 @@ type Recogniser struct {
 	decoder *C.ps_decoder_t
 	open    bool // an utterance is
 	unknown Channel
+	whole   C.int // how the channel is measured over a whole utterance
 }
 
 // Channel is the mean spectrum of a voice as its microphone and encoder give it. Speech is recognised better against a
@@ -82,7 +85,7 @@ func Open(m Models) (*Recogniser, error) {
 	if decoder == nil {
 		return nil, domain.Permanent(fmt.Errorf("open recogniser: models %s, %s, %s cannot be loaded", m.Acoustic, m.Language, m.Dictionary))
 	}
-	r := &Recogniser{decoder: decoder}
+	r := &Recogniser{decoder: decoder, whole: C.normalisation(decoder)}
 	r.unknown = r.Channel()
 	return r, nil
 }
@@ -154,6 +157,7 @@ func (r *Recogniser) End() (Result, error) {
 // Whole recognises an utterance that is known from its beginning to its end: a little better than piece by piece, because
 // the channel's colour is measured over all of it.
 func (r *Recogniser) Whole(samples []int16) (Result, error) {
+	C.normalise_by(r.decoder, r.whole) // hearing one piece by piece has the library do so ever after
 	if err := r.Begin(); err != nil {
 		return Result{}, err
 	}
