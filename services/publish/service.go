@@ -250,15 +250,15 @@ func (s *Service) pendingAgain(ctx context.Context) error {
 	s.mu.Lock()
 	waiting := maps.Clone(s.pending)
 	s.mu.Unlock()
+	var faults error
 	for at, kind := range waiting {
 		e, _, err := s.ledger.read(ctx, at)
 		if err != nil {
-			return err
+			faults = errors.Join(faults, err) // the others are looked after all the same
+			continue
 		}
 		if ended := withdrawn(e.Value.State) || kind == kindPush && e.final(); !ended {
-			if err := s.pusher.enqueue(ctx, kind, e); err != nil {
-				return err
-			}
+			faults = errors.Join(faults, s.pusher.enqueue(ctx, kind, e))
 			continue
 		}
 		s.mu.Lock()
@@ -267,7 +267,7 @@ func (s *Service) pendingAgain(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 	}
-	return nil
+	return faults
 }
 
 type metrics struct {
