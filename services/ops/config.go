@@ -124,6 +124,9 @@ func (t Token) faults() []string {
 	if t.Name == "" {
 		faults = append(faults, "name: must be given; verdicts and manual clips carry it")
 	}
+	if t.Name == "rule" {
+		faults = append(faults, `name: must not be "rule": verdicts by rule carry it, and a person's under it would be left`)
+	}
 	if _, ok := roles[t.Role]; !ok {
 		faults = append(faults, fmt.Sprintf("role: must be viewer, operator, admin or hook, is %q", t.Role))
 	}
