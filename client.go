@@ -18,7 +18,7 @@ import (
 
 // serverFlags say which liveclip to talk to.
 type serverFlags struct {
-	Server string `help:"Address of the ops API." default:"http://127.0.0.1:8080" env:"LIVECLIP_SERVER" placeholder:"URL"`
+	Server string `help:"Address of the ops API (${default})." default:"http://127.0.0.1:8080" env:"LIVECLIP_SERVER" placeholder:"URL"`
 	Token  string `help:"Bearer token; without one, DIR/token of --data is read." env:"LIVECLIP_TOKEN"`
 	Data   string `help:"Data folder of a local up, for its token." default:"data" type:"path"`
 }
@@ -28,7 +28,7 @@ func (f serverFlags) client() (*opsclient.Client, error) {
 	if token == "" {
 		bytes, err := os.ReadFile(filepath.Join(f.Data, "token"))
 		if err != nil {
-			return nil, fmt.Errorf("no --token, no LIVECLIP_TOKEN, and no token of a local up: %w", err)
+			return nil, failure{2, fmt.Errorf("which token? give --token or LIVECLIP_TOKEN, or --data with the folder of a local up: %w", err)}
 		}
 		token = strings.TrimSpace(string(bytes))
 	}
@@ -45,10 +45,11 @@ type attachCommand struct {
 	Host     string `help:"The host's name, for titles."`
 	Product  string `help:"The product on show, for titles."`
 	Price    string `help:"Its price as shown."`
+	Language string `help:"Language of titles: zh or en; without it that of the room's names and words."`
 }
 
 func (attachCommand) Help() string {
-	return "Example: liveclip attach room-42 push\n         liveclip attach room-42 https://origin.example/live/room-42.flv --host 小美 --product 保温杯"
+	return "What is not given stays as it was.\n\nExample: liveclip attach room-42 push --host 小美 --product 保温杯 --price ¥99\n         liveclip attach room-42 https://origin.example/live/room-42.flv --host 小美 --product 保温杯"
 }
 
 func (a attachCommand) Run(ctx context.Context, io stdio) error {
@@ -56,7 +57,13 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 	if err != nil {
 		return err
 	}
-	details := map[string]any{"host": a.Host}
+	details := map[string]any{}
+	if a.Host != "" {
+		details["host"] = a.Host
+	}
+	if a.Language != "" {
+		details["language"] = a.Language
+	}
 	if a.Product != "" {
 		details["products"] = []map[string]string{{"name": a.Product, "price": a.Price}}
 	}
@@ -68,7 +75,15 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 	if err := c.Call(ctx, http.MethodPut, "/v1/streams/"+url.PathEscape(a.StreamID), body, &answer); err != nil {
 		return err
 	}
-	return printJSON(io.out, answer)
+	var stream struct {
+		Push struct{ URL string }
+	}
+	if err := json.Unmarshal(answer, &stream); err == nil && stream.Push.URL != "" {
+		_, err = fmt.Fprintf(io.out, "attached %s; push it to\n%s\n", a.StreamID, stream.Push.URL)
+		return err
+	}
+	_, err = fmt.Fprintf(io.out, "attached %s; %s/v1/streams/%s shows its state\n", a.StreamID, c.Server, a.StreamID)
+	return err
 }
 
 type detachCommand struct {

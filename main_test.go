@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"liveclip/internal/telemetry"
 )
 
 // commandLine runs a command line.
@@ -85,6 +87,10 @@ func TestADataFolderIsUsedByOneProcessAndKeepsItsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.close()
+	log := telemetry.Logger(telemetry.Config{Level: "error", Format: "text"}, t.Output())
+	if _, err := openEmbedded(t.Context(), folder, log); err == nil || !strings.Contains(err.Error(), "another liveclip up uses it") {
+		t.Errorf("a second process on embedded parts: %v", err)
+	}
 	if second.token != first.token || second.keys != first.keys || len(first.token) < 32 {
 		t.Error("the secrets changed")
 	}

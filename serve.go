@@ -12,7 +12,7 @@ import (
 
 type serveCommand struct {
 	Services []string `arg:"" help:"Which services: asr, detect, prompt, t2v, review, publish, ops."`
-	Config   string   `help:"Settings file (YAML)." type:"path" env:"LIVECLIP_TEST_CONFIG"`
+	Config   string   `help:"Settings file (YAML)." type:"path" env:"LIVECLIP_CONFIG"`
 }
 
 func (serveCommand) Help() string {

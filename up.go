@@ -92,8 +92,8 @@ type embeddedParts struct {
 	log    logger
 }
 
-func openEmbedded(ctx context.Context, folder string, log logger) (parts *embeddedParts, err error) {
-	parts = &embeddedParts{log: log}
+func openEmbedded(ctx context.Context, folder string, log logger) (_ *embeddedParts, err error) {
+	parts := &embeddedParts{log: log}
 	defer func() {
 		if err != nil {
 			parts.close()

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -123,7 +125,7 @@ func (s *Starter) start(ctx context.Context, mode Mode) (*Process, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes.stdin[0], pipes.stdout[1], &p.stderr
 	cmd.ExtraFiles = []*os.File{pipes.lifeline[0]}
 	// Arenas per thread would take much of the address space that Memory bounds.
-	cmd.Env = append(os.Environ(), "MALLOC_ARENA_MAX=2")
+	cmd.Env = append(harmless(os.Environ()), "MALLOC_ARENA_MAX=2")
 	// A group of its own: an interrupt typed at the terminal reaches the parent, which drains.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -175,4 +177,11 @@ func closeAll(files ...*os.File) {
 	for _, f := range files {
 		_ = f.Close()
 	}
+}
+
+// harmless leaves out what a process that reads hostile input must not know: our settings and the store's credentials.
+func harmless(environ []string) []string {
+	return slices.DeleteFunc(environ, func(entry string) bool {
+		return strings.HasPrefix(entry, "LIVECLIP_") || strings.HasPrefix(entry, "AWS_")
+	})
 }

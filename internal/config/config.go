@@ -21,8 +21,8 @@ import (
 
 const envPrefix = "LIVECLIP_"
 
-// notSettings are names in the environment that belong to tests and to the client commands.
-var notSettings = []string{"LIVECLIP_CORPUS", "LIVECLIP_TEST_", "LIVECLIP_SERVER", "LIVECLIP_TOKEN"}
+// notSettings are names in the environment that belong to tests and to the command line itself.
+var notSettings = []string{"LIVECLIP_CONFIG", "LIVECLIP_CORPUS", "LIVECLIP_TEST_", "LIVECLIP_SERVER", "LIVECLIP_TOKEN"}
 
 // Sources say where settings come from.
 type Sources struct {

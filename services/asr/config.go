@@ -49,7 +49,7 @@ func Defaults() Config {
 		Segment:     6 * time.Second,
 		KeepHot:     60 * time.Second,
 		Part:        250 * time.Millisecond,
-		Idle:        10 * time.Second,
+		Idle:        15 * time.Second, // ffmpeg holds one track back for 10 s when the other has nothing
 		Behind:      10 * time.Second,
 		Drain:       10 * time.Second,
 	}

@@ -50,7 +50,7 @@ func Defaults() Config {
 	return Config{
 		VODExpiry:    24 * time.Hour,
 		ClipMax:      10 * time.Minute,
-		ClipAhead:    10 * time.Minute,
+		ClipAhead:    2 * time.Minute, // a clip that waits for its window holds a finisher
 		BodyLimit:    1 << 20,
 		KeepClips:    30 * 24 * time.Hour,
 		EventClients: 200,

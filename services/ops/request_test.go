@@ -69,6 +69,7 @@ func TestAWindowIsCutToWhatCanExistOrRefusedWithTheReason(t *testing.T) {
 	live := view.Stream{Broadcast: view.Broadcast{ID: "b1", StartedAt: now.Add(-time.Minute), RecordedTo: time.Minute, MovedAt: now}}
 	closed := live
 	closed.Broadcast.Closed = &domain.BroadcastChanged{Change: domain.BroadcastClosed, At: time.Minute}
+	long := view.Stream{Broadcast: view.Broadcast{ID: "b1", StartedAt: now.Add(-20 * time.Minute), RecordedTo: 20 * time.Minute, MovedAt: now}}
 	s := func(f float64) *float64 { return &f }
 	sec := func(a, b float64) domain.Window {
 		return domain.Window{Start: time.Duration(a * float64(time.Second)), End: time.Duration(b * float64(time.Second))}
@@ -91,7 +92,7 @@ func TestAWindowIsCutToWhatCanExistOrRefusedWithTheReason(t *testing.T) {
 		"before the recording":     {live, &opsv1.RequestClipRequest{StartS: s(-9), EndS: s(-5)}, domain.Window{}, "must be 0"},
 		"after a closed one's end": {closed, &opsv1.RequestClipRequest{StartS: s(61), EndS: s(70)}, domain.Window{}, "ended at 1m0s"},
 		"too far ahead":            {live, &opsv1.RequestClipRequest{StartS: s(10), EndS: s(7000)}, domain.Window{}, "ops.clip_ahead"},
-		"too long":                 {live, &opsv1.RequestClipRequest{StartS: s(0), EndS: s(660)}, domain.Window{}, "ops.clip_max"},
+		"too long":                 {long, &opsv1.RequestClipRequest{StartS: s(0), EndS: s(660)}, domain.Window{}, "ops.clip_max"},
 		"both kinds":               {live, &opsv1.RequestClipRequest{StartS: s(0), AfterS: s(6)}, domain.Window{}, "not both"},
 		"half a window":            {live, &opsv1.RequestClipRequest{StartS: s(0)}, domain.Window{}, "none given"},
 		"no window":                {live, &opsv1.RequestClipRequest{}, domain.Window{}, "none given"},

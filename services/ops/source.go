@@ -82,7 +82,7 @@ var numeric = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
 func (s *Service) checkHost(ctx context.Context, host string) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if !address.Public(addr) {
-			return unprocessable("source: %s is a private address (ops.allow_private lets it in)", host)
+			return unprocessable("source: %s is a private address (ops.allow_private, with asr.allow_private, lets it in)", host)
 		}
 		return nil
 	}
@@ -90,7 +90,7 @@ func (s *Service) checkHost(ctx context.Context, host string) error {
 		return unprocessable("source: %.100q is neither a host name nor an address in the usual notation", host)
 	}
 	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return unprocessable("source: %s is this machine (ops.allow_private lets it in)", host)
+		return unprocessable("source: %s is this machine (ops.allow_private, with asr.allow_private, lets it in)", host)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -100,7 +100,7 @@ func (s *Service) checkHost(ctx context.Context, host string) error {
 	}
 	for _, addr := range addrs {
 		if !address.Public(addr) {
-			return unprocessable("source: %s is at the private address %s (ops.allow_private lets it in)", host, addr)
+			return unprocessable("source: %s is at the private address %s (ops.allow_private, with asr.allow_private, lets it in)", host, addr)
 		}
 	}
 	return nil

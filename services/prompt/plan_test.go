@@ -66,6 +66,7 @@ func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
 		"a room in Chinese":          {domain.Context{Language: "zh-CN"}, sale, "限时抢购：好物"},
 		"Chinese was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "全场五折"}, "限时折扣：好物"},
 		"English was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "half price"}, "On offer: the product"},
+		"a room's names are Chinese": {domain.Context{Products: []domain.Product{{Name: "保温杯"}}}, domain.Highlight{Kind: "discount", Text: "half price"}, "限时折扣：保温杯"},
 		"nothing was said":           {domain.Context{}, domain.Highlight{Kind: "burst"}, "直播间热议：好物"},
 		"a kind of the user's own":   {room, domain.Highlight{Kind: "mystery"}, "From the live room: Leather bag"},
 		"a request's own title":      {room, domain.Highlight{Kind: "manual", Title: " My\nclip ${host} ", By: "op"}, "My clip ${host}"},

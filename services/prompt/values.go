@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,14 +16,18 @@ const (
 	longestText  = 2000 // characters of what was said
 )
 
-// languageOf is the language of a clip's words: the room's, or that of what was said, or Chinese.
+// languageOf is the language of a clip's words: the room's, as set or as its products and host are named, or that of what
+// was said, or Chinese.
 func languageOf(room domain.Context, said string) string {
+	han := func(text string) bool {
+		return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	}
 	switch {
 	case strings.HasPrefix(strings.ToLower(room.Language), "zh"):
 		return "zh"
 	case room.Language != "":
 		return "en"
-	case said == "" || strings.ContainsFunc(said, func(r rune) bool { return unicode.Is(unicode.Han, r) }):
+	case said == "" || han(said) || han(room.Host) || slices.ContainsFunc(room.Products, func(p domain.Product) bool { return han(p.Name) }):
 		return "zh"
 	}
 	return "en"

@@ -31,14 +31,14 @@ func Defaults() Config {
 	return Config{
 		Workers:       4,
 		Moderators:    64,
-		MaxRetry:      5,
+		MaxRetry:      8, // two minutes: longer than a store is usually away
 		Timeout:       20 * time.Minute,
 		Drain:         10 * time.Second,
 		Sweep:         15 * time.Second,
 		Preset:        "veryfast",
 		Watermark:     "liveclip",
 		Producer:      "liveclip",
-		SubtitlesWait: 10 * time.Second,
+		SubtitlesWait: 30 * time.Second, // longer than a source that left may take to rejoin
 		Spoken:        severityPerson,
 	}
 }

@@ -12,7 +12,7 @@ const words = {
     'clips': '切片', 'clips.none': '还没有切片。高光出现后几秒内会显示在这里。', 'clips.more': '更多',
     'filter.all': '全部', 'filter.needs_person': '待审核', 'filter.published': '已发布', 'filter.other': '处理中',
     'now': '现场', 'now.none': '等待语音…',
-    'state.live': '直播中', 'state.stalled': '卡顿', 'state.waiting': '等待推流', 'state.off': '未接入',
+    'state.live': '直播中', 'state.stalled': '卡顿', 'state.waiting': '等待推流', 'state.connecting': '等待直播源', 'state.off': '未接入',
     'state.requested': '已请求', 'state.found': '已发现', 'state.planned': '已策划', 'state.cut': '已剪辑', 'state.rendered': '已生成',
     'state.needs_person': '待审核', 'state.approved': '已通过', 'state.rejected': '已驳回', 'state.published': '可播放', 'state.failed': '失败',
     'state.taken_down': '已下架',
@@ -39,7 +39,7 @@ const words = {
     'clips': 'Clips', 'clips.none': 'No clips yet. They appear here seconds after a highlight.', 'clips.more': 'More',
     'filter.all': 'All', 'filter.needs_person': 'To review', 'filter.published': 'Published', 'filter.other': 'In work',
     'now': 'Now', 'now.none': 'Waiting for speech…',
-    'state.live': 'live', 'state.stalled': 'stalled', 'state.waiting': 'waiting', 'state.off': 'off',
+    'state.live': 'live', 'state.stalled': 'stalled', 'state.waiting': 'waiting', 'state.connecting': 'waiting for its source', 'state.off': 'off',
     'state.requested': 'requested', 'state.found': 'found', 'state.planned': 'planned', 'state.cut': 'cut', 'state.rendered': 'rendered',
     'state.needs_person': 'to review', 'state.approved': 'approved', 'state.rejected': 'rejected', 'state.published': 'playable', 'state.failed': 'failed',
     'state.taken_down': 'taken down',
@@ -207,13 +207,14 @@ function newRoom(id) {
 }
 
 function roomTop(room, time) {
-  const signals = Object.entries(room.signals || {}).sort().map(([name, health]) =>
+  const signals = room.state === 'off' || room.state === 'waiting' ? [] : Object.entries(room.signals || {}).sort().map(([name, health]) =>
     h('span', { class: 'signal ' + health, title: t('health.' + health) }, t('signal.' + name) + (health === 'present' ? '' : ' · ' + t('health.' + health))));
-  const about = [room.context?.host, room.source === 'push' ? '' : room.source, room.parameters && `${room.parameters.width}×${room.parameters.height}`].filter(Boolean);
+  const product = room.context?.products?.[0];
+  const about = [room.context?.host, product && [product.name, product.price].filter(Boolean).join(' '), room.source === 'push' ? '' : room.source, room.parameters && `${room.parameters.width}×${room.parameters.height}`].filter(Boolean);
   return [
     h('div', { class: 'title' },
       h('button', { type: 'button', title: room.stream_id, onclick: () => choose(chosen === room.stream_id ? '' : room.stream_id) }, room.stream_id),
-      h('span', { class: 'pill ' + room.state }, t('state.' + room.state)), time),
+      h('span', { class: 'pill ' + room.state }, t(room.state === 'waiting' && room.source !== 'push' ? 'state.connecting' : 'state.' + room.state)), time),
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
     room.reason && h('p', { class: 'reason' }, room.reason),
@@ -337,12 +338,19 @@ function sendAgain(e, clip, p) {
   attempt(e.currentTarget, () => call('POST', `/v1/clips/${clip.clip_id}/publications`, { destination: p.destination }));
 }
 
+// explained names the rule at the head of a reason in the reader's language: `flash_sale: "last three minutes"`.
+function explained(detail) {
+  const [, rule, rest] = /^([a-z_]+)(:.*)$/s.exec(detail) || [];
+  const name = rule && t('kind.' + rule);
+  return name && name !== 'kind.' + rule ? name + rest : detail;
+}
+
 function reasons(list) {
   if (list.length === 0) return null;
   return h('ul', { class: 'reasons' }, list.map((r) => {
     const bar = h('i');
     bar.style.width = Math.round(Math.min(1, Math.max(0.04, r.weight)) * 100) + '%';
-    return h('li', {}, h('span', { class: 'weight', title: r.weight.toFixed(2) }, bar), h('span', { class: 'say' }, h('em', {}, t('why.' + r.signal)), r.detail));
+    return h('li', {}, h('span', { class: 'weight', title: r.weight.toFixed(2) }, bar), h('span', { class: 'say' }, h('em', {}, t('why.' + r.signal)), explained(r.detail)));
   }));
 }
 
