@@ -17,25 +17,55 @@ import (
 	"liveclip/internal/domain"
 )
 
-// answer counts what is sent. Bodies go around it, to the ResponseWriter itself, so that a file can be sent by sendfile.
+// A reader that takes less than a step within readerPatience, 8.5 KiB/s, is let go: it would hold a file for ever.
+const (
+	step           = 512 << 10 // bytes
+	readerPatience = time.Minute
+)
+
+// answer counts what is sent, and lets go a reader that stalls. Bodies go around it, to the ResponseWriter itself, so that a
+// file can be sent by sendfile.
 type answer struct {
 	http.ResponseWriter
-	now    func() time.Time
-	status int
-	began  time.Time
-	from   int64 // first byte of the file that is sent
-	sent   int64 // bytes of body
+	now      func() time.Time
+	patience time.Duration
+	status   int
+	began    time.Time
+	from     int64 // first byte of the file that is sent
+	sent     int64 // bytes of body
 }
 
 func (a *answer) WriteHeader(status int) {
 	a.status, a.began = status, a.now()
+	a.extend()
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(p []byte) (int, error) {
+	a.extend()
 	n, err := a.ResponseWriter.Write(p)
 	a.sent += int64(n)
 	return n, err
+}
+
+// take sends n bytes of r, each step with a deadline of its own.
+func (a *answer) take(r io.Reader, n int64) error {
+	for n > 0 {
+		a.extend()
+		sent, err := io.CopyN(a.ResponseWriter, r, min(step, n))
+		a.sent += sent
+		n -= sent
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extend moves the deadline of what is written next. The server takes it from the connection at the answer's end, after the
+// last bytes left its buffers. Connections know the system's clock only; where there is no connection, nothing stalls.
+func (a *answer) extend() {
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.patience))
 }
 
 // object is a file of a clip as the manifest names it.
@@ -48,8 +78,8 @@ type object struct {
 
 // source gives the bytes of what is served.
 type source interface {
-	// copy writes a part to w.
-	copy(ctx context.Context, w io.Writer, part span) (int64, error)
+	// copy sends a part.
+	copy(ctx context.Context, w *answer, part span) error
 }
 
 // sendObject answers with an object of the store.
@@ -135,9 +165,7 @@ func sendSpan(ctx context.Context, w *answer, r *http.Request, status int, from 
 	if r.Method == http.MethodHead || part.length() == 0 {
 		return nil
 	}
-	n, err := from.copy(ctx, w.ResponseWriter, part)
-	w.sent += n
-	return err
+	return from.copy(ctx, w, part)
 }
 
 // sendParts answers multipart/byteranges, its length known beforehand.
@@ -162,9 +190,7 @@ func sendParts(ctx context.Context, w *answer, from source, parts []span, size i
 		if _, err := io.WriteString(w, heads[i]); err != nil {
 			return err
 		}
-		n, err := from.copy(ctx, w.ResponseWriter, part)
-		w.sent += n
-		if err != nil {
+		if err := from.copy(ctx, w, part); err != nil {
 			return err
 		}
 	}
@@ -194,11 +220,11 @@ func (v *vod) open(ctx context.Context, key string) (opened, blob.Info, error) {
 // localFile is sent by sendfile on plain HTTP/1.1, as long as io.CopyN meets the ResponseWriter and the file themselves.
 type localFile struct{ *os.File }
 
-func (l localFile) copy(_ context.Context, w io.Writer, part span) (int64, error) {
+func (l localFile) copy(_ context.Context, w *answer, part span) error {
 	if _, err := l.Seek(part.first, io.SeekStart); err != nil {
-		return 0, err
+		return err
 	}
-	return io.CopyN(w, l.File, part.length())
+	return w.take(l.File, part.length())
 }
 
 type remote struct {
@@ -209,21 +235,21 @@ type remote struct {
 
 func (remote) Close() error { return nil }
 
-func (o remote) copy(ctx context.Context, w io.Writer, part span) (int64, error) {
+func (o remote) copy(ctx context.Context, w *answer, part span) error {
 	r, info, err := o.store.Get(ctx, o.key, part.first, part.length())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Close()
 	if info.ETag != o.info.ETag {
-		return 0, fmt.Errorf("object %s: %w", o.key, blob.ErrChanged)
+		return fmt.Errorf("object %s: %w", o.key, blob.ErrChanged)
 	}
-	return io.CopyN(w, r, part.length())
+	return w.take(r, part.length())
 }
 
 // inMemory is text made for the request.
 type inMemory []byte
 
-func (m inMemory) copy(_ context.Context, w io.Writer, part span) (int64, error) {
-	return io.Copy(w, bytes.NewReader(m[part.first:part.last+1]))
+func (m inMemory) copy(_ context.Context, w *answer, part span) error {
+	return w.take(bytes.NewReader(m[part.first:part.last+1]), part.length())
 }

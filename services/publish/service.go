@@ -84,7 +84,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.vod = &vod{
 		store: deps.Store, keys: deps.Keys, catalog: s.catalog, playlists: newPlaylists(deps.Store),
-		log: deps.Log, now: deps.Now, logged: s.accounts.add, counted: m.answered,
+		log: deps.Log, now: deps.Now, patience: readerPatience, logged: s.accounts.add, counted: m.answered,
 	}
 	s.pusher = &pusher{
 		store: deps.Store, ledger: s.ledger, queue: job.NewClient(deps.Redis, "publish"), connectors: connectors(cfg, deps),

@@ -27,6 +27,7 @@ type vod struct {
 	playlists *playlists
 	log       *slog.Logger
 	now       func() time.Time
+	patience  time.Duration // with a reader, for each step
 	logged    func(delivery)
 	counted   func(status int, sent int64)
 }
@@ -53,7 +54,7 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (v *vod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := asked{started: v.now()}
-	out := &answer{ResponseWriter: w, now: v.now}
+	out := &answer{ResponseWriter: w, now: v.now, patience: v.patience}
 	allowOrigins(w.Header())
 	v.serve(out, r, &a)
 	v.counted(out.status, out.sent)

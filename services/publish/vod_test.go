@@ -79,7 +79,7 @@ func newOrigin(t *testing.T, content string) *origin {
 	o := &origin{store: store, clock: newClock(), content: content, told: make(chan struct{}, 1000)}
 	o.vod = &vod{
 		store: store, keys: testKeys, catalog: newCatalog(store, o.clock.now), playlists: newPlaylists(store),
-		log: slog.New(slog.DiscardHandler), now: o.clock.now, counted: func(int, int64) {},
+		log: slog.New(slog.DiscardHandler), now: o.clock.now, patience: readerPatience, counted: func(int, int64) {},
 		logged: func(d delivery) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -488,6 +488,65 @@ func TestAViewerWhoLeavesCostsNothingFurther(t *testing.T) {
 	}
 	if got := o.ask(t, "GET", o.path("720p.mp4"), "Range: bytes=0-3"); got.body != "0123" {
 		t.Errorf("the next viewer gets %q", got.body)
+	}
+}
+
+func TestAViewerWhoStallsIsLetGo(t *testing.T) {
+	for name, over := range map[string]func(blob.Store) blob.Store{
+		"files":   func(s blob.Store) blob.Store { return s },
+		"objects": func(s blob.Store) blob.Store { return objects{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin(t, strings.Repeat(digits, 64<<10)) // 64 MB: more than any socket buffer takes
+			o.patience, o.vod.store = 100*time.Millisecond, over(o.store)
+			conn, err := net.Dial("tcp", o.server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", o.path("720p.mp4"))
+			select {
+			case <-o.told:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the answer waits for a reader that takes nothing")
+			}
+			if d := o.deliveries[0]; d.Status != 200 || d.Sent >= int64(len(o.content)) {
+				t.Errorf("told as %+v", d.Delivery)
+			}
+		})
+	}
+}
+
+func TestADeadlineEndsWithItsAnswer(t *testing.T) {
+	o := newOrigin(t, digits)
+	o.patience = 100 * time.Millisecond
+	passed := make(chan struct{})
+	o.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/other" {
+			o.ServeHTTP(w, r)
+			return
+		}
+		<-passed
+		io.WriteString(w, "another's answer")
+	})
+	conn, err := net.Dial("tcp", o.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, c := range []struct{ path, body string }{{o.path("720p.mp4"), digits}, {"/other", "another's answer"}} {
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", c.path)
+		if c.path == "/other" {
+			time.AfterFunc(2*o.patience, func() { close(passed) })
+		}
+		r, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", c.path, err)
+		}
+		if body, err := io.ReadAll(r.Body); err != nil || string(body) != c.body {
+			t.Errorf("%s: %d bytes, %v", c.path, len(body), err)
+		}
 	}
 }
 
