@@ -74,6 +74,42 @@ func TestAnArchivedRecordingIsHeardInOrderFasterThanItPlaysAndThenDetached(t *te
 	}
 }
 
+func TestAnEndedSourceLeavesTheNewestContext(t *testing.T) {
+	s := newGround(t).start(func(c *Config) { c.Engine, c.AllowPrivate = engineNone, true })
+	path, told := makeFile(t, "talk.mp4", "only ten left"), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-told:
+			http.ServeFile(w, r, path)
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+	order := domain.StreamState{Ref: ref("a"), Source: server.URL + "/talk.mp4", Owner: "one", Lane: domain.LaneBatch}
+	order.Context.Host = "before"
+	s.attach(order)
+	order.Attached, order.Context.Host = true, "after"
+	s.order(order)
+	s.until("the new context is known", func() bool {
+		s.service.mu.Lock()
+		defer s.service.mu.Unlock()
+		return s.service.rooms[order.Ref].newest.Context.Host == "after"
+	})
+	close(told)
+	var last domain.StreamState
+	s.await("detached", func(events []event.Event) bool {
+		for _, e := range events {
+			if p, ok := e.Payload.(domain.StreamState); ok {
+				last = p
+			}
+		}
+		return !last.Attached && last.Source != ""
+	})
+	if last.Context.Host != "after" {
+		t.Errorf("left as %+v", last)
+	}
+}
+
 func TestAnArchiveThatCannotBeReadIsClosedWithTheReason(t *testing.T) {
 	g := newGround(t)
 	text := filepath.Join(t.TempDir(), "text.mp4")

@@ -259,8 +259,12 @@ func (r *room) finish(reason string, err error) {
 	r.detach()
 }
 
+// detach leaves the stream as it was last ordered, but for its end. What was ordered anew since is not ended.
 func (r *room) detach() {
-	state := r.order
+	state, ok := r.standing(r)
+	if !ok {
+		return
+	}
 	state.Attached, state.Changed = false, r.now()
 	r.say(r.hard, event.Envelope{ID: domain.H("event", string(event.StreamState), r.order.Ref.String(), r.order.Changed.String(), "ended")}, state)
 }

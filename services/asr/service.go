@@ -76,7 +76,8 @@ type Service struct {
 // running is a room and how to stop it.
 type running struct {
 	*room
-	stop context.CancelCauseFunc
+	stop   context.CancelCauseFunc
+	newest domain.StreamState // the newest order that left the room as it is: its context may be another than the room's
 }
 
 // New opens nothing.
@@ -264,6 +265,7 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	open := s.rooms[state.Ref]
 	if open != nil {
 		if mine && open.order.Source == state.Source && open.order.Lane == state.Lane {
+			open.newest = state
 			return
 		}
 		open.stop(errDetached)
@@ -277,7 +279,7 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	}
 	r := s.newRoom(hard, state)
 	roomCtx, stop := context.WithCancelCause(ctx)
-	s.rooms[state.Ref] = &running{r, stop}
+	s.rooms[state.Ref] = &running{r, stop, state}
 	rooms.Go(func() {
 		defer close(r.stopped)
 		if open != nil {
@@ -285,6 +287,17 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 		}
 		r.run(roomCtx)
 	})
+}
+
+// standing is the newest order of the stream; false when the room is no longer the stream's.
+func (s *Service) standing(r *room) (domain.StreamState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	open := s.rooms[r.order.Ref]
+	if open == nil || open.room != r {
+		return domain.StreamState{}, false
+	}
+	return open.newest, true
 }
 
 func (s *Service) newRoom(hard context.Context, state domain.StreamState) *room {
