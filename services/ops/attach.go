@@ -57,10 +57,15 @@ func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Str
 	if err != nil {
 		return view.Stream{}, err
 	}
-	if known.State.Attached {
-		if source != "" && source != known.State.Source {
-			return view.Stream{}, conflict("stream %s is attached to another source, %s: detach it first", ref.Stream, shown(known.State.Source, viewer))
+	if known.State.Attached && source != "" && source != known.State.Source {
+		if known, err = s.replace(ctx, known); err != nil {
+			return view.Stream{}, err
 		}
+	}
+	if err := s.stay(ctx, ref); err != nil {
+		return view.Stream{}, err
+	}
+	if known.State.Attached {
 		return s.recontext(ctx, known, o.context, nil)
 	}
 	next := domain.StreamState{Ref: ref, Attached: true, Source: source, Lane: o.lane, Context: known.State.Context}
@@ -82,6 +87,19 @@ func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Str
 		return view.Stream{}, err
 	}
 	return s.setState(ctx, known, next)
+}
+
+// replace ends a stream whose publisher left, so that it can have another source at once. Any other is not to be replaced.
+func (s *Service) replace(ctx context.Context, known view.Stream) (view.Stream, error) {
+	ref := known.State.Ref
+	parted, err := s.parted(ctx, ref)
+	if err != nil {
+		return known, fmt.Errorf("read whether the publisher of stream %s left: %w", ref, err)
+	}
+	if !parted {
+		return known, conflict("stream %s is attached to another source, %s: detach it first", ref.Stream, shown(known.State.Source, viewer))
+	}
+	return s.end(ctx, known)
 }
 
 // known is what the views say of a stream; zero when nothing.
@@ -196,8 +214,16 @@ func (s *Service) detach(ctx context.Context, ref domain.Ref) (view.Stream, erro
 	}
 	defer unlock()
 	known, err := s.existing(ctx, ref)
-	if err != nil || !known.State.Attached {
+	if err != nil {
 		return known, err
+	}
+	return s.end(ctx, known)
+}
+
+// end detaches the stream, if it is attached. The caller holds its lock.
+func (s *Service) end(ctx context.Context, known view.Stream) (view.Stream, error) {
+	if !known.State.Attached {
+		return known, nil
 	}
 	next := known.State
 	next.Attached, next.Owner = false, ""

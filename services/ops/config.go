@@ -40,9 +40,10 @@ type Token struct {
 // Hooks are where media servers that call back are pulled from; {server} is the caller's address, {app}, {stream}, {vhost}
 // and {path} are what it said.
 type Hooks struct {
-	SRS       string `koanf:"srs"`
-	NginxRTMP string `koanf:"nginx_rtmp"`
-	MediaMTX  string `koanf:"mediamtx"`
+	SRS       string        `koanf:"srs"`
+	NginxRTMP string        `koanf:"nginx_rtmp"`
+	MediaMTX  string        `koanf:"mediamtx"`
+	Grace     time.Duration `koanf:"grace"` // a publisher that left may come back within it before its stream is detached
 }
 
 // Defaults are what an installation needs not say.
@@ -58,6 +59,7 @@ func Defaults() Config {
 			SRS:       "rtmp://{server}/{app}/{stream}",
 			NginxRTMP: "rtmp://{server}/{app}/{stream}",
 			MediaMTX:  "rtmp://{server}/{path}",
+			Grace:     20 * time.Second,
 		},
 	}
 }
@@ -96,6 +98,9 @@ func (c Config) Faults() []string {
 		if d < time.Second {
 			fault("%s: must be at least 1s, is %s", name, d)
 		}
+	}
+	if c.Hooks.Grace < 0 || c.Hooks.Grace > time.Hour {
+		fault("hooks.grace: must be 0s to 1h, is %s", c.Hooks.Grace)
 	}
 	if c.BodyLimit < 1<<10 {
 		fault("body_limit: must be at least 1024 bytes, is %d", c.BodyLimit)

@@ -23,8 +23,8 @@ type callback struct {
 // part is what an app's, stream's or host's name may hold: nothing that could leave its place in a URL.
 var part = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,128}$`)
 
-// serveHook attaches and detaches a stream when a media server says that its publisher came or went, and answers as that
-// server expects.
+// serveHook attaches a stream when a media server says that its publisher came, has it detached when the publisher went and
+// stays away, and answers as that server expects.
 func (s *Service) serveHook(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(callerKey{}).(caller)
 	server := r.PathValue("server")
@@ -93,8 +93,7 @@ func (s *Service) heed(r *http.Request, c caller, said callback, template string
 	if source, err = s.checkSource(r.Context(), source); err != nil || source != known.State.Source {
 		return err // attached by another, from elsewhere: not this publisher's to end
 	}
-	_, err = s.detach(r.Context(), ref)
-	return err
+	return s.left(r.Context(), ref)
 }
 
 // readSRS reads what SRS posts to on_publish and on_unpublish: one JSON object, action and names in it.

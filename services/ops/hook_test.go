@@ -4,8 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
 )
 
 func TestMediaServersAttachAndDetachByTheirCallbacks(t *testing.T) {
@@ -36,7 +41,7 @@ func TestMediaServersAttachAndDetachByTheirCallbacks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
-				c.Hooks = Hooks{"rtmp://srs.example/{app}/{stream}", "rtmp://nginx.example/{app}/{stream}", "rtmp://mtx.example/{path}"}
+				c.Hooks = Hooks{"rtmp://srs.example/{app}/{stream}", "rtmp://nginx.example/{app}/{stream}", "rtmp://mtx.example/{path}", 20 * time.Second}
 			})
 			for range 2 {
 				got := r.call("", "POST", c.path, c.publish, "Content-Type", c.kind)
@@ -53,10 +58,59 @@ func TestMediaServersAttachAndDetachByTheirCallbacks(t *testing.T) {
 					t.Fatalf("unpublish: %d %s", got.status, got.body)
 				}
 			}
-			if got := r.operator("GET", "/v1/streams/room1", "").json(); got["state"] != "off" {
-				t.Errorf("after unpublish %v", got)
+			if got := r.state(); got != "waiting" {
+				t.Errorf("right after unpublish the stream is %v", got)
 			}
+			r.wait(20 * time.Second)
+			r.eventually("the stream is off", func() bool { return r.state() == "off" })
 		})
+	}
+}
+
+func (r *rig) state() any { return r.operator("GET", "/v1/streams/room1", "").json()["state"] }
+
+func TestAPublisherWhoComesBackWithinTheGraceIsNotCutOff(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AllowPrivate = true })
+	states := r.listen(event.StreamState)
+	publish := func(app string) {
+		if got := r.call(hookToken, "POST", "/v1/hooks/nginx-rtmp", "call=publish&name=room1&app="+app); got.status != http.StatusOK {
+			t.Fatalf("publish: %d %s", got.status, got.body)
+		}
+	}
+	leave := func(app string) {
+		if got := r.call(hookToken, "POST", "/v1/hooks/nginx-rtmp", "call=publish_done&name=room1&app="+app); got.status != http.StatusOK {
+			t.Fatalf("unpublish: %d %s", got.status, got.body)
+		}
+	}
+	publish("live")
+	leave("live")
+	r.wait(3 * time.Second)
+	publish("live")
+	r.wait(time.Minute)
+	if err := r.s.detachParted(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	leave("live")
+	publish("other") // elsewhere: no need to wait for the grace
+	leave("live")    // late: not its to end
+	r.wait(time.Minute)
+	if err := r.s.detachParted(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	leave("other")
+	r.wait(20 * time.Second)
+	type change struct {
+		attached bool
+		source   string
+	}
+	want := []change{{true, "rtmp://127.0.0.1/live/room1"}, {false, "rtmp://127.0.0.1/live/room1"}, {true, "rtmp://127.0.0.1/other/room1"}, {false, "rtmp://127.0.0.1/other/room1"}}
+	var got []change
+	for range want {
+		state := r.next(states).Payload.(domain.StreamState)
+		got = append(got, change{state.Attached, state.Source})
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 

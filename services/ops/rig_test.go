@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,11 @@ type rig struct {
 	store  blob.Store
 	leases *lease.Leases
 	url    string
+	ahead  *atomic.Int64 // nanoseconds, of the service's clock
 }
+
+// wait lets time pass for the service.
+func (r *rig) wait(d time.Duration) { r.ahead.Add(int64(d)) }
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
@@ -67,10 +72,11 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 	for _, f := range change {
 		f(&cfg)
 	}
+	ahead := new(atomic.Int64)
 	s, err := New(cfg, Deps{
 		Bus: b, Store: store, Redis: rdb, Leases: leases, Recording: recording.NewReader(store, leases, log),
 		Keys: sign.Keys{Current: sign.Key{ID: "k1", Secret: "a-secret-of-the-test"}},
-		Log:  log, Metrics: prometheus.NewRegistry(), Now: time.Now,
+		Log:  log, Metrics: prometheus.NewRegistry(), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +103,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 		defer done()
 		b.Close(closing)
 	})
-	r := &rig{t: t, s: s, bus: b, redis: rdb, store: store, leases: leases, url: server.URL}
+	r := &rig{t: t, s: s, bus: b, redis: rdb, store: store, leases: leases, url: server.URL, ahead: ahead}
 	r.eventually("the service is ready", func() bool { return s.Ready(ctx) == nil })
 	return r
 }

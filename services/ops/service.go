@@ -109,6 +109,7 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() error { return s.Bus.Consume(ctx, "ops", viewed, s.fold) })
 	work.Go(func() error { s.every(ctx, time.Second, "rebuild views", s.rebuild); return nil })
 	work.Go(func() error { s.every(ctx, 2*time.Second, "place streams", s.place); return nil })
+	work.Go(func() error { s.every(ctx, time.Second, "detach streams", s.detachParted); return nil })
 	work.Go(func() error { s.every(ctx, time.Hour, "forget old clips", s.forget); return nil })
 	work.Go(func() error { s.follow(ctx); return nil })
 	work.Go(func() error { s.preview.run(ctx); return nil })
