@@ -102,7 +102,7 @@ func (v *vod) sendObject(w *answer, r *http.Request, a *asked, o object) {
 	w.Header().Set("Content-Type", o.kind)
 	err = respond(r.Context(), w, r, a, body, info.Size, `"`+tag+`"`)
 	if err != nil && r.Context().Err() == nil {
-		v.log.Warn("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.sent, "error", err)
+		v.log.Debug("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.sent, "error", err)
 	}
 }
 
