@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  gcc pkg-config
+  gcc libc6-dev pkg-config
   ffmpeg libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libpostproc-dev libswresample-dev libswscale-dev
   libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us
   redis-server fonts-wqy-microhei

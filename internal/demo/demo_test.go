@@ -30,7 +30,7 @@ func TestMomentsStandApartAndEndBeforeTheRoomDoes(t *testing.T) {
 				t.Errorf("seed %d: %q comes %s after %q", seed, m.Text, m.Start-moments[i-1].End, moments[i-1].Text)
 			}
 		}
-		if room.Length > 80*time.Second {
+		if room.Length > 75*time.Second {
 			t.Errorf("seed %d: the room is %s long", seed, room.Length)
 		}
 	}

@@ -138,7 +138,7 @@ func (r *Room) place(pick *rand.Rand) {
 		r.Script[i].Start = at
 		at += r.Script[i].Length + time.Duration(700+pick.IntN(500))*time.Millisecond
 	}
-	r.Length = at + 6*time.Second
+	r.Length = at + 2*time.Second
 	r.Comments = nil
 	say := func(at time.Duration, lines []string) {
 		r.Comments = append(r.Comments, Comment{at, fmt.Sprintf("viewer-%d", pick.IntN(5000)), lines[pick.IntN(len(lines))]})

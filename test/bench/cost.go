@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,7 @@ func (b *bench) startUp(ctx context.Context, more ...string) (*upProcess, error)
 		return nil, err
 	}
 	for range 600 {
-		if exec.CommandContext(ctx, "curl", "-fs", "http://"+admin+"/readyz").Run() == nil {
+		if ready(ctx, "http://"+admin+"/readyz") {
 			token, err := os.ReadFile(filepath.Join(data, "token"))
 			up.ops = opsclient.New("http://"+listen, strings.TrimSpace(string(token)))
 			return up, err
@@ -47,6 +48,19 @@ func (b *bench) startUp(ctx context.Context, more ...string) (*upProcess, error)
 	}
 	up.stop()
 	return nil, fmt.Errorf("liveclip up was not ready within 30 s")
+}
+
+func ready(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 func (u *upProcess) stop() {
