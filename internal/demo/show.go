@@ -192,7 +192,11 @@ func (s *Show) look(ctx context.Context) (pending int, err error) {
 	for _, told := range list.Clips {
 		clip := s.known(told)
 		switch {
+		case clip.good():
 		case !clip.PlayableAt.IsZero():
+			if s.Broken { // the server may have failed while it was played
+				clip.Fault = Decodes(ctx, clip.URL("720p"))
+			}
 		case told.Playable && AnswersRange(ctx, clip.URL("720p")):
 			if err := s.measure(ctx, clip); err != nil {
 				return 0, err
