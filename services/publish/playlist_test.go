@@ -18,7 +18,7 @@ import (
 func film(t *testing.T, flags string) string {
 	t.Helper()
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		t.Skip("needs ffmpeg: make setup installs it")
+		t.Fatal("needs ffmpeg: make setup installs it")
 	}
 	path := filepath.Join(t.TempDir(), "film.mp4")
 	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine", "-t", "7",

@@ -81,7 +81,7 @@ func draw(t *testing.T) [][]byte {
 	t.Helper()
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		t.Skip("needs ffmpeg, which is not installed")
+		t.Fatal("needs ffmpeg: make setup installs it")
 	}
 	out, err := exec.Command(ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=16:duration=2", "-c:v", "libx264", "-preset", "ultrafast",
 		"-g", "8", "-pix_fmt", "yuv420p", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "pipe:1").Output()

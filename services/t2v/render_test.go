@@ -19,7 +19,7 @@ func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
 	s, bus, _ := newService(t, EngineConfig{}, media{childtest.Starter(t)})
 	var err error
 	if s.studio.cfg.Font, err = font.Find(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	price := domain.Shot{Kind: domain.ShotTemplate, Template: "price_drop", Length: time.Second, Fields: map[string]string{
 		"product": "不锈钢保温杯 500ml", "was": "¥129", "now": "¥59", "aspect": "portrait",
