@@ -228,7 +228,8 @@ func (r *rig) onAir(recorded time.Duration) (started time.Time) {
 		}}, now),
 	)
 	r.eventually("room1 is on air", func() bool {
-		return r.operator("GET", "/v1/streams/room1", "").json()["broadcast_id"] == "b1"
+		room := r.operator("GET", "/v1/streams/room1", "").json()
+		return room["broadcast_id"] == "b1" && room["recorded_to_s"] == recorded.Seconds() // both events came
 	})
 	return started
 }
