@@ -111,7 +111,7 @@ func (f *Files) put(ctx context.Context, action, key string, r io.Reader, place 
 	}
 	defer func() { _ = f.root.Remove(temp) }() // after a rename there is nothing to remove
 	defer file.Close()
-	if _, err := io.Copy(file, untilDone{ctx, r}); err != nil {
+	if _, err := io.Copy(file, UntilDone(ctx, r)); err != nil {
 		return Info{}, fmt.Errorf("%s %s: %w", action, key, err)
 	}
 	if err := f.stamp(temp); err != nil {
@@ -305,7 +305,9 @@ func infoOf(key string, stat fs.FileInfo) Info {
 	}
 }
 
-// untilDone is a reader that ends with its context.
+// UntilDone is a reader that ends with its context.
+func UntilDone(ctx context.Context, r io.Reader) io.Reader { return untilDone{ctx, r} }
+
 type untilDone struct {
 	ctx context.Context
 	r   io.Reader

@@ -96,7 +96,7 @@ func (s *s3) put(ctx context.Context, action, key string, r io.Reader, condition
 	if err := checkKey(key); err != nil {
 		return Info{}, err
 	}
-	body, size, done, err := spool(untilDone{ctx, r})
+	body, size, done, err := spool(UntilDone(ctx, r))
 	if err != nil {
 		return Info{}, fmt.Errorf("%s %s: %w", action, key, err)
 	}

@@ -49,12 +49,7 @@ func (r *room) waitOut(ctx context.Context, wait time.Duration) {
 	again := time.NewTimer(wait)
 	defer again.Stop()
 	for {
-		var rejoin <-chan time.Time
-		if r.air != nil {
-			timer := time.NewTimer(r.timeLeft())
-			defer timer.Stop()
-			rejoin = timer.C
-		}
+		rejoin := r.rejoinEnds()
 		select {
 		case <-ctx.Done():
 			return

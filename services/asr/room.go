@@ -91,14 +91,17 @@ func reasonOf(cause error) string {
 // timeLeft until the broadcast that lost its source is closed.
 func (r *room) timeLeft() time.Duration { return r.cfg.Rejoin - r.now().Sub(r.gone) }
 
+// rejoinEnds is told when that is over; never, with no broadcast on air.
+func (r *room) rejoinEnds() <-chan time.Time {
+	if r.air == nil {
+		return nil
+	}
+	return time.After(r.timeLeft())
+}
+
 // awaitPush waits for a publisher, and for what else falls due.
 func (r *room) awaitPush(ctx context.Context) {
-	var rejoin <-chan time.Time
-	if r.air != nil {
-		timer := time.NewTimer(r.timeLeft())
-		defer timer.Stop()
-		rejoin = timer.C
-	}
+	rejoin := r.rejoinEnds()
 	select {
 	case <-ctx.Done():
 	case <-rejoin:

@@ -15,11 +15,7 @@ import (
 
 // Attach is idempotent: the same source again is the same answer, another is a conflict.
 func (s *Service) Attach(ctx context.Context, req *opsv1.AttachRequest) (*opsv1.Stream, error) {
-	c, err := s.need(ctx, operator)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	c, ref, err := s.needStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +136,7 @@ func (s *Service) setState(ctx context.Context, known view.Stream, next domain.S
 
 // UpdateStream changes the context.
 func (s *Service) UpdateStream(ctx context.Context, req *opsv1.UpdateStreamRequest) (*opsv1.Stream, error) {
-	c, err := s.need(ctx, operator)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	c, ref, err := s.needStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -192,11 +184,7 @@ func (s *Service) recontext(ctx context.Context, known view.Stream, given *opsv1
 
 // Detach ends the recording; again is no error.
 func (s *Service) Detach(ctx context.Context, req *opsv1.DetachRequest) (*opsv1.Stream, error) {
-	c, err := s.need(ctx, operator)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	c, ref, err := s.needStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}

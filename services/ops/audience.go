@@ -72,11 +72,7 @@ func (u userHash) of(t domain.Tenant, user string) string {
 
 // SendAudience takes signals of a stream that is on air. What it can't use is dropped and counted; the rest is accepted.
 func (s *Service) SendAudience(ctx context.Context, req *opsv1.SendAudienceRequest) (*opsv1.SendAudienceReply, error) {
-	c, err := s.need(ctx, operator)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	_, ref, err := s.needStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}

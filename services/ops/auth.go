@@ -106,6 +106,16 @@ func (s *Service) need(ctx context.Context, least role) (caller, error) {
 	return c, nil
 }
 
+// needStream is need for a call about a stream of the caller's tenant.
+func (s *Service) needStream(ctx context.Context, least role, id string) (caller, domain.Ref, error) {
+	c, err := s.need(ctx, least)
+	if err != nil {
+		return caller{}, domain.Ref{}, err
+	}
+	ref, err := streamRef(c, id)
+	return c, ref, err
+}
+
 func bearer(header string) string {
 	scheme, token, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") {

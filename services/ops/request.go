@@ -25,11 +25,7 @@ const rememberFor = 24 * time.Hour
 
 // RequestClip asks for a window by hand. The clip's ID comes from the idempotency key: asked again, nothing new begins.
 func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
-	c, err := s.need(ctx, operator)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	c, ref, err := s.needStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}

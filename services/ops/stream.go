@@ -48,11 +48,7 @@ func (s *Service) ListStreams(ctx context.Context, req *opsv1.ListStreamsRequest
 
 // GetStream gives one stream.
 func (s *Service) GetStream(ctx context.Context, req *opsv1.GetStreamRequest) (*opsv1.Stream, error) {
-	c, err := s.need(ctx, viewer)
-	if err != nil {
-		return nil, err
-	}
-	ref, err := streamRef(c, req.StreamId)
+	c, ref, err := s.needStream(ctx, viewer, req.StreamId)
 	if err != nil {
 		return nil, err
 	}

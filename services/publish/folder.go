@@ -90,7 +90,7 @@ func (f folder) copy(ctx context.Context, root *os.Root, name, key, content stri
 		return permanentIfMissing(err)
 	}
 	defer body.Close()
-	return writeWhole(root, name, untilDone{ctx, body}, func(h hash.Hash) error {
+	return writeWhole(root, name, blob.UntilDone(ctx, body), func(h hash.Hash) error {
 		if got := hex.EncodeToString(h.Sum(nil)); content != "" && got != content {
 			return domain.Permanent(fmt.Errorf("object %s has the hash %s, not %s", key, got, content))
 		}
@@ -129,17 +129,4 @@ func writeWhole(root *os.Root, name string, r io.Reader, check func(hash.Hash) e
 		return err
 	}
 	return root.Rename(temp, name)
-}
-
-// untilDone is a reader that ends with its context.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (u untilDone) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.r.Read(p)
 }
