@@ -28,7 +28,24 @@ type Profile struct {
 	Height    int
 	Watermark bool
 	Subtitles bool
+	Framing   Framing
 }
+
+// Framing says how a picture of another shape gets into a profile's box.
+type Framing string
+
+const (
+	FramingFit    Framing = ""       // whole, its aspect kept
+	FramingFollow Framing = "follow" // cropped to the box's aspect, following the speaker
+)
+
+// Mode says how a clip's renditions are made.
+type Mode string
+
+const (
+	ModeFinish Mode = ""     // decoded once, drawn over, every profile encoded
+	ModeCopy   Mode = "copy" // the source's own packets; only the partial GOPs at both ends are encoded. Nothing is drawn
+)
 
 // Plan is what the clip shall be. The first one written for a clip and revision wins. Topic plan.made.v1.
 type Plan struct {
@@ -46,6 +63,8 @@ type Plan struct {
 	Profiles  []Profile
 	By        string // who asked; empty: detected
 	Triggered time.Time
+	Mode      Mode
+	Features  map[string]float64 // the highlight's
 }
 
 // CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.
@@ -61,6 +80,7 @@ type Cut struct {
 	Revision int
 	Parts    []CutPart
 	Notes    []string // what fell back, and why, for a person
+	Mode     Mode
 }
 
 // Rendition is a finished file of the clip in one profile.
@@ -71,6 +91,7 @@ type Rendition struct {
 	Length        time.Duration
 	Bytes         int64
 	SHA256        string // hex
+	Index         string // object key of its sidecar index; empty: none
 }
 
 // Rendered says that renditions lie in the store, private. Topic clip.rendered.v1.
@@ -86,6 +107,10 @@ type Rendered struct {
 	Generated  bool   // labelled as AI-generated
 	Title      string
 	Text       string
+	Sprite     string   // object key of a JPEG with thumbnails in rows; empty: none
+	Thumbnails string   // object key of the WebVTT that says which part of Sprite belongs to which seconds
+	SubRip     string   // object key of Subtitles as SRT
+	Notes      []string // what was made otherwise than ordered, and why: a lower preset under load
 }
 
 // Verdict on a clip.

@@ -27,6 +27,14 @@ type SoundMeasured struct {
 	Start     time.Duration
 	Step      time.Duration // between two values: 100 ms
 	Momentary []float64     // LUFS over 400 ms (EBU R 128), one value per Step; -120 for silence
+	Events    []SoundEvent  // that ended within this stretch
+}
+
+// SoundEvent is something heard that is not speech.
+type SoundEvent struct {
+	Kind       string // "applause", "laughter", "music"
+	Window     Window
+	Confidence float64 // 0 to 1
 }
 
 // SignalKind is a kind of audience signal.
@@ -52,7 +60,20 @@ type AudienceSignal struct {
 	User  string // keyed hash; never a platform's ID or name
 	Count int64  // likes, gift value, viewers, items ordered; 1 for a comment
 	Item  Product
+	// Action says what became of Item, for SignalProduct.
+	Action ProductAction
 }
+
+// ProductAction is what happened to a product.
+type ProductAction string
+
+const (
+	ProductShown   ProductAction = ""       // it is the one on show now
+	ProductHidden  ProductAction = "hidden" // no longer on show
+	ProductListed  ProductAction = "listed" // put on the shelf
+	ProductPriced  ProductAction = "priced" // its price changed to Item.Price
+	ProductSoldOut ProductAction = "sold_out"
+)
 
 // Reason says why a highlight was noticed.
 type Reason struct {
@@ -76,4 +97,7 @@ type Highlight struct {
 	By      string // who asked; empty: detected
 	// TriggeredAt is the wall clock at which it was decided.
 	TriggeredAt time.Time
+	Mode        Mode // a request's
+	// Features are the signals' values at the decision, by name: what the weights were multiplied with.
+	Features map[string]float64
 }

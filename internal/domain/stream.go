@@ -112,6 +112,7 @@ type StreamProgress struct {
 	Health     map[string]Health // by signal name
 	Closed     bool              // the broadcast ended; nothing follows
 	By         string            // "asr" or "detect"
+	SceneCuts  []time.Duration   // found since the last mark, as far as they can be told without decoding the picture
 }
 
 // SegmentRecorded says that a segment lies in the store. Topic segment.recorded.v1.

@@ -1013,6 +1013,7 @@ type StreamProgress struct {
 	Health        map[string]string      `protobuf:"bytes,3,rep,name=health,proto3" json:"health,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Closed        bool                   `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
 	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
+	SceneCuts     []int64                `protobuf:"varint,6,rep,packed,name=scene_cuts,json=sceneCuts,proto3" json:"scene_cuts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1080,6 +1081,13 @@ func (x *StreamProgress) GetBy() string {
 		return x.By
 	}
 	return ""
+}
+
+func (x *StreamProgress) GetSceneCuts() []int64 {
+	if x != nil {
+		return x.SceneCuts
+	}
+	return nil
 }
 
 type SegmentRecorded struct {
@@ -1347,6 +1355,7 @@ type SoundMeasured struct {
 	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
 	Step          int64                  `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
 	Momentary     []float64              `protobuf:"fixed64,3,rep,packed,name=momentary,proto3" json:"momentary,omitempty"`
+	Events        []*SoundEvent          `protobuf:"bytes,4,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1402,6 +1411,73 @@ func (x *SoundMeasured) GetMomentary() []float64 {
 	return nil
 }
 
+func (x *SoundMeasured) GetEvents() []*SoundEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type SoundEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Window        *Window                `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	Confidence    float64                `protobuf:"fixed64,3,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SoundEvent) Reset() {
+	*x = SoundEvent{}
+	mi := &file_event_v1_event_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SoundEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SoundEvent) ProtoMessage() {}
+
+func (x *SoundEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SoundEvent.ProtoReflect.Descriptor instead.
+func (*SoundEvent) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SoundEvent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SoundEvent) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *SoundEvent) GetConfidence() float64 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
 type AudienceSignal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1412,13 +1488,14 @@ type AudienceSignal struct {
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Count         int64                  `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
 	Item          *Product               `protobuf:"bytes,8,opt,name=item,proto3" json:"item,omitempty"`
+	Action        string                 `protobuf:"bytes,9,opt,name=action,proto3" json:"action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AudienceSignal) Reset() {
 	*x = AudienceSignal{}
-	mi := &file_event_v1_event_proto_msgTypes[14]
+	mi := &file_event_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1507,7 @@ func (x *AudienceSignal) String() string {
 func (*AudienceSignal) ProtoMessage() {}
 
 func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[14]
+	mi := &file_event_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1520,7 @@ func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceSignal.ProtoReflect.Descriptor instead.
 func (*AudienceSignal) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AudienceSignal) GetId() string {
@@ -1502,6 +1579,13 @@ func (x *AudienceSignal) GetItem() *Product {
 	return nil
 }
 
+func (x *AudienceSignal) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
 type Reason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Signal        string                 `protobuf:"bytes,1,opt,name=signal,proto3" json:"signal,omitempty"`
@@ -1514,7 +1598,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_event_v1_event_proto_msgTypes[15]
+	mi := &file_event_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1610,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[15]
+	mi := &file_event_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1623,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Reason) GetSignal() string {
@@ -1581,13 +1665,15 @@ type Highlight struct {
 	Title         string                 `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
 	By            string                 `protobuf:"bytes,8,opt,name=by,proto3" json:"by,omitempty"`
 	TriggeredAt   int64                  `protobuf:"varint,9,opt,name=triggered_at,json=triggeredAt,proto3" json:"triggered_at,omitempty"`
+	Mode          string                 `protobuf:"bytes,10,opt,name=mode,proto3" json:"mode,omitempty"`
+	Features      map[string]float64     `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_event_v1_event_proto_msgTypes[16]
+	mi := &file_event_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1685,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[16]
+	mi := &file_event_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1698,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Highlight) GetId() string {
@@ -1678,6 +1764,20 @@ func (x *Highlight) GetTriggeredAt() int64 {
 	return 0
 }
 
+func (x *Highlight) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Highlight) GetFeatures() map[string]float64 {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 type Shot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -1692,7 +1792,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_event_v1_event_proto_msgTypes[17]
+	mi := &file_event_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1804,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[17]
+	mi := &file_event_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1817,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Shot) GetKind() string {
@@ -1769,13 +1869,14 @@ type Profile struct {
 	Height        int64                  `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
 	Watermark     bool                   `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
 	Subtitles     bool                   `protobuf:"varint,5,opt,name=subtitles,proto3" json:"subtitles,omitempty"`
+	Framing       string                 `protobuf:"bytes,6,opt,name=framing,proto3" json:"framing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1888,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1901,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Profile) GetName() string {
@@ -1838,6 +1939,13 @@ func (x *Profile) GetSubtitles() bool {
 	return false
 }
 
+func (x *Profile) GetFraming() string {
+	if x != nil {
+		return x.Framing
+	}
+	return ""
+}
+
 type Plan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clip          string                 `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
@@ -1854,13 +1962,15 @@ type Plan struct {
 	Profiles      []*Profile             `protobuf:"bytes,12,rep,name=profiles,proto3" json:"profiles,omitempty"`
 	By            string                 `protobuf:"bytes,13,opt,name=by,proto3" json:"by,omitempty"`
 	Triggered     int64                  `protobuf:"varint,14,opt,name=triggered,proto3" json:"triggered,omitempty"`
+	Mode          string                 `protobuf:"bytes,15,opt,name=mode,proto3" json:"mode,omitempty"`
+	Features      map[string]float64     `protobuf:"bytes,16,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +1982,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +1995,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Plan) GetClip() string {
@@ -1986,6 +2096,20 @@ func (x *Plan) GetTriggered() int64 {
 	return 0
 }
 
+func (x *Plan) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Plan) GetFeatures() map[string]float64 {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 type CutPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
@@ -1997,7 +2121,7 @@ type CutPart struct {
 
 func (x *CutPart) Reset() {
 	*x = CutPart{}
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2133,7 @@ func (x *CutPart) String() string {
 func (*CutPart) ProtoMessage() {}
 
 func (x *CutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2146,7 @@ func (x *CutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutPart.ProtoReflect.Descriptor instead.
 func (*CutPart) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CutPart) GetWindow() *Window {
@@ -2052,13 +2176,14 @@ type Cut struct {
 	Revision      int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	Parts         []*CutPart             `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
 	Notes         []string               `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	Mode          string                 `protobuf:"bytes,5,opt,name=mode,proto3" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2195,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2208,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Cut) GetClip() string {
@@ -2114,6 +2239,13 @@ func (x *Cut) GetNotes() []string {
 	return nil
 }
 
+func (x *Cut) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
 type Rendition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Profile       string                 `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
@@ -2123,13 +2255,14 @@ type Rendition struct {
 	Length        int64                  `protobuf:"varint,5,opt,name=length,proto3" json:"length,omitempty"`
 	Bytes         int64                  `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Sha256        string                 `protobuf:"bytes,7,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Index         string                 `protobuf:"bytes,8,opt,name=index,proto3" json:"index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2274,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2287,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2206,6 +2339,13 @@ func (x *Rendition) GetSha256() string {
 	return ""
 }
 
+func (x *Rendition) GetIndex() string {
+	if x != nil {
+		return x.Index
+	}
+	return ""
+}
+
 type Rendered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clip          string                 `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
@@ -2219,13 +2359,17 @@ type Rendered struct {
 	Generated     bool                   `protobuf:"varint,9,opt,name=generated,proto3" json:"generated,omitempty"`
 	Title         string                 `protobuf:"bytes,10,opt,name=title,proto3" json:"title,omitempty"`
 	Text          string                 `protobuf:"bytes,11,opt,name=text,proto3" json:"text,omitempty"`
+	Sprite        string                 `protobuf:"bytes,12,opt,name=sprite,proto3" json:"sprite,omitempty"`
+	Thumbnails    string                 `protobuf:"bytes,13,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
+	SubRip        string                 `protobuf:"bytes,14,opt,name=sub_rip,json=subRip,proto3" json:"sub_rip,omitempty"`
+	Notes         []string               `protobuf:"bytes,15,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2381,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2394,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Rendered) GetClip() string {
@@ -2330,6 +2474,34 @@ func (x *Rendered) GetText() string {
 	return ""
 }
 
+func (x *Rendered) GetSprite() string {
+	if x != nil {
+		return x.Sprite
+	}
+	return ""
+}
+
+func (x *Rendered) GetThumbnails() string {
+	if x != nil {
+		return x.Thumbnails
+	}
+	return ""
+}
+
+func (x *Rendered) GetSubRip() string {
+	if x != nil {
+		return x.SubRip
+	}
+	return ""
+}
+
+func (x *Rendered) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 type Finding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
@@ -2343,7 +2515,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2355,7 +2527,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2368,7 +2540,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Finding) GetList() string {
@@ -2423,7 +2595,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2435,7 +2607,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2620,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Decided) GetClip() string {
@@ -2529,7 +2701,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2541,7 +2713,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2554,7 +2726,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -2624,7 +2796,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2808,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2821,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -2745,7 +2917,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2929,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2942,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -2893,7 +3065,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3077,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3090,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -3062,14 +3234,16 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"parameters\x18\x05 \x01(\v2\".liveclip.event.v1.MediaParametersR\n" +
 	"parameters\x12+\n" +
 	"\x03gap\x18\x06 \x01(\v2\x19.liveclip.event.v1.WindowR\x03gap\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xf6\x01\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\x95\x02\n" +
 	"\x0eStreamProgress\x12\x1f\n" +
 	"\vrecorded_to\x18\x01 \x01(\x03R\n" +
 	"recordedTo\x12\x19\n" +
 	"\bheard_to\x18\x02 \x01(\x03R\aheardTo\x12E\n" +
 	"\x06health\x18\x03 \x03(\v2-.liveclip.event.v1.StreamProgress.HealthEntryR\x06health\x12\x16\n" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x0e\n" +
-	"\x02by\x18\x05 \x01(\tR\x02by\x1a9\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\x12\x1d\n" +
+	"\n" +
+	"scene_cuts\x18\x06 \x03(\x03R\tsceneCuts\x1a9\n" +
 	"\vHealthEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
@@ -3096,11 +3270,19 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x12-\n" +
 	"\x05words\x18\a \x03(\v2\x17.liveclip.event.v1.WordR\x05words\x12\x16\n" +
 	"\x06engine\x18\b \x01(\tR\x06engine\x12\x1a\n" +
-	"\blanguage\x18\t \x01(\tR\blanguage\"W\n" +
+	"\blanguage\x18\t \x01(\tR\blanguage\"\x8e\x01\n" +
 	"\rSoundMeasured\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x03R\x04step\x12\x1c\n" +
-	"\tmomentary\x18\x03 \x03(\x01R\tmomentary\"\xc6\x01\n" +
+	"\tmomentary\x18\x03 \x03(\x01R\tmomentary\x125\n" +
+	"\x06events\x18\x04 \x03(\v2\x1d.liveclip.event.v1.SoundEventR\x06events\"s\n" +
+	"\n" +
+	"SoundEvent\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
+	"\x06window\x18\x02 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x03 \x01(\x01R\n" +
+	"confidence\"\xde\x01\n" +
 	"\x0eAudienceSignal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
@@ -3109,12 +3291,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x12\n" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12\x14\n" +
 	"\x05count\x18\a \x01(\x03R\x05count\x12.\n" +
-	"\x04item\x18\b \x01(\v2\x1a.liveclip.event.v1.ProductR\x04item\"`\n" +
+	"\x04item\x18\b \x01(\v2\x1a.liveclip.event.v1.ProductR\x04item\x12\x16\n" +
+	"\x06action\x18\t \x01(\tR\x06action\"`\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\x8a\x02\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xa3\x03\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3124,7 +3307,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x12\x14\n" +
 	"\x05title\x18\a \x01(\tR\x05title\x12\x0e\n" +
 	"\x02by\x18\b \x01(\tR\x02by\x12!\n" +
-	"\ftriggered_at\x18\t \x01(\x03R\vtriggeredAt\"\x91\x02\n" +
+	"\ftriggered_at\x18\t \x01(\x03R\vtriggeredAt\x12\x12\n" +
+	"\x04mode\x18\n" +
+	" \x01(\tR\x04mode\x12F\n" +
+	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x1a;\n" +
+	"\rFeaturesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x91\x02\n" +
 	"\x04Shot\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x1a\n" +
@@ -3134,13 +3323,14 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06length\x18\x06 \x01(\x03R\x06length\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x87\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa1\x01\n" +
 	"\aProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x03R\x05width\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
-	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\"\xbf\x03\n" +
+	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\xd3\x04\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -3156,16 +3346,22 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x05shots\x18\v \x03(\v2\x17.liveclip.event.v1.ShotR\x05shots\x126\n" +
 	"\bprofiles\x18\f \x03(\v2\x1a.liveclip.event.v1.ProfileR\bprofiles\x12\x0e\n" +
 	"\x02by\x18\r \x01(\tR\x02by\x12\x1c\n" +
-	"\ttriggered\x18\x0e \x01(\x03R\ttriggered\"n\n" +
+	"\ttriggered\x18\x0e \x01(\x03R\ttriggered\x12\x12\n" +
+	"\x04mode\x18\x0f \x01(\tR\x04mode\x12A\n" +
+	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x1a;\n" +
+	"\rFeaturesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"n\n" +
 	"\aCutPart\x121\n" +
 	"\x06window\x18\x01 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1c\n" +
-	"\tgenerated\x18\x03 \x01(\bR\tgenerated\"}\n" +
+	"\tgenerated\x18\x03 \x01(\bR\tgenerated\"\x91\x01\n" +
 	"\x03Cut\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x120\n" +
 	"\x05parts\x18\x03 \x03(\v2\x1a.liveclip.event.v1.CutPartR\x05parts\x12\x14\n" +
-	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xab\x01\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\x12\x12\n" +
+	"\x04mode\x18\x05 \x01(\tR\x04mode\"\xc1\x01\n" +
 	"\tRendition\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
@@ -3173,7 +3369,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x16\n" +
 	"\x06length\x18\x05 \x01(\x03R\x06length\x12\x14\n" +
 	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12\x16\n" +
-	"\x06sha256\x18\a \x01(\tR\x06sha256\"\xda\x02\n" +
+	"\x06sha256\x18\a \x01(\tR\x06sha256\x12\x14\n" +
+	"\x05index\x18\b \x01(\tR\x05index\"\xc1\x03\n" +
 	"\bRendered\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
@@ -3189,7 +3386,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\tgenerated\x18\t \x01(\bR\tgenerated\x12\x14\n" +
 	"\x05title\x18\n" +
 	" \x01(\tR\x05title\x12\x12\n" +
-	"\x04text\x18\v \x01(\tR\x04text\"s\n" +
+	"\x04text\x18\v \x01(\tR\x04text\x12\x16\n" +
+	"\x06sprite\x18\f \x01(\tR\x06sprite\x12\x1e\n" +
+	"\n" +
+	"thumbnails\x18\r \x01(\tR\n" +
+	"thumbnails\x12\x17\n" +
+	"\asub_rip\x18\x0e \x01(\tR\x06subRip\x12\x14\n" +
+	"\x05notes\x18\x0f \x03(\tR\x05notes\"s\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +
@@ -3266,7 +3469,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -3282,25 +3485,28 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*Word)(nil),               // 11: liveclip.event.v1.Word
 	(*TranscriptLine)(nil),     // 12: liveclip.event.v1.TranscriptLine
 	(*SoundMeasured)(nil),      // 13: liveclip.event.v1.SoundMeasured
-	(*AudienceSignal)(nil),     // 14: liveclip.event.v1.AudienceSignal
-	(*Reason)(nil),             // 15: liveclip.event.v1.Reason
-	(*Highlight)(nil),          // 16: liveclip.event.v1.Highlight
-	(*Shot)(nil),               // 17: liveclip.event.v1.Shot
-	(*Profile)(nil),            // 18: liveclip.event.v1.Profile
-	(*Plan)(nil),               // 19: liveclip.event.v1.Plan
-	(*CutPart)(nil),            // 20: liveclip.event.v1.CutPart
-	(*Cut)(nil),                // 21: liveclip.event.v1.Cut
-	(*Rendition)(nil),          // 22: liveclip.event.v1.Rendition
-	(*Rendered)(nil),           // 23: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 24: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 25: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 26: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 27: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 28: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 29: liveclip.event.v1.PlaybackReport
-	nil,                        // 30: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 31: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 32: liveclip.event.v1.Shot.FieldsEntry
+	(*SoundEvent)(nil),         // 14: liveclip.event.v1.SoundEvent
+	(*AudienceSignal)(nil),     // 15: liveclip.event.v1.AudienceSignal
+	(*Reason)(nil),             // 16: liveclip.event.v1.Reason
+	(*Highlight)(nil),          // 17: liveclip.event.v1.Highlight
+	(*Shot)(nil),               // 18: liveclip.event.v1.Shot
+	(*Profile)(nil),            // 19: liveclip.event.v1.Profile
+	(*Plan)(nil),               // 20: liveclip.event.v1.Plan
+	(*CutPart)(nil),            // 21: liveclip.event.v1.CutPart
+	(*Cut)(nil),                // 22: liveclip.event.v1.Cut
+	(*Rendition)(nil),          // 23: liveclip.event.v1.Rendition
+	(*Rendered)(nil),           // 24: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 25: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 26: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 27: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 28: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 29: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 30: liveclip.event.v1.PlaybackReport
+	nil,                        // 31: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 32: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 33: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 34: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 35: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -3310,49 +3516,53 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	10, // 4: liveclip.event.v1.Event.segment_recorded:type_name -> liveclip.event.v1.SegmentRecorded
 	12, // 5: liveclip.event.v1.Event.transcript_line:type_name -> liveclip.event.v1.TranscriptLine
 	13, // 6: liveclip.event.v1.Event.sound_measured:type_name -> liveclip.event.v1.SoundMeasured
-	14, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
-	16, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
-	16, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
-	19, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
-	21, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	23, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	25, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	26, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	27, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	28, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	29, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	15, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
+	17, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
+	17, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
+	20, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
+	22, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
+	24, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	26, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	27, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	28, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	29, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	30, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	30, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	31, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	31, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	32, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
 	11, // 26: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
-	4,  // 27: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
-	3,  // 28: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
-	15, // 29: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	3,  // 30: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	32, // 31: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 32: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	15, // 33: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	17, // 34: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	18, // 35: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	3,  // 36: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	20, // 37: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	22, // 38: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 39: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	24, // 40: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	19, // 41: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	23, // 42: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	25, // 43: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	26, // 44: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	14, // 27: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
+	3,  // 28: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
+	4,  // 29: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
+	3,  // 30: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
+	16, // 31: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
+	33, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	3,  // 33: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	34, // 34: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	3,  // 35: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	16, // 36: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	18, // 37: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	19, // 38: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	35, // 39: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	3,  // 40: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	21, // 41: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	23, // 42: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 43: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	25, // 44: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	20, // 45: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	24, // 46: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	26, // 47: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	27, // 48: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -3385,7 +3595,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

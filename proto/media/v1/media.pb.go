@@ -1392,6 +1392,7 @@ type FinishOrder struct {
 	FontFile       string                 `protobuf:"bytes,9,opt,name=font_file,json=fontFile,proto3" json:"font_file,omitempty"`
 	Preset         string                 `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`       // libx264: veryfast (if empty), superfast, ultrafast
 	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // in clip time, burned into the profiles that ask for it
+	Loudness       float64                `protobuf:"fixed64,12,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS, of the recording parts as measured at ingest; 0: unknown, leave it be
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1503,6 +1504,13 @@ func (x *FinishOrder) GetSubtitles() []*FinishSubtitle {
 	return nil
 }
 
+func (x *FinishOrder) GetLoudness() float64 {
+	if x != nil {
+		return x.Loudness
+	}
+	return 0
+}
+
 // FinishPart takes [start, end) of its source (media time for a recording, file time for a file).
 type FinishPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1582,6 +1590,7 @@ type FinishProfile struct {
 	Watermark     bool                   `protobuf:"varint,4,opt,name=watermark,proto3" json:"watermark,omitempty"`
 	Subtitles     bool                   `protobuf:"varint,5,opt,name=subtitles,proto3" json:"subtitles,omitempty"`
 	VideoBitRate  int64                  `protobuf:"varint,6,opt,name=video_bit_rate,json=videoBitRate,proto3" json:"video_bit_rate,omitempty"`
+	Framing       string                 `protobuf:"bytes,7,opt,name=framing,proto3" json:"framing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1656,6 +1665,13 @@ func (x *FinishProfile) GetVideoBitRate() int64 {
 		return x.VideoBitRate
 	}
 	return 0
+}
+
+func (x *FinishProfile) GetFraming() string {
+	if x != nil {
+		return x.Framing
+	}
+	return ""
 }
 
 type FinishText struct {
@@ -1896,6 +1912,9 @@ type Finished struct {
 	Cover         string                 `protobuf:"bytes,2,opt,name=cover,proto3" json:"cover,omitempty"`
 	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"` // media time of the first and after the last frame of the first recording part, as finished
 	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
+	Sprite        string                 `protobuf:"bytes,6,opt,name=sprite,proto3" json:"sprite,omitempty"`
+	Thumbnails    string                 `protobuf:"bytes,7,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`                // a JPEG of thumbnails and the WebVTT that places them
+	Notes         []string               `protobuf:"bytes,8,rep,name=notes,proto3" json:"notes,omitempty"`                          // what was made otherwise than ordered
 	ClippedTo     string                 `protobuf:"bytes,5,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why it is shorter than ordered; empty: it is not. Nothing at all in a part's window is Failed, permanent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1957,6 +1976,27 @@ func (x *Finished) GetEnd() int64 {
 		return x.End
 	}
 	return 0
+}
+
+func (x *Finished) GetSprite() string {
+	if x != nil {
+		return x.Sprite
+	}
+	return ""
+}
+
+func (x *Finished) GetThumbnails() string {
+	if x != nil {
+		return x.Thumbnails
+	}
+	return ""
+}
+
+func (x *Finished) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 func (x *Finished) GetClippedTo() string {
@@ -2399,7 +2439,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04data\":\n" +
 	"\bInputEnd\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa5\x04\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc1\x04\n" +
 	"\vFinishOrder\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x123\n" +
 	"\x05parts\x18\x02 \x03(\v2\x1d.liveclip.media.v1.FinishPartR\x05parts\x12<\n" +
@@ -2412,7 +2452,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\tfont_file\x18\t \x01(\tR\bfontFile\x12\x16\n" +
 	"\x06preset\x18\n" +
 	" \x01(\tR\x06preset\x12?\n" +
-	"\tsubtitles\x18\v \x03(\v2!.liveclip.media.v1.FinishSubtitleR\tsubtitles\x1a;\n" +
+	"\tsubtitles\x18\v \x03(\v2!.liveclip.media.v1.FinishSubtitleR\tsubtitles\x12\x1a\n" +
+	"\bloudness\x18\f \x01(\x01R\bloudness\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
@@ -2421,14 +2462,15 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
 	"\x05start\x18\x03 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x04 \x01(\x03R\x03end\"\xb3\x01\n" +
+	"\x03end\x18\x04 \x01(\x03R\x03end\"\xcd\x01\n" +
 	"\rFinishProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x03R\x05width\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12$\n" +
-	"\x0evideo_bit_rate\x18\x06 \x01(\x03R\fvideoBitRate\" \n" +
+	"\x0evideo_bit_rate\x18\x06 \x01(\x03R\fvideoBitRate\x12\x18\n" +
+	"\aframing\x18\a \x01(\tR\aframing\" \n" +
 	"\n" +
 	"FinishText\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"L\n" +
@@ -2444,12 +2486,17 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n" +
 	"\x05width\x18\x03 \x01(\x03R\x05width\x12\x16\n" +
 	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x16\n" +
-	"\x06length\x18\x05 \x01(\x03R\x06length\"\x9e\x01\n" +
+	"\x06length\x18\x05 \x01(\x03R\x06length\"\xec\x01\n" +
 	"\bFinished\x125\n" +
 	"\x05files\x18\x01 \x03(\v2\x1f.liveclip.media.v1.FinishedFileR\x05files\x12\x14\n" +
 	"\x05cover\x18\x02 \x01(\tR\x05cover\x12\x14\n" +
 	"\x05start\x18\x03 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x04 \x01(\x03R\x03end\x12\x1d\n" +
+	"\x03end\x18\x04 \x01(\x03R\x03end\x12\x16\n" +
+	"\x06sprite\x18\x06 \x01(\tR\x06sprite\x12\x1e\n" +
+	"\n" +
+	"thumbnails\x18\a \x01(\tR\n" +
+	"thumbnails\x12\x14\n" +
+	"\x05notes\x18\b \x03(\tR\x05notes\x12\x1d\n" +
 	"\n" +
 	"clipped_to\x18\x05 \x01(\tR\tclippedTo\"\x8b\x02\n" +
 	"\vRenderOrder\x12\x12\n" +
