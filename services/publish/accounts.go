@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"liveclip/internal/event"
+	"liveclip/services/publish/vod"
 )
 
 const (
@@ -26,16 +27,16 @@ type publisher interface {
 type accounts struct {
 	bus     publisher
 	log     *slog.Logger
-	waiting chan delivery
+	waiting chan vod.Delivery
 	dropped prometheus.Counter
 }
 
 func newAccounts(bus publisher, log *slog.Logger, dropped prometheus.Counter) *accounts {
-	return &accounts{bus, log, make(chan delivery, deliveriesWaiting), dropped}
+	return &accounts{bus, log, make(chan vod.Delivery, deliveriesWaiting), dropped}
 }
 
 // add never blocks.
-func (a *accounts) add(d delivery) {
+func (a *accounts) add(d vod.Delivery) {
 	select {
 	case a.waiting <- d:
 	default:
@@ -60,8 +61,8 @@ func (a *accounts) run(ctx context.Context) {
 		}
 		batch = batch[:0]
 	}
-	take := func(d delivery) {
-		if batch = append(batch, event.Event{Envelope: d.envelope, Payload: d.Delivery}); len(batch) == deliveriesBatch {
+	take := func(d vod.Delivery) {
+		if batch = append(batch, event.Event{Envelope: d.Envelope, Payload: d.Delivery}); len(batch) == deliveriesBatch {
 			flush()
 		}
 	}

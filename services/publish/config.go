@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"liveclip/services/publish/vod"
 )
 
 // Config is the part "publish" of the configuration.
@@ -17,6 +19,7 @@ type Config struct {
 	Workers      int           `koanf:"workers"`       // pushes at once
 	Timeout      time.Duration `koanf:"timeout"`       // of one call
 	Attempts     int           `koanf:"attempts"`      // calls of one publication, at most
+	VOD          vod.Config    `koanf:"vod"`
 }
 
 // Destination is where clips are pushed to.
@@ -42,6 +45,7 @@ func Defaults() Config {
 		Workers:  4,
 		Timeout:  30 * time.Second,
 		Attempts: 8,
+		VOD:      vod.Defaults(),
 	}
 }
 
@@ -66,6 +70,7 @@ func (c Config) Faults() []string {
 	if c.Attempts < 1 || c.Attempts > 50 {
 		fault("publish.attempts: must be 1 to 50, is %d", c.Attempts)
 	}
+	faults = append(faults, c.VOD.Faults()...)
 	seen := map[string]bool{}
 	for i, d := range c.Destinations {
 		if !namePattern.MatchString(d.Name) {

@@ -5,15 +5,7 @@
 // delivery.logged.v1 for every answer of the VOD path. It follows clip.state.v1 to put back on its queue what was meant to
 // be sent and has no outcome.
 //
-// # The VOD path
-//
-// Handler serves /vod/{clip_id}/{hash}/{file}: {profile}.mp4, index.m3u8 and {profile}.m3u8 (HLS over byte ranges of the
-// same MP4), cover.jpg, subtitles.vtt. A URL is signed (package sign) for everything under the hash; a clip plays while its
-// manifest names the hash and it is not taken down, which is known within a second on every origin.
-//
-// It keeps to RFC 9110: conditions in their order, single ranges as plain 206, several as multipart/byteranges (at most 16
-// after joining, else the whole), 416 with the size for what cannot be satisfied and for a range set that breaks the
-// grammar. A Range of another unit, a repeated Range field, and any Range of an empty file or of a HEAD are ignored.
+// Package vod below it is the VOD path that viewers and CDNs read; this package tells the bus of its deliveries.
 //
 // # Destinations
 //

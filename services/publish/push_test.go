@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,30 @@ import (
 	"liveclip/internal/job"
 	"liveclip/internal/record"
 	"liveclip/internal/sign"
+	"liveclip/services/publish/vod"
 )
+
+var (
+	testKeys = sign.Keys{Current: sign.Key{ID: "k1", Secret: "a secret of the tests, long enough"}}
+	noon     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
+
+const (
+	testClip = domain.ClipID("clip1")
+	testHash = "hash1"
+)
+
+// clock is a wall clock that tests move.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.at.Store(noon.UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 
 // desk is the publishing side over a folder, its queue worked off by hand.
 type desk struct {
@@ -75,7 +99,11 @@ func newDesk(t *testing.T, cfg Config) *desk {
 	if faults := cfg.Faults(); faults != nil {
 		t.Fatal(faults)
 	}
-	d.Service = &Service{cfg: cfg, deps: deps, catalog: newCatalog(store, d.clock.now), ledger: &ledger{store, d, d.clock.now}, pending: map[place]string{}}
+	path, err := vod.New(vod.Defaults(), vod.Deps{Store: store, Keys: testKeys, Log: deps.Log, Metrics: prometheus.NewRegistry(), Now: d.clock.now, Deliver: func(vod.Delivery) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Service = &Service{cfg: cfg, deps: deps, vod: path, ledger: &ledger{store, d, d.clock.now}, pending: map[place]string{}}
 	d.pusher = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
 	for name, content := range map[string]string{"720p.mp4": video, "cover.jpg": "a picture", "subtitles.vtt": "WEBVTT\n"} {
 		d.put(t, record.File("default", testClip, testHash, name), content)
@@ -331,7 +359,7 @@ func TestAWebhookIsToldWithASignatureAndLinksThatOpen(t *testing.T) {
 	}
 	r, body := far.requests[0], far.bodies[0]
 	timestamp := r.Header.Get("X-Liveclip-Timestamp")
-	if timestamp != itoa(int(noon.Unix())) || r.Header.Get("X-Liveclip-Signature") != signature(hookSecret, timestamp, body) ||
+	if timestamp != strconv.FormatInt(noon.Unix(), 10) || r.Header.Get("X-Liveclip-Signature") != signature(hookSecret, timestamp, body) ||
 		r.Header.Get("Idempotency-Key") != "clip1/1/hook" || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %s %v", r.Method, r.Header)
 	}
@@ -649,7 +677,7 @@ func TestOnlyPublicAddressesAreDialled(t *testing.T) {
 }
 
 func TestEveryFaultOfTheConfigurationIsToldAtOnce(t *testing.T) {
-	cfg := Config{URL: "ftp://x", LinkTTL: time.Second, Timeout: time.Millisecond, Destinations: []Destination{
+	cfg := Config{VOD: vod.Defaults(), URL: "ftp://x", LinkTTL: time.Second, Timeout: time.Millisecond, Destinations: []Destination{
 		{Name: "Bad Name", Kind: "folder", Path: "relative"},
 		{Name: "a", Kind: "webhook", URL: "file:///etc/passwd", Secret: hookSecret},
 		{Name: "a", Kind: "webhook", URL: "https://shop.example", Secret: "short"},

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"liveclip/internal/job"
 	"liveclip/internal/sign"
 	"liveclip/internal/story"
+	"liveclip/services/publish/vod"
 )
 
 var (
@@ -51,8 +51,7 @@ const (
 type Service struct {
 	cfg      Config
 	deps     Deps
-	catalog  *catalog
-	vod      *vod
+	vod      *vod.Handler
 	accounts *accounts
 	ledger   *ledger
 	pusher   *pusher
@@ -75,16 +74,17 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg:         cfg,
 		deps:        deps,
-		catalog:     newCatalog(deps.Store, deps.Now),
 		accounts:    newAccounts(deps.Bus, deps.Log, m.dropped),
 		ledger:      &ledger{deps.Store, deps.Bus, deps.Now},
 		sweepAge:    sweepAge,
 		sweepPeriod: sweepPeriod,
 		pending:     map[place]string{},
 	}
-	s.vod = &vod{
-		store: deps.Store, keys: deps.Keys, catalog: s.catalog, playlists: newPlaylists(deps.Store),
-		log: deps.Log, now: deps.Now, patience: readerPatience, logged: s.accounts.add, counted: m.answered,
+	s.vod, err = vod.New(cfg.VOD, vod.Deps{
+		Store: deps.Store, Keys: deps.Keys, Log: deps.Log, Metrics: deps.Metrics, Now: deps.Now, Deliver: s.accounts.add,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
 	}
 	s.pusher = &pusher{
 		store: deps.Store, ledger: s.ledger, queue: job.NewClient(deps.Redis, "publish"), connectors: connectors(cfg, deps),
@@ -141,7 +141,7 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	if !ok {
 		return domain.Permanent(fmt.Errorf("event %s: %T is no verdict", e.ID, e.Payload))
 	}
-	s.catalog.drop(clipKey{e.Tenant, d.Clip})
+	s.vod.Drop(e.Tenant, d.Clip)
 	switch {
 	case d.TakeDown:
 		return s.takeDown(ctx, e.Tenant, d.Clip)
@@ -271,28 +271,19 @@ func (s *Service) pendingAgain(ctx context.Context) error {
 }
 
 type metrics struct {
-	answers *prometheus.CounterVec
-	sent    prometheus.Counter
 	dropped prometheus.Counter
 	settled *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	m := metrics{
-		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_vod_answers_total", Help: "Answers of the VOD path."}, []string{"status"}),
-		sent:    prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_vod_sent_bytes_total", Help: "Bytes of bodies sent on the VOD path."}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_deliveries_dropped_total", Help: "Deliveries nobody was told of."}),
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_publications_total", Help: "Publications by the state they came to."}, []string{"state"}),
 	}
-	for _, c := range []prometheus.Collector{m.answers, m.sent, m.dropped, m.settled} {
+	for _, c := range []prometheus.Collector{m.dropped, m.settled} {
 		if err := reg.Register(c); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
-}
-
-func (m metrics) answered(status int, sent int64) {
-	m.answers.WithLabelValues(strconv.Itoa(status)).Inc()
-	m.sent.Add(float64(sent))
 }

@@ -179,3 +179,10 @@ func withoutURL(err error) error {
 func plain(data []byte) string {
 	return strings.Join(strings.Fields(cut(string(data), 500)), " ")
 }
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "�")
+}

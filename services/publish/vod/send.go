@@ -1,4 +1,4 @@
-package publish
+package vod
 
 import (
 	"bytes"
@@ -17,57 +17,6 @@ import (
 	"liveclip/internal/domain"
 )
 
-// A reader that takes less than a step within readerPatience, 8.5 KiB/s, is let go: it would hold a file for ever.
-const (
-	step           = 512 << 10 // bytes
-	readerPatience = time.Minute
-)
-
-// answer counts what is sent, and lets go a reader that stalls. Bodies go around it, to the ResponseWriter itself, so that a
-// file can be sent by sendfile.
-type answer struct {
-	http.ResponseWriter
-	now      func() time.Time
-	patience time.Duration
-	status   int
-	began    time.Time
-	from     int64 // first byte of the file that is sent
-	sent     int64 // bytes of body
-}
-
-func (a *answer) WriteHeader(status int) {
-	a.status, a.began = status, a.now()
-	a.extend()
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	a.extend()
-	n, err := a.ResponseWriter.Write(p)
-	a.sent += int64(n)
-	return n, err
-}
-
-// take sends n bytes of r, each step with a deadline of its own.
-func (a *answer) take(r io.Reader, n int64) error {
-	for n > 0 {
-		a.extend()
-		sent, err := io.CopyN(a.ResponseWriter, r, min(step, n))
-		a.sent += sent
-		n -= sent
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// extend moves the deadline of what is written next. The server takes it from the connection at the answer's end, after the
-// last bytes left its buffers. Connections know the system's clock only; where there is no connection, nothing stalls.
-func (a *answer) extend() {
-	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.patience))
-}
-
 // object is a file of a clip as the manifest names it.
 type object struct {
 	key     string
@@ -83,7 +32,7 @@ type source interface {
 }
 
 // sendObject answers with an object of the store.
-func (v *vod) sendObject(w *answer, r *http.Request, a *asked, o object) {
+func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
 	body, info, err := v.open(r.Context(), o.key)
 	if err == nil {
 		defer body.Close()
@@ -102,12 +51,12 @@ func (v *vod) sendObject(w *answer, r *http.Request, a *asked, o object) {
 	w.Header().Set("Content-Type", o.kind)
 	err = respond(r.Context(), w, r, a, body, info.Size, `"`+tag+`"`)
 	if err != nil && r.Context().Err() == nil {
-		v.log.Debug("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.sent, "error", err)
+		v.deps.Log.Debug("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.served.Sent, "error", err)
 	}
 }
 
 // sendPlaylist answers with text made for this URL: it carries the URL's signature on, so its tag is of the text.
-func (v *vod) sendPlaylist(w *answer, r *http.Request, a *asked, body []byte, err error) {
+func (v *Handler) sendPlaylist(w *answer, r *http.Request, a *asked, body []byte, err error) {
 	if err != nil {
 		v.fail(w, r, a, err)
 		return
@@ -120,6 +69,7 @@ func (v *vod) sendPlaylist(w *answer, r *http.Request, a *asked, body []byte, er
 // respond answers a GET or HEAD for size bytes with all RFC 9110 asks: conditions, then the range, then the bytes. The error
 // is that of the copy, after the head was sent.
 func respond(ctx context.Context, w *answer, r *http.Request, a *asked, from source, size int64, etag string) error {
+	w.served.Size, w.served.Acked = size, -1
 	v := version{etag, a.found.manifest.Published.UTC().Truncate(time.Second)}
 	h := w.Header()
 	h.Set("ETag", etag)
@@ -150,9 +100,11 @@ func respond(ctx context.Context, w *answer, r *http.Request, a *asked, from sou
 		writeProblem(w, r, http.StatusRequestedRangeNotSatisfiable, fmt.Sprintf("the file has %d bytes", size))
 		return nil
 	case kind == selectParts && len(parts) == 1:
+		w.served.Ranges = 1
 		h.Set("Content-Range", parts[0].contentRange(size))
 		return sendSpan(ctx, w, r, http.StatusPartialContent, from, parts[0])
 	case kind == selectParts:
+		w.served.Ranges = len(parts)
 		return sendParts(ctx, w, from, parts, size)
 	}
 	return sendSpan(ctx, w, r, http.StatusOK, from, span{0, size - 1})
@@ -160,7 +112,7 @@ func respond(ctx context.Context, w *answer, r *http.Request, a *asked, from sou
 
 func sendSpan(ctx context.Context, w *answer, r *http.Request, status int, from source, part span) error {
 	w.Header().Set("Content-Length", strconv.FormatInt(part.length(), 10))
-	w.from = part.first
+	w.served.From = part.first
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead || part.length() == 0 {
 		return nil
@@ -184,7 +136,7 @@ func sendParts(ctx context.Context, w *answer, from source, parts []span, size i
 	}
 	h.Set("Content-Type", "multipart/byteranges; boundary="+boundary)
 	h.Set("Content-Length", strconv.FormatInt(length, 10))
-	w.from = parts[0].first
+	w.served.From = parts[0].first
 	w.WriteHeader(http.StatusPartialContent)
 	for i, part := range parts {
 		if _, err := io.WriteString(w, heads[i]); err != nil {
@@ -205,16 +157,16 @@ type opened interface {
 }
 
 // open gives the object as a file of this request's own where the store has files, else by ranged reads.
-func (v *vod) open(ctx context.Context, key string) (opened, blob.Info, error) {
-	if files, ok := v.store.(blob.Filer); ok {
+func (v *Handler) open(ctx context.Context, key string) (opened, blob.Info, error) {
+	if files, ok := v.deps.Store.(blob.Filer); ok {
 		file, info, err := files.Open(ctx, key)
 		if err != nil {
 			return nil, info, err
 		}
 		return localFile{file}, info, nil
 	}
-	info, err := v.store.Stat(ctx, key)
-	return remote{v.store, key, info}, info, err
+	info, err := v.deps.Store.Stat(ctx, key)
+	return remote{v.deps.Store, key, info}, info, err
 }
 
 // localFile is sent by sendfile on plain HTTP/1.1, as long as io.CopyN meets the ResponseWriter and the file themselves.

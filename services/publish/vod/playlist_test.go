@@ -1,4 +1,4 @@
-package publish
+package vod
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func filmed(t *testing.T, content string) *origin {
 		Renditions: []domain.Rendition{{Profile: "720p", Key: record.File("default", testClip, testHash, "720p.mp4"), Bytes: int64(len(content)), SHA256: "x", Width: 320, Height: 180}},
 	}}
 	o.putJSON(t, record.Manifest("default", testClip), m)
-	o.catalog.drop(clipKey{"default", testClip})
+	o.Drop("default", testClip)
 	return o
 }
 

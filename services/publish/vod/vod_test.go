@@ -1,4 +1,4 @@
-package publish
+package vod
 
 import (
 	"bufio"
@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
@@ -53,14 +55,14 @@ func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 
 // origin is a VOD path over a folder, with one clip whose 720p rendition is content.
 type origin struct {
-	*vod
+	*Handler
 	store   blob.Store
 	clock   *clock
 	server  *httptest.Server
 	content string
 
 	mu         sync.Mutex
-	deliveries []delivery
+	deliveries []Delivery
 	told       chan struct{}
 }
 
@@ -77,22 +79,24 @@ func newOrigin(t *testing.T, content string) *origin {
 		t.Fatal(err)
 	}
 	o := &origin{store: store, clock: newClock(), content: content, told: make(chan struct{}, 1000)}
-	o.vod = &vod{
-		store: store, keys: testKeys, catalog: newCatalog(store, o.clock.now), playlists: newPlaylists(store),
-		log: slog.New(slog.DiscardHandler), now: o.clock.now, patience: readerPatience, counted: func(int, int64) {},
-		logged: func(d delivery) {
+	o.Handler, err = New(Defaults(), Deps{
+		Store: store, Keys: testKeys, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: o.clock.now,
+		Deliver: func(d Delivery) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.deliveries = append(o.deliveries, d)
 			o.told <- struct{}{}
 		},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	o.put(t, record.File("default", testClip, testHash, "720p.mp4"), content)
 	o.put(t, record.File("default", testClip, testHash, "cover.jpg"), "a picture")
 	o.put(t, record.File("default", testClip, testHash, "subtitles.vtt"), "WEBVTT\n")
 	o.put(t, record.File("default", testClip, testHash, "empty.mp4"), "")
 	o.writeManifest(t)
-	o.server = httptest.NewServer(o.vod)
+	o.server = httptest.NewServer(o.Handler)
 	t.Cleanup(o.server.Close)
 	return o
 }
@@ -367,7 +371,7 @@ func TestATakenDownClipIsGoneWithinASecondAndAtOnceWhenTold(t *testing.T) {
 	told := newOrigin(t, digits)
 	told.ask(t, "GET", told.path("720p.mp4"))
 	told.putJSON(t, record.TakeDown("default", testClip), domain.Decided{TakeDown: true})
-	told.catalog.drop(clipKey{"default", testClip})
+	told.Drop("default", testClip)
 	compare(t, told.ask(t, "GET", told.path("720p.mp4")), gone)
 }
 
@@ -455,7 +459,7 @@ func TestADeliverySaysWhatWasAskedAndSent(t *testing.T) {
 		RequestID: "r1", Clip: testClip, Hash: testHash, File: "720p.mp4", Method: "GET", Status: 206, Asked: "bytes=10-19",
 		SentFrom: 10, Sent: 10, Session: "s", Referer: "https://shop.example/a", Purpose: "preload", Started: noon,
 	}
-	if len(o.deliveries) != 1 || got.Delivery != wantDelivery || got.envelope.Stream != "room" || got.envelope.Broadcast != "b1" || got.envelope.ID == "" {
+	if len(o.deliveries) != 1 || got.Delivery != wantDelivery || got.Stream != "room" || got.Broadcast != "b1" || got.ID == "" {
 		t.Errorf("got %+v\nwant %+v", o.deliveries, wantDelivery)
 	}
 }
@@ -498,7 +502,7 @@ func TestAViewerWhoStallsIsLetGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrigin(t, strings.Repeat(digits, 64<<10)) // 64 MB: more than any socket buffer takes
-			o.patience, o.vod.store = 100*time.Millisecond, over(o.store)
+			o.patience, o.deps.Store = 100*time.Millisecond, over(o.store)
 			conn, err := net.Dial("tcp", o.server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -594,7 +598,7 @@ type objects struct{ blob.Store }
 
 func TestAStoreWithoutFilesGivesTheSameBytes(t *testing.T) {
 	o := newOrigin(t, digits)
-	o.vod.store = objects{o.store}
+	o.deps.Store = objects{o.store}
 	part := want(206, digits[10:20], everyFile, map[string]string{"Content-Type": "video/mp4", "Content-Length": "10", "Content-Range": "bytes 10-19/1000"})
 	compare(t, o.ask(t, "GET", o.path("720p.mp4"), "Range: bytes=10-19"), part)
 	if got := o.ask(t, "GET", o.path("720p.mp4")); got.body != digits {

@@ -1,10 +1,9 @@
-package publish
+package vod
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -13,23 +12,47 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
-	"liveclip/internal/event"
 	"liveclip/internal/sign"
 )
 
-// vod serves /vod/{clip_id}/{hash}/{file} to whoever shows a signature for it.
-type vod struct {
-	store     blob.Store
-	keys      sign.Keys
+// Deps is what the VOD path works with.
+type Deps struct {
+	Store   blob.Store
+	Keys    sign.Keys
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+	Deliver func(Delivery) // is told of every answer for a clip that exists; must not block
+}
+
+// Handler serves /vod/{clip_id}/{hash}/{file} to whoever shows a signature for it. It must get the server's own
+// ResponseWriter: a wrapped one can't send files. Safe for concurrent use.
+type Handler struct {
+	deps      Deps
+	metrics   metrics
 	catalog   *catalog
 	playlists *playlists
-	log       *slog.Logger
-	now       func() time.Time
 	patience  time.Duration // with a reader, for each step
-	logged    func(delivery)
-	counted   func(status int, sent int64)
+}
+
+// New opens nothing.
+func New(cfg Config, deps Deps) (*Handler, error) {
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("vod: %w", err)
+	}
+	return &Handler{
+		deps: deps, metrics: m, catalog: newCatalog(deps.Store, deps.Now), playlists: newPlaylists(deps.Store), patience: cfg.Patience,
+	}, nil
+}
+
+// Drop has the clip's manifest and take-down read anew: something was decided about it.
+func (v *Handler) Drop(tenant domain.Tenant, clip domain.ClipID) {
+	v.catalog.drop(clipKey{tenant, clip})
 }
 
 // asked is a request on its way to an answer.
@@ -42,28 +65,22 @@ type asked struct {
 	started time.Time
 }
 
-// delivery is a delivery and the envelope of the clip it belongs to.
-type delivery struct {
-	envelope event.Envelope
-	domain.Delivery
-}
-
 const year = 365 * 24 * time.Hour
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (v *vod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := asked{started: v.now()}
-	out := &answer{ResponseWriter: w, now: v.now, patience: v.patience}
+func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := asked{started: v.deps.Now()}
+	out := &answer{ResponseWriter: w, now: v.deps.Now, patience: v.patience}
 	allowOrigins(w.Header())
 	v.serve(out, r, &a)
-	v.counted(out.status, out.sent)
+	v.metrics.answered(out.served.Status, out.served.Sent)
 	if a.found.manifest.Rendered.Clip != "" {
-		v.logged(v.deliveryOf(r, a, out))
+		v.deps.Deliver(v.deliveryOf(r, a, out.end(r, a.started)))
 	}
 }
 
-func (v *vod) serve(w *answer, r *http.Request, a *asked) {
+func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 	if preflight(w, r) {
 		return
 	}
@@ -78,7 +95,7 @@ func (v *vod) serve(w *answer, r *http.Request, a *asked) {
 		return
 	}
 	var err error
-	if a.grant, err = v.keys.Check(r.URL, a.started); err != nil {
+	if a.grant, err = v.deps.Keys.Check(r.URL, a.started); err != nil {
 		detail := "this URL is not signed, or was altered"
 		if errors.Is(err, sign.ErrExpired) {
 			detail = "this URL has expired"
@@ -107,7 +124,7 @@ func (v *vod) serve(w *answer, r *http.Request, a *asked) {
 }
 
 // send answers with the file, if the clip has it.
-func (v *vod) send(w *answer, r *http.Request, a *asked) {
+func (v *Handler) send(w *answer, r *http.Request, a *asked) {
 	rendered := a.found.manifest.Rendered
 	base, extension := strings.TrimSuffix(a.file, path.Ext(a.file)), path.Ext(a.file)
 	switch {
@@ -140,9 +157,9 @@ func (v *vod) send(w *answer, r *http.Request, a *asked) {
 }
 
 // fail answers what is our own fault. A client that left is none.
-func (v *vod) fail(w *answer, r *http.Request, a *asked, err error) {
+func (v *Handler) fail(w *answer, r *http.Request, a *asked, err error) {
 	if r.Context().Err() == nil || !errors.Is(err, context.Canceled) {
-		v.log.Error("clip not served", "clip_id", a.clip, "file", a.file, "error", err)
+		v.deps.Log.Error("clip not served", "clip_id", a.clip, "file", a.file, "error", err)
 	}
 	writeProblem(w, r, http.StatusInternalServerError, "this file cannot be read now")
 }
@@ -180,49 +197,4 @@ func preflight(w http.ResponseWriter, r *http.Request) bool {
 func cacheFor(h http.Header, a *asked) {
 	age := min(year, max(0, a.grant.Expires.Sub(a.started)))
 	h.Set("Cache-Control", "public, max-age="+strconv.FormatInt(int64(age/time.Second), 10)+", immutable")
-}
-
-var purposes = map[string]bool{"head": true, "preload": true, "fill": true}
-
-func (v *vod) deliveryOf(r *http.Request, a asked, out *answer) delivery {
-	m := a.found.manifest
-	d := delivery{
-		envelope: event.Envelope{Tenant: m.Tenant, Stream: m.Stream, Broadcast: m.Broadcast, Wall: a.started},
-		Delivery: domain.Delivery{
-			RequestID: requestID(r),
-			Clip:      a.clip,
-			Hash:      a.hash,
-			File:      cut(a.file, 128),
-			Method:    r.Method,
-			Status:    out.status,
-			Asked:     cut(strings.Join(r.Header.Values("Range"), ", "), 256),
-			SentFrom:  out.from,
-			Sent:      out.sent,
-			Session:   a.grant.Session,
-			Referer:   cut(r.Referer(), 256),
-			Started:   a.started,
-			FirstByte: max(0, cmp.Or(out.began, v.now()).Sub(a.started)),
-			Took:      max(0, v.now().Sub(a.started)),
-		},
-	}
-	if purpose := r.URL.Query().Get("purpose"); purposes[purpose] {
-		d.Purpose = domain.Purpose(purpose)
-	}
-	d.envelope.ID = domain.H("delivery", d.RequestID, strconv.FormatInt(a.started.UnixNano(), 10), rand.Text())
-	return d
-}
-
-// requestID is the client's, when it looks like one, so that players' reports can be joined with it.
-func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); idPattern.MatchString(id) {
-		return id
-	}
-	return rand.Text()
-}
-
-func cut(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.ToValidUTF8(s, "�")
 }
