@@ -163,10 +163,10 @@ func near(x Index) Index {
 
 func TestAnIndexSaysWhatFFprobeSees(t *testing.T) {
 	for name, flags := range map[string]string{
-		"as finished":             asFinished,
-		"without sidx":            "frag_keyframe+empty_moov+default_base_moof",
-		"data offsets of old":     "frag_keyframe+empty_moov",
-		"keyframes not only":      "frag_keyframe+frag_every_frame+empty_moov+default_base_moof",
+		"as finished":         asFinished,
+		"without sidx":        "frag_keyframe+empty_moov+default_base_moof",
+		"data offsets of old": "frag_keyframe+empty_moov",
+		"keyframes not only":  "frag_keyframe+frag_every_frame+empty_moov+default_base_moof",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := film(t, flags)

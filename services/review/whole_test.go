@@ -31,6 +31,7 @@ import (
 	"liveclip/internal/event"
 	"liveclip/internal/record"
 	"liveclip/internal/recording"
+	"liveclip/internal/sidecar"
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
@@ -403,6 +404,10 @@ func TestAClipIsFinishedWhileItsMomentStillHappensAndIsPlayableOnceItWasHeard(t 
 		}
 		if n, title := h.frames(r, "title"); n != 195 || title != "Last three minutes" {
 			t.Errorf("%s has %d pictures, want 195, and the title %q", r.Profile, n, title)
+		}
+		x, err := sidecar.Read(bytes.NewReader(h.fetch(r.Index, "")))
+		if err != nil || x.Bytes != r.Bytes || x.Tracks[0].Samples != 195 || x.Heads.Frame <= x.Header || !x.Independent() {
+			t.Errorf("index of %s: %v, %+v", r.Profile, err, x)
 		}
 	}
 	if vtt := string(h.fetch(m.Rendered.Subtitles, "")); vtt != "WEBVTT\n\n00:00:00.800 --> 00:00:02.800\nonly three minutes left\n" {
