@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -590,11 +591,15 @@ func TestLinesWaitUntilTheirWindowWasHeard(t *testing.T) {
 		lines, heard, err := r.Lines(t.Context(), room, show, window(5, 10))
 		answers <- answer{lines, heard, err}
 	}()
+	for w.Awaited() != 10*time.Second {
+		runtime.Gosched() // until the reader waits
+	}
 	must(t, w.Line(line("within", 8, 9)))
 	must(t, w.Line(line("across", 4, 6))) // again: harmless
 	must(t, w.Heard(10*time.Second))
 	want := answer{[]domain.TranscriptLine{line("across", 4, 6), line("within", 8, 9)}, 10 * time.Second, nil}
 	same(t, "lines", <-answers, want)
+	same(t, "what is still awaited", w.Awaited(), 0)
 
 	must(t, w.Close(12*time.Second, "over"))
 	runUntilStored(t, w)

@@ -137,6 +137,8 @@ func randomAccess(parts []hotPart, i int, start time.Duration) int {
 // heardLines gives the lines that overlap window, once everything before its end was heard or the broadcast is closed.
 // Those that end at or before from are in the store only.
 func (w *Writer) heardLines(ctx context.Context, window domain.Window) (lines []domain.TranscriptLine, heard, from time.Duration, closed bool, err error) {
+	w.await(window.End, 1)
+	defer w.await(window.End, -1)
 	for {
 		w.mu.Lock()
 		heard, from, closed = w.heard, w.from, w.end != nil
@@ -155,6 +157,27 @@ func (w *Writer) heardLines(ctx context.Context, window domain.Window) (lines []
 		case <-changed:
 		}
 	}
+}
+
+func (w *Writer) await(to time.Duration, readers int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.awaited[to] += readers; w.awaited[to] == 0 {
+		delete(w.awaited, to)
+	}
+}
+
+// Awaited is the nearest media time, after what was heard, that a reader of lines waits for; 0: none waits.
+func (w *Writer) Awaited() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	nearest := time.Duration(0)
+	for to := range w.awaited {
+		if to > w.heard && (nearest == 0 || to < nearest) {
+			nearest = to
+		}
+	}
+	return nearest
 }
 
 func overlapping(lines []domain.TranscriptLine, w domain.Window) []domain.TranscriptLine {

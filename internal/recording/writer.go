@@ -58,7 +58,8 @@ type Writer struct {
 	from     time.Duration // lines that end at or before it are in the store only
 	heard    time.Duration
 	end      *closed
-	inStore  map[string]bool // initialisation segments stored by this Writer
+	inStore  map[string]bool       // initialisation segments stored by this Writer
+	awaited  map[time.Duration]int // readers of lines, by the end of their windows
 }
 
 // Create begins a broadcast's spool, or continues it (a rejoin: same broadcast, greater epoch).
@@ -73,7 +74,7 @@ func Create(cfg WriterConfig, store blob.Store, log *slog.Logger) (*Writer, erro
 		cfg.Now = time.Now
 	}
 	w := &Writer{cfg: cfg, folder: filepath.Join(cfg.Folder, spoolName(cfg.Broadcast)), store: store, log: log,
-		changed: make(chan struct{}), inits: map[string]Init{}, inStore: map[string]bool{}, whole: true}
+		changed: make(chan struct{}), inits: map[string]Init{}, inStore: map[string]bool{}, awaited: map[time.Duration]int{}, whole: true}
 	if err := os.MkdirAll(w.folder, 0o755); err != nil {
 		return nil, fmt.Errorf("create spool of broadcast %s: %w", cfg.Broadcast, err)
 	}

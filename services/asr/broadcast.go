@@ -169,7 +169,7 @@ func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
 	b.recordedTo, b.lastPart = window.End, b.now()
 	due := !b.live && b.recordedTo-b.mark.RecordedTo >= time.Second
 	b.mu.Unlock()
-	if due {
+	if by := b.awaited(); due || by > 0 && window.End >= by {
 		b.nudge()
 	}
 	if window.Start-before >= gapLeast {
@@ -181,15 +181,28 @@ func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
 
 func (b *broadcast) pcm(ctx context.Context, p *mediav1.Pcm) error {
 	at := time.Duration(p.At)
+	by := b.awaited()
 	if b.ear != nil {
-		if err := b.ear.hear(ctx, at, p.Samples); err != nil {
+		if err := b.ear.hear(ctx, at, p.Samples, by); err != nil {
 			return err
 		}
 	}
 	b.mu.Lock()
 	b.soundTo, b.lastSound = at+soundLength(len(p.Samples)), b.now()
 	b.mu.Unlock()
+	if by > 0 && b.earMark() >= by {
+		b.nudge()
+	}
 	return nil
+}
+
+// awaited is the media time that a clip waits to be heard to: the nearest one; 0: none does. A recording that comes as fast
+// as it can is not waited for: its lines end where its speaker pauses.
+func (b *broadcast) awaited() time.Duration {
+	if !b.live {
+		return 0
+	}
+	return b.writer.Awaited()
 }
 
 func (b *broadcast) loudness(l *mediav1.Loudness) {

@@ -57,10 +57,12 @@ func newEar(b domain.BroadcastID, live bool, behind time.Duration, pool listener
 }
 
 // hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
-func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte) error {
+// Somebody waits for what is said before by (0: nobody): no line is left open past it for long.
+func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte, by time.Duration) error {
 	e.hearing.Lock()
 	defer e.hearing.Unlock()
 	e.mu.Lock()
+	e.point.by = by
 	pieces := e.point.hear(at, sound)
 	e.mu.Unlock()
 	if err := e.speak(ctx, pieces); err != nil {

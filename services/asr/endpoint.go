@@ -31,6 +31,7 @@ const (
 	floorMost  = -32.0
 	floorSpans = 8 // the floor is the quietest frame of so many spans: speech pauses somewhere within them
 	floorSpan  = 500 * time.Millisecond
+	afterEnd   = 300 * time.Millisecond // past what somebody waits to be heard, in which the quietest frame is looked for
 )
 
 // stretch is a piece of an utterance.
@@ -56,6 +57,7 @@ type endpointer struct {
 	loud    time.Duration
 	quiet   time.Duration
 	floor   floor
+	by      time.Duration // somebody waits for what is said before: a line that goes past it is cut there; 0: nobody does
 }
 
 // hear takes sound and gives the pieces of utterances in it. A jump in time ends the utterance before it.
@@ -133,16 +135,21 @@ func (e *endpointer) talk(frame []byte, out []stretch) []stretch {
 		out = append(out, stretch{ends: true, until: e.now})
 		e.rest()
 	case length >= longest:
-		e.keep(recent)
-		e.held, e.levels = e.held[e.quietestFrame()*frameBytes:], nil
-		e.from = e.now - soundLength(len(e.held))
-		out = append(out, stretch{ends: true, until: e.from})
-		out = append(out, stretch{begins: true, at: e.from, sound: append([]byte(nil), e.held...)})
-		for i := 0; i < len(e.held); i += frameBytes {
-			e.levels = append(e.levels, energy(e.held[i:i+frameBytes]))
-		}
+		out = e.cut(recent, out)
+	case e.from < e.by && e.now >= e.by+afterEnd:
+		out = e.cut(e.now-e.by, out)
 	}
 	return out
+}
+
+// cut ends the utterance at the quietest frame of the last while, where the next one begins.
+func (e *endpointer) cut(last time.Duration, out []stretch) []stretch {
+	e.keep(last)
+	at := e.quietestFrame()
+	e.held, e.levels = e.held[at*frameBytes:], e.levels[at:]
+	e.from = e.now - soundLength(len(e.held))
+	return append(out, stretch{ends: true, until: e.from},
+		stretch{begins: true, at: e.from, sound: append([]byte(nil), e.held...)})
 }
 
 // keep forgets held sound older than d.

@@ -126,6 +126,17 @@ func TestSpeechWithoutAPauseIsCutAtItsQuietestFrame(t *testing.T) {
 	}
 }
 
+func TestALineThatIsWaitedForIsCutSoonAfterWhereItIsWaitedFor(t *testing.T) {
+	scenes := []scene{{time.Second, quietRoom}, {3100 * time.Millisecond, speech}, {40 * time.Millisecond, -45}, {3 * time.Second, speech}, {time.Second, quietRoom}}
+	got := utterances(t, play(&endpointer{by: 4 * time.Second}, 0, scenes...))
+	if len(got) != 2 || !near(got[0].until, 4120*time.Millisecond, 40*time.Millisecond) || got[1].from != got[0].until {
+		t.Errorf("got %v", got)
+	}
+	if got := utterances(t, play(&endpointer{by: time.Second / 2}, 0, scenes...)); len(got) != 1 {
+		t.Errorf("speech after what is waited for was cut: %v", got)
+	}
+}
+
 func TestALongUtteranceEndsAtAShortPause(t *testing.T) {
 	got := utterances(t, play(&endpointer{}, 0, scene{time.Second, quietRoom}, scene{7 * time.Second, speech}, scene{200 * time.Millisecond, quietRoom},
 		scene{2 * time.Second, speech}, scene{time.Second, quietRoom}))

@@ -184,7 +184,7 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 	e := newEar("b", true, 2*time.Second, pool, func(l domain.TranscriptLine) { lines = append(lines, l) }, func(d time.Duration) { skipped += d })
 	say := func(at time.Duration, level float64) {
 		sound := noise(time.Second, level, rand.New(rand.NewPCG(1, 2)))
-		if err := e.hear(t.Context(), at, sound); err != nil {
+		if err := e.hear(t.Context(), at, sound, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,7 +213,7 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	e := newEar("b", false, time.Second, pool, func(l domain.TranscriptLine) { got = append(got, l.Text) }, nil)
 	for i := range 6 {
 		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
-		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound); err != nil {
+		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -242,7 +242,7 @@ func TestAnEarThatWasHeldUpUntilItWasStoppedCanStillBeClosed(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	sound := noise(time.Second, speech, rand.New(rand.NewPCG(1, 2)))
-	if err := e.hear(stopped, 0, sound); !errors.Is(err, context.Canceled) {
+	if err := e.hear(stopped, 0, sound, 0); !errors.Is(err, context.Canceled) {
 		t.Fatalf("heard: %v", err)
 	}
 	if err := e.pauseHere(t.Context()); err != nil || !e.drained() {
