@@ -599,7 +599,7 @@ func TestLinesWaitUntilTheirWindowWasHeard(t *testing.T) {
 	must(t, w.Heard(10*time.Second))
 	want := answer{[]domain.TranscriptLine{line("across", 4, 6), line("within", 8, 9)}, 10 * time.Second, nil}
 	same(t, "lines", <-answers, want)
-	same(t, "what is still awaited", w.Awaited(), 0)
+	same(t, "what is still awaited", w.Awaited(), time.Duration(0))
 
 	must(t, w.Close(12*time.Second, "over"))
 	runUntilStored(t, w)
