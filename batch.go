@@ -17,6 +17,7 @@ import (
 	"liveclip/internal/event"
 	"liveclip/internal/export"
 	"liveclip/internal/telemetry"
+	"liveclip/internal/workfolder"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -79,14 +80,17 @@ type batch struct {
 	batchCommand
 	embedded *embeddedParts
 	platform *app.Platform
-	folder   string
+	work     *workfolder.Folder
 	follow   *follower
 	ended    chan error
 	cancel   context.CancelFunc
 }
 
-// batchProcess is the asr process of a batch.
-const batchProcess = "batch"
+// batchProcess is the asr process of a batch, and batchPrefix what the names of its folders begin with.
+const (
+	batchProcess = "batch"
+	batchPrefix  = "liveclip-batch-"
+)
 
 func openBatch(ctx context.Context, s settings, command batchCommand, log logger) (_ *batch, err error) {
 	b := &batch{batchCommand: command, ended: make(chan error, 2)}
@@ -95,10 +99,13 @@ func openBatch(ctx context.Context, s settings, command batchCommand, log logger
 			b.close()
 		}
 	}()
-	if b.folder, err = os.MkdirTemp("", "liveclip-batch-"); err != nil {
+	if err := workfolder.Sweep("", batchPrefix); err != nil {
+		log.Warn("folders of killed batches not removed", "error", err)
+	}
+	if b.work, err = workfolder.Make("", batchPrefix); err != nil {
 		return nil, err
 	}
-	if b.embedded, err = openEmbedded(ctx, b.folder, log); err != nil {
+	if b.embedded, err = openEmbedded(ctx, b.work.Path, log); err != nil {
 		return nil, err
 	}
 	b.embedded.settle(&s)
@@ -136,7 +143,9 @@ func (b *batch) close() {
 	if b.embedded != nil {
 		b.embedded.close()
 	}
-	os.RemoveAll(b.folder)
+	if b.work != nil {
+		_ = b.work.Remove()
+	}
 }
 
 // all runs the sources one after another: one recording keeps every core busy.

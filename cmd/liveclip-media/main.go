@@ -15,6 +15,7 @@ import (
 
 	"liveclip/internal/child/wire"
 	"liveclip/internal/domain"
+	"liveclip/internal/media/limit"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -71,6 +72,9 @@ func serve(ctx context.Context, run mode, stdin io.Reader, stdout io.Writer) err
 	order, err := in.Next()
 	if err != nil {
 		return fmt.Errorf("read order: %w", err)
+	}
+	if l := order.GetLimits(); l != nil {
+		ctx = limit.With(ctx, limit.Limits{Name: l.Name, Pixels: l.Pixels, Streams: l.Streams, Input: l.Input})
 	}
 	reason, err := run(ctx, order, in, out)
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 	Record    Mode = "record"
 	Recognise Mode = "recognise"
 	Finish    Mode = "finish"
+	Copy      Mode = "copy"
 	Render    Mode = "render"
 	Probe     Mode = "probe"
 )
@@ -35,20 +36,17 @@ const binaryName = "liveclip-media"
 
 // Config is the part "media" of the configuration.
 type Config struct {
-	Binary string `koanf:"binary"` // liveclip-media; empty: beside this executable, else in PATH
-	Memory int64  `koanf:"memory"` // bytes of address space a child may take; 0: no bound
-	Nice   int    `koanf:"nice"`   // of finishing and rendering, so that recording comes first
+	Binary string     `koanf:"binary"` // liveclip-media; empty: beside this executable, else in PATH
+	Nice   int        `koanf:"nice"`   // of finishing and rendering, so that recording comes first
+	Limits ModeLimits `koanf:"limits"`
 }
 
-// Defaults leave room for the threads of an encoder: each reserves far more address space than it uses.
-func Defaults() Config { return Config{Memory: 4 << 30, Nice: 5} }
+// Defaults are fit for one machine with rooms and finishers on it.
+func Defaults() Config { return Config{Nice: 5, Limits: defaultLimits()} }
 
 // Faults lists what is wrong with the configuration, one line each.
 func (c Config) Faults() []string {
-	var faults []string
-	if c.Memory != 0 && c.Memory < 1<<30 {
-		faults = append(faults, fmt.Sprintf("media.memory: must be 0 (no bound) or at least %d (1 GiB), is %d", 1<<30, c.Memory))
-	}
+	faults := c.Limits.faults()
 	if c.Nice < 0 || c.Nice > 19 {
 		faults = append(faults, fmt.Sprintf("media.nice: must be 0 to 19, is %d", c.Nice))
 	}
@@ -60,6 +58,7 @@ type Starter struct {
 	binary string
 	cfg    Config
 	log    *slog.Logger
+	warm   warm
 }
 
 // NewStarter finds the binary.
@@ -68,7 +67,7 @@ func NewStarter(cfg Config, log *slog.Logger) (*Starter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Starter{binary: binary, cfg: cfg, log: log}, nil
+	return &Starter{binary: binary, cfg: cfg, log: log, warm: newWarm()}, nil
 }
 
 // Binary is the path of the liveclip-media that is started.
@@ -94,16 +93,22 @@ func find(configured string) (string, error) {
 	return path, nil
 }
 
-// Start starts a child in a mode and sends its order. Cancelling ctx kills it. It never outlives this process.
+// Start gives a child its order: one that was started ahead (KeepWarm), or a new one. Cancelling ctx kills it. It never
+// outlives this process.
 //
 // The child holds the reading end of a pipe, its lifeline, whose writing end only this process has: however this process
 // ends, the child sees the end of the lifeline and exits. (A parent-death signal would follow the thread that started the
 // child, and Go may end a thread at any time; the end of standard input says only that nothing more will be sent.)
 func (s *Starter) Start(ctx context.Context, mode Mode, order *mediav1.ToChild) (*Process, error) {
-	p, err := s.start(ctx, mode)
-	if err != nil {
-		return nil, fmt.Errorf("start media child %s: %w", mode, err)
+	p := s.warm.take(mode)
+	if p == nil {
+		var err error
+		if p, err = s.start(mode); err != nil {
+			return nil, fmt.Errorf("start media child %s: %w", mode, err)
+		}
 	}
+	p.begin(ctx)
+	order.Limits = p.limits.input(mode)
 	if err := p.Send(order); err != nil {
 		crash := p.crash(err)
 		p.Close()
@@ -112,19 +117,20 @@ func (s *Starter) Start(ctx context.Context, mode Mode, order *mediav1.ToChild) 
 	return p, nil
 }
 
-func (s *Starter) start(ctx context.Context, mode Mode) (*Process, error) {
+// start starts a child that waits for its order.
+func (s *Starter) start(mode Mode) (*Process, error) {
 	pipes, err := openPipes()
 	if err != nil {
 		return nil, err
 	}
 	defer pipes.closeTheirs()
 
-	p := &Process{mode: mode, ctx: ctx, stdin: pipes.stdin[1], stdout: pipes.stdout[0], lifeline: pipes.lifeline[1],
+	p := &Process{mode: mode, limits: s.cfg.Limits.of(mode), stdin: pipes.stdin[1], stdout: pipes.stdout[0], lifeline: pipes.lifeline[1],
 		in: wire.NewReader(pipes.stdout[0]), out: wire.NewWriter(pipes.stdin[1]), exited: make(chan struct{})}
-	cmd := exec.CommandContext(ctx, s.binary, string(mode), "--lifeline=3")
+	cmd := exec.Command(s.binary, string(mode), "--lifeline=3")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes.stdin[0], pipes.stdout[1], &p.stderr
 	cmd.ExtraFiles = []*os.File{pipes.lifeline[0]}
-	// Arenas per thread would take much of the address space that Memory bounds.
+	// Arenas per thread would take much of the memory that is bounded.
 	cmd.Env = append(harmless(os.Environ()), "MALLOC_ARENA_MAX=2")
 	// A group of its own: an interrupt typed at the terminal reaches the parent, which drains.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -139,13 +145,10 @@ func (s *Starter) start(ctx context.Context, mode Mode) (*Process, error) {
 }
 
 func (s *Starter) limit(mode Mode, pid int) {
-	if s.cfg.Memory > 0 {
-		limit := &unix.Rlimit{Cur: uint64(s.cfg.Memory), Max: uint64(s.cfg.Memory)}
-		if err := unix.Prlimit(pid, unix.RLIMIT_AS, limit, nil); err != nil && !errors.Is(err, unix.ESRCH) {
-			s.log.Warn("media child's memory not limited", "mode", mode, "err", err)
-		}
+	if err := s.cfg.Limits.of(mode).apply(pid); err != nil {
+		s.log.Warn("media child not limited", "mode", mode, "err", err)
 	}
-	if s.cfg.Nice > 0 && (mode == Finish || mode == Render) {
+	if s.cfg.Nice > 0 && (mode == Finish || mode == Copy || mode == Render) {
 		// Of the group, not the process: that would be its first thread only.
 		if err := unix.Setpriority(unix.PRIO_PGRP, pid, s.cfg.Nice); err != nil && !errors.Is(err, unix.ESRCH) {
 			s.log.Warn("media child not made nice", "mode", mode, "err", err)

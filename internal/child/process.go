@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,13 +21,18 @@ import (
 // Process is a running child.
 type Process struct {
 	mode                    Mode
-	ctx                     context.Context
+	limits                  Limits
+	ctx                     context.Context // since begin
 	cmd                     *exec.Cmd
 	stdin, stdout, lifeline *os.File
 	in                      *wire.Reader
 	out                     *wire.Writer
 	stderr                  tail
 	ended                   error // of Receive: nothing follows
+	answers                 atomic.Int64
+	sent                    int64                    // bytes of input
+	exceeded                atomic.Pointer[Exceeded] // why it was killed
+	unbind                  func() bool              // from ctx
 
 	exited  chan struct{} // closed after the process was waited for
 	waitErr error
@@ -41,8 +47,19 @@ func (p *Process) wait() {
 	close(p.exited)
 }
 
+// begin binds a child that waits for its order to ctx, and watches it from here on.
+func (p *Process) begin(ctx context.Context) {
+	p.ctx = ctx
+	p.unbind = context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	go p.watch()
+}
+
 // Send writes one message; safe for one goroutine beside a receiving one. It blocks while the child does not read.
 func (p *Process) Send(m *mediav1.ToChild) error {
+	p.sent += int64(len(m.GetInput().GetData()))
+	if err := p.limits.feed(p.mode, p.sent); err != nil {
+		return err
+	}
 	if err := p.out.Write(m); err != nil {
 		return fmt.Errorf("send to media child %s: %w", p.mode, err)
 	}
@@ -69,17 +86,42 @@ func (p *Process) Receive() (*mediav1.FromChild, error) {
 		p.ended = p.crash(err)
 		return nil, p.ended
 	}
+	p.answers.Add(1)
 	switch m := m.Message.(type) {
 	case *mediav1.FromChild_Done:
 		p.ended = io.EOF
 	case *mediav1.FromChild_Failed:
-		p.ended = errors.New(m.Failed.Error)
-		if m.Failed.Permanent {
-			p.ended = domain.Permanent(p.ended)
-		}
+		p.ended = p.failed(m.Failed)
 		return nil, p.ended
 	}
 	return m, nil
+}
+
+func (p *Process) failed(f *mediav1.Failed) error {
+	err := errors.New(f.Error)
+	limit := p.limits.named(p.mode, f.Error)
+	if limit == nil { // FFmpeg's libraries say more on standard error than in their codes
+		select {
+		case <-p.exited:
+		case <-time.After(time.Second):
+		}
+		limit = p.limits.named(p.mode, p.stderr.String())
+	}
+	if limit != nil {
+		return p.sorted(fmt.Errorf("%w: %w", limit, err))
+	}
+	if f.Permanent {
+		return domain.Permanent(err)
+	}
+	return err
+}
+
+// sorted sorts the end by a limit: an order that has an end would come to the same one again.
+func (p *Process) sorted(err error) error {
+	if p.mode == Record || p.mode == Recognise {
+		return err
+	}
+	return domain.Permanent(err)
 }
 
 // Close kills the child if it still runs and waits for it.
@@ -87,6 +129,9 @@ func (p *Process) Close() error {
 	p.closing.Do(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.exited
+		if p.unbind != nil {
+			p.unbind()
+		}
 		closeAll(p.stdin, p.stdout, p.lifeline)
 	})
 	return nil
@@ -108,36 +153,54 @@ func (p *Process) crash(cause error) error {
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
-	how := "exited without an answer"
+	if e := p.exceeded.Load(); e != nil {
+		return p.sorted(e)
+	}
+	how, said := "exited without an answer", p.stderr.String()
 	if p.waitErr != nil {
 		how = "crashed: " + p.waitErr.Error()
 	}
-	if said := p.stderr.String(); said != "" {
+	if said != "" {
 		how += ": " + said
 	}
-	return fmt.Errorf("media child %s %s", p.mode, how)
+	err := fmt.Errorf("media child %s %s", p.mode, how)
+	limit := p.limits.named(p.mode, said)
+	if limit == nil {
+		limit = p.limits.suspected(p.mode, p.cmd.ProcessState)
+	}
+	if limit != nil {
+		return p.sorted(fmt.Errorf("%w: %w", limit, err))
+	}
+	return err
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the beginning and the end of what is written to it: a crash says what it is first, and then where.
 type tail struct {
-	mu  sync.Mutex
-	buf []byte
+	mu        sync.Mutex
+	head, buf []byte
 }
 
-const tailSize = 4 << 10
+const (
+	headSize = 512
+	tailSize = 4 << 10
+)
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	written := len(b)
+	if room := min(headSize-len(t.head), len(b)); room > 0 {
+		t.head, b = append(t.head, b[:room]...), b[room:]
+	}
 	t.buf = append(t.buf, b[max(0, len(b)-tailSize):]...)
 	if over := len(t.buf) - tailSize; over > 0 {
 		t.buf = append(t.buf[:0], t.buf[over:]...)
 	}
-	return len(b), nil
+	return written, nil
 }
 
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(strings.ToValidUTF8(string(t.buf), "?"))
+	return strings.TrimSpace(strings.ToValidUTF8(string(t.head)+string(t.buf), "?"))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/media/limit"
 )
 
 const defaultIdle = 15 * time.Second
@@ -67,6 +68,11 @@ func openURL(ctx context.Context, p place) (*source, error) {
 		return nil, err
 	}
 	s := newSource(redacted(p.url, scheme), p.idle)
+	if scheme == "file" {
+		if err := limit.Of(ctx).File(strings.TrimPrefix(target, "file:")); err != nil {
+			return nil, fmt.Errorf("open %s: %w", p.url, err)
+		}
+	}
 	if p.admit != nil && scheme != "file" {
 		if err := s.guardAgainst(ctx, target, scheme, p.admit); err != nil {
 			s.close()
@@ -172,9 +178,17 @@ func (s *source) open(ctx context.Context, target string, format *astiav.InputFo
 		s.close()
 		return s.sorted("open", err, scheme)
 	}
+	if err := limit.Of(ctx).Container(s.fc); err != nil {
+		s.close()
+		return fmt.Errorf("open %s: %w", s.name, err)
+	}
 	if err := s.fc.FindStreamInfo(nil); err != nil {
 		s.close()
 		return s.sorted("read the head of", err, scheme)
+	}
+	if err := limit.Of(ctx).Container(s.fc); err != nil {
+		s.close()
+		return fmt.Errorf("open %s: %w", s.name, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 // Config is the part "review" of the configuration.
 type Config struct {
 	Workers       int           `koanf:"workers"`        // clips finished at once; one that waits for its window's end counts
+	Warm          int           `koanf:"warm"`           // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
 	Moderators    int           `koanf:"moderators"`     // clips waited for to be heard, at once; costs next to nothing
 	MaxRetry      int           `koanf:"max_retry"`      // attempts after the first
 	Timeout       time.Duration `koanf:"timeout"`        // of one attempt, the wait for the window's end included
@@ -30,6 +31,7 @@ var presets = []string{"ultrafast", "superfast", "veryfast", "faster", "fast", "
 func Defaults() Config {
 	return Config{
 		Workers:       4,
+		Warm:          1,
 		Moderators:    64,
 		MaxRetry:      8, // two minutes: longer than a store is usually away
 		Timeout:       20 * time.Minute,
@@ -52,6 +54,7 @@ func (c Config) Faults() []string {
 		}
 	}
 	fault(c.Workers < 1, "review.workers: must be at least 1, is %d", c.Workers)
+	fault(c.Warm < 0 || c.Warm > 16, "review.warm: must be 0 to 16, is %d", c.Warm)
 	fault(c.Moderators < 1, "review.moderators: must be at least 1, is %d", c.Moderators)
 	fault(c.MaxRetry < 1, "review.max_retry: must be at least 1, is %d", c.MaxRetry)
 	fault(c.Timeout <= 0, "review.timeout: must be positive, is %v", c.Timeout)

@@ -3,15 +3,12 @@ package review
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
+	"liveclip/internal/workfolder"
 )
 
 const workPrefix = "liveclip-finish-"
@@ -49,11 +46,12 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	folder, err := os.MkdirTemp(s.cfg.Work, workPrefix)
+	work, err := workfolder.Make(s.cfg.Work, workPrefix)
 	if err != nil {
-		return domain.Rendered{}, fmt.Errorf("make a work folder: %w", err)
+		return domain.Rendered{}, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer func() { _ = work.Remove() }()
+	folder := work.Path
 
 	pieces, err := s.pieces(ctx, c, folder)
 	if err != nil {
@@ -108,27 +106,6 @@ func (s *Service) finishFailed(ctx context.Context, j job.Job, cause error) {
 	}
 	if err != nil {
 		s.log.Error("failure not told", "job", j.ID, "error", err, "failure", cause)
-	}
-}
-
-// clearLeftovers removes the work folders of processes that were killed: those older than any attempt may take.
-func (s *Service) clearLeftovers() {
-	root := s.cfg.Work
-	if root == "" {
-		root = os.TempDir()
-	}
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !entry.IsDir() || !strings.HasPrefix(entry.Name(), workPrefix) || s.now().Sub(info.ModTime()) < s.cfg.Timeout+time.Minute {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(root, entry.Name())); err != nil {
-			s.log.Warn("work folder of a killed process not removed", "folder", entry.Name(), "error", err)
-		}
 	}
 }
 

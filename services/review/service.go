@@ -19,6 +19,7 @@ import (
 	"liveclip/internal/job"
 	"liveclip/internal/recording"
 	"liveclip/internal/story"
+	"liveclip/internal/workfolder"
 )
 
 // Takes and Gives are this service's part of the topic table.
@@ -122,13 +123,21 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Run works until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	s.clearLeftovers()
+	if err := workfolder.Sweep(s.cfg.Work, workPrefix); err != nil {
+		s.log.Warn("work folders of killed processes not removed", "error", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consume(ctx) })
 	for _, server := range s.servers {
 		group.Go(func() error { return server.Run(ctx, s.cfg.Drain) })
 	}
 	group.Go(func() error { return s.stories.Run(ctx) })
+	for range s.cfg.Warm {
+		group.Go(func() error {
+			s.media.KeepWarm(ctx, child.Finish)
+			return nil
+		})
+	}
 	for _, sweep := range []struct {
 		done, missing domain.Step
 		again         func(context.Context, story.Clip) error

@@ -2,6 +2,7 @@ package t2v
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"liveclip/internal/font"
 	"liveclip/internal/job"
 	"liveclip/internal/story"
+	"liveclip/internal/workfolder"
 )
 
 // Takes and Gives are this service's part of the topic table.
@@ -122,6 +124,9 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("make the template cache: %w", err)
 	}
 	defer s.studio.engine.close()
+	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-")); err != nil {
+		s.log.Warn("folders of killed processes not removed", "error", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consume(ctx) })
 	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })

@@ -12,7 +12,10 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
+	"liveclip/internal/workfolder"
 )
+
+const workPrefix = "liveclip-shots-"
 
 // makeShots makes the template and generated shots of a plan, puts them into the store, and cuts.
 func (s *Service) makeShots(ctx context.Context, j job.Job) error {
@@ -28,11 +31,11 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	if !errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("read cut of clip %s: %w", plan.Value.Clip, err)
 	}
-	work, err := os.MkdirTemp(s.cfg.Work, "liveclip-shots-")
+	work, err := workfolder.Make(s.cfg.Work, workPrefix)
 	if err != nil {
-		return fmt.Errorf("make a work folder: %w", err)
+		return err
 	}
-	defer func() { _ = os.RemoveAll(work) }()
+	defer func() { _ = work.Remove() }()
 
 	last := j.Attempt > s.cfg.MaxRetry
 	shots := make([]made, len(plan.Value.Shots))
@@ -40,7 +43,7 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 		if shot.Kind == domain.ShotFootage {
 			continue
 		}
-		if shots[i], err = s.shot(ctx, plan, i, filepath.Join(work, fmt.Sprintf("shot.%d.mp4", i)), last); err != nil {
+		if shots[i], err = s.shot(ctx, plan, i, filepath.Join(work.Path, fmt.Sprintf("shot.%d.mp4", i)), last); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/media/limit"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -73,18 +74,18 @@ func (p *part) open(ctx context.Context) error {
 	}
 	var err error
 	if p.file != "" {
-		p.in, err = openFile(p.file, p.start)
+		p.in, err = openFile(limit.Of(ctx), p.file, p.start)
 		return err
 	}
 	p.runs = &runs{next: func() ([]byte, string, error) { return p.feed.next(ctx, p.source) }}
-	ok, err := p.openNextRun()
+	ok, err := p.openNextRun(ctx)
 	if err == nil && !ok {
 		return p.nothing()
 	}
 	return err
 }
 
-func (p *part) openNextRun() (bool, error) {
+func (p *part) openNextRun(ctx context.Context) (bool, error) {
 	if p.runs == nil {
 		return false, nil
 	}
@@ -94,7 +95,7 @@ func (p *part) openNextRun() (bool, error) {
 		}
 		return false, nil
 	}
-	in, err := openRun(p.runs)
+	in, err := openRun(limit.Of(ctx), p.runs)
 	if err != nil && !errors.Is(p.runs.ended, io.EOF) && p.runs.ended != nil {
 		return false, p.runs.ended
 	}
@@ -156,7 +157,7 @@ func (p *part) run(ctx context.Context, s shape, give func(media) error) (length
 			break
 		}
 		p.closeRun()
-		more, err := p.openNextRun()
+		more, err := p.openNextRun(ctx)
 		if err != nil {
 			return 0, "", fmt.Errorf("%s: %w", p.name(), err)
 		}

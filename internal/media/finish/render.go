@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/workfolder"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -80,11 +81,11 @@ func checkRenderOrder(order *mediav1.RenderOrder) error {
 
 // makeBase encodes the base from its filter graph.
 func makeBase(ctx context.Context, order *mediav1.RenderOrder, s shape) (err error) {
-	folder, err := os.MkdirTemp(filepath.Dir(order.Base), ".base-")
+	work, err := workfolder.Make(filepath.Dir(order.Base), ".base-")
 	if err != nil {
 		return fmt.Errorf("make base: %w", err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = work.Remove() }()
 	g, err := newSourceGraph(fmt.Sprintf("%s,fps=%d/%d,scale=%d:%d:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p[out0]",
 		order.BaseFilter, s.rate.Num(), s.rate.Den(), s.width, s.height))
 	if err != nil {
@@ -97,7 +98,7 @@ func makeBase(ctx context.Context, order *mediav1.RenderOrder, s shape) (err err
 	}
 	defer sound.Close()
 	profile := &mediav1.FinishProfile{Name: "base", Width: order.Width, Height: order.Height, VideoBitRate: shotBitRate}
-	r, err := newRendition(folder, profile, s, shotQuality, nil, sound)
+	r, err := newRendition(work.Path, profile, s, shotQuality, nil, sound)
 	if err != nil {
 		return fmt.Errorf("make base: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/media/limit"
 )
 
 // seal writes a fragmented file's length into its header, where FFmpeg leaves it out: AVFoundation shows no length without.
@@ -121,7 +123,7 @@ type written struct {
 
 // inspect reads every packet of a finished file.
 func inspect(path string) (written, error) {
-	d, err := openFile(path, 0)
+	d, err := openFile(limit.Limits{}, path, 0)
 	if err != nil {
 		return written{}, err
 	}

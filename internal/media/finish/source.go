@@ -12,13 +12,11 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/media/limit"
 )
 
-// What a hostile input may not exceed.
-const (
-	maxSide    = 4096 // pixels of a picture's side
-	maxStreams = 16
-)
+// maxSide is the greatest side of a picture, in pixels.
+const maxSide = 4096
 
 // fileFormats a local part may have: plain containers, none that refers to other files.
 const fileFormats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,mp3,wav,aac,ogg"
@@ -42,7 +40,7 @@ type track struct {
 }
 
 // openFile opens a local file of a plain container format.
-func openFile(path string, from time.Duration) (_ *demuxer, err error) {
+func openFile(limits limit.Limits, path string, from time.Duration) (_ *demuxer, err error) {
 	d := &demuxer{fc: astiav.AllocFormatContext()}
 	defer func() {
 		if err != nil {
@@ -50,15 +48,21 @@ func openFile(path string, from time.Duration) (_ *demuxer, err error) {
 			err = domain.Permanent(fmt.Errorf("open file part: %w", err))
 		}
 	}()
+	if err := limits.File(path); err != nil {
+		return nil, err
+	}
 	options := astiav.NewDictionary()
 	defer options.Free()
-	for key, value := range map[string]string{"protocol_whitelist": "file", "format_whitelist": fileFormats, "max_streams": fmt.Sprint(maxStreams)} {
+	for key, value := range map[string]string{"protocol_whitelist": "file", "format_whitelist": fileFormats} {
 		if err := options.Set(key, value, 0); err != nil {
 			return nil, err
 		}
 	}
 	if err := d.fc.OpenInput("file:"+path, nil, options); err != nil {
 		d.fc = nil
+		return nil, err
+	}
+	if err := limits.Container(d.fc); err != nil {
 		return nil, err
 	}
 	if err := d.fc.FindStreamInfo(nil); err != nil {
@@ -78,7 +82,7 @@ func openFile(path string, from time.Duration) (_ *demuxer, err error) {
 }
 
 // openRun opens a fragmented MP4 that may still be growing. Its decode times are taken as they are.
-func openRun(r io.Reader) (_ *demuxer, err error) {
+func openRun(limits limit.Limits, r io.Reader) (_ *demuxer, err error) {
 	d := &demuxer{fc: astiav.AllocFormatContext()}
 	var readErr error
 	defer func() {
@@ -105,13 +109,16 @@ func openRun(r io.Reader) (_ *demuxer, err error) {
 	d.fc.SetFlags(d.fc.Flags().Add(astiav.FormatContextFlagCustomIo))
 	options := astiav.NewDictionary()
 	defer options.Free()
-	for key, value := range map[string]string{"ignore_editlist": "1", "max_streams": fmt.Sprint(maxStreams), "format_whitelist": fileFormats} {
+	for key, value := range map[string]string{"ignore_editlist": "1", "format_whitelist": fileFormats} {
 		if err := options.Set(key, value, 0); err != nil {
 			return nil, err
 		}
 	}
 	if err := d.fc.OpenInput("", astiav.FindInputFormat("mov"), options); err != nil {
 		d.fc = nil
+		return nil, err
+	}
+	if err := limits.Container(d.fc); err != nil {
 		return nil, err
 	}
 	if err := d.openTracks(); err != nil {

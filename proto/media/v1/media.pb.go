@@ -41,6 +41,7 @@ type ToChild struct {
 	//	*ToChild_InputEnd
 	//	*ToChild_Hear
 	Message       isToChild_Message `protobuf_oneof:"message"`
+	Limits        *Limits           `protobuf:"bytes,15,opt,name=limits,proto3" json:"limits,omitempty"` // beside the order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +151,13 @@ func (x *ToChild) GetHear() *Hear {
 		if x, ok := x.Message.(*ToChild_Hear); ok {
 			return x.Hear
 		}
+	}
+	return nil
+}
+
+func (x *ToChild) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
 	}
 	return nil
 }
@@ -433,6 +441,75 @@ func (*FromChild_Done) isFromChild_Message() {}
 
 func (*FromChild_Ready) isFromChild_Message() {}
 
+// Limits bound an order's inputs; 0: no bound. An input beyond one is Failed, permanent, and the error begins with the limit's name.
+type Limits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`        // what the names begin with
+	Pixels        int64                  `protobuf:"varint,2,opt,name=pixels,proto3" json:"pixels,omitempty"`   // of one picture
+	Streams       int64                  `protobuf:"varint,3,opt,name=streams,proto3" json:"streams,omitempty"` // in one container
+	Input         int64                  `protobuf:"varint,4,opt,name=input,proto3" json:"input,omitempty"`     // bytes of a file
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limits) Reset() {
+	*x = Limits{}
+	mi := &file_media_v1_media_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limits) ProtoMessage() {}
+
+func (x *Limits) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limits.ProtoReflect.Descriptor instead.
+func (*Limits) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Limits) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Limits) GetPixels() int64 {
+	if x != nil {
+		return x.Pixels
+	}
+	return 0
+}
+
+func (x *Limits) GetStreams() int64 {
+	if x != nil {
+		return x.Streams
+	}
+	return 0
+}
+
+func (x *Limits) GetInput() int64 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
 // Failed ends a child's work. Permanent: the input or the order is at fault, and the same again would fail again.
 type Failed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -444,7 +521,7 @@ type Failed struct {
 
 func (x *Failed) Reset() {
 	*x = Failed{}
-	mi := &file_media_v1_media_proto_msgTypes[2]
+	mi := &file_media_v1_media_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +533,7 @@ func (x *Failed) String() string {
 func (*Failed) ProtoMessage() {}
 
 func (x *Failed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[2]
+	mi := &file_media_v1_media_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +546,7 @@ func (x *Failed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failed.ProtoReflect.Descriptor instead.
 func (*Failed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{2}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Failed) GetError() string {
@@ -495,7 +572,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_media_v1_media_proto_msgTypes[3]
+	mi := &file_media_v1_media_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +584,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[3]
+	mi := &file_media_v1_media_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +597,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{3}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Done) GetReason() string {
@@ -538,7 +615,7 @@ type Ready struct {
 
 func (x *Ready) Reset() {
 	*x = Ready{}
-	mi := &file_media_v1_media_proto_msgTypes[4]
+	mi := &file_media_v1_media_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +627,7 @@ func (x *Ready) String() string {
 func (*Ready) ProtoMessage() {}
 
 func (x *Ready) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[4]
+	mi := &file_media_v1_media_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +640,7 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{4}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{5}
 }
 
 // RecordOrder (mode "record"): demux a source, stream-copy it into fragments, decode its sound.
@@ -584,7 +661,7 @@ type RecordOrder struct {
 
 func (x *RecordOrder) Reset() {
 	*x = RecordOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[5]
+	mi := &file_media_v1_media_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +673,7 @@ func (x *RecordOrder) String() string {
 func (*RecordOrder) ProtoMessage() {}
 
 func (x *RecordOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[5]
+	mi := &file_media_v1_media_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +686,7 @@ func (x *RecordOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordOrder.ProtoReflect.Descriptor instead.
 func (*RecordOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{5}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RecordOrder) GetUrl() string {
@@ -695,7 +772,7 @@ type Parameters struct {
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_media_v1_media_proto_msgTypes[6]
+	mi := &file_media_v1_media_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +784,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[6]
+	mi := &file_media_v1_media_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +797,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{6}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Parameters) GetRun() int64 {
@@ -814,7 +891,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_media_v1_media_proto_msgTypes[7]
+	mi := &file_media_v1_media_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +903,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[7]
+	mi := &file_media_v1_media_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +916,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{7}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Part) GetRun() int64 {
@@ -888,7 +965,7 @@ type Pcm struct {
 
 func (x *Pcm) Reset() {
 	*x = Pcm{}
-	mi := &file_media_v1_media_proto_msgTypes[8]
+	mi := &file_media_v1_media_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +977,7 @@ func (x *Pcm) String() string {
 func (*Pcm) ProtoMessage() {}
 
 func (x *Pcm) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[8]
+	mi := &file_media_v1_media_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +990,7 @@ func (x *Pcm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pcm.ProtoReflect.Descriptor instead.
 func (*Pcm) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{8}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Pcm) GetAt() int64 {
@@ -942,7 +1019,7 @@ type Loudness struct {
 
 func (x *Loudness) Reset() {
 	*x = Loudness{}
-	mi := &file_media_v1_media_proto_msgTypes[9]
+	mi := &file_media_v1_media_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1031,7 @@ func (x *Loudness) String() string {
 func (*Loudness) ProtoMessage() {}
 
 func (x *Loudness) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[9]
+	mi := &file_media_v1_media_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1044,7 @@ func (x *Loudness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loudness.ProtoReflect.Descriptor instead.
 func (*Loudness) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{9}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Loudness) GetStart() int64 {
@@ -1002,7 +1079,7 @@ type RecogniseOrder struct {
 
 func (x *RecogniseOrder) Reset() {
 	*x = RecogniseOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[10]
+	mi := &file_media_v1_media_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1091,7 @@ func (x *RecogniseOrder) String() string {
 func (*RecogniseOrder) ProtoMessage() {}
 
 func (x *RecogniseOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[10]
+	mi := &file_media_v1_media_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1104,7 @@ func (x *RecogniseOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecogniseOrder.ProtoReflect.Descriptor instead.
 func (*RecogniseOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{10}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RecogniseOrder) GetEngine() string {
@@ -1059,7 +1136,7 @@ type Hear struct {
 
 func (x *Hear) Reset() {
 	*x = Hear{}
-	mi := &file_media_v1_media_proto_msgTypes[11]
+	mi := &file_media_v1_media_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1148,7 @@ func (x *Hear) String() string {
 func (*Hear) ProtoMessage() {}
 
 func (x *Hear) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[11]
+	mi := &file_media_v1_media_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1161,7 @@ func (x *Hear) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hear.ProtoReflect.Descriptor instead.
 func (*Hear) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{11}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Hear) GetUtterance() string {
@@ -1141,7 +1218,7 @@ type HeardWord struct {
 
 func (x *HeardWord) Reset() {
 	*x = HeardWord{}
-	mi := &file_media_v1_media_proto_msgTypes[12]
+	mi := &file_media_v1_media_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1230,7 @@ func (x *HeardWord) String() string {
 func (*HeardWord) ProtoMessage() {}
 
 func (x *HeardWord) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[12]
+	mi := &file_media_v1_media_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1243,7 @@ func (x *HeardWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeardWord.ProtoReflect.Descriptor instead.
 func (*HeardWord) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{12}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HeardWord) GetText() string {
@@ -1209,7 +1286,7 @@ type Heard struct {
 
 func (x *Heard) Reset() {
 	*x = Heard{}
-	mi := &file_media_v1_media_proto_msgTypes[13]
+	mi := &file_media_v1_media_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1298,7 @@ func (x *Heard) String() string {
 func (*Heard) ProtoMessage() {}
 
 func (x *Heard) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[13]
+	mi := &file_media_v1_media_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1311,7 @@ func (x *Heard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heard.ProtoReflect.Descriptor instead.
 func (*Heard) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{13}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Heard) GetUtterance() string {
@@ -1277,7 +1354,7 @@ type Input struct {
 
 func (x *Input) Reset() {
 	*x = Input{}
-	mi := &file_media_v1_media_proto_msgTypes[14]
+	mi := &file_media_v1_media_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1366,7 @@ func (x *Input) String() string {
 func (*Input) ProtoMessage() {}
 
 func (x *Input) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[14]
+	mi := &file_media_v1_media_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1379,7 @@ func (x *Input) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Input.ProtoReflect.Descriptor instead.
 func (*Input) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{14}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Input) GetSource() int64 {
@@ -1329,7 +1406,7 @@ type InputEnd struct {
 
 func (x *InputEnd) Reset() {
 	*x = InputEnd{}
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1418,7 @@ func (x *InputEnd) String() string {
 func (*InputEnd) ProtoMessage() {}
 
 func (x *InputEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1431,7 @@ func (x *InputEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputEnd.ProtoReflect.Descriptor instead.
 func (*InputEnd) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *InputEnd) GetSource() int64 {
@@ -1399,7 +1476,7 @@ type FinishOrder struct {
 
 func (x *FinishOrder) Reset() {
 	*x = FinishOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1488,7 @@ func (x *FinishOrder) String() string {
 func (*FinishOrder) ProtoMessage() {}
 
 func (x *FinishOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1501,7 @@ func (x *FinishOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishOrder.ProtoReflect.Descriptor instead.
 func (*FinishOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FinishOrder) GetFolder() string {
@@ -1524,7 +1601,7 @@ type FinishPart struct {
 
 func (x *FinishPart) Reset() {
 	*x = FinishPart{}
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1613,7 @@ func (x *FinishPart) String() string {
 func (*FinishPart) ProtoMessage() {}
 
 func (x *FinishPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1626,7 @@ func (x *FinishPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishPart.ProtoReflect.Descriptor instead.
 func (*FinishPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FinishPart) GetSource() int64 {
@@ -1597,7 +1674,7 @@ type FinishProfile struct {
 
 func (x *FinishProfile) Reset() {
 	*x = FinishProfile{}
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1686,7 @@ func (x *FinishProfile) String() string {
 func (*FinishProfile) ProtoMessage() {}
 
 func (x *FinishProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1699,7 @@ func (x *FinishProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishProfile.ProtoReflect.Descriptor instead.
 func (*FinishProfile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FinishProfile) GetName() string {
@@ -1683,7 +1760,7 @@ type FinishText struct {
 
 func (x *FinishText) Reset() {
 	*x = FinishText{}
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1772,7 @@ func (x *FinishText) String() string {
 func (*FinishText) ProtoMessage() {}
 
 func (x *FinishText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1785,7 @@ func (x *FinishText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishText.ProtoReflect.Descriptor instead.
 func (*FinishText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FinishText) GetText() string {
@@ -1729,7 +1806,7 @@ type FinishSubtitle struct {
 
 func (x *FinishSubtitle) Reset() {
 	*x = FinishSubtitle{}
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1818,7 @@ func (x *FinishSubtitle) String() string {
 func (*FinishSubtitle) ProtoMessage() {}
 
 func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1831,7 @@ func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishSubtitle.ProtoReflect.Descriptor instead.
 func (*FinishSubtitle) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FinishSubtitle) GetStart() int64 {
@@ -1788,7 +1865,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1877,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1890,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Progress) GetDone() int64 {
@@ -1843,7 +1920,7 @@ type FinishedFile struct {
 
 func (x *FinishedFile) Reset() {
 	*x = FinishedFile{}
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1932,7 @@ func (x *FinishedFile) String() string {
 func (*FinishedFile) ProtoMessage() {}
 
 func (x *FinishedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1945,7 @@ func (x *FinishedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedFile.ProtoReflect.Descriptor instead.
 func (*FinishedFile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FinishedFile) GetProfile() string {
@@ -1922,7 +1999,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2011,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2024,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Finished) GetFiles() []*FinishedFile {
@@ -2025,7 +2102,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2114,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2127,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2132,7 +2209,7 @@ type RenderText struct {
 
 func (x *RenderText) Reset() {
 	*x = RenderText{}
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2221,7 @@ func (x *RenderText) String() string {
 func (*RenderText) ProtoMessage() {}
 
 func (x *RenderText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2234,7 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
 func (*RenderText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RenderText) GetText() string {
@@ -2227,7 +2304,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2316,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2329,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2280,7 +2357,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2369,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2382,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2333,7 +2410,7 @@ var File_media_v1_media_proto protoreflect.FileDescriptor
 
 const file_media_v1_media_proto_rawDesc = "" +
 	"\n" +
-	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xd9\x03\n" +
+	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\x8c\x04\n" +
 	"\aToChild\x128\n" +
 	"\x06record\x18\x01 \x01(\v2\x1e.liveclip.media.v1.RecordOrderH\x00R\x06record\x12A\n" +
 	"\trecognise\x18\x02 \x01(\v2!.liveclip.media.v1.RecogniseOrderH\x00R\trecognise\x128\n" +
@@ -2342,7 +2419,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05probe\x18\x05 \x01(\v2\x1d.liveclip.media.v1.ProbeOrderH\x00R\x05probe\x120\n" +
 	"\x05input\x18\x06 \x01(\v2\x18.liveclip.media.v1.InputH\x00R\x05input\x12:\n" +
 	"\tinput_end\x18\a \x01(\v2\x1b.liveclip.media.v1.InputEndH\x00R\binputEnd\x12-\n" +
-	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hearB\t\n" +
+	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hear\x121\n" +
+	"\x06limits\x18\x0f \x01(\v2\x19.liveclip.media.v1.LimitsR\x06limitsB\t\n" +
 	"\amessage\"\xe0\x04\n" +
 	"\tFromChild\x12?\n" +
 	"\n" +
@@ -2359,7 +2437,12 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04done\x18\n" +
 	" \x01(\v2\x17.liveclip.media.v1.DoneH\x00R\x04done\x120\n" +
 	"\x05ready\x18\v \x01(\v2\x18.liveclip.media.v1.ReadyH\x00R\x05readyB\t\n" +
-	"\amessage\"<\n" +
+	"\amessage\"d\n" +
+	"\x06Limits\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06pixels\x18\x02 \x01(\x03R\x06pixels\x12\x18\n" +
+	"\astreams\x18\x03 \x01(\x03R\astreams\x12\x14\n" +
+	"\x05input\x18\x04 \x01(\x03R\x05input\"<\n" +
 	"\x06Failed\x12\x14\n" +
 	"\x05error\x18\x01 \x01(\tR\x05error\x12\x1c\n" +
 	"\tpermanent\x18\x02 \x01(\bR\tpermanent\"\x1e\n" +
@@ -2545,74 +2628,76 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
-	(*Failed)(nil),         // 2: liveclip.media.v1.Failed
-	(*Done)(nil),           // 3: liveclip.media.v1.Done
-	(*Ready)(nil),          // 4: liveclip.media.v1.Ready
-	(*RecordOrder)(nil),    // 5: liveclip.media.v1.RecordOrder
-	(*Parameters)(nil),     // 6: liveclip.media.v1.Parameters
-	(*Part)(nil),           // 7: liveclip.media.v1.Part
-	(*Pcm)(nil),            // 8: liveclip.media.v1.Pcm
-	(*Loudness)(nil),       // 9: liveclip.media.v1.Loudness
-	(*RecogniseOrder)(nil), // 10: liveclip.media.v1.RecogniseOrder
-	(*Hear)(nil),           // 11: liveclip.media.v1.Hear
-	(*HeardWord)(nil),      // 12: liveclip.media.v1.HeardWord
-	(*Heard)(nil),          // 13: liveclip.media.v1.Heard
-	(*Input)(nil),          // 14: liveclip.media.v1.Input
-	(*InputEnd)(nil),       // 15: liveclip.media.v1.InputEnd
-	(*FinishOrder)(nil),    // 16: liveclip.media.v1.FinishOrder
-	(*FinishPart)(nil),     // 17: liveclip.media.v1.FinishPart
-	(*FinishProfile)(nil),  // 18: liveclip.media.v1.FinishProfile
-	(*FinishText)(nil),     // 19: liveclip.media.v1.FinishText
-	(*FinishSubtitle)(nil), // 20: liveclip.media.v1.FinishSubtitle
-	(*Progress)(nil),       // 21: liveclip.media.v1.Progress
-	(*FinishedFile)(nil),   // 22: liveclip.media.v1.FinishedFile
-	(*Finished)(nil),       // 23: liveclip.media.v1.Finished
-	(*RenderOrder)(nil),    // 24: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 25: liveclip.media.v1.RenderText
-	(*ProbeOrder)(nil),     // 26: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 27: liveclip.media.v1.Probed
-	nil,                    // 28: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 29: liveclip.media.v1.FinishOrder.MetadataEntry
+	(*Limits)(nil),         // 2: liveclip.media.v1.Limits
+	(*Failed)(nil),         // 3: liveclip.media.v1.Failed
+	(*Done)(nil),           // 4: liveclip.media.v1.Done
+	(*Ready)(nil),          // 5: liveclip.media.v1.Ready
+	(*RecordOrder)(nil),    // 6: liveclip.media.v1.RecordOrder
+	(*Parameters)(nil),     // 7: liveclip.media.v1.Parameters
+	(*Part)(nil),           // 8: liveclip.media.v1.Part
+	(*Pcm)(nil),            // 9: liveclip.media.v1.Pcm
+	(*Loudness)(nil),       // 10: liveclip.media.v1.Loudness
+	(*RecogniseOrder)(nil), // 11: liveclip.media.v1.RecogniseOrder
+	(*Hear)(nil),           // 12: liveclip.media.v1.Hear
+	(*HeardWord)(nil),      // 13: liveclip.media.v1.HeardWord
+	(*Heard)(nil),          // 14: liveclip.media.v1.Heard
+	(*Input)(nil),          // 15: liveclip.media.v1.Input
+	(*InputEnd)(nil),       // 16: liveclip.media.v1.InputEnd
+	(*FinishOrder)(nil),    // 17: liveclip.media.v1.FinishOrder
+	(*FinishPart)(nil),     // 18: liveclip.media.v1.FinishPart
+	(*FinishProfile)(nil),  // 19: liveclip.media.v1.FinishProfile
+	(*FinishText)(nil),     // 20: liveclip.media.v1.FinishText
+	(*FinishSubtitle)(nil), // 21: liveclip.media.v1.FinishSubtitle
+	(*Progress)(nil),       // 22: liveclip.media.v1.Progress
+	(*FinishedFile)(nil),   // 23: liveclip.media.v1.FinishedFile
+	(*Finished)(nil),       // 24: liveclip.media.v1.Finished
+	(*RenderOrder)(nil),    // 25: liveclip.media.v1.RenderOrder
+	(*RenderText)(nil),     // 26: liveclip.media.v1.RenderText
+	(*ProbeOrder)(nil),     // 27: liveclip.media.v1.ProbeOrder
+	(*Probed)(nil),         // 28: liveclip.media.v1.Probed
+	nil,                    // 29: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 30: liveclip.media.v1.FinishOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
-	5,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
-	10, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
-	16, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	24, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	26, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
-	14, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
-	15, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
-	11, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
-	6,  // 8: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
-	7,  // 9: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
-	8,  // 10: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
-	9,  // 11: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
-	13, // 12: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	21, // 13: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	23, // 14: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	27, // 15: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
-	2,  // 16: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
-	3,  // 17: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
-	4,  // 18: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	28, // 19: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
-	12, // 20: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
-	17, // 21: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
-	18, // 22: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	19, // 23: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	29, // 24: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	20, // 25: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	22, // 26: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	25, // 27: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	6,  // 28: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
+	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
+	17, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
+	25, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	27, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	15, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
+	16, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
+	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
+	2,  // 8: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
+	7,  // 9: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
+	8,  // 10: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
+	9,  // 11: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
+	10, // 12: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
+	14, // 13: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
+	22, // 14: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	24, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	28, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	3,  // 17: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
+	4,  // 18: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
+	5,  // 19: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
+	29, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	13, // 21: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
+	18, // 22: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
+	19, // 23: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
+	20, // 24: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	30, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	21, // 26: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	23, // 27: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	26, // 28: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
+	7,  // 29: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -2649,7 +2734,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
