@@ -83,6 +83,18 @@ type Cut struct {
 	Mode     Mode
 }
 
+// Why a clip is shorter than asked for: Rendered.ClippedTo is one of these sentences or empty. The console translates them.
+const (
+	ClippedToStart = "begins where the recording begins: nothing was recorded before"
+	ClippedToEnd   = "ends with the broadcast: nothing was recorded after"
+	ClippedToLoss  = "ends where the recording broke off"
+	ClippedToGap   = "shortened by a gap in the recording"
+	ClippedToKept  = "begins later than asked: what was recorded before is no longer kept"
+)
+
+// NoteGap is the note of a clip that goes on over a gap in the recording: the last picture stands, in silence.
+const NoteGap = "spans a gap in the recording"
+
 // Rendition is a finished file of the clip in one profile.
 type Rendition struct {
 	Profile       string
@@ -103,7 +115,7 @@ type Rendered struct {
 	Cover      string // object key of a JPEG
 	Subtitles  string // object key of a WebVTT file; empty: none
 	Window     Window // of media time, as finished
-	ClippedTo  string // why Window is shorter than the plan's; empty: it is not
+	ClippedTo  string // why Window is shorter than the plan's, one of the ClippedTo sentences; empty: it is not
 	Generated  bool   // labelled as AI-generated
 	Title      string
 	Text       string

@@ -106,6 +106,7 @@ type recorder struct {
 	heldSince      time.Duration
 	line           timeline
 	parts          parts
+	scenes         scenes
 	sound          *sound
 	soundParams    []byte
 	start          time.Duration
@@ -285,6 +286,9 @@ func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error
 			return err
 		}
 	}
+	if t.video {
+		r.scenes.add(show, u.key, len(u.data))
+	}
 	if err := r.parts.add(&t.queue, t.place(u, at, show, r.start)); err != nil {
 		return err
 	}
@@ -304,7 +308,7 @@ func (r *recorder) newRun(at time.Duration) error {
 		at = max(at, end)
 		r.runNumber++
 	}
-	r.inRun = nil
+	r.inRun, r.scenes = nil, scenes{cuts: r.scenes.cuts}
 	var video, audio *queue
 	for _, t := range []*track{r.video, r.audio} {
 		if t == nil || !t.ready() || !t.keyed {
@@ -335,7 +339,7 @@ func (r *recorder) parameters(at time.Duration, init []byte) *mediav1.Parameters
 
 func (r *recorder) sendPart(p part) error {
 	return r.send(&mediav1.FromChild{Message: &mediav1.FromChild_Part{Part: &mediav1.Part{
-		Run: r.runNumber, Start: int64(p.start), End: int64(p.end), Keyframe: p.key, Data: p.data}}})
+		Run: r.runNumber, Start: int64(p.start), End: int64(p.end), Keyframe: p.key, Data: p.data, SceneCuts: r.scenes.found()}}})
 }
 
 // listen decodes sound for those who hear.

@@ -27,10 +27,13 @@ func (rd *reading) fromStore(ctx context.Context) (*End, error) {
 	if done, err := rd.storedParts(ctx); done || err != nil {
 		return rd.reached(done), err
 	}
-	if end != nil {
+	switch {
+	case end == nil:
+		return nil, nil
+	case end.At < rd.window.End:
 		return &End{At: end.At, Reason: closedReason(*end)}, nil
 	}
-	return nil, nil
+	return &End{At: rd.to}, nil // the window ends in a gap
 }
 
 func (rd *reading) reached(done bool) *End {

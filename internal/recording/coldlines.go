@@ -76,29 +76,37 @@ func (rd *reading) linesFromOwner(ctx context.Context) (*recordingv1.LinesReply,
 	return reply, nil
 }
 
-// linesFromStore reads the objects whose lines can overlap the window, and how far all objects together say was heard.
+// linesFromStore reads the lines of the window, and how far all objects together say was heard.
 func (rd *reading) linesFromStore(ctx context.Context) (lines []domain.TranscriptLine, heard time.Duration, err error) {
+	// A line ends in (from, to] of its object, and may begin earlier.
+	heard, err = rd.eachLines(ctx, 0, longestLine, func(record linesRecord) {
+		lines = append(lines, overlapping(record.Lines, rd.window)...)
+	})
+	return lines, heard, err
+}
+
+// eachLines reads the objects that were written of the window, and of what lies so long before and after it.
+func (rd *reading) eachLines(ctx context.Context, before, after time.Duration, take func(linesRecord)) (heard time.Duration, err error) {
 	folder := Folder(rd.ref, rd.broadcast)
 	for info, err := range rd.store.List(ctx, folder+"lines/", "") {
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		name, ok := parseLinesName(strings.TrimPrefix(info.Key, folder))
 		if !ok {
 			continue
 		}
 		heard = max(heard, name.to)
-		// A line ends in (from, to], and may begin earlier.
-		if name.to <= rd.window.Start || name.from >= rd.window.End+longestLine {
+		if name.to+before <= rd.window.Start || name.from >= rd.window.End+after {
 			continue
 		}
 		var record linesRecord
 		if _, err := blob.ReadJSON(ctx, rd.store, info.Key, &record); err != nil {
-			return nil, 0, fmt.Errorf("read %s: %w", info.Key, err)
+			return 0, fmt.Errorf("read %s: %w", info.Key, err)
 		}
-		lines = append(lines, overlapping(record.Lines, rd.window)...)
+		take(record)
 	}
-	return lines, heard, nil
+	return heard, nil
 }
 
 // longestLine bounds how long a line is that overlaps a window and ends after it.

@@ -24,12 +24,14 @@ type linesFile struct {
 	name  linesName
 	path  string
 	lines []domain.TranscriptLine
+	sound []domain.SoundMeasured
 }
 
-// linesRecord is an object of lines.
+// linesRecord is an object of lines, and of the loudness measured meanwhile.
 type linesRecord struct {
 	HeardTo time.Duration
 	Lines   []domain.TranscriptLine
+	Sound   []domain.SoundMeasured `json:",omitempty"`
 }
 
 // Line adds a final line.
@@ -111,6 +113,10 @@ func (w *Writer) finishLines() error {
 			later = append(later, l)
 		}
 	}
+	done.sound = soundIn(w.sound, done.name.from, done.name.to)
+	if w.end != nil {
+		done.sound = soundIn(w.sound, done.name.from, endless)
+	}
 	if err := w.linesLog.Close(); err != nil {
 		return err
 	}
@@ -127,11 +133,16 @@ func (w *Writer) finishLines() error {
 			return err
 		}
 	}
+	for _, s := range soundIn(w.sound, done.name.to, endless) {
+		if err := w.logEntry(entry{Sound: &s}); err != nil {
+			return err
+		}
+	}
 	w.forgetLines()
 	return nil
 }
 
-// forgetLines bounds the lines in memory; those forgotten are in the store or wait to be.
+// forgetLines bounds the lines and the loudness in memory; those forgotten are in the store or wait to be.
 func (w *Writer) forgetLines() {
 	keep := w.heard - keepLines
 	for _, f := range w.pending {
@@ -142,6 +153,7 @@ func (w *Writer) forgetLines() {
 	}
 	w.from = keep
 	w.lines = slices.DeleteFunc(w.lines, func(l domain.TranscriptLine) bool { return l.End <= keep })
+	w.sound = slices.DeleteFunc(w.sound, func(s domain.SoundMeasured) bool { return s.Start < keep })
 }
 
 // readLines reads a log that was left, up to a torn tail.
@@ -197,6 +209,9 @@ func (w *Writer) takeEntries(entries []entry) {
 		if e.Line != nil && !slices.ContainsFunc(w.lines, func(l domain.TranscriptLine) bool { return l.ID == e.Line.ID }) {
 			w.lines = append(w.lines, *e.Line)
 		}
+		if e.Sound != nil && (len(w.sound) == 0 || w.sound[len(w.sound)-1].Start < e.Sound.Start) {
+			w.sound = append(w.sound, *e.Sound)
+		}
 	}
 }
 
@@ -207,6 +222,11 @@ func (w *Writer) rewriteLines(old []string) error {
 	}
 	for i := range w.lines {
 		if err := w.logEntry(entry{Line: &w.lines[i]}); err != nil {
+			return err
+		}
+	}
+	for i := range w.sound {
+		if err := w.logEntry(entry{Sound: &w.sound[i]}); err != nil {
 			return err
 		}
 	}

@@ -148,9 +148,10 @@ func parseInitFile(b []byte, run int) (Init, error) {
 	return i, nil
 }
 
-// entry is one record of the log of lines: a line, or how far everything was heard, or the end of the broadcast.
+// entry is one record of the log of what was heard: a line, loudness, how far everything was heard, or the end of the broadcast.
 type entry struct {
 	Line   *domain.TranscriptLine `json:",omitempty"`
+	Sound  *domain.SoundMeasured  `json:",omitempty"`
 	Heard  time.Duration          `json:",omitempty"`
 	Closed *closed                `json:",omitempty"`
 }

@@ -21,6 +21,8 @@ const (
 	defaultLost = 20 * time.Second
 	// lookAgain is how often a reader without an owner looks for one, and into the store.
 	lookAgain = 500 * time.Millisecond
+	// lostReason is how the reason begins of a read that ended because whoever recorded went away without a word.
+	lostReason = "owner lost: "
 )
 
 // Finder finds a stream's owner: lease.Leases.
@@ -52,6 +54,9 @@ func (r *Reader) Close() { r.owners.close() }
 func (r *Reader) Read(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window, emit func(Chunk) error) (End, error) {
 	rd := &reading{Reader: r, ref: ref, broadcast: b, window: w, emit: emit}
 	end, err := rd.run(ctx)
+	if err == nil {
+		end, err = rd.told(ctx, end)
+	}
 	if err != nil {
 		return end, fmt.Errorf("read [%s, %s) of broadcast %s: %w", w.Start, w.End, b, err)
 	}
@@ -67,8 +72,10 @@ type reading struct {
 	emit      func(Chunk) error
 
 	began bool          // a part was given
+	first time.Duration // where the first part given began
 	to    time.Duration // where the last part given ended
-	init  *Init         // the last one given
+	gaps  []domain.Window
+	init  *Init // the last one given
 }
 
 // emitError is an error of the caller's, not of reading.
@@ -102,7 +109,7 @@ func (rd *reading) run(ctx context.Context) (End, error) {
 			continue
 		}
 		if time.Since(progress) >= rd.Lost {
-			return End{At: rd.to, Reason: "owner lost: " + status.Convert(ownerErr).Message()}, nil
+			return End{At: rd.to, Reason: lostReason + status.Convert(ownerErr).Message()}, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -194,7 +201,7 @@ func (rd *reading) give(init *Init, p Part) error {
 	if err := rd.emit(Chunk{Part: &p}); err != nil {
 		return emitError{err}
 	}
-	rd.began, rd.to = true, p.Window.End
+	rd.note(p.Window)
 	return nil
 }
 

@@ -54,4 +54,7 @@ type Chunk struct {
 type End struct {
 	At     time.Duration // where the last part given ends; of a closed broadcast, where it ended
 	Reason string        // "broadcast closed: …", "owner lost: …"
+	// Clipped says why there is less than the window asked for, in one of the ClippedTo sentences of domain; empty: there is not.
+	Clipped string
+	Gaps    []domain.Window // of the window in which nothing was recorded, between parts given
 }

@@ -260,6 +260,8 @@ func TestAWindowPastTheEndOfAClosedBroadcastGivesNothing(t *testing.T) {
 	must(t, w.Close(4*time.Second, "the publisher left"))
 	runUntilStored(t, w)
 	want := recording.End{At: 4 * time.Second, Reason: "broadcast closed: the publisher left"}
+	clipped := want
+	clipped.Clipped = domain.ClippedToEnd
 	for _, address := range []string{o.address, ""} {
 		owners.set(address)
 		got, end := read(t, newReader(t, store, owners), window(10, 20))
@@ -267,7 +269,7 @@ func TestAWindowPastTheEndOfAClosedBroadcastGivesNothing(t *testing.T) {
 		same(t, "end", end, want)
 		got, end = read(t, newReader(t, store, owners), window(3, 20))
 		same(t, "across the end", got, span(4, 8))
-		same(t, "end", end, want)
+		same(t, "end", end, clipped)
 	}
 }
 
@@ -510,7 +512,7 @@ func TestAClosedBroadcastWhoseEndWasNotStoredIsEndedLater(t *testing.T) {
 	r := newReader(t, store, &finder{})
 	got, end := read(t, r, window(0, 60))
 	same(t, "parts", got, span(0, 8))
-	same(t, "end", end, recording.End{At: 4 * time.Second, Reason: "broadcast closed: the publisher left"})
+	same(t, "end", end, recording.End{At: 4 * time.Second, Reason: "broadcast closed: the publisher left", Clipped: domain.ClippedToEnd})
 	lines, heard, err := r.Lines(t.Context(), room, show, window(0, 60))
 	must(t, err)
 	if len(lines) != 1 || heard != 4*time.Second {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"liveclip/internal/blob"
@@ -37,6 +38,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		}
 		if err != nil {
 			w.log.Warn("recording not stored, trying again", "broadcast", w.cfg.Broadcast, "in", wait, "err", err)
+			w.bound()
 			select {
 			case <-ctx.Done():
 				return nil
@@ -128,7 +130,7 @@ func (w *Writer) storeSegment(ctx context.Context, s *segment) error {
 }
 
 func (w *Writer) storeLines(ctx context.Context, f linesFile) error {
-	body, err := json.Marshal(linesRecord{HeardTo: f.name.to, Lines: f.lines})
+	body, err := json.Marshal(linesRecord{HeardTo: f.name.to, Lines: f.lines, Sound: f.sound})
 	if err != nil {
 		return err
 	}
@@ -167,12 +169,56 @@ func (w *Writer) sweep() {
 	defer w.mu.Unlock()
 	limit := w.cfg.Now().Add(-w.cfg.KeepHot)
 	for len(w.segments) > 0 && !w.segments[0].stored.IsZero() && w.segments[0].stored.Before(limit) {
-		s := w.segments[0]
-		if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.log.Warn("stored segment not removed from spool", "broadcast", w.cfg.Broadcast, "err", err)
+		if !w.drop(0) {
 			return
 		}
-		// Its file is closed with its last reader, by the garbage collector.
-		w.segments, w.parts, w.first, w.whole = w.segments[1:], w.parts[len(s.parts):], w.first+int64(len(s.parts)), false
 	}
+}
+
+// bound keeps the spool within its limits while nothing can be stored: the oldest closed segments go that nobody needs.
+func (w *Writer) bound() {
+	if w.cfg.Spool == (Limits{}) {
+		return
+	}
+	var needed []domain.Window
+	if w.cfg.Needed != nil {
+		needed = w.cfg.Needed()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var total int64
+	for _, s := range w.segments {
+		total += s.size
+	}
+	newest := w.recordedTo()
+	for i := 0; i < len(w.segments)-1; {
+		s := w.segments[i]
+		old := w.cfg.Spool.Age > 0 && newest-s.window.End > w.cfg.Spool.Age
+		many := w.cfg.Spool.Bytes > 0 && total > w.cfg.Spool.Bytes
+		if !s.closed || !old && !many {
+			return
+		}
+		if slices.ContainsFunc(needed, func(n domain.Window) bool { return n.Overlap(s.window) > 0 }) || !w.drop(i) {
+			i++
+			continue
+		}
+		total -= s.size
+		if s.stored.IsZero() && w.cfg.Dropped != nil {
+			w.cfg.Dropped(s.window, s.size)
+		}
+	}
+}
+
+// drop removes a segment from the spool. Its file is closed with its last reader, by the garbage collector. Readers of what lies
+// before it begin again.
+func (w *Writer) drop(i int) bool {
+	s := w.segments[i]
+	if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.log.Warn("segment not removed from spool", "broadcast", w.cfg.Broadcast, "err", err)
+		return false
+	}
+	w.segments = slices.Delete(w.segments, i, i+1)
+	w.parts = slices.DeleteFunc(w.parts, func(p hotPart) bool { return p.of == s })
+	w.first, w.whole = w.first+int64(len(s.parts)), false
+	return true
 }

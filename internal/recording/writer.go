@@ -19,7 +19,9 @@ const (
 	longestExtra   = 4 * time.Second // a segment ends this long after Segment though no keyframe came
 	defaultKeepHot = 60 * time.Second
 	linesObject    = 10 * time.Second // of heard sound, in one object of lines
-	keepLines      = time.Hour        // of lines, in memory
+	keepLines      = time.Hour        // of lines and loudness, in memory
+
+	endless = time.Duration(1<<63 - 1)
 )
 
 // WriterConfig says where and how.
@@ -31,6 +33,11 @@ type WriterConfig struct {
 	StartedAt time.Time
 	Segment   time.Duration // least length of a stored segment; default 6 s; a segment begins on a keyframe where it can
 	KeepHot   time.Duration // how long a stored segment stays readable from the spool; default 60 s
+	// Spool bounds what lies on local disk while the store can't be reached: beyond it the oldest segments go that no open clip
+	// needs. Nil Needed: nobody needs anything. Dropped is told of each.
+	Spool   Limits
+	Needed  func() []domain.Window
+	Dropped func(lost domain.Window, bytes int64)
 	// Stored is called after a segment lies in the store. An error has it called again.
 	Stored func(ctx context.Context, s domain.SegmentRecorded) error
 	Now    func() time.Time // default time.Now
@@ -55,7 +62,8 @@ type Writer struct {
 	linesFor linesName // what the log will become: to is not set yet
 	pending  []linesFile
 	lines    []domain.TranscriptLine
-	from     time.Duration // lines that end at or before it are in the store only
+	sound    []domain.SoundMeasured
+	from     time.Duration // lines that end at or before it, and loudness measured before it, are in the store only
 	heard    time.Duration
 	end      *closed
 	inStore  map[string]bool       // initialisation segments stored by this Writer

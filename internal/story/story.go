@@ -122,6 +122,13 @@ func (t *Table) prune() {
 	t.log.Warn("too many open clips, the oldest are no longer followed", "let_go", over, "limit", t.limit)
 }
 
+// CaughtUp: the story was read to its end once.
+func (t *Table) CaughtUp() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.caughtUp
+}
+
 // Waiting gives the clips that took step `done` at least age ago and have not taken step `missing`, nor failed, nor were
 // rejected or taken down, the longest waiting first. It gives none before the story was read to its end once.
 func (t *Table) Waiting(done, missing domain.Step, age time.Duration) []Clip {

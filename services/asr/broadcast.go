@@ -57,6 +57,7 @@ type broadcast struct {
 	lines      []event.Event          // final, not published yet
 	partial    map[string]event.Event // by line: the newest only
 	sound      []domain.SoundMeasured // not published yet
+	sceneCuts  []time.Duration        // not published yet
 	sequence   map[event.Topic]int64
 	mark       domain.StreamProgress // as last published
 	marked     time.Time
@@ -80,6 +81,8 @@ func (s *Service) openBroadcast(ctx context.Context, a about, from startedBy) (*
 	b.writer, err = recording.Create(recording.WriterConfig{
 		Folder: s.cfg.Spool, Ref: a.ref, Broadcast: a.id, Epoch: a.epoch, StartedAt: a.startedAt,
 		Segment: s.cfg.Segment, KeepHot: s.cfg.KeepHot, Stored: b.segment, Now: s.now,
+		Spool:  recording.Limits{Age: s.cfg.Retention.Age, Bytes: s.cfg.SpoolBytes},
+		Needed: func() []domain.Window { return s.keeper.needed(a.id) }, Dropped: s.keeper.dropped(b.log),
 	}, s.store, b.log)
 	if err != nil {
 		return nil, err
@@ -167,6 +170,9 @@ func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
 	b.mu.Lock()
 	before := max(b.recordedTo, b.begunAt)
 	b.recordedTo, b.lastPart = window.End, b.now()
+	for _, at := range p.SceneCuts {
+		b.sceneCuts = append(b.sceneCuts, time.Duration(at))
+	}
 	due := !b.live && b.recordedTo-b.mark.RecordedTo >= time.Second
 	b.mu.Unlock()
 	if by := b.awaited(); due || by > 0 && window.End >= by {
@@ -207,6 +213,9 @@ func (b *broadcast) awaited() time.Duration {
 
 func (b *broadcast) loudness(l *mediav1.Loudness) {
 	s := domain.SoundMeasured{Start: time.Duration(l.Start), Step: time.Duration(l.Step), Momentary: l.Momentary}
+	if err := b.writer.Sound(s); err != nil {
+		b.log.Error("loudness not kept", "error", err)
+	}
 	b.mu.Lock()
 	b.sound = append(b.sound, s)
 	b.loudTo = s.Start + time.Duration(len(s.Momentary))*s.Step

@@ -28,8 +28,16 @@ type Config struct {
 	Idle          time.Duration `koanf:"idle"`           // a source that gives nothing for so long is taken for gone
 	Behind        time.Duration `koanf:"behind"`         // live speech not heard after so long is skipped
 	Drain         time.Duration `koanf:"drain"`          // how long the last words may take at shutdown
+	Retention     Retention     `koanf:"retention"`      // of recordings in the store
+	SpoolBytes    int64         `koanf:"spool_bytes"`    // of a stream, on local disk while the store can't be reached: beyond it its oldest segments are lost; 0: no bound
 	AllowPrivate  bool          `koanf:"allow_private"`  // pull also from private and loopback addresses
 	AllowFiles    bool          `koanf:"allow_files"`    // record local files outside the batch lane, at their own pace
+}
+
+// Retention bounds what is kept of a stream's recordings. What an open clip needs stays in any case.
+type Retention struct {
+	Age   time.Duration `koanf:"age"`   // 0: for ever
+	Bytes int64         `koanf:"bytes"` // of all its broadcasts together; 0: no bound
 }
 
 const (
@@ -52,6 +60,8 @@ func Defaults() Config {
 		Idle:        15 * time.Second, // ffmpeg holds one track back for 10 s when the other has nothing
 		Behind:      10 * time.Second,
 		Drain:       10 * time.Second,
+		Retention:   Retention{Age: 7 * 24 * time.Hour, Bytes: 500e9}, // a week at 6 Mbit/s
+		SpoolBytes:  20e9,
 	}
 }
 
@@ -93,5 +103,8 @@ func (c Config) Faults() []string {
 	positive("idle", c.Idle, time.Second)
 	positive("behind", c.Behind, time.Second)
 	positive("drain", c.Drain, time.Second)
+	fault(c.Retention.Age < 0 || c.Retention.Age > 0 && c.Retention.Age < time.Hour, "asr.retention.age: must be 0 (for ever) or at least 1h, is %v", c.Retention.Age)
+	fault(c.Retention.Bytes < 0, "asr.retention.bytes: must be 0 (no bound) or more, is %d", c.Retention.Bytes)
+	fault(c.SpoolBytes != 0 && c.SpoolBytes < 100e6, "asr.spool_bytes: must be 0 (no bound) or at least 100000000, is %d", c.SpoolBytes)
 	return faults
 }

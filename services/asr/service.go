@@ -29,7 +29,7 @@ import (
 
 // Takes and Gives are this service's part of the topic table.
 var (
-	Takes = []event.Topic{event.StreamState}
+	Takes = []event.Topic{event.StreamState, event.ClipState}
 	Gives = []event.Topic{event.StreamState, event.BroadcastChanged, event.StreamProgress, event.SegmentRecorded, event.TranscriptLine, event.SoundMeasured}
 )
 
@@ -60,6 +60,7 @@ type Service struct {
 	pool    *pool
 	pushes  *pushServer
 	hot     *recording.Hot
+	keeper  *keeper
 	skipped prometheus.Counter
 
 	address, rtmp string         // as others reach them; set when they listen
@@ -93,6 +94,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		}
 		s.process = host + "-" + rand.Text()[:8]
 	}
+	s.keeper = newKeeper(cfg, deps)
 	s.pool = newPool(cfg.Recognisers, s.startRecogniser, deps.Log, deps.Metrics)
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
 	deps.Metrics.MustRegister(s.skipped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -179,6 +181,7 @@ func (s *Service) Run(ctx context.Context) error {
 	rooms := new(sync.WaitGroup)
 	taking.Go(func() error { return s.leases.Announce(ctx, s.state) })
 	taking.Go(func() error { return s.follow(ctx, hard, rooms) })
+	taking.Go(func() error { return s.keeper.run(ctx, s.process) })
 	rooms.Go(func() { s.closeLefts(ctx, hard) })
 	if pushes != nil {
 		taking.Go(func() error { return s.pushes.serve(ctx, pushes) })

@@ -81,16 +81,16 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 		events = append(events, b.partial[id])
 	}
 	sound := joined(b.sound)
-	b.lines, b.sound = nil, nil
+	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.mark.HeardTo, b.heardTo(ear, now)), SceneCuts: b.sceneCuts, By: "asr"}
+	b.lines, b.sound, b.sceneCuts = nil, nil, nil
 	clear(b.partial)
-	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.mark.HeardTo, b.heardTo(ear, now)), By: "asr"}
 	before, due := b.mark, now.Sub(b.marked) >= tellAnyway
 	b.mu.Unlock()
 	for _, s := range sound {
 		events = append(events, b.event(s, s.Start, strconv.FormatInt(int64(s.Start), 10)))
 	}
 	mark.Health = b.health(now)
-	if !due && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
+	if !due && len(mark.SceneCuts) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
 		return nil, events
 	}
 	return &mark, events

@@ -89,7 +89,11 @@ func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart
 	if strings.HasPrefix(end.Reason, ownerLost) && !c.last {
 		return unreadable{fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason)}
 	}
-	return to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_InputEnd{InputEnd: &mediav1.InputEnd{Source: part.GetSource(), Reason: end.Reason}}})
+	reason := end.Clipped
+	if reason == "" {
+		reason = end.Reason
+	}
+	return to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_InputEnd{InputEnd: &mediav1.InputEnd{Source: part.GetSource(), Reason: reason}}})
 }
 
 func chunkData(c recording.Chunk) []byte {

@@ -179,9 +179,11 @@ func (p *part) clipped(length, late time.Duration) string {
 	case short > slack && p.runs != nil && p.runs.reason != "":
 		return p.runs.reason
 	case short > slack:
-		return fmt.Sprintf("%s ends at %s", p.name(), p.start+length)
+		return domain.ClippedToLoss
+	case late > slack && p.runs != nil && p.runs.reason != "":
+		return p.runs.reason
 	case late > slack:
-		return fmt.Sprintf("%s begins at %s", p.name(), p.start)
+		return domain.ClippedToStart
 	}
 	return ""
 }

@@ -885,6 +885,7 @@ type Part struct {
 	End           int64                  `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
 	Keyframe      bool                   `protobuf:"varint,4,opt,name=keyframe,proto3" json:"keyframe,omitempty"` // its first picture is a random access point (true for every part of a run without picture)
 	Data          []byte                 `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	SceneCuts     []int64                `protobuf:"varint,6,rep,packed,name=scene_cuts,json=sceneCuts,proto3" json:"scene_cuts,omitempty"` // found since the part before, as far as coded sizes and keyframes tell
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -950,6 +951,13 @@ func (x *Part) GetKeyframe() bool {
 func (x *Part) GetData() []byte {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *Part) GetSceneCuts() []int64 {
+	if x != nil {
+		return x.SceneCuts
 	}
 	return nil
 }
@@ -2478,13 +2486,15 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"sampleRate\x12\x1a\n" +
 	"\bchannels\x18\n" +
 	" \x01(\x03R\bchannels\x12\x1a\n" +
-	"\bduration\x18\v \x01(\x03R\bduration\"p\n" +
+	"\bduration\x18\v \x01(\x03R\bduration\"\x8f\x01\n" +
 	"\x04Part\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\x03R\x03run\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1a\n" +
 	"\bkeyframe\x18\x04 \x01(\bR\bkeyframe\x12\x12\n" +
-	"\x04data\x18\x05 \x01(\fR\x04data\"/\n" +
+	"\x04data\x18\x05 \x01(\fR\x04data\x12\x1d\n" +
+	"\n" +
+	"scene_cuts\x18\x06 \x03(\x03R\tsceneCuts\"/\n" +
 	"\x03Pcm\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x18\n" +
 	"\asamples\x18\x02 \x01(\fR\asamples\"R\n" +

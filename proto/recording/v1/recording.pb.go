@@ -773,6 +773,162 @@ func (x *LinesReply) GetFrom() int64 {
 	return 0
 }
 
+type SoundRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SoundRequest) Reset() {
+	*x = SoundRequest{}
+	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SoundRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SoundRequest) ProtoMessage() {}
+
+func (x *SoundRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SoundRequest.ProtoReflect.Descriptor instead.
+func (*SoundRequest) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SoundRequest) GetRange() *Range {
+	if x != nil {
+		return x.Range
+	}
+	return nil
+}
+
+type Measured struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	Step          int64                  `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
+	Momentary     []float64              `protobuf:"fixed64,3,rep,packed,name=momentary,proto3" json:"momentary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Measured) Reset() {
+	*x = Measured{}
+	mi := &file_recording_v1_recording_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Measured) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Measured) ProtoMessage() {}
+
+func (x *Measured) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Measured.ProtoReflect.Descriptor instead.
+func (*Measured) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Measured) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Measured) GetStep() int64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Measured) GetMomentary() []float64 {
+	if x != nil {
+		return x.Momentary
+	}
+	return nil
+}
+
+type SoundReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sound         []*Measured            `protobuf:"bytes,1,rep,name=sound,proto3" json:"sound,omitempty"`
+	From          int64                  `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"` // what ends at or before it is in the store only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SoundReply) Reset() {
+	*x = SoundReply{}
+	mi := &file_recording_v1_recording_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SoundReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SoundReply) ProtoMessage() {}
+
+func (x *SoundReply) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SoundReply.ProtoReflect.Descriptor instead.
+func (*SoundReply) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SoundReply) GetSound() []*Measured {
+	if x != nil {
+		return x.Sound
+	}
+	return nil
+}
+
+func (x *SoundReply) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
 var File_recording_v1_recording_proto protoreflect.FileDescriptor
 
 const file_recording_v1_recording_proto_rawDesc = "" +
@@ -839,10 +995,21 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x05lines\x18\x01 \x03(\v2\x1b.liveclip.recording.v1.LineR\x05lines\x12\x19\n" +
 	"\bheard_to\x18\x02 \x01(\x03R\aheardTo\x12\x16\n" +
 	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
-	"\x04from\x18\x04 \x01(\x03R\x04from2\xac\x01\n" +
+	"\x04from\x18\x04 \x01(\x03R\x04from\"B\n" +
+	"\fSoundRequest\x122\n" +
+	"\x05range\x18\x01 \x01(\v2\x1c.liveclip.recording.v1.RangeR\x05range\"R\n" +
+	"\bMeasured\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\x03R\x04step\x12\x1c\n" +
+	"\tmomentary\x18\x03 \x03(\x01R\tmomentary\"W\n" +
+	"\n" +
+	"SoundReply\x125\n" +
+	"\x05sound\x18\x01 \x03(\v2\x1f.liveclip.recording.v1.MeasuredR\x05sound\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from2\xfd\x01\n" +
 	"\tRecording\x12N\n" +
 	"\x04Read\x12\".liveclip.recording.v1.ReadRequest\x1a .liveclip.recording.v1.ReadReply0\x01\x12O\n" +
-	"\x05Lines\x12#.liveclip.recording.v1.LinesRequest\x1a!.liveclip.recording.v1.LinesReplyB)Z'liveclip/proto/recording/v1;recordingv1b\x06proto3"
+	"\x05Lines\x12#.liveclip.recording.v1.LinesRequest\x1a!.liveclip.recording.v1.LinesReply\x12O\n" +
+	"\x05Sound\x12#.liveclip.recording.v1.SoundRequest\x1a!.liveclip.recording.v1.SoundReplyB)Z'liveclip/proto/recording/v1;recordingv1b\x06proto3"
 
 var (
 	file_recording_v1_recording_proto_rawDescOnce sync.Once
@@ -856,7 +1023,7 @@ func file_recording_v1_recording_proto_rawDescGZIP() []byte {
 	return file_recording_v1_recording_proto_rawDescData
 }
 
-var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_recording_v1_recording_proto_goTypes = []any{
 	(*Range)(nil),        // 0: liveclip.recording.v1.Range
 	(*ReadRequest)(nil),  // 1: liveclip.recording.v1.ReadRequest
@@ -868,24 +1035,31 @@ var file_recording_v1_recording_proto_goTypes = []any{
 	(*Word)(nil),         // 7: liveclip.recording.v1.Word
 	(*Line)(nil),         // 8: liveclip.recording.v1.Line
 	(*LinesReply)(nil),   // 9: liveclip.recording.v1.LinesReply
+	(*SoundRequest)(nil), // 10: liveclip.recording.v1.SoundRequest
+	(*Measured)(nil),     // 11: liveclip.recording.v1.Measured
+	(*SoundReply)(nil),   // 12: liveclip.recording.v1.SoundReply
 }
 var file_recording_v1_recording_proto_depIdxs = []int32{
-	0, // 0: liveclip.recording.v1.ReadRequest.range:type_name -> liveclip.recording.v1.Range
-	3, // 1: liveclip.recording.v1.ReadReply.init:type_name -> liveclip.recording.v1.Init
-	4, // 2: liveclip.recording.v1.ReadReply.part:type_name -> liveclip.recording.v1.Part
-	5, // 3: liveclip.recording.v1.ReadReply.end:type_name -> liveclip.recording.v1.End
-	0, // 4: liveclip.recording.v1.LinesRequest.range:type_name -> liveclip.recording.v1.Range
-	7, // 5: liveclip.recording.v1.Line.words:type_name -> liveclip.recording.v1.Word
-	8, // 6: liveclip.recording.v1.LinesReply.lines:type_name -> liveclip.recording.v1.Line
-	1, // 7: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
-	6, // 8: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
-	2, // 9: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
-	9, // 10: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: liveclip.recording.v1.ReadRequest.range:type_name -> liveclip.recording.v1.Range
+	3,  // 1: liveclip.recording.v1.ReadReply.init:type_name -> liveclip.recording.v1.Init
+	4,  // 2: liveclip.recording.v1.ReadReply.part:type_name -> liveclip.recording.v1.Part
+	5,  // 3: liveclip.recording.v1.ReadReply.end:type_name -> liveclip.recording.v1.End
+	0,  // 4: liveclip.recording.v1.LinesRequest.range:type_name -> liveclip.recording.v1.Range
+	7,  // 5: liveclip.recording.v1.Line.words:type_name -> liveclip.recording.v1.Word
+	8,  // 6: liveclip.recording.v1.LinesReply.lines:type_name -> liveclip.recording.v1.Line
+	0,  // 7: liveclip.recording.v1.SoundRequest.range:type_name -> liveclip.recording.v1.Range
+	11, // 8: liveclip.recording.v1.SoundReply.sound:type_name -> liveclip.recording.v1.Measured
+	1,  // 9: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
+	6,  // 10: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
+	10, // 11: liveclip.recording.v1.Recording.Sound:input_type -> liveclip.recording.v1.SoundRequest
+	2,  // 12: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
+	9,  // 13: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
+	12, // 14: liveclip.recording.v1.Recording.Sound:output_type -> liveclip.recording.v1.SoundReply
+	12, // [12:15] is the sub-list for method output_type
+	9,  // [9:12] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_recording_v1_recording_proto_init() }
@@ -904,7 +1078,7 @@ func file_recording_v1_recording_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recording_v1_recording_proto_rawDesc), len(file_recording_v1_recording_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Recording_Read_FullMethodName  = "/liveclip.recording.v1.Recording/Read"
 	Recording_Lines_FullMethodName = "/liveclip.recording.v1.Recording/Lines"
+	Recording_Sound_FullMethodName = "/liveclip.recording.v1.Recording/Sound"
 )
 
 // RecordingClient is the client API for Recording service.
@@ -35,6 +36,8 @@ type RecordingClient interface {
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadReply], error)
 	// Lines gives the final lines that overlap [start, end), after everything before end was heard or the broadcast closed.
 	Lines(ctx context.Context, in *LinesRequest, opts ...grpc.CallOption) (*LinesReply, error)
+	// Sound gives the loudness measured of [start, end) so far.
+	Sound(ctx context.Context, in *SoundRequest, opts ...grpc.CallOption) (*SoundReply, error)
 }
 
 type recordingClient struct {
@@ -74,6 +77,16 @@ func (c *recordingClient) Lines(ctx context.Context, in *LinesRequest, opts ...g
 	return out, nil
 }
 
+func (c *recordingClient) Sound(ctx context.Context, in *SoundRequest, opts ...grpc.CallOption) (*SoundReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SoundReply)
+	err := c.cc.Invoke(ctx, Recording_Sound_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordingServer is the server API for Recording service.
 // All implementations must embed UnimplementedRecordingServer
 // for forward compatibility.
@@ -84,6 +97,8 @@ type RecordingServer interface {
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadReply]) error
 	// Lines gives the final lines that overlap [start, end), after everything before end was heard or the broadcast closed.
 	Lines(context.Context, *LinesRequest) (*LinesReply, error)
+	// Sound gives the loudness measured of [start, end) so far.
+	Sound(context.Context, *SoundRequest) (*SoundReply, error)
 	mustEmbedUnimplementedRecordingServer()
 }
 
@@ -99,6 +114,9 @@ func (UnimplementedRecordingServer) Read(*ReadRequest, grpc.ServerStreamingServe
 }
 func (UnimplementedRecordingServer) Lines(context.Context, *LinesRequest) (*LinesReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Lines not implemented")
+}
+func (UnimplementedRecordingServer) Sound(context.Context, *SoundRequest) (*SoundReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Sound not implemented")
 }
 func (UnimplementedRecordingServer) mustEmbedUnimplementedRecordingServer() {}
 func (UnimplementedRecordingServer) testEmbeddedByValue()                   {}
@@ -150,6 +168,24 @@ func _Recording_Lines_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Recording_Sound_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SoundRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordingServer).Sound(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Recording_Sound_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordingServer).Sound(ctx, req.(*SoundRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Recording_ServiceDesc is the grpc.ServiceDesc for Recording service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +196,10 @@ var Recording_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Lines",
 			Handler:    _Recording_Lines_Handler,
+		},
+		{
+			MethodName: "Sound",
+			Handler:    _Recording_Sound_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,133 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/lease"
+	"liveclip/internal/recording"
+	"liveclip/internal/story"
+)
+
+const (
+	keepEvery   = 5 * time.Minute
+	keepStories = time.Hour // of clips that ended: nothing is needed for them
+)
+
+// keeper bounds what is kept of recordings. It follows every clip's story, so that what an open clip needs stays.
+type keeper struct {
+	sweeper recording.Sweeper
+	stories *story.Table
+	leases  *lease.Leases
+	log     *slog.Logger
+	now     func() time.Time
+
+	removed, lost prometheus.Counter
+	kept, held    prometheus.Gauge
+}
+
+func newKeeper(cfg Config, deps Deps) *keeper {
+	k := &keeper{stories: story.New(deps.Bus, keepStories, deps.Now, deps.Log), leases: deps.Leases, log: deps.Log, now: deps.Now,
+		removed: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_retention_removed_bytes_total", Help: "Recording removed from the store because of asr.retention."}),
+		lost:    prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_spool_lost_bytes_total", Help: "Recording lost because the store was away and asr.spool_bytes reached."}),
+		kept:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "liveclip_asr_retention_kept_bytes", Help: "Recording in the store, as of this process's last sweep."}),
+		held:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "liveclip_asr_retention_held_bytes", Help: "Of it, what is beyond asr.retention and stays for open clips."}),
+	}
+	deps.Metrics.MustRegister(k.removed, k.lost, k.kept, k.held)
+	k.sweeper = recording.Sweeper{Store: deps.Store, Now: deps.Now, Needed: k.needed,
+		Limits: recording.Limits{Age: cfg.Retention.Age, Bytes: cfg.Retention.Bytes}}
+	return k
+}
+
+// needed are the windows of a broadcast that clips need which are planned and not yet made or given up.
+func (k *keeper) needed(b domain.BroadcastID) []domain.Window {
+	var windows []domain.Window
+	for _, c := range k.stories.Waiting(domain.StepPlanned, domain.StepPublished, 0) {
+		plan := c.Steps[domain.StepPlanned].Plan
+		if c.Envelope.Broadcast != b || plan == nil {
+			continue
+		}
+		windows = append(windows, plan.Window)
+		for _, shot := range plan.Shots {
+			if shot.Window.Length() > 0 {
+				windows = append(windows, shot.Window)
+			}
+		}
+	}
+	return windows
+}
+
+// dropped tells of what a spool could not keep.
+func (k *keeper) dropped(log *slog.Logger) func(domain.Window, int64) {
+	return func(w domain.Window, bytes int64) {
+		k.lost.Add(float64(bytes))
+		log.Error("recording lost: the store is away and the spool is full (asr.spool_bytes)", "from", w.Start, "to", w.End, "bytes", bytes)
+	}
+}
+
+// run sweeps until ctx ends.
+func (k *keeper) run(ctx context.Context, process string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := k.stories.Run(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("follow clips: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		tick := time.NewTicker(keepEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			if err := k.sweep(ctx, process); err != nil && ctx.Err() == nil {
+				k.log.Warn("recordings not swept, trying again later", "error", err)
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// everyStream names the lease of whoever sweeps; no stream has an empty tenant.
+var everyStream = domain.Ref{Stream: "retention"}
+
+// sweep sweeps once, unless another process does.
+func (k *keeper) sweep(ctx context.Context, process string) error {
+	if k.sweeper.Limits == (recording.Limits{}) || !k.stories.CaughtUp() {
+		return nil
+	}
+	held, err := k.leases.Take(ctx, everyStream, process, "")
+	if errors.As(err, new(lease.ErrTaken)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { cancel(held.Hold(ctx)) }()
+	swept, err := k.sweeper.Sweep(ctx)
+	k.removed.Add(float64(swept.RemovedBytes))
+	if releaseErr := held.Release(context.WithoutCancel(ctx)); err == nil {
+		err = releaseErr
+	}
+	if err != nil {
+		return err
+	}
+	k.kept.Set(float64(swept.Kept))
+	k.held.Set(float64(swept.Held))
+	if swept.Removed > 0 {
+		k.log.Info("recordings removed (asr.retention)", "objects", swept.Removed, "bytes", swept.RemovedBytes, "kept_bytes", swept.Kept)
+	}
+	return nil
+}
