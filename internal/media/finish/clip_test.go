@@ -93,8 +93,8 @@ func TestAWindowIsCutToTheFrameAndToTheSample(t *testing.T) {
 	}{
 		{"on a keyframe", 3 * time.Second, 6 * time.Second, 50, 75, []time.Duration{0, time.Second, 2 * time.Second}},
 		{"between keyframes", 3680 * time.Millisecond, 5680 * time.Millisecond, 67, 50, []time.Duration{320 * time.Millisecond, 1320 * time.Millisecond}},
-		{"between frames", 3690 * time.Millisecond, 5690 * time.Millisecond, 67, 50, []time.Duration{310 * time.Millisecond, 1310 * time.Millisecond}},
-		{"from the beginning", time.Second, 2500 * time.Millisecond, 0, 38, []time.Duration{time.Second}}, // a decoder's first sound fades in
+		{"between frames", 3690 * time.Millisecond, 5690 * time.Millisecond, 67, 50, []time.Duration{320 * time.Millisecond, 1320 * time.Millisecond}}, // the sound begins with its picture
+		{"from the beginning", time.Second, 2500 * time.Millisecond, 0, 38, []time.Duration{time.Second}},                                              // a decoder's first sound fades in
 		{"one frame", 5 * time.Second, 5040 * time.Millisecond, 100, 1, []time.Duration{0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

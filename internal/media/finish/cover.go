@@ -67,7 +67,7 @@ func (c *cover) write(path string, width, height int, filters []string, s shape)
 	from := picture{width: c.best.Width(), height: c.best.Height(), pixel: c.best.PixelFormat(), timeBase: astiav.NewRational(s.rate.Den(), s.rate.Num())}
 	steps := append([]string{fmt.Sprintf("scale=%d:%d", width, height)}, filters...)
 	steps = append(steps, fmt.Sprintf("scale=in_color_matrix=%s:out_color_matrix=smpte170m:out_range=pc", s.matrix), "format=yuvj420p")
-	g, err := newPictureGraph(from, "[in]"+strings.Join(steps, ",")+"[out0]", 1)
+	g, err := newPictureGraph(from, "[in]"+strings.Join(steps, ",")+"[out]")
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (c *cover) write(path string, width, height int, filters []string, s shape)
 	if err := g.push(nil); err != nil {
 		return err
 	}
-	return g.pull(0, func(f *astiav.Frame) error {
+	return g.pull(func(f *astiav.Frame) error {
 		defer f.Free()
 		return writeJPEG(path, f)
 	})

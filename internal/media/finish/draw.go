@@ -2,7 +2,6 @@ package finish
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -14,31 +13,6 @@ const brandColour = "0x1F2A44"
 
 func (f *finisher) layout(width, height int) layout {
 	return layout{order: f.order, face: f.lettering.face, width: width, height: height}
-}
-
-func (f *finisher) input() picture {
-	return picture{width: f.shape.width, height: f.shape.height, pixel: astiav.PixelFormatYuv420P,
-		timeBase: astiav.NewRational(f.shape.rate.Den(), f.shape.rate.Num())}
-}
-
-// buildGraph makes the one graph from the timeline to every rendition.
-func (f *finisher) buildGraph() (*graph, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "[in]split=%d", len(f.renditions))
-	for i := range f.renditions {
-		fmt.Fprintf(&b, "[s%d]", i)
-	}
-	for i, r := range f.renditions {
-		filters, err := f.lettering.filters(f.lines(r))
-		if err != nil {
-			return nil, err
-		}
-		if r.width != f.shape.width || r.height != f.shape.height {
-			filters = append([]string{fmt.Sprintf("scale=%d:%d", r.width, r.height)}, filters...)
-		}
-		fmt.Fprintf(&b, ";[s%d]%s[out%d]", i, strings.Join(append(filters, "format=yuv420p"), ","), i)
-	}
-	return newPictureGraph(f.input(), b.String(), len(f.renditions))
 }
 
 // drawBackground draws the picture that stands where there is none: the brand colour, and the title from the metadata when
@@ -64,7 +38,7 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 		}
 		filters = append(filters, drawn...)
 	}
-	g, err := newPictureGraph(f.input(), "[in]"+strings.Join(filters, ",")+",format=yuv420p[out0]", 1)
+	g, err := newPictureGraph(f.shape.picture(), "[in]"+strings.Join(filters, ",")+",format=yuv420p[out]")
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +47,7 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 		return nil, err
 	}
 	var background *astiav.Frame
-	err = g.pull(0, func(drawn *astiav.Frame) error {
+	err = g.pull(func(drawn *astiav.Frame) error {
 		background = drawn
 		return nil
 	})

@@ -30,7 +30,7 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 	f.progress = progress
 	ctx, f.cancel = context.WithCancel(ctx)
 	defer f.cancel()
-	f.lines = func(r *rendition) []line { return f.layout(r.width, r.height).lines(r.profile) }
+	f.lines = func(r *rendition) []line { return f.layout(r.width, r.height).still(r.profile.Watermark) }
 	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 type finisher struct {
 	order    *mediav1.FinishOrder
 	quality  quality
-	lines    func(*rendition) []line // what is drawn over every picture
+	lines    func(*rendition) []line // what is drawn whatever is shown
 	holdLast bool                    // a part that is too short stands on its last picture
 	progress func(done, total time.Duration)
 	total    time.Duration
@@ -57,12 +57,13 @@ type finisher struct {
 	parts      []*part
 	shape      shape
 	lettering  *lettering
-	main       *graph
 	renditions []*rendition
 	sound      *soundEncoder
+	level      *leveller
 	timeline   *timeline
 	cover      cover
 
+	laying   int // the part that is being laid
 	told     time.Duration
 	frames   int64
 	finish   mediav1.Finished
@@ -70,7 +71,7 @@ type finisher struct {
 }
 
 func newFinisher(order *mediav1.FinishOrder, feed *Feed) *finisher {
-	f := &finisher{order: order, quality: quality{preset: order.Preset, crf: "23"}}
+	f := &finisher{order: order, quality: quality{preset: order.Preset, crf: "23"}, level: newLeveller()}
 	if f.quality.preset == "" {
 		f.quality.preset = "veryfast"
 	}
@@ -107,14 +108,12 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	for _, profile := range f.order.Profiles {
-		r, err := newRendition(f.order.Folder, profile, f.shape, f.quality, f.metadata(), f.sound)
+		r, err := newRendition(f.order.Folder, profile, f.shape, f.quality, f.metadata(), f.sound, f.lettering)
 		if err != nil {
 			return err
 		}
+		r.canvas.add(f.lines(r))
 		f.renditions = append(f.renditions, r)
-	}
-	if f.main, err = f.buildGraph(); err != nil {
-		return err
 	}
 	background, err := f.drawBackground()
 	if err != nil {
@@ -161,7 +160,7 @@ func (f *finisher) largest(width, height int) (w, h int) {
 	return w, h
 }
 
-// run decodes in one goroutine, lays out, filters and encodes sound in another, and encodes each rendition in its own.
+// run decodes in one goroutine, lays out and encodes sound in another, and draws and encodes each rendition in its own.
 func (f *finisher) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	// A failure lets a part go that waits for its input.
@@ -223,7 +222,9 @@ func (f *finisher) decode(ctx context.Context, out chan<- media) error {
 
 func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 	f.timeline.picture = func(n int64, picture *astiav.Frame) error { return f.addPicture(ctx, n, picture) }
-	f.timeline.sound = f.sound.add
+	f.timeline.sound = f.level.add
+	f.timeline.placed = func(at, source time.Duration) error { return f.subtitle(ctx, at, source) }
+	f.level.give = f.sound.add
 	f.sound.give = func(packet *astiav.Packet) error {
 		for _, r := range f.renditions {
 			if err := r.give(ctx, unit{sound: packet.Clone()}); err != nil {
@@ -240,6 +241,9 @@ func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := f.level.end(); err != nil {
+		return err
+	}
 	if err := f.sound.end(); err != nil {
 		return err
 	}
@@ -252,32 +256,44 @@ func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 func (f *finisher) lay(m media) error {
 	switch {
 	case m.begins:
+		f.laying = m.part
+		f.level.set(f.gain(f.parts[m.part]))
 		f.timeline.begin(m.at)
 		return nil
 	case m.ends:
-		length, err := f.timeline.end(m.at)
-		if p := f.parts[m.part]; p.file == "" && !f.windowed {
+		part, err := f.timeline.end(m.at)
+		f.finish.Parts = append(f.finish.Parts, part)
+		if f.parts[m.part].file == "" && !f.windowed {
 			f.windowed = true
-			f.finish.Start, f.finish.End = int64(p.start), int64(p.start+length)
+			f.finish.Start, f.finish.End = int64(f.parts[m.part].start), int64(f.parts[m.part].start)+part.End-part.Start
 		}
 		return err
 	}
 	return f.timeline.add(m)
 }
 
-// addPicture filters picture n and hands it to the renditions.
+// subtitle places the words of the part that is being laid, once it is known where in it the clip begins.
+func (f *finisher) subtitle(ctx context.Context, at, source time.Duration) error {
+	for _, r := range f.renditions {
+		if !r.profile.Subtitles {
+			continue
+		}
+		if err := r.give(ctx, unit{lines: f.layout(r.width, r.height).subtitles(f.laying, at-source)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addPicture hands picture n to the renditions.
 func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Frame) error {
 	f.cover.consider(n, picture, f.shape)
 	f.frames = n + 1
 	picture.SetPts(n)
 	picture.SetPictureType(astiav.PictureTypeNone)
-	if err := f.main.push(picture); err != nil {
-		return fmt.Errorf("filter: %w", err)
-	}
-	for i, r := range f.renditions {
-		err := f.main.pull(i, func(out *astiav.Frame) error { return r.give(ctx, unit{picture: out}) })
-		if err != nil {
-			return fmt.Errorf("filter: %w", err)
+	for _, r := range f.renditions {
+		if err := r.give(ctx, unit{picture: picture.Clone()}); err != nil {
+			return err
 		}
 	}
 	if done := f.shape.at(f.frames); f.progress != nil && done-f.told >= 500*time.Millisecond {
@@ -305,9 +321,6 @@ func (f *finisher) Close() {
 	}
 	if f.sound != nil {
 		f.sound.Close()
-	}
-	if f.main != nil {
-		f.main.Close()
 	}
 	if f.timeline != nil {
 		f.timeline.Close()

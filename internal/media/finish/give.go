@@ -6,6 +6,9 @@ import (
 	"github.com/asticode/go-astiav"
 )
 
+// longestPicture is the greatest length of one picture that is believed.
+const longestPicture = time.Second
+
 // begin moves the part's start to the first thing there is, when nothing covers the start asked for.
 func (p *part) begin(at time.Duration) {
 	if !p.first && at > p.start {
@@ -46,7 +49,8 @@ func (p *part) givePicture(f *astiav.Frame, give func(media) error) error {
 		}
 	}
 	p.begin(at)
-	p.reach = max(p.reach, at+tick-p.start)
+	shown := min(max(tick, p.in.length(p.in.video, frameDuration(f))), longestPicture)
+	p.reach = max(p.reach, at+shown-p.start)
 	return p.giveScaled(f, at, give)
 }
 
@@ -61,7 +65,7 @@ func (p *part) giveScaled(f *astiav.Frame, at time.Duration, give func(media) er
 		}
 	}
 	return p.scaler.scale(f, func(scaled *astiav.Frame) error {
-		return give(media{part: p.index, at: at - p.start, picture: scaled})
+		return give(media{part: p.index, at: at - p.start, origin: p.start, picture: scaled})
 	})
 }
 
@@ -98,6 +102,6 @@ func (p *part) giveSamples(f *astiav.Frame, give func(media) error) error {
 		}
 		p.begin(at)
 		p.reach = max(p.reach, min(end, p.end)-p.start)
-		return give(media{part: p.index, at: at - p.start, samples: [2][]float32{left, right}})
+		return give(media{part: p.index, at: at - p.start, origin: p.start, samples: [2][]float32{left, right}})
 	})
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/asticode/go-astiav"
 )
 
-// graph is a filter graph that takes frames of one kind and gives frames at one or more outs.
+// graph is a filter graph that takes frames of one kind and gives frames of one kind.
 type graph struct {
-	g    *astiav.FilterGraph
-	in   *astiav.FilterContext
-	outs []*astiav.FilterContext
+	g   *astiav.FilterGraph
+	in  *astiav.FilterContext // nil: it makes its frames itself
+	out *astiav.FilterContext
 }
 
 // picture is the shape of the pictures that go into a graph.
@@ -23,8 +23,8 @@ type picture struct {
 	aspect        astiav.Rational // of a pixel
 }
 
-// newPictureGraph builds a graph from pad [in] to pads [out0], [out1], … of the description.
-func newPictureGraph(in picture, description string, outs int) (*graph, error) {
+// newPictureGraph builds a graph from pad [in] to pad [out] of the description.
+func newPictureGraph(in picture, description string) (*graph, error) {
 	if in.aspect.Num() <= 0 || in.aspect.Den() <= 0 {
 		in.aspect = astiav.NewRational(1, 1)
 	}
@@ -33,7 +33,7 @@ func newPictureGraph(in picture, description string, outs int) (*graph, error) {
 		"pix_fmt":      fmt.Sprint(int(in.pixel)),
 		"time_base":    fmt.Sprintf("%d/%d", in.timeBase.Num(), in.timeBase.Den()),
 		"pixel_aspect": fmt.Sprintf("%d/%d", in.aspect.Num(), in.aspect.Den()),
-	}, "buffersink", description, outs)
+	}, "buffersink", description)
 }
 
 // sound is the shape of the samples that go into a graph.
@@ -43,22 +43,22 @@ type sound struct {
 	layout string
 }
 
-// newSoundGraph builds a graph from pad [in] to pad [out0]; times are in samples.
+// newSoundGraph builds a graph from pad [in] to pad [out]; times are in samples.
 func newSoundGraph(in sound, description string) (*graph, error) {
 	return newGraph("abuffer", astiav.FilterArgs{
 		"sample_rate":    fmt.Sprint(in.rate),
 		"sample_fmt":     in.format.Name(),
 		"channel_layout": in.layout,
 		"time_base":      fmt.Sprintf("1/%d", in.rate),
-	}, "abuffersink", description, 1)
+	}, "abuffersink", description)
 }
 
-// newSourceGraph builds a graph that makes pictures of its own, at pad [out0].
+// newSourceGraph builds a graph that makes pictures of its own, at pad [out].
 func newSourceGraph(description string) (*graph, error) {
-	return newGraph("", nil, "buffersink", description, 1)
+	return newGraph("", nil, "buffersink", description)
 }
 
-func newGraph(source string, args astiav.FilterArgs, sink, description string, outs int) (_ *graph, err error) {
+func newGraph(source string, args astiav.FilterArgs, sink, description string) (_ *graph, err error) {
 	g := &graph{g: astiav.AllocFilterGraph()}
 	defer func() {
 		if err != nil {
@@ -76,20 +76,13 @@ func newGraph(source string, args astiav.FilterArgs, sink, description string, o
 		from.SetName("in")
 		from.SetFilterContext(g.in)
 	}
-	var to *astiav.FilterInOut
-	for i := outs - 1; i >= 0; i-- {
-		out, err := g.g.NewFilterContext(astiav.FindFilterByName(sink), fmt.Sprintf("out%d", i), nil)
-		if err != nil {
-			return nil, err
-		}
-		g.outs = append([]*astiav.FilterContext{out}, g.outs...)
-		pad := astiav.AllocFilterInOut()
-		pad.SetName(fmt.Sprintf("out%d", i))
-		pad.SetFilterContext(out)
-		pad.SetNext(to)
-		to = pad
+	if g.out, err = g.g.NewFilterContext(astiav.FindFilterByName(sink), "out", nil); err != nil {
+		return nil, err
 	}
+	to := astiav.AllocFilterInOut()
 	defer to.Free()
+	to.SetName("out")
+	to.SetFilterContext(g.out)
 	if err := g.g.Parse(description, to, from); err != nil {
 		return nil, err
 	}
@@ -104,11 +97,11 @@ func (g *graph) push(f *astiav.Frame) error {
 	return g.in.BuffersrcAddFrame(f, astiav.NewBuffersrcFlags(astiav.BuffersrcFlagKeepRef, astiav.BuffersrcFlagPush))
 }
 
-// pull takes every frame that is ready at an out; the frames are the callee's.
-func (g *graph) pull(out int, take func(*astiav.Frame) error) error {
+// pull takes every frame that is ready; the frames are the callee's.
+func (g *graph) pull(take func(*astiav.Frame) error) error {
 	for {
 		f := astiav.AllocFrame()
-		err := g.outs[out].BuffersinkGetFrame(f, astiav.NewBuffersinkFlags())
+		err := g.out.BuffersinkGetFrame(f, astiav.NewBuffersinkFlags())
 		if err != nil {
 			f.Free()
 			if errors.Is(err, astiav.ErrEagain) || errors.Is(err, astiav.ErrEof) {

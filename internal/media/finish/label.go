@@ -1,10 +1,10 @@
 package finish
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
@@ -110,7 +110,7 @@ func breakable(before, after rune) bool {
 	return !narrow(before) || !narrow(after)
 }
 
-// line is one line of text in a picture.
+// line is one line of text in a picture, shown for a while of clip time.
 type line struct {
 	text    string
 	x, y    string // drawtext expressions
@@ -123,11 +123,11 @@ type line struct {
 	to      time.Duration // 0: to the end
 }
 
-// lettering draws lines of text. The text itself is handed to FFmpeg in files, so that nothing in it is ever parsed.
+// lettering draws lines of text. The text itself is handed to FFmpeg in files, so that nothing in it is ever parsed. Safe for
+// concurrent use.
 type lettering struct {
 	face   *typeface
 	folder string
-	files  int
 }
 
 // newLettering makes a folder for the texts inside folder.
@@ -153,12 +153,15 @@ func (l *lettering) Close() {
 func (l *lettering) filters(lines []line) ([]string, error) {
 	var filters []string
 	for _, line := range lines {
-		l.files++
-		path := filepath.Join(l.folder, fmt.Sprint(l.files))
-		if err := os.WriteFile(path, []byte(line.text), 0o600); err != nil {
+		file, err := os.CreateTemp(l.folder, "")
+		if err != nil {
 			return nil, err
 		}
-		filters = append(filters, line.filter(l.face.path, path))
+		_, err = file.WriteString(line.text)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+		filters = append(filters, line.filter(l.face.path, file.Name()))
 	}
 	return filters, nil
 }
@@ -174,12 +177,6 @@ func (l line) filter(font, textFile string) string {
 	}
 	if l.box != "" {
 		options = append(options, "box=1", "boxcolor="+escapeOption(l.box), fmt.Sprintf("boxborderw=%d", l.padding))
-	}
-	switch {
-	case l.to > 0:
-		options = append(options, "enable="+escapeOption(fmt.Sprintf("between(t,%.3f,%.3f)", l.from.Seconds(), l.to.Seconds()-0.001)))
-	case l.from > 0:
-		options = append(options, "enable="+escapeOption(fmt.Sprintf("gte(t,%.3f)", l.from.Seconds())))
 	}
 	return "drawtext=" + strings.Join(options, ":")
 }

@@ -83,7 +83,7 @@ func draw(t testing.TB, width, height int, lines []line) (pixels []byte, stride 
 	}
 	f.SetPts(0)
 	g, err := newPictureGraph(picture{width: width, height: height, pixel: astiav.PixelFormatYuv420P, timeBase: astiav.NewRational(1, 25)},
-		"[in]"+strings.Join(append(filters, "format=yuv420p"), ",")+"[out0]", 1)
+		"[in]"+strings.Join(append(filters, "format=yuv420p"), ",")+"[out]")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func draw(t testing.TB, width, height int, lines []line) (pixels []byte, stride 
 	if err := g.push(f); err != nil {
 		t.Fatal(err)
 	}
-	err = g.pull(0, func(out *astiav.Frame) error {
+	err = g.pull(func(out *astiav.Frame) error {
 		p, s := luma(out)
 		pixels, stride = append([]byte(nil), p...), s
 		out.Free()
@@ -130,7 +130,7 @@ func TestTheMeasuredWidthIsTheDrawnOne(t *testing.T) {
 func TestTheGeneratedLabelIsAsLargeAsTheRuleAsks(t *testing.T) {
 	for _, size := range [][2]int{{1280, 720}, {720, 1280}, {640, 360}, {360, 640}} {
 		l := layout{order: &mediav1.FinishOrder{GeneratedLabel: true}, face: testFace(t), width: size[0], height: size[1]}
-		lines := l.lines(&mediav1.FinishProfile{})
+		lines := l.still(false)
 		if len(lines) != 1 || lines[0].from != 0 || lines[0].to < 2*time.Second {
 			t.Fatalf("lines %+v", lines)
 		}
@@ -151,7 +151,7 @@ func TestTextsKeepOffEachOtherAndTheEdges(t *testing.T) {
 		Subtitles: []*mediav1.FinishSubtitle{{Start: 0, End: 5e9, Text: strings.Repeat("姐妹们看过来", 9)}}}
 	for _, size := range [][2]int{{1280, 720}, {720, 1280}, {640, 360}} {
 		l := layout{order: order, face: testFace(t), width: size[0], height: size[1]}
-		all := l.lines(&mediav1.FinishProfile{Watermark: true, Subtitles: true})
+		all := append(l.still(true), l.subtitles(0, 0)...)
 		if len(all) != 6 {
 			t.Fatalf("%d lines", len(all))
 		}
@@ -177,13 +177,13 @@ func TestTextsKeepOffEachOtherAndTheEdges(t *testing.T) {
 
 // Nothing in a text is a command: FFmpeg draws every text as it is, and draws nothing else.
 func FuzzAnyTextIsDrawn(f *testing.F) {
-	for _, text := range []string{"全场五折", `it's "50%" off`, `%{pts} %{eif\:1\:d}`, `a\:b,c;d[e]=f'g`, "\x00\xff", "x:textfile=/etc/passwd", "';[out0]movie=/etc/passwd[x]", "🎉", strings.Repeat("长", 3000)} {
+	for _, text := range []string{"全场五折", `it's "50%" off`, `%{pts} %{eif\:1\:d}`, `a\:b,c;d[e]=f'g`, "\x00\xff", "x:textfile=/etc/passwd", "';[out]movie=/etc/passwd[x]", "🎉", strings.Repeat("长", 3000)} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		order := &mediav1.FinishOrder{Watermark: text, Title: &mediav1.FinishText{Text: text}, Subtitles: []*mediav1.FinishSubtitle{{End: 1e9, Text: text}}}
 		l := layout{order: order, face: testFace(t), width: 320, height: 180}
-		lines := l.lines(&mediav1.FinishProfile{Watermark: true, Subtitles: true})
+		lines := append(l.still(true), l.subtitles(0, 0)...)
 		for _, line := range lines {
 			if !utf8.ValidString(line.text) || strings.ContainsAny(line.text, "\x00\n\r") {
 				t.Errorf("line %q", line.text)
@@ -195,7 +195,7 @@ func FuzzAnyTextIsDrawn(f *testing.F) {
 
 // Names of folders and fonts come from a person's configuration, and may hold anything a file name may.
 func FuzzAnyPathIsOneOption(f *testing.F) {
-	for _, name := range []string{"plain", "a b", "it's", `back\slash`, "colon:", "comma,", "semi;", "[out0]", "100%", "中文"} {
+	for _, name := range []string{"plain", "a b", "it's", `back\slash`, "colon:", "comma,", "semi;", "[out]", "100%", "中文"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -219,7 +219,7 @@ func FuzzAnyPathIsOneOption(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := newPictureGraph(picture{width: 64, height: 64, pixel: astiav.PixelFormatYuv420P, timeBase: astiav.NewRational(1, 25)}, "[in]"+filters[0]+"[out0]", 1)
+		g, err := newPictureGraph(picture{width: 64, height: 64, pixel: astiav.PixelFormatYuv420P, timeBase: astiav.NewRational(1, 25)}, "[in]"+filters[0]+"[out]")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,15 +27,6 @@ func (l layout) of(share float64) int {
 	return int(math.Ceil(share * float64(min(l.width, l.height))))
 }
 
-// lines are all texts of a profile.
-func (l layout) lines(profile *mediav1.FinishProfile) []line {
-	lines := l.still(profile.Watermark)
-	if profile.Subtitles {
-		lines = append(lines, l.subtitles()...)
-	}
-	return lines
-}
-
 // still are the texts that do not depend on the time, and the label.
 func (l layout) still(watermark bool) []line {
 	var lines []line
@@ -72,10 +63,12 @@ func (l layout) centred(text string) []line {
 	return lines
 }
 
-func (l layout) subtitles() []line {
+// subtitles are the words of one part, whose source's time is so much behind the clip's.
+func (l layout) subtitles(part int, behind time.Duration) []line {
 	var lines []line
 	for _, s := range l.order.Subtitles {
-		if s.End <= s.Start {
+		from, to := max(0, time.Duration(s.Start)+behind), time.Duration(s.End)+behind
+		if s.Part != int64(part) || to <= from {
 			continue
 		}
 		texts, size := l.face.fit(s.Text, l.of(0.06), l.width*86/100, 2)
@@ -83,7 +76,7 @@ func (l layout) subtitles() []line {
 			up := (len(texts)-i)*size*5/4 + l.of(0.08)
 			lines = append(lines, line{
 				text: text, x: "(w-tw)/2", y: fmt.Sprintf("h-%d", up), size: size, colour: "white", outline: max(1, size/12),
-				from: time.Duration(s.Start), to: time.Duration(s.End),
+				from: from, to: to,
 			})
 		}
 	}

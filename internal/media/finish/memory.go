@@ -21,6 +21,11 @@ func plane(f *astiav.Frame, i, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(c.data[i])), n)
 }
 
+// frameDuration is how long a decoded frame is shown, in its stream's time base; 0: not known.
+func frameDuration(f *astiav.Frame) int64 {
+	return int64((*C.AVFrame)(f.UnsafePointer()).pkt_duration)
+}
+
 // samples is channel i of a frame of planar float samples; valid as long as the frame is.
 func samples(f *astiav.Frame, i int) []float32 {
 	c := (*C.AVFrame)(f.UnsafePointer())

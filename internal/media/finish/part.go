@@ -49,6 +49,7 @@ type media struct {
 	begins  bool
 	ends    bool
 	at      time.Duration
+	origin  time.Duration // source time of the part's beginning, with a picture or samples
 	picture *astiav.Frame // owned by the receiver
 	samples [2][]float32  // 48 kHz, left and right
 	tracks  *tracks

@@ -86,7 +86,7 @@ func makeBase(ctx context.Context, order *mediav1.RenderOrder, s shape) (err err
 		return fmt.Errorf("make base: %w", err)
 	}
 	defer func() { _ = work.Remove() }()
-	g, err := newSourceGraph(fmt.Sprintf("%s,fps=%d/%d,scale=%d:%d:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p[out0]",
+	g, err := newSourceGraph(fmt.Sprintf("%s,fps=%d/%d,scale=%d:%d:out_color_matrix=bt709:out_range=tv,setsar=1,format=yuv420p[out]",
 		order.BaseFilter, s.rate.Num(), s.rate.Den(), s.width, s.height))
 	if err != nil {
 		return domain.Permanent(fmt.Errorf("make base: %w", err))
@@ -98,7 +98,7 @@ func makeBase(ctx context.Context, order *mediav1.RenderOrder, s shape) (err err
 	}
 	defer sound.Close()
 	profile := &mediav1.FinishProfile{Name: "base", Width: order.Width, Height: order.Height, VideoBitRate: shotBitRate}
-	r, err := newRendition(work.Path, profile, s, shotQuality, nil, sound)
+	r, err := newRendition(work.Path, profile, s, shotQuality, nil, sound, nil)
 	if err != nil {
 		return fmt.Errorf("make base: %w", err)
 	}
@@ -121,7 +121,7 @@ func fillBase(ctx context.Context, g *graph, r *rendition, sound *soundEncoder, 
 	made := int64(0)
 	for ; made < n; made++ {
 		f := astiav.AllocFrame()
-		if err := g.outs[0].BuffersinkGetFrame(f, astiav.NewBuffersinkFlags()); err != nil {
+		if err := g.out.BuffersinkGetFrame(f, astiav.NewBuffersinkFlags()); err != nil {
 			f.Free()
 			if errors.Is(err, astiav.ErrEof) && made > 0 {
 				break

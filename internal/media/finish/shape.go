@@ -23,6 +23,14 @@ type shape struct {
 	matrix        string // "bt709" or "smpte170m"
 }
 
+// picture is what pictures of the shape are to a filter graph: their timestamps count them.
+func (s shape) picture() picture {
+	return picture{width: s.width, height: s.height, pixel: astiav.PixelFormatYuv420P, timeBase: astiav.NewRational(s.rate.Den(), s.rate.Num())}
+}
+
+// gop is how many pictures lie between two keyframes.
+func (s shape) gop() int64 { return s.frames(keyframeSeconds * time.Second) }
+
 // tick is the length of one picture.
 func (s shape) tick() time.Duration { return s.at(1) }
 
@@ -120,7 +128,7 @@ func newScaler(f *astiav.Frame, stream *astiav.Stream, aspect astiav.Rational, t
 	}
 	steps = append(steps, "setsar=1", "format=yuv420p")
 	var err error
-	if s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(steps, ",")+"[out0]", 1); err != nil {
+	if s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(steps, ",")+"[out]"); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -134,7 +142,7 @@ func (s *scaler) scale(f *astiav.Frame, take func(*astiav.Frame) error) error {
 	if err := s.g.push(f); err != nil {
 		return err
 	}
-	return s.g.pull(0, take)
+	return s.g.pull(take)
 }
 
 func (s *scaler) Close() { s.g.Close() }
@@ -159,7 +167,7 @@ func soundOf(f *astiav.Frame) sound {
 func newMixer(f *astiav.Frame) (*mixer, error) {
 	m := &mixer{from: soundOf(f)}
 	var err error
-	if m.g, err = newSoundGraph(m.from, fmt.Sprintf("[in]aresample=%d,aformat=sample_fmts=fltp:channel_layouts=stereo[out0]", sampleRate)); err != nil {
+	if m.g, err = newSoundGraph(m.from, fmt.Sprintf("[in]aresample=%d,aformat=sample_fmts=fltp:channel_layouts=stereo[out]", sampleRate)); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -175,7 +183,7 @@ func (m *mixer) mix(f *astiav.Frame, at time.Duration, take func(at time.Duratio
 	if err := m.g.push(f); err != nil {
 		return err
 	}
-	return m.g.pull(0, func(out *astiav.Frame) error {
+	return m.g.pull(func(out *astiav.Frame) error {
 		defer out.Free()
 		left, right := append([]float32(nil), samples(out, 0)...), append([]float32(nil), samples(out, 1)...)
 		return take(scaleTime(out.Pts(), astiav.NewRational(1, sampleRate)), left, right)

@@ -201,6 +201,11 @@ func (d *demuxer) at(t *track, timestamp int64) time.Duration {
 	return scaleTime(timestamp, tb) - d.zero
 }
 
+// length is a duration of a track.
+func (d *demuxer) length(t *track, duration int64) time.Duration {
+	return scaleTime(max(0, duration), t.stream.TimeBase())
+}
+
 func scaleTime(timestamp int64, tb astiav.Rational) time.Duration {
 	whole, rest := timestamp/int64(tb.Den()), timestamp%int64(tb.Den())
 	num := int64(tb.Num())

@@ -1,15 +1,21 @@
 package finish
 
 import (
+	"errors"
 	"math"
 	"time"
 
 	"github.com/asticode/go-astiav"
+
+	mediav1 "liveclip/proto/media/v1"
 )
 
 const (
-	// Sound within this of where the last ended continues it: timestamps of live sources are rounded.
-	jitter = 20 * time.Millisecond
+	// Sound within jitter of where the last ended continues it: timestamps of live sources are rounded. What lies further off
+	// than settled is drawn near, by no more than one sample in so many.
+	jitter  = 20 * time.Millisecond
+	settled = 2 * time.Millisecond
+	drawn   = 400
 	// A track is filled up (the last picture again, silence) when the other is so far ahead of it …
 	lead = 10 * time.Second
 	// … or so far, when the source does not have it.
@@ -21,7 +27,8 @@ type timeline struct {
 	shape      shape
 	picture    func(n int64, f *astiav.Frame) error // f stays the timeline's
 	sound      func(left, right []float32) error
-	background *astiav.Frame // shown where there is no picture
+	placed     func(at, source time.Duration) error // told once a part: the clip time at which its source's time lies
+	background *astiav.Frame                        // shown where there is no picture
 
 	baseFrame  int64 // where the current part begins
 	baseSample int64
@@ -29,9 +36,13 @@ type timeline struct {
 	frame      int64 // next of the current part
 	sample     int64
 	limit      int64         // frames the current part has at most
-	phase      time.Duration // of the source's pictures against the frame grid
+	origin     time.Duration // source time of the current part's beginning
+	phase      time.Duration // of the source's pictures against the frame grid; its sound is moved as much
 	last       *astiav.Frame // the picture that is shown; nil at a part's beginning
-	anchored   bool          // phase is known
+	anchored   bool          // phase is that of the run's pictures
+	waited     bool          // phase is not waited for: known, or given up
+	told       bool          // placed was
+	early      []media       // sound from before phase was known
 	flowing    bool          // sound has begun
 	tracks     tracks
 }
@@ -40,7 +51,8 @@ type timeline struct {
 func (t *timeline) begin(length time.Duration) {
 	t.limit = t.shape.frames(length)
 	t.baseSample = t.samplesBefore(t.baseFrame)
-	t.frame, t.sample, t.anchored, t.flowing = 0, t.sounded-t.baseSample, false, false
+	t.frame, t.sample, t.anchored, t.waited, t.flowing = 0, t.sounded-t.baseSample, false, false, false
+	t.phase, t.told = 0, false
 	t.show(nil)
 	t.tracks = tracks{picture: true, sound: true}
 }
@@ -54,20 +66,55 @@ func (t *timeline) show(f *astiav.Frame) {
 
 // add takes the next thing decoded of the current part.
 func (t *timeline) add(m media) error {
+	if m.tracks == nil {
+		t.origin = m.origin
+	}
 	switch {
-	case m.tracks != nil:
-		t.tracks, t.anchored, t.flowing = *m.tracks, false, false // another run has another clock
-		return nil
+	case m.tracks != nil: // another run has another clock
+		err := t.settle()
+		t.tracks, t.anchored, t.waited, t.flowing = *m.tracks, false, !m.tracks.picture, false
+		return err
 	case m.picture != nil:
 		if err := t.addPicture(m.at, m.picture); err != nil {
 			return err
 		}
 		return t.fillSound(t.sampleAt(t.frame) - t.behind(t.tracks.sound))
+	case !t.waited:
+		t.early = append(t.early, m)
+		if m.at-t.early[0].at < lead {
+			return nil
+		}
+		return t.settle()
 	}
-	if err := t.addSamples(m.at, m.samples[0], m.samples[1]); err != nil {
+	if err := t.place(); err != nil {
+		return err
+	}
+	if err := t.addSamples(m.at-t.phase, m.samples[0], m.samples[1]); err != nil {
 		return err
 	}
 	return t.fillPictures(t.frameAt(t.sample - t.behind(t.tracks.picture)))
+}
+
+// settle takes the sound that waited for the phase, which is what it is now.
+func (t *timeline) settle() error {
+	t.waited = true
+	early := t.early
+	t.early = nil
+	for _, m := range early {
+		if err := t.add(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place tells where in its source the part begins.
+func (t *timeline) place() error {
+	if t.told || t.placed == nil {
+		return nil
+	}
+	t.told = true
+	return t.placed(t.shape.at(t.baseFrame), t.origin+t.phase)
 }
 
 // behind is by how many samples a track may be behind the other.
@@ -82,9 +129,13 @@ func (t *timeline) behind(present bool) int64 {
 func (t *timeline) addPicture(at time.Duration, f *astiav.Frame) error {
 	n := t.shape.frames(at - t.phase)
 	if !t.anchored && at > -t.shape.tick()*3/4 {
-		// From here on pictures are counted from this one, so that one rounding holds for all of the part.
-		n = max(0, t.shape.frames(at))
+		// From here on pictures are counted from this one, so that one rounding holds for all of the run.
+		n = max(0, n)
 		t.anchored, t.phase = true, at-t.shape.at(n)
+		if err := errors.Join(t.place(), t.settle()); err != nil {
+			f.Free()
+			return err
+		}
 	}
 	if n < t.frame { // two in one frame, or a clock that went back: the later one is shown next
 		t.show(f)
@@ -132,6 +183,11 @@ func (t *timeline) addSamples(at time.Duration, left, right []float32) error {
 	from := int64(math.Round(at.Seconds() * sampleRate))
 	if off := from - t.sample; t.flowing && max(off, -off) <= int64(jitter*sampleRate/time.Second) {
 		from = t.sample
+		if max(off, -off) > int64(settled*sampleRate/time.Second) {
+			most := int64(len(left) / drawn)
+			n := len(left) + int(max(-most, min(most, off)))
+			left, right = stretched(left, n), stretched(right, n)
+		}
 	}
 	if err := t.fillSound(from); err != nil {
 		return err
@@ -154,6 +210,20 @@ func (t *timeline) give(left, right []float32) error {
 	return t.sound(left, right)
 }
 
+// stretched is x as n samples instead of nearly as many.
+func stretched(x []float32, n int) []float32 {
+	if n == len(x) || len(x) < 2 || n < 2 {
+		return x
+	}
+	y := make([]float32, n)
+	for i := range y {
+		at := float64(i) * float64(len(x)-1) / float64(n-1)
+		k := min(int(at), len(x)-2)
+		y[i] = x[k] + float32(at-float64(k))*(x[k+1]-x[k])
+	}
+	return y
+}
+
 // fillSound is silent up to sample n of the part.
 func (t *timeline) fillSound(n int64) error {
 	for n = min(n, t.sampleAt(t.limit)); t.sample < n; {
@@ -165,19 +235,23 @@ func (t *timeline) fillSound(n int64) error {
 	return nil
 }
 
-// end ends the current part at length; it gives how long the part became.
-func (t *timeline) end(length time.Duration) (time.Duration, error) {
+// end ends the current part at length, and tells what became of it.
+func (t *timeline) end(length time.Duration) (*mediav1.FinishedPart, error) {
+	if err := t.settle(); err != nil {
+		return nil, err
+	}
 	t.limit = min(t.limit, max(1, t.frame, t.shape.frames(length)))
 	if err := t.fillPictures(t.limit); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := t.fillSound(t.sampleAt(t.limit)); err != nil {
-		return 0, err
+		return nil, err
 	}
+	start := t.origin + t.phase
+	part := &mediav1.FinishedPart{At: int64(t.shape.at(t.baseFrame)), Start: int64(start), End: int64(start + t.shape.at(t.limit))}
 	t.baseFrame += t.limit
-	length = t.shape.at(t.limit)
 	t.frame = 0
-	return length, nil
+	return part, nil
 }
 
 func (t *timeline) Close() { t.show(nil) }

@@ -1476,7 +1476,7 @@ type FinishOrder struct {
 	Metadata       map[string]string      `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	FontFile       string                 `protobuf:"bytes,9,opt,name=font_file,json=fontFile,proto3" json:"font_file,omitempty"`
 	Preset         string                 `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`       // libx264: veryfast (if empty), superfast, ultrafast
-	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // in clip time, burned into the profiles that ask for it
+	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // burned into the profiles that ask for it
 	Loudness       float64                `protobuf:"fixed64,12,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS, of the recording parts as measured at ingest; 0: unknown, leave it be
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1803,11 +1803,13 @@ func (x *FinishText) GetText() string {
 	return ""
 }
 
+// FinishSubtitle's times are those of its part's source.
 type FinishSubtitle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
 	End           int64                  `protobuf:"varint,2,opt,name=end,proto3" json:"end,omitempty"`
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Part          int64                  `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1861,6 +1863,13 @@ func (x *FinishSubtitle) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *FinishSubtitle) GetPart() int64 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
 }
 
 type Progress struct {
@@ -1991,6 +2000,67 @@ func (x *FinishedFile) GetLength() int64 {
 	return 0
 }
 
+// FinishedPart says where a part lies: at a clip time, from the time of its source that its first picture has.
+type FinishedPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            int64                  `protobuf:"varint,1,opt,name=at,proto3" json:"at,omitempty"`
+	Start         int64                  `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	End           int64                  `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishedPart) Reset() {
+	*x = FinishedPart{}
+	mi := &file_media_v1_media_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishedPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishedPart) ProtoMessage() {}
+
+func (x *FinishedPart) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishedPart.ProtoReflect.Descriptor instead.
+func (*FinishedPart) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FinishedPart) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *FinishedPart) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *FinishedPart) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
 type Finished struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Files         []*FinishedFile        `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
@@ -2000,6 +2070,7 @@ type Finished struct {
 	Sprite        string                 `protobuf:"bytes,6,opt,name=sprite,proto3" json:"sprite,omitempty"`
 	Thumbnails    string                 `protobuf:"bytes,7,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`                // a JPEG of thumbnails and the WebVTT that places them
 	Notes         []string               `protobuf:"bytes,8,rep,name=notes,proto3" json:"notes,omitempty"`                          // what was made otherwise than ordered
+	Parts         []*FinishedPart        `protobuf:"bytes,9,rep,name=parts,proto3" json:"parts,omitempty"`                          // one for each part of the order
 	ClippedTo     string                 `protobuf:"bytes,5,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why it is shorter than ordered; empty: it is not. Nothing at all in a part's window is Failed, permanent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2007,7 +2078,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2090,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2103,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Finished) GetFiles() []*FinishedFile {
@@ -2084,6 +2155,13 @@ func (x *Finished) GetNotes() []string {
 	return nil
 }
 
+func (x *Finished) GetParts() []*FinishedPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
 func (x *Finished) GetClippedTo() string {
 	if x != nil {
 		return x.ClippedTo
@@ -2110,7 +2188,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2200,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2213,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2217,7 +2295,7 @@ type RenderText struct {
 
 func (x *RenderText) Reset() {
 	*x = RenderText{}
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2307,7 @@ func (x *RenderText) String() string {
 func (*RenderText) ProtoMessage() {}
 
 func (x *RenderText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2320,7 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
 func (*RenderText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RenderText) GetText() string {
@@ -2312,7 +2390,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2324,7 +2402,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2337,7 +2415,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2365,7 +2443,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2455,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2468,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2566,11 +2644,12 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\aframing\x18\a \x01(\tR\aframing\" \n" +
 	"\n" +
 	"FinishText\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"L\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"`\n" +
 	"\x0eFinishSubtitle\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x03R\x03end\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\x03R\x04part\"4\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x03R\x04done\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x03R\x05total\"\x82\x01\n" +
@@ -2579,7 +2658,11 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n" +
 	"\x05width\x18\x03 \x01(\x03R\x05width\x12\x16\n" +
 	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x16\n" +
-	"\x06length\x18\x05 \x01(\x03R\x06length\"\xec\x01\n" +
+	"\x06length\x18\x05 \x01(\x03R\x06length\"F\n" +
+	"\fFinishedPart\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x03 \x01(\x03R\x03end\"\xa3\x02\n" +
 	"\bFinished\x125\n" +
 	"\x05files\x18\x01 \x03(\v2\x1f.liveclip.media.v1.FinishedFileR\x05files\x12\x14\n" +
 	"\x05cover\x18\x02 \x01(\tR\x05cover\x12\x14\n" +
@@ -2589,7 +2672,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\n" +
 	"thumbnails\x18\a \x01(\tR\n" +
 	"thumbnails\x12\x14\n" +
-	"\x05notes\x18\b \x03(\tR\x05notes\x12\x1d\n" +
+	"\x05notes\x18\b \x03(\tR\x05notes\x125\n" +
+	"\x05parts\x18\t \x03(\v2\x1f.liveclip.media.v1.FinishedPartR\x05parts\x12\x1d\n" +
 	"\n" +
 	"clipped_to\x18\x05 \x01(\tR\tclippedTo\"\x8b\x02\n" +
 	"\vRenderOrder\x12\x12\n" +
@@ -2638,7 +2722,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -2664,20 +2748,21 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*FinishSubtitle)(nil), // 21: liveclip.media.v1.FinishSubtitle
 	(*Progress)(nil),       // 22: liveclip.media.v1.Progress
 	(*FinishedFile)(nil),   // 23: liveclip.media.v1.FinishedFile
-	(*Finished)(nil),       // 24: liveclip.media.v1.Finished
-	(*RenderOrder)(nil),    // 25: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 26: liveclip.media.v1.RenderText
-	(*ProbeOrder)(nil),     // 27: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 28: liveclip.media.v1.Probed
-	nil,                    // 29: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 30: liveclip.media.v1.FinishOrder.MetadataEntry
+	(*FinishedPart)(nil),   // 24: liveclip.media.v1.FinishedPart
+	(*Finished)(nil),       // 25: liveclip.media.v1.Finished
+	(*RenderOrder)(nil),    // 26: liveclip.media.v1.RenderOrder
+	(*RenderText)(nil),     // 27: liveclip.media.v1.RenderText
+	(*ProbeOrder)(nil),     // 28: liveclip.media.v1.ProbeOrder
+	(*Probed)(nil),         // 29: liveclip.media.v1.Probed
+	nil,                    // 30: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 31: liveclip.media.v1.FinishOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
 	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
 	17, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	25, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	27, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	26, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	28, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
 	15, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
 	16, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
 	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
@@ -2688,26 +2773,27 @@ var file_media_v1_media_proto_depIdxs = []int32{
 	10, // 12: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
 	14, // 13: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
 	22, // 14: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	24, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	28, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	25, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	29, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
 	3,  // 17: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
 	4,  // 18: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
 	5,  // 19: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	29, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	30, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
 	13, // 21: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
 	18, // 22: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
 	19, // 23: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
 	20, // 24: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	30, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	31, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
 	21, // 26: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
 	23, // 27: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	26, // 28: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	7,  // 29: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	24, // 28: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	27, // 29: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
+	7,  // 30: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -2744,7 +2830,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
