@@ -76,6 +76,7 @@ require (
 	github.com/sirupsen/logrus v1.7.0 // indirect
 	github.com/spf13/cast v1.10.0 // indirect
 	github.com/tinylib/msgp v1.3.0 // indirect
+	github.com/yalue/onnxruntime_go v1.9.0 // indirect
 	github.com/yutopp/go-amf0 v0.1.0 // indirect
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
 	go.uber.org/atomic v1.12.0 // indirect
