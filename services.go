@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"liveclip/internal/app"
+	"liveclip/internal/outlet"
 	"liveclip/services/asr"
 	"liveclip/services/detect"
 	"liveclip/services/ops"
@@ -18,10 +19,13 @@ import (
 // allServices in the order a highlight passes them.
 var allServices = []string{"asr", "detect", "prompt", "t2v", "review", "publish", "ops"}
 
+const vodPath = "/vod/"
+
 // running is a set of services built on one platform.
 type running struct {
 	parts []app.Part
 	http  http.Handler // nil: none of them has an HTTP face
+	vod   http.Handler // of http, what sends files; nil: nothing does
 }
 
 // build builds the services named.
@@ -57,8 +61,8 @@ func build(names []string, s settings, p *app.Platform) (running, error) {
 		case "publish":
 			service, e := publish.New(s.Publish, publish.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
 			if err = add(name, service, e); err == nil {
-				mux.Handle("/vod/", service.Handler())
-				r.http = mux
+				mux.Handle(vodPath, service.Handler())
+				r.http, r.vod = mux, service.Handler()
 			}
 		case "ops":
 			service, e := ops.New(s.Ops, ops.Deps{Bus: p.Bus, Store: p.Store, Redis: p.Redis, Recording: p.Recording, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
@@ -78,9 +82,13 @@ func build(names []string, s settings, p *app.Platform) (running, error) {
 
 // servers gives what a process listens on for its services.
 func (r running) servers(s settings, admin http.Handler) []app.Server {
-	servers := []app.Server{{Name: "admin", Address: s.Listen.Admin, Handler: admin}}
+	servers := []app.Server{{Name: "admin", Address: s.Listen.Admin, Config: outlet.Config{Handler: admin}}}
 	if r.http != nil {
-		servers = append(servers, app.Server{Name: "http", Address: s.Listen.HTTP, Handler: r.http})
+		face := outlet.Config{Handler: r.http}
+		if r.vod != nil {
+			face.Below, face.Files = vodPath, r.vod
+		}
+		servers = append(servers, app.Server{Name: "http", Address: s.Listen.HTTP, Config: face})
 	}
 	return servers
 }

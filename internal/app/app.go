@@ -11,13 +11,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/outlet"
 )
 
 // Service is one of the services, or anything else that runs until its context ends.
@@ -38,7 +38,7 @@ type Part struct {
 type Server struct {
 	Name    string
 	Address string
-	Handler http.Handler
+	outlet.Config
 }
 
 // Run runs the parts and servers until ctx ends or one of them fails, and returns after all have ended.
@@ -59,9 +59,12 @@ func Run(ctx context.Context, log *slog.Logger, parts []Part, servers []Server, 
 	faces := new(errgroup.Group)
 	for i, server := range servers {
 		faces.Go(func() error {
-			err := serve(serving, server, listeners[i])
-			stopWork()
-			return err
+			defer stopWork()
+			server.Log = log.With("server", server.Name)
+			if err := outlet.Serve(serving, listeners[i], server.Config); err != nil {
+				return fmt.Errorf("serve %s: %w", server.Name, err)
+			}
+			return nil
 		})
 	}
 	work := new(errgroup.Group)
@@ -98,32 +101,6 @@ func listen(ctx context.Context, servers []Server) ([]net.Listener, map[string]s
 		addresses[server.Name] = listener.Addr().String()
 	}
 	return listeners, addresses, nil
-}
-
-func serve(ctx context.Context, server Server, listener net.Listener) error {
-	face := &http.Server{
-		Handler:           server.Handler,
-		Protocols:         new(http.Protocols),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-	}
-	face.Protocols.SetHTTP1(true)
-	face.Protocols.SetUnencryptedHTTP2(true) // for gRPC
-	ended := make(chan error, 1)
-	go func() { ended <- face.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serve %s: %w", server.Name, err)
-	case <-ctx.Done():
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if face.Shutdown(closing) != nil {
-			_ = face.Close() // streams that never end, such as events
-		}
-		<-ended
-		return nil
-	}
 }
 
 // Signals gives a context that ends at the first interrupt or termination signal; a second one ends the process at once.

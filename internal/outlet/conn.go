@@ -1,0 +1,267 @@
+package outlet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const settleWithin = time.Second // how long an answer may be under way after its last write
+
+// conn is a connection whose requests we answer ourselves.
+type conn struct {
+	server *server
+	tcp    *net.TCPConn
+	raw    syscall.RawConn
+	last   atomic.Bool // no further request is taken
+
+	in      *[maxHead]byte // nil while nothing is read
+	have    int            // bytes of it
+	readBy  time.Time      // the read deadline as it stands
+	headBy  time.Time      // by then the head under way must be whole; zero: none is
+	tryRead func(socket uintptr) bool
+	readErr error
+	waits   bool // the wait under way has its deadline set
+
+	plain  http.Request // with the connection's context: what every request begins as
+	q      request
+	answer reply
+
+	job      job
+	tryWrite func(socket uintptr) bool
+	timed    bool  // a write deadline stands
+	written  int64 // bytes, in all
+	unsent   int   // TCP_NOTSENT_LOWAT as set; 0: the system's
+
+	owed Settled // who waits for what is acknowledged of the last answer
+	from int64   // where its body began in written
+	body int64   // bytes of it
+}
+
+var heads = sync.Pool{New: func() any { return new([maxHead]byte) }}
+
+func newConn(s *server, tcp *net.TCPConn) (*conn, error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{server: s, tcp: tcp, raw: raw}
+	c.tryRead, c.tryWrite = c.readOnce, c.writeOnce
+	c.answer.c, c.answer.header = c, http.Header{}
+	return c, nil
+}
+
+// serve answers requests until the connection ends or turns out to be net/http's.
+func (c *conn) serve() {
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), http.LocalAddrContextKey, c.tcp.LocalAddr()))
+	defer cancel()
+	defer c.server.forget(c)
+	c.plain = *(&http.Request{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: c.tcp.RemoteAddr().String(),
+	}).WithContext(ctx)
+	c.q.Header = http.Header{}
+	for {
+		switch head, err := c.next(); {
+		case err != nil:
+			c.end(false)
+			return
+		case !c.parse(head):
+			c.settle(true)
+			c.handOver(head)
+			return
+		}
+		if !c.respond() || c.last.Load() {
+			c.end(c.answer.err == nil)
+			return
+		}
+	}
+}
+
+// parse reads the head into a request that knows nothing of the one before.
+func (c *conn) parse(head string) bool {
+	if head == "" {
+		return false
+	}
+	header, u := c.q.Header, c.q.URL
+	c.q.Request = c.plain
+	c.q.Header, c.q.URL = header, u
+	return c.q.parse(head, c.server.Below)
+}
+
+// next waits for a head and reads it; "" is one that is too long for us.
+func (c *conn) next() (string, error) {
+	waited := false
+	for searched := 0; ; {
+		if c.have > 0 {
+			if end := bytes.Index(c.in[max(0, searched-3):c.have], crlf2); end >= 0 {
+				end += max(0, searched-3) + len(crlf2)
+				head := string(c.in[:end])
+				if c.have = copy(c.in[:], c.in[end:c.have]); c.have == 0 {
+					c.release()
+				}
+				c.headBy = time.Time{}
+				c.settle(waited && c.have == 0) // whoever asks again has read the last answer, unless it asked ahead
+				return head, nil
+			}
+			if searched = c.have; c.have == maxHead {
+				return "", nil
+			}
+			if c.headBy.IsZero() {
+				c.headBy = time.Now().Add(headWithin)
+			}
+		}
+		switch err := c.read(); {
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.owed != nil && c.have == 0 && !c.last.Load():
+			c.settle(false)
+		case err != nil:
+			return "", err
+		default:
+			waited = true
+		}
+	}
+}
+
+var crlf2 = []byte("\r\n\r\n")
+
+// read takes what the client sent; the wait for it holds no buffer.
+func (c *conn) read() error {
+	for {
+		c.waits = false
+		err := c.raw.Read(c.tryRead)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !c.waits && !c.last.Load() {
+			c.readBy = time.Time{} // the deadline of an earlier wait, which passed during an answer
+			c.setReadDeadline()
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return c.readErr
+	}
+}
+
+func (c *conn) readOnce(socket uintptr) bool {
+	if c.in == nil {
+		c.in = heads.Get().(*[maxHead]byte)
+	}
+	for {
+		n, err := unix.Read(int(socket), c.in[c.have:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			if c.have == 0 {
+				c.release()
+			}
+			c.limitRead()
+			return false
+		case err == nil && n == 0:
+			err = io.EOF
+		}
+		c.have += max(0, n)
+		c.readErr = err
+		return true
+	}
+}
+
+// limitRead gives the wait for the client an end. Deadlines cost more than a look at the clock: one that is nearly right stays.
+func (c *conn) limitRead() {
+	c.waits = true
+	now := time.Now()
+	left := c.readBy.Sub(now)
+	switch {
+	case c.last.Load(): // the server's own stands
+		return
+	case !c.headBy.IsZero():
+		if c.readBy.Equal(c.headBy) {
+			return
+		}
+		c.readBy = c.headBy
+	case c.owed != nil:
+		if left > settleWithin/2 && left <= settleWithin {
+			return
+		}
+		c.readBy = now.Add(settleWithin)
+	case left > idleWithin/2:
+		return
+	default:
+		c.readBy = now.Add(idleWithin)
+	}
+	c.setReadDeadline()
+}
+
+func (c *conn) setReadDeadline() {
+	_ = c.tcp.SetReadDeadline(c.readBy)
+	if c.last.Load() { // the server ended meanwhile
+		_ = c.tcp.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (c *conn) release() {
+	if c.in != nil {
+		heads.Put(c.in)
+		c.in, c.have = nil, 0
+	}
+}
+
+// end closes the connection. After a whole answer the client may take a moment to read it: then it is known how much it got.
+func (c *conn) end(whole bool) {
+	if whole && c.owed != nil && c.tcp.CloseWrite() == nil {
+		_ = c.tcp.SetReadDeadline(time.Now().Add(settleWithin))
+		var b [512]byte
+		for n := 0; n < 64; n++ { // what it still sends is not ours to answer
+			if _, err := c.tcp.Read(b[:]); err != nil {
+				break
+			}
+		}
+	}
+	c.settle(false)
+	c.release()
+	_ = c.tcp.Close()
+}
+
+// handOver gives the connection to net/http with what was read of its request.
+func (c *conn) handOver(head string) {
+	read := append([]byte(head), c.pending()...)
+	c.release()
+	_ = c.tcp.SetDeadline(time.Time{})
+	c.limitUnsent(0)
+	c.server.hand(c.tcp, read)
+}
+
+func (c *conn) pending() []byte {
+	if c.in == nil {
+		return nil
+	}
+	return c.in[:c.have]
+}
+
+// respond has the request answered; false: the connection cannot go on.
+func (c *conn) respond() (goesOn bool) {
+	a := &c.answer
+	a.begin()
+	defer func() {
+		switch fault := recover(); {
+		case fault == nil:
+		case fault == http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
+			goesOn = false
+		default:
+			c.server.Log.Error("handler panicked", "panic", fault, "stack", string(debug.Stack()))
+			goesOn = false
+		}
+		a.end()
+	}()
+	c.server.Files.ServeHTTP(a, &c.q.Request)
+	return a.finish() && !c.q.close
+}

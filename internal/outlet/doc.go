@@ -1,0 +1,23 @@
+// Package outlet is the HTTP server of a process. It answers plain GET and HEAD requests below one path, where a process
+// sends nearly all of its bytes, by itself, and leaves every other request to net/http: HTTP/2, TLS, request bodies, and
+// whatever is not of the simplest form.
+//
+// # Why
+//
+// net/http starts a goroutine, sets five deadlines and makes about twenty small objects for each request, holds 20 KiB for a
+// connection that waits, writes head and body apart, and can send a file only from a descriptor's own offset, so that every
+// range needs a descriptor. Here a request reads into a pooled buffer, is answered in one write or in one write and one
+// sendfile at an offset (nothing is copied, and one descriptor serves all ranges of a file), and a connection that waits
+// holds a goroutine and no buffer.
+//
+// # What is simple
+//
+// request.go takes GET or HEAD in HTTP/1.1 with an origin-form target below the path, one Host, and fields that net/http
+// would take too; a body, an Expect, an Upgrade, a fold, a byte that is not allowed, more than 8 KiB, or anything else
+// hands the connection, with the bytes read so far, to net/http for good. So there is one judge of odd requests.
+//
+// # Time
+//
+// A request's head must come within 10 s, a connection may wait two minutes, and a reader that takes less than 512 KiB (or
+// the rest) in Patience is let go, on every connection, TLS and HTTP/2 too.
+package outlet
