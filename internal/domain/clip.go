@@ -104,7 +104,13 @@ type Rendition struct {
 	Bytes         int64
 	SHA256        string // hex
 	Index         string // object key of its sidecar index; empty: none
+	Header        int64  // bytes of ftyp and moov, from the index
+	Heads         Heads  // likewise
 }
+
+// Heads are the bytes from a rendition's beginning that a player needs to show its first frame, and to play its first one,
+// two and four seconds. 0: not known.
+type Heads struct{ Frame, S1, S2, S4 int64 }
 
 // Rendered says that renditions lie in the store, private. Topic clip.rendered.v1.
 type Rendered struct {
@@ -224,26 +230,41 @@ type ClipStep struct {
 	Publication *PublicationChanged
 }
 
-// Purpose of a delivery: the head of what plays, a preload, or filling the buffer.
+// Purpose of a delivery, as the player colours its requests. Empty: it did not.
 type Purpose string
 
-// Delivery is one response of the VOD path. Topic delivery.logged.v1.
+const (
+	PurposeHead    Purpose = "head"    // P0: the head of what is to play now
+	PurposePreload Purpose = "preload" // P1: the head of what may play next
+	PurposeFill    Purpose = "fill"    // P3: what plays, up to the buffer's goal
+)
+
+// OriginSelf is the Origin of a delivery of this VOD path.
+const OriginSelf = "liveclip"
+
+// Delivery is one response of the VOD path, or of a CDN before it. Topic delivery.logged.v1.
 type Delivery struct {
 	RequestID string
 	Clip      ClipID
 	Hash      string
 	File      string // "720p.mp4"
+	Profile   string // the rung, where File is one's; empty: it is none's
 	Method    string
 	Status    int
 	Asked     string // the Range header as asked
+	Ranges    int    // parts that were sent; 0: no Range was answered
 	SentFrom  int64  // first byte
 	Sent      int64  // bytes written
+	Acked     int64  // bytes of them that the client's system acknowledged; -1: not known
+	Size      int64  // of the file; 0: not known
+	CacheHit  bool   // no byte of it came from the store, or from behind the CDN
 	Session   string
 	Referer   string
 	Purpose   Purpose
 	Started   time.Time
 	FirstByte time.Duration
 	Took      time.Duration
+	Origin    string // who answered: OriginSelf, or the CDN whose log says so
 }
 
 // PlaybackReport is what a player fetched, played and wasted. Topic playback.reported.v1.

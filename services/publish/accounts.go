@@ -2,11 +2,14 @@ package publish
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/services/publish/vod"
 )
@@ -62,6 +65,7 @@ func (a *accounts) run(ctx context.Context) {
 		batch = batch[:0]
 	}
 	take := func(d vod.Delivery) {
+		d.ID = domain.H("delivery", d.RequestID, strconv.FormatInt(d.Started.UnixNano(), 10), rand.Text())
 		if batch = append(batch, event.Event{Envelope: d.Envelope, Payload: d.Delivery}); len(batch) == deliveriesBatch {
 			flush()
 		}

@@ -48,11 +48,9 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 			return domain.Rendered{}, err
 		}
 		r.Renditions[i].Key = key
-		index, err := s.putIndex(ctx, record.File(c.Tenant, c.Clip, r.Hash, file.GetProfile()+".json"), inFolder(folder, file.GetPath()))
-		if err != nil {
+		if err := s.putIndex(ctx, &r.Renditions[i], inFolder(folder, file.GetPath())); err != nil {
 			return domain.Rendered{}, err
 		}
-		r.Renditions[i].Index = index
 	}
 	if finished.GetCover() != "" {
 		r.Cover = record.File(c.Tenant, c.Clip, r.Hash, coverName)

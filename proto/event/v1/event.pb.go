@@ -2256,6 +2256,8 @@ type Rendition struct {
 	Bytes         int64                  `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Sha256        string                 `protobuf:"bytes,7,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	Index         string                 `protobuf:"bytes,8,opt,name=index,proto3" json:"index,omitempty"`
+	Header        int64                  `protobuf:"varint,9,opt,name=header,proto3" json:"header,omitempty"`
+	Heads         *Heads                 `protobuf:"bytes,10,opt,name=heads,proto3" json:"heads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2346,6 +2348,88 @@ func (x *Rendition) GetIndex() string {
 	return ""
 }
 
+func (x *Rendition) GetHeader() int64 {
+	if x != nil {
+		return x.Header
+	}
+	return 0
+}
+
+func (x *Rendition) GetHeads() *Heads {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+type Heads struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frame         int64                  `protobuf:"varint,1,opt,name=frame,proto3" json:"frame,omitempty"`
+	S1            int64                  `protobuf:"varint,2,opt,name=s1,proto3" json:"s1,omitempty"`
+	S2            int64                  `protobuf:"varint,3,opt,name=s2,proto3" json:"s2,omitempty"`
+	S4            int64                  `protobuf:"varint,4,opt,name=s4,proto3" json:"s4,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Heads) Reset() {
+	*x = Heads{}
+	mi := &file_event_v1_event_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Heads) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Heads) ProtoMessage() {}
+
+func (x *Heads) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Heads.ProtoReflect.Descriptor instead.
+func (*Heads) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Heads) GetFrame() int64 {
+	if x != nil {
+		return x.Frame
+	}
+	return 0
+}
+
+func (x *Heads) GetS1() int64 {
+	if x != nil {
+		return x.S1
+	}
+	return 0
+}
+
+func (x *Heads) GetS2() int64 {
+	if x != nil {
+		return x.S2
+	}
+	return 0
+}
+
+func (x *Heads) GetS4() int64 {
+	if x != nil {
+		return x.S4
+	}
+	return 0
+}
+
 type Rendered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clip          string                 `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
@@ -2369,7 +2453,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2381,7 +2465,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2394,7 +2478,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Rendered) GetClip() string {
@@ -2515,7 +2599,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2611,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2624,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Finding) GetList() string {
@@ -2595,7 +2679,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2691,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2704,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Decided) GetClip() string {
@@ -2701,7 +2785,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2713,7 +2797,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2726,7 +2810,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -2796,7 +2880,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +2892,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +2905,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -2911,13 +2995,19 @@ type Delivery struct {
 	Started       int64                  `protobuf:"varint,13,opt,name=started,proto3" json:"started,omitempty"`
 	FirstByte     int64                  `protobuf:"varint,14,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
 	Took          int64                  `protobuf:"varint,15,opt,name=took,proto3" json:"took,omitempty"`
+	Profile       string                 `protobuf:"bytes,16,opt,name=profile,proto3" json:"profile,omitempty"`
+	Acked         int64                  `protobuf:"varint,17,opt,name=acked,proto3" json:"acked,omitempty"`
+	CacheHit      bool                   `protobuf:"varint,18,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
+	Ranges        int64                  `protobuf:"varint,19,opt,name=ranges,proto3" json:"ranges,omitempty"`
+	Size          int64                  `protobuf:"varint,20,opt,name=size,proto3" json:"size,omitempty"`
+	Origin        string                 `protobuf:"bytes,21,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +3019,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2942,7 +3032,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -3050,6 +3140,48 @@ func (x *Delivery) GetTook() int64 {
 	return 0
 }
 
+func (x *Delivery) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *Delivery) GetAcked() int64 {
+	if x != nil {
+		return x.Acked
+	}
+	return 0
+}
+
+func (x *Delivery) GetCacheHit() bool {
+	if x != nil {
+		return x.CacheHit
+	}
+	return false
+}
+
+func (x *Delivery) GetRanges() int64 {
+	if x != nil {
+		return x.Ranges
+	}
+	return 0
+}
+
+func (x *Delivery) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Delivery) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
 type PlaybackReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clip          string                 `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
@@ -3065,7 +3197,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3077,7 +3209,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3090,7 +3222,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -3361,7 +3493,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x120\n" +
 	"\x05parts\x18\x03 \x03(\v2\x1a.liveclip.event.v1.CutPartR\x05parts\x12\x14\n" +
 	"\x05notes\x18\x04 \x03(\tR\x05notes\x12\x12\n" +
-	"\x04mode\x18\x05 \x01(\tR\x04mode\"\xc1\x01\n" +
+	"\x04mode\x18\x05 \x01(\tR\x04mode\"\x89\x02\n" +
 	"\tRendition\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
@@ -3370,7 +3502,15 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06length\x18\x05 \x01(\x03R\x06length\x12\x14\n" +
 	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12\x16\n" +
 	"\x06sha256\x18\a \x01(\tR\x06sha256\x12\x14\n" +
-	"\x05index\x18\b \x01(\tR\x05index\"\xc1\x03\n" +
+	"\x05index\x18\b \x01(\tR\x05index\x12\x16\n" +
+	"\x06header\x18\t \x01(\x03R\x06header\x12.\n" +
+	"\x05heads\x18\n" +
+	" \x01(\v2\x18.liveclip.event.v1.HeadsR\x05heads\"M\n" +
+	"\x05Heads\x12\x14\n" +
+	"\x05frame\x18\x01 \x01(\x03R\x05frame\x12\x0e\n" +
+	"\x02s1\x18\x02 \x01(\x03R\x02s1\x12\x0e\n" +
+	"\x02s2\x18\x03 \x01(\x03R\x02s2\x12\x0e\n" +
+	"\x02s4\x18\x04 \x01(\x03R\x02s4\"\xc1\x03\n" +
 	"\bRendered\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
@@ -3428,7 +3568,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\brendered\x18\b \x01(\v2\x1b.liveclip.event.v1.RenderedR\brendered\x124\n" +
 	"\adecided\x18\t \x01(\v2\x1a.liveclip.event.v1.DecidedR\adecided\x12G\n" +
 	"\vpublication\x18\n" +
-	" \x01(\v2%.liveclip.event.v1.PublicationChangedR\vpublication\"\xf7\x02\n" +
+	" \x01(\v2%.liveclip.event.v1.PublicationChangedR\vpublication\"\x88\x04\n" +
 	"\bDelivery\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
@@ -3447,7 +3587,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\astarted\x18\r \x01(\x03R\astarted\x12\x1d\n" +
 	"\n" +
 	"first_byte\x18\x0e \x01(\x03R\tfirstByte\x12\x12\n" +
-	"\x04took\x18\x0f \x01(\x03R\x04took\"\xba\x01\n" +
+	"\x04took\x18\x0f \x01(\x03R\x04took\x12\x18\n" +
+	"\aprofile\x18\x10 \x01(\tR\aprofile\x12\x14\n" +
+	"\x05acked\x18\x11 \x01(\x03R\x05acked\x12\x1b\n" +
+	"\tcache_hit\x18\x12 \x01(\bR\bcacheHit\x12\x16\n" +
+	"\x06ranges\x18\x13 \x01(\x03R\x06ranges\x12\x12\n" +
+	"\x04size\x18\x14 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06origin\x18\x15 \x01(\tR\x06origin\"\xba\x01\n" +
 	"\x0ePlaybackReport\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x18\n" +
@@ -3469,7 +3615,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -3495,18 +3641,19 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*CutPart)(nil),            // 21: liveclip.event.v1.CutPart
 	(*Cut)(nil),                // 22: liveclip.event.v1.Cut
 	(*Rendition)(nil),          // 23: liveclip.event.v1.Rendition
-	(*Rendered)(nil),           // 24: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 25: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 26: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 27: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 28: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 29: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 30: liveclip.event.v1.PlaybackReport
-	nil,                        // 31: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 32: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 33: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 34: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 35: liveclip.event.v1.Plan.FeaturesEntry
+	(*Heads)(nil),              // 24: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 25: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 26: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 27: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 28: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 29: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 30: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 31: liveclip.event.v1.PlaybackReport
+	nil,                        // 32: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 33: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 34: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 35: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 36: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -3521,19 +3668,19 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	17, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
 	20, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
 	22, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	24, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	26, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	27, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	28, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	29, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	30, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	25, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	27, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	28, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	29, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	30, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	31, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	31, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	32, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	32, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	33, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
 	11, // 26: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
 	14, // 27: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
@@ -3541,28 +3688,29 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	4,  // 29: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
 	3,  // 30: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
 	16, // 31: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	33, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	34, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
 	3,  // 33: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	34, // 34: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	35, // 34: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
 	3,  // 35: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
 	16, // 36: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
 	18, // 37: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
 	19, // 38: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	35, // 39: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	36, // 39: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
 	3,  // 40: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
 	21, // 41: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	23, // 42: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 43: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	25, // 44: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	20, // 45: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	24, // 46: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	26, // 47: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	27, // 48: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	24, // 42: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	23, // 43: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 44: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	26, // 45: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	20, // 46: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	25, // 47: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	27, // 48: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	28, // 49: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -3595,7 +3743,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

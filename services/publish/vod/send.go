@@ -55,14 +55,14 @@ func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
 	}
 }
 
-// sendPlaylist answers with text made for this URL: it carries the URL's signature on, so its tag is of the text.
-func (v *Handler) sendPlaylist(w *answer, r *http.Request, a *asked, body []byte, err error) {
+// sendText answers with text made for this URL; its tag is of the text.
+func (v *Handler) sendText(w *answer, r *http.Request, a *asked, kind string, body []byte, err error) {
 	if err != nil {
 		v.fail(w, r, a, err)
 		return
 	}
 	sum := sha256.Sum256(body)
-	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+	w.Header().Set("Content-Type", kind)
 	_ = respond(r.Context(), w, r, a, inMemory(body), int64(len(body)), `"`+hex.EncodeToString(sum[:16])+`"`)
 }
 

