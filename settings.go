@@ -71,7 +71,7 @@ func (s settings) check(services []string) error {
 	faults := append(s.Log.Faults(), s.platform().Faults()...)
 	for name, of := range map[string]func() []string{
 		"asr": s.ASR.Faults, "detect": s.Detect.Faults, "prompt": s.Prompt.Faults, "t2v": s.T2V.Faults,
-		"review": s.Review.Faults, "publish": s.Publish.Faults, "ops": s.Ops.Faults,
+		"review": s.Review.Faults, "publish": s.Publish.Faults, "ops": func() []string { return append(s.Ops.Faults(), s.Publish.CDNFaults()...) },
 	} {
 		if slices.Contains(services, name) {
 			faults = append(faults, of()...)
@@ -81,5 +81,6 @@ func (s settings) check(services []string) error {
 		return nil
 	}
 	slices.Sort(faults)
+	faults = slices.Compact(faults)
 	return failure{2, fmt.Errorf("%w", config.Faults(faults))}
 }

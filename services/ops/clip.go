@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"time"
@@ -246,19 +247,47 @@ func (s *Service) addURLs(m *opsv1.Clip, c caller, clip view.Clip, r domain.Rend
 		Session: domain.H("session", string(c.tenant), c.name)[:16], Expires: s.Now().Truncate(step).Add(step + s.cfg.VODExpiry),
 	}
 	signed := func(file string) string { return s.cfg.VODURL + s.Keys.URL(grant, file) }
+	m.Renditions = renditionMessages(r, signed)
+	m.Hls, m.Listing = signed("index.m3u8"), signed("index.json")
+	for key, field := range map[string]*string{r.Cover: &m.Cover, r.Subtitles: &m.Subtitles, r.SubRip: &m.Subrip, r.Thumbnails: &m.Thumbnails} {
+		if key != "" {
+			*field = signed(path.Base(key))
+		}
+	}
+	for _, cdn := range s.CDNs {
+		var faults error
+		signed := func(file string) string {
+			made, err := cdn.URL(grant, file)
+			faults = errors.Join(faults, err)
+			return made
+		}
+		links := &opsv1.CDN{Name: cdn.Name, Hls: signed("index.m3u8"), Renditions: renditionMessages(r, signed)}
+		if r.Cover != "" {
+			links.Cover = signed("cover.jpg")
+		}
+		if faults != nil {
+			s.Log.Error("no URLs of CDN", "cdn", cdn.Name, "error", faults)
+			continue
+		}
+		m.Cdn = append(m.Cdn, links)
+	}
+}
+
+func renditionMessages(r domain.Rendered, signed func(file string) string) []*opsv1.Rendition {
+	var messages []*opsv1.Rendition
 	for _, rendition := range r.Renditions {
-		m.Renditions = append(m.Renditions, &opsv1.Rendition{
+		message := &opsv1.Rendition{
 			Profile: rendition.Profile, Url: signed(rendition.Profile + ".mp4"), Width: int32(rendition.Width), Height: int32(rendition.Height),
-			DurationS: rendition.Length.Seconds(), Bytes: float64(rendition.Bytes),
-		})
+			DurationS: rendition.Length.Seconds(), Bytes: float64(rendition.Bytes), Index: signed(rendition.Profile + ".json"),
+		}
+		if h := rendition.Heads; h.Frame > 0 {
+			message.Heads = &opsv1.Heads{
+				Header: float64(rendition.Header), Frame: float64(h.Frame), S1: float64(h.S1), S2: float64(h.S2), S4: float64(h.S4),
+			}
+		}
+		messages = append(messages, message)
 	}
-	m.Hls = signed("index.m3u8")
-	if r.Cover != "" {
-		m.Cover = signed(path.Base(r.Cover))
-	}
-	if r.Subtitles != "" {
-		m.Subtitles = signed(path.Base(r.Subtitles))
-	}
+	return messages
 }
 
 func or(first, second string) string {

@@ -3,6 +3,7 @@ package ops
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func (r *rig) story(started time.Time, steps int) time.Time {
 	}
 	rendered := domain.Rendered{
 		Clip: clipOne, Hash: "abc", Cover: "default/clips/x/abc/cover.jpg", Subtitles: "default/clips/x/abc/subtitles.vtt",
-		Renditions: []domain.Rendition{{Profile: "720p", Key: "k", Width: 1280, Height: 720, Length: 20 * time.Second, Bytes: 4_000_000_000}},
+		Renditions: []domain.Rendition{{Profile: "720p", Key: "k", Width: 1280, Height: 720, Length: 20 * time.Second, Bytes: 4_000_000_000, Header: 900, Heads: domain.Heads{Frame: 1000, S1: 2000, S2: 3000, S4: 4000}}},
 		Window:     h.Window, Title: "最后三分钟", Text: "last three minutes only",
 	}
 	verdict := domain.Decided{Clip: clipOne, Verdict: domain.VerdictNeedsPerson, By: "rule", Reason: "absolute term", Findings: []domain.Finding{
@@ -92,8 +93,19 @@ func TestAClipIsShownWithItsWholeStory(t *testing.T) {
 	if rendition["bytes"] != 4e9 || rendition["duration_s"] != 20.0 {
 		t.Errorf("rendition %v", rendition)
 	}
+	if want := map[string]any{"header": 900.0, "frame": 1000.0, "s1": 2000.0, "s2": 3000.0, "s4": 4000.0}; !reflect.DeepEqual(rendition["heads"], want) {
+		t.Errorf("heads %v", rendition["heads"])
+	}
+	cdn := got["cdn"].([]any)[0].(map[string]any)
+	through, err := url.Parse(cdn["renditions"].([]any)[0].(map[string]any)["url"].(string))
+	if err != nil || cdn["name"] != "qq" || through.Host != "qq.example" {
+		t.Errorf("through the CDN: %v", cdn)
+	} else if _, err := r.s.CDNs[0].Check(through, time.Now()); err != nil {
+		t.Errorf("through the CDN: %v", err)
+	}
 	for name, signed := range map[string]any{
 		"720p.mp4": rendition["url"], "cover.jpg": got["cover"], "subtitles.vtt": got["subtitles"], "index.m3u8": got["hls"],
+		"720p.json": rendition["index"], "index.json": got["listing"],
 	} {
 		u, err := url.Parse(signed.(string))
 		if err != nil || u.Path != "/vod/"+string(clipOne)+"/abc/"+name {

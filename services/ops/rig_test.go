@@ -76,6 +76,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 	s, err := New(cfg, Deps{
 		Bus: b, Store: store, Redis: rdb, Leases: leases, Recording: recording.NewReader(store, leases, log),
 		Keys: sign.Keys{Current: sign.Key{ID: "k1", Secret: "a-secret-of-the-test"}},
+		CDNs: []sign.CDN{{Name: "qq", Form: sign.TencentD, Host: "https://qq.example", Keys: sign.Keys{Current: sign.Key{Secret: "a key of the CDN"}}}},
 		Log:  log, Metrics: prometheus.NewRegistry(), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 	})
 	if err != nil {

@@ -49,6 +49,7 @@ type Deps struct {
 	Leases    *lease.Leases
 	Recording *recording.Reader
 	Keys      sign.Keys
+	CDNs      []sign.CDN // before the VOD path
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Now       func() time.Time

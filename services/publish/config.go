@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"time"
 
+	"liveclip/internal/sign"
 	"liveclip/services/publish/vod"
 )
 
@@ -19,6 +20,7 @@ type Config struct {
 	Workers      int           `koanf:"workers"`       // pushes at once
 	Timeout      time.Duration `koanf:"timeout"`       // of one call
 	Attempts     int           `koanf:"attempts"`      // calls of one publication, at most
+	CDN          []sign.CDN    `koanf:"cdn"`           // before the VOD path
 	VOD          vod.Config    `koanf:"vod"`
 }
 
@@ -45,6 +47,7 @@ func Defaults() Config {
 		Workers:  4,
 		Timeout:  30 * time.Second,
 		Attempts: 8,
+		CDN:      []sign.CDN{},
 		VOD:      vod.Defaults(),
 	}
 }
@@ -90,6 +93,21 @@ func (c Config) Faults() []string {
 		case d.Kind != kindFolder && d.Kind != kindWebhook:
 			fault("publish.destinations[%d].kind: must be %q or %q, is %q", i, kindFolder, kindWebhook, d.Kind)
 		}
+	}
+	return append(faults, c.CDNFaults()...)
+}
+
+// CDNFaults are those of the CDNs, whose URLs ops gives, too.
+func (c Config) CDNFaults() []string {
+	var faults []string
+	seen := map[string]bool{}
+	for i, cdn := range c.CDN {
+		name := fmt.Sprintf("publish.cdn[%d]", i)
+		faults = append(faults, cdn.Faults(name)...)
+		if seen[cdn.Name] {
+			faults = append(faults, fmt.Sprintf("%s.name: %q is taken already", name, cdn.Name))
+		}
+		seen[cdn.Name] = true
 	}
 	return faults
 }

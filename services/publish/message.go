@@ -45,6 +45,15 @@ type videoFile struct {
 	DurationS float64 `json:"duration_s"`
 	Bytes     int64   `json:"bytes"`
 	SHA256    string  `json:"sha256"`
+	Heads     *heads  `json:"heads,omitempty"` // what a preload should fetch
+}
+
+// heads are bytes from the beginning of the file.
+type heads struct {
+	Frame int64 `json:"frame"` // the first frame shown
+	S1    int64 `json:"1s"`
+	S2    int64 `json:"2s"`
+	S4    int64 `json:"4s"`
 }
 
 // messageOf tells of the clip without its files.
@@ -70,7 +79,12 @@ func messageOf(event string, p parcel, remoteID string) message {
 }
 
 func videoOf(r domain.Rendition, url string) *videoFile {
-	return &videoFile{url, r.Profile, r.Width, r.Height, r.Length.Seconds(), r.Bytes, r.SHA256}
+	v := &videoFile{URL: url, Profile: r.Profile, Width: r.Width, Height: r.Height, DurationS: r.Length.Seconds(), Bytes: r.Bytes, SHA256: r.SHA256}
+	if r.Heads != (domain.Heads{}) {
+		known := heads(r.Heads)
+		v.Heads = &known
+	}
+	return v
 }
 
 // links signs URLs of the VOD path.

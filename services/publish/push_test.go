@@ -248,7 +248,7 @@ func TestAnApprovedClipLiesInTheFolderWithAllThatBelongsToIt(t *testing.T) {
 	if want := (message{
 		Event: "clip.published", ClipID: "clip1", Revision: 1, Tenant: "default", StreamID: "room", BroadcastID: "b1", Destination: "shelf",
 		Title: "Half price", Text: "fifty percent off", Generated: true, StartS: 10, EndS: 22.5, PublishedAt: noon, Hash: testHash,
-		Video: &videoFile{"clip1.r1.mp4", "720p", 1280, 720, 12.5, int64(len(video)), hex.EncodeToString(sum[:])},
+		Video: &videoFile{"clip1.r1.mp4", "720p", 1280, 720, 12.5, int64(len(video)), hex.EncodeToString(sum[:]), nil},
 		Cover: "clip1.r1.jpg", Subtitles: "clip1.r1.vtt",
 	}); !reflect.DeepEqual(told, want) {
 		t.Errorf("got  %+v\nwant %+v", told, want)

@@ -81,7 +81,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		pending:     map[place]string{},
 	}
 	s.vod, err = vod.New(cfg.VOD, vod.Deps{
-		Store: deps.Store, Keys: deps.Keys, Log: deps.Log, Metrics: deps.Metrics, Now: deps.Now, Deliver: s.accounts.add,
+		Store: deps.Store, Keys: deps.Keys, CDNs: cfg.CDN, LinkTTL: cfg.LinkTTL, Log: deps.Log, Metrics: deps.Metrics, Now: deps.Now, Deliver: s.accounts.add,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)

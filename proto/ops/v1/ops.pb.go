@@ -1878,6 +1878,10 @@ type Clip struct {
 	Generated      bool                   `protobuf:"varint,27,opt,name=generated,proto3" json:"generated,omitempty"`                 // labelled as AI-generated
 	ClippedTo      string                 `protobuf:"bytes,28,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why the clip is shorter than planned
 	Publications   []*Publication         `protobuf:"bytes,29,rep,name=publications,proto3" json:"publications,omitempty"`
+	Thumbnails     string                 `protobuf:"bytes,50,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"` // signed URL of WebVTT that leads to a sprite
+	Subrip         string                 `protobuf:"bytes,51,opt,name=subrip,proto3" json:"subrip,omitempty"`         // signed URL of the subtitles as SRT
+	Listing        string                 `protobuf:"bytes,52,opt,name=listing,proto3" json:"listing,omitempty"`       // signed URL of JSON for a player that fetches ranges itself: renditions, sizes, heads
+	Cdn            []*CDN                 `protobuf:"bytes,53,rep,name=cdn,proto3" json:"cdn,omitempty"`               // the same clip through every CDN that is configured
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2115,6 +2119,103 @@ func (x *Clip) GetPublications() []*Publication {
 	return nil
 }
 
+func (x *Clip) GetThumbnails() string {
+	if x != nil {
+		return x.Thumbnails
+	}
+	return ""
+}
+
+func (x *Clip) GetSubrip() string {
+	if x != nil {
+		return x.Subrip
+	}
+	return ""
+}
+
+func (x *Clip) GetListing() string {
+	if x != nil {
+		return x.Listing
+	}
+	return ""
+}
+
+func (x *Clip) GetCdn() []*CDN {
+	if x != nil {
+		return x.Cdn
+	}
+	return nil
+}
+
+// CDN has a clip's URLs as one CDN signs them.
+type CDN struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Hls           string                 `protobuf:"bytes,2,opt,name=hls,proto3" json:"hls,omitempty"`
+	Cover         string                 `protobuf:"bytes,3,opt,name=cover,proto3" json:"cover,omitempty"`
+	Renditions    []*Rendition           `protobuf:"bytes,4,rep,name=renditions,proto3" json:"renditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CDN) Reset() {
+	*x = CDN{}
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CDN) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CDN) ProtoMessage() {}
+
+func (x *CDN) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CDN.ProtoReflect.Descriptor instead.
+func (*CDN) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CDN) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CDN) GetHls() string {
+	if x != nil {
+		return x.Hls
+	}
+	return ""
+}
+
+func (x *CDN) GetCover() string {
+	if x != nil {
+		return x.Cover
+	}
+	return ""
+}
+
+func (x *CDN) GetRenditions() []*Rendition {
+	if x != nil {
+		return x.Renditions
+	}
+	return nil
+}
+
 type Step struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
@@ -2131,7 +2232,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2244,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2257,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Step) GetClipId() string {
@@ -2227,7 +2328,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2340,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2353,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -2291,13 +2392,15 @@ type Rendition struct {
 	Height        int32                  `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
 	DurationS     float64                `protobuf:"fixed64,5,opt,name=duration_s,json=durationS,proto3" json:"duration_s,omitempty"`
 	Bytes         float64                `protobuf:"fixed64,6,opt,name=bytes,proto3" json:"bytes,omitempty"` // a whole number; a double, so that JSON has a number
+	Index         string                 `protobuf:"bytes,7,opt,name=index,proto3" json:"index,omitempty"`   // signed URL of the sidecar index: where what lies
+	Heads         *Heads                 `protobuf:"bytes,8,opt,name=heads,proto3" json:"heads,omitempty"`   // what a preload should fetch; absent: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2412,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2322,7 +2425,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2367,6 +2470,97 @@ func (x *Rendition) GetBytes() float64 {
 	return 0
 }
 
+func (x *Rendition) GetIndex() string {
+	if x != nil {
+		return x.Index
+	}
+	return ""
+}
+
+func (x *Rendition) GetHeads() *Heads {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+// Heads are bytes from a rendition's beginning: whole numbers.
+type Heads struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Header        float64                `protobuf:"fixed64,1,opt,name=header,proto3" json:"header,omitempty"` // the initialisation segment
+	Frame         float64                `protobuf:"fixed64,2,opt,name=frame,proto3" json:"frame,omitempty"`   // the first frame shown
+	S1            float64                `protobuf:"fixed64,3,opt,name=s1,proto3" json:"s1,omitempty"`         // one second of play
+	S2            float64                `protobuf:"fixed64,4,opt,name=s2,proto3" json:"s2,omitempty"`
+	S4            float64                `protobuf:"fixed64,5,opt,name=s4,proto3" json:"s4,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Heads) Reset() {
+	*x = Heads{}
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Heads) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Heads) ProtoMessage() {}
+
+func (x *Heads) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Heads.ProtoReflect.Descriptor instead.
+func (*Heads) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Heads) GetHeader() float64 {
+	if x != nil {
+		return x.Header
+	}
+	return 0
+}
+
+func (x *Heads) GetFrame() float64 {
+	if x != nil {
+		return x.Frame
+	}
+	return 0
+}
+
+func (x *Heads) GetS1() float64 {
+	if x != nil {
+		return x.S1
+	}
+	return 0
+}
+
+func (x *Heads) GetS2() float64 {
+	if x != nil {
+		return x.S2
+	}
+	return 0
+}
+
+func (x *Heads) GetS4() float64 {
+	if x != nil {
+		return x.S4
+	}
+	return 0
+}
+
 type DecideRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
@@ -2378,7 +2572,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2584,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2597,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -2437,7 +2631,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2449,7 +2643,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2462,7 +2656,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -2489,7 +2683,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2695,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2708,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -2540,7 +2734,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2746,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2759,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -2584,7 +2778,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2790,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2803,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -2634,7 +2828,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2840,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2853,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Publication) GetClipId() string {
@@ -2727,7 +2921,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +2933,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +2946,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -2819,7 +3013,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +3025,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +3038,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -2864,7 +3058,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2876,7 +3070,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2889,7 +3083,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Line) GetStreamId() string {
@@ -2967,7 +3161,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2979,7 +3173,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3186,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -3246,7 +3440,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\tR\tnextAfter\")\n" +
 	"\x0eGetClipRequest\x12\x17\n" +
-	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xe7\a\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xe1\b\n" +
 	"\x04Clip\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
@@ -3280,8 +3474,21 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\tgenerated\x18\x1b \x01(\bR\tgenerated\x12\x1d\n" +
 	"\n" +
 	"clipped_to\x18\x1c \x01(\tR\tclippedTo\x12@\n" +
-	"\fpublications\x18\x1d \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublicationsB\x13\n" +
-	"\x11_playable_after_s\"\xf6\x01\n" +
+	"\fpublications\x18\x1d \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublications\x12\x1e\n" +
+	"\n" +
+	"thumbnails\x182 \x01(\tR\n" +
+	"thumbnails\x12\x16\n" +
+	"\x06subrip\x183 \x01(\tR\x06subrip\x12\x18\n" +
+	"\alisting\x184 \x01(\tR\alisting\x12&\n" +
+	"\x03cdn\x185 \x03(\v2\x14.liveclip.ops.v1.CDNR\x03cdnB\x13\n" +
+	"\x11_playable_after_s\"}\n" +
+	"\x03CDN\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03hls\x18\x02 \x01(\tR\x03hls\x12\x14\n" +
+	"\x05cover\x18\x03 \x01(\tR\x05cover\x12:\n" +
+	"\n" +
+	"renditions\x18\x04 \x03(\v2\x1a.liveclip.ops.v1.RenditionR\n" +
+	"renditions\"\xf6\x01\n" +
 	"\x04Step\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12\x12\n" +
@@ -3295,7 +3502,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x124\n" +
-	"\bfindings\x18\x04 \x03(\v2\x18.liveclip.ops.v1.FindingR\bfindings\"\x9a\x01\n" +
+	"\bfindings\x18\x04 \x03(\v2\x18.liveclip.ops.v1.FindingR\bfindings\"\xde\x01\n" +
 	"\tRendition\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
@@ -3303,7 +3510,15 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x06height\x18\x04 \x01(\x05R\x06height\x12\x1d\n" +
 	"\n" +
 	"duration_s\x18\x05 \x01(\x01R\tdurationS\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x01R\x05bytes\"Z\n" +
+	"\x05bytes\x18\x06 \x01(\x01R\x05bytes\x12\x14\n" +
+	"\x05index\x18\a \x01(\tR\x05index\x12,\n" +
+	"\x05heads\x18\b \x01(\v2\x16.liveclip.ops.v1.HeadsR\x05heads\"e\n" +
+	"\x05Heads\x12\x16\n" +
+	"\x06header\x18\x01 \x01(\x01R\x06header\x12\x14\n" +
+	"\x05frame\x18\x02 \x01(\x01R\x05frame\x12\x0e\n" +
+	"\x02s1\x18\x03 \x01(\x01R\x02s1\x12\x0e\n" +
+	"\x02s2\x18\x04 \x01(\x01R\x02s2\x12\x0e\n" +
+	"\x02s4\x18\x05 \x01(\x01R\x02s4\"Z\n" +
 	"\rDecideRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\tR\averdict\x12\x16\n" +
@@ -3389,7 +3604,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -3418,94 +3633,99 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*ListClipsReply)(nil),          // 24: liveclip.ops.v1.ListClipsReply
 	(*GetClipRequest)(nil),          // 25: liveclip.ops.v1.GetClipRequest
 	(*Clip)(nil),                    // 26: liveclip.ops.v1.Clip
-	(*Step)(nil),                    // 27: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 28: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 29: liveclip.ops.v1.Rendition
-	(*DecideRequest)(nil),           // 30: liveclip.ops.v1.DecideRequest
-	(*TakeDownRequest)(nil),         // 31: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 32: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 33: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 34: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 35: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 36: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 37: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 38: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 39: liveclip.ops.v1.Highlight
-	nil,                             // 40: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 41: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 42: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 43: google.protobuf.Timestamp
+	(*CDN)(nil),                     // 27: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 28: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 29: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 30: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 31: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 32: liveclip.ops.v1.DecideRequest
+	(*TakeDownRequest)(nil),         // 33: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 34: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 35: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 36: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 37: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 38: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 39: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 40: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 41: liveclip.ops.v1.Highlight
+	nil,                             // 42: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 43: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 44: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	40, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	42, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	43, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	45, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	43, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	43, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	41, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	45, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	45, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	43, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
-	43, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	45, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 13: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	14, // 14: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	42, // 15: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	43, // 16: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	44, // 15: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	45, // 16: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	20, // 17: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
 	26, // 18: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
 	21, // 19: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	43, // 20: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	43, // 21: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	27, // 22: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	28, // 23: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	29, // 24: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	35, // 25: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	43, // 26: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	22, // 27: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	35, // 28: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	43, // 29: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	21, // 30: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	43, // 31: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 32: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 33: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 34: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 35: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 36: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 37: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	15, // 38: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	17, // 39: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	18, // 40: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	23, // 41: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	25, // 42: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	30, // 43: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	31, // 44: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	32, // 45: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	33, // 46: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	36, // 47: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 48: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 49: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 50: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 51: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 52: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 53: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	16, // 54: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	19, // 55: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	19, // 56: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	24, // 57: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	26, // 58: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	26, // 59: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	26, // 60: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	34, // 61: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	34, // 62: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	37, // 63: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	48, // [48:64] is the sub-list for method output_type
-	32, // [32:48] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	45, // 20: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	45, // 21: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	28, // 22: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	29, // 23: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	30, // 24: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	37, // 25: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	27, // 26: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	30, // 27: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	45, // 28: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	22, // 29: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	31, // 30: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	37, // 31: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	45, // 32: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	21, // 33: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	45, // 34: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 35: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	7,  // 36: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	9,  // 37: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	10, // 38: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	11, // 39: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	12, // 40: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	15, // 41: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	17, // 42: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	18, // 43: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	23, // 44: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	25, // 45: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	32, // 46: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	33, // 47: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	34, // 48: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	35, // 49: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	38, // 50: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 51: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 52: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 53: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 54: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 55: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 56: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	16, // 57: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	19, // 58: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	19, // 59: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	24, // 60: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	26, // 61: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	26, // 62: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	26, // 63: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	36, // 64: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	36, // 65: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	39, // 66: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	51, // [51:67] is the sub-list for method output_type
+	35, // [35:51] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -3523,7 +3743,7 @@ func file_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,14 +1,37 @@
 // Package vod is the range-aware VOD path: it serves finished clips to viewers and CDNs, and tells of every answer.
 //
-// Handler serves /vod/{clip_id}/{hash}/{file}: {profile}.mp4, index.m3u8 and {profile}.m3u8 (HLS over byte ranges of the
-// same MP4), cover.jpg, subtitles.vtt. A URL is signed (package sign) for everything under the hash; a clip plays while its
-// manifest names the hash and it is not taken down, which is known within a second on every origin.
+// Handler serves what lies under /vod/{clip_id}/{hash}/:
+//
+//	{profile}.mp4    a rendition; fMP4, so that HLS, MSE and a plain <video> take the same bytes
+//	{profile}.json   its sidecar index (package sidecar): where fragments lie, how many bytes the first frame needs
+//	index.m3u8       HLS: a media playlist per rendition, and the subtitles as one the viewer may choose
+//	{profile}.m3u8   the rendition's fragments as byte ranges
+//	index.json       for players that fetch ranges themselves: renditions with bandwidth, codecs, sizes and heads
+//	cover.jpg, thumbs.vtt and thumbs.jpg (a sprite), subtitles.vtt, subtitles.srt, subtitles.m3u8
+//
+// A clip plays while its manifest names the hash and it is not taken down, which is known within a second on every origin.
+// Answers may be cached for as long as the URL holds; those that carry the asker's signature on, by its own cache only.
+//
+// # Who may fetch
+//
+// A URL is signed (package sign) for everything under the hash, or as a CDN before this origin signs it. A CDN that takes its
+// viewers' signatures off before it asks (Aliyun does) shows its secret instead. Links inside playlists are signed like the
+// URL they were asked with. Requests may be limited by session and by address, and to pages by their Referer; a CDN holds its
+// own viewers to that. What a request says of itself (rid, purpose, CMCD) is no part of any cache's key here: have a CDN
+// leave it out of its own.
+//
+// # What is told
+//
+// One Delivery per answer for a clip that exists, the refused ones too: X-Request-Id or rid, the signature's session (for
+// want of one CMCD's sid), and the purpose as the request colours it: X-Purpose or purpose with head, preload, fill (P0, P1,
+// P3), else by CMCD: com.liveclip-purpose, su or bs for head, bl for fill. All of that is the client's word.
 //
 // # The way of a request
 //
-// vod.go reads the path, checks the signature and asks catalog.go what may be fetched; playlist.go and index.go make HLS of
-// the file's own fragments. send.go is the engine below: it holds the conditions (condition.go) and the Range (range.go)
-// against the file and has its bytes sent; answer.go counts them. delivery.go says what became of it.
+// vod.go reads the path and asks access.go whether the request may be answered (limits.go: how many) and catalog.go what may
+// be fetched. files.go knows what a name stands for; playlist.go and indexes.go make HLS of the file's own fragments. send.go
+// is the engine below: it holds the conditions (condition.go) and the Range (range.go) against the file and has its bytes
+// sent; answer.go counts them. delivery.go says what became of it.
 //
 // It keeps to RFC 9110: conditions in their order, single ranges as plain 206, several as multipart/byteranges (at most 16
 // after joining, else the whole), 416 with the size for what cannot be satisfied and for a range set that breaks the
