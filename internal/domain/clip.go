@@ -65,6 +65,7 @@ type Plan struct {
 	Triggered time.Time
 	Mode      Mode
 	Features  map[string]float64 // the highlight's
+	Chapters  []Chapter          // the highlight's
 }
 
 // CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.
@@ -128,6 +129,7 @@ type Rendered struct {
 	Sprite     string   // object key of a JPEG with thumbnails in rows; empty: none
 	Thumbnails string   // object key of the WebVTT that says which part of Sprite belongs to which seconds
 	SubRip     string   // object key of Subtitles as SRT
+	Chapters   string   // object key of a recap's chapters as WebVTT; empty: none
 	Notes      []string // what was made otherwise than ordered, and why: a lower preset under load
 }
 

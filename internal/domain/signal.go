@@ -100,4 +100,12 @@ type Highlight struct {
 	Mode        Mode // a request's
 	// Features are the signals' values at the decision, by name: what the weights were multiplied with.
 	Features map[string]float64
+	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
+	Chapters []Chapter
+}
+
+// Chapter is a piece of a recap.
+type Chapter struct {
+	Window Window
+	Title  string
 }

@@ -8,7 +8,9 @@ package tally
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"liveclip/internal/domain"
@@ -25,10 +27,12 @@ type Found struct {
 	Clip   bool          // it became one
 	At     time.Duration // when that was decided
 	Needed time.Duration // when the last thing it rests on had come, on the same clock
+	Why    []string      // for a person
 }
 
 // Room is what was found in one room, and its labels.
 type Room struct {
+	Name    string
 	Found   []Found
 	Moments []roomlog.Moment
 	Length  time.Duration
@@ -212,4 +216,42 @@ func spread(values []float64) Spread {
 	slices.Sort(values)
 	n := len(values)
 	return Spread{(values[(n-1)/2] + values[n/2]) / 2, values[(99*n+99)/100-1], values[n-1]}
+}
+
+// Mistakes are the moments that no clip matches, and the clips that match no moment.
+func (r Room) Mistakes() (missed []roomlog.Moment, wrong []Found) {
+	clips := r.clips()
+	hit, taken := map[int]bool{}, map[int]bool{}
+	for _, p := range Match(clips, r.Moments) {
+		hit[p.Moment], taken[p.Clip] = true, true
+	}
+	for i, m := range r.Moments {
+		if !hit[i] {
+			missed = append(missed, m)
+		}
+	}
+	for i, c := range clips {
+		if !taken[i] {
+			wrong = append(wrong, c)
+		}
+	}
+	return missed, wrong
+}
+
+// Nearest says what was found that overlaps m most, for a person.
+func (r Room) Nearest(m roomlog.Moment) string {
+	var best Found
+	for _, f := range r.Found {
+		if over, was := f.Window.Overlap(m.Window()), best.Window.Overlap(m.Window()); over > was || over == was && over > 0 && f.Clip {
+			best = f
+		}
+	}
+	if best.Window.Overlap(m.Window()) == 0 {
+		return "nothing"
+	}
+	what := "not clipped"
+	if best.Clip {
+		what = "clipped"
+	}
+	return fmt.Sprintf("%.1f–%.1f, %s, score %.2f: %s", best.Window.Start.Seconds(), best.Window.End.Seconds(), what, best.Score, strings.Join(best.Why, "; "))
 }

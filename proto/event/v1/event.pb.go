@@ -1667,6 +1667,7 @@ type Highlight struct {
 	TriggeredAt   int64                  `protobuf:"varint,9,opt,name=triggered_at,json=triggeredAt,proto3" json:"triggered_at,omitempty"`
 	Mode          string                 `protobuf:"bytes,10,opt,name=mode,proto3" json:"mode,omitempty"`
 	Features      map[string]float64     `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Chapters      []*Chapter             `protobuf:"bytes,12,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1778,6 +1779,65 @@ func (x *Highlight) GetFeatures() map[string]float64 {
 	return nil
 }
 
+func (x *Highlight) GetChapters() []*Chapter {
+	if x != nil {
+		return x.Chapters
+	}
+	return nil
+}
+
+type Chapter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Chapter) Reset() {
+	*x = Chapter{}
+	mi := &file_event_v1_event_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Chapter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Chapter) ProtoMessage() {}
+
+func (x *Chapter) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Chapter.ProtoReflect.Descriptor instead.
+func (*Chapter) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Chapter) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *Chapter) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
 type Shot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -1792,7 +1852,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1864,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +1877,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Shot) GetKind() string {
@@ -1876,7 +1936,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +1948,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +1961,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Profile) GetName() string {
@@ -1964,13 +2024,14 @@ type Plan struct {
 	Triggered     int64                  `protobuf:"varint,14,opt,name=triggered,proto3" json:"triggered,omitempty"`
 	Mode          string                 `protobuf:"bytes,15,opt,name=mode,proto3" json:"mode,omitempty"`
 	Features      map[string]float64     `protobuf:"bytes,16,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Chapters      []*Chapter             `protobuf:"bytes,17,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2043,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2056,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Plan) GetClip() string {
@@ -2110,6 +2171,13 @@ func (x *Plan) GetFeatures() map[string]float64 {
 	return nil
 }
 
+func (x *Plan) GetChapters() []*Chapter {
+	if x != nil {
+		return x.Chapters
+	}
+	return nil
+}
+
 type CutPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
@@ -2121,7 +2189,7 @@ type CutPart struct {
 
 func (x *CutPart) Reset() {
 	*x = CutPart{}
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2201,7 @@ func (x *CutPart) String() string {
 func (*CutPart) ProtoMessage() {}
 
 func (x *CutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2214,7 @@ func (x *CutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutPart.ProtoReflect.Descriptor instead.
 func (*CutPart) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CutPart) GetWindow() *Window {
@@ -2183,7 +2251,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2263,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2276,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Cut) GetClip() string {
@@ -2264,7 +2332,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2344,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2357,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2374,7 +2442,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2454,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2467,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Heads) GetFrame() int64 {
@@ -2447,13 +2515,14 @@ type Rendered struct {
 	Thumbnails    string                 `protobuf:"bytes,13,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"`
 	SubRip        string                 `protobuf:"bytes,14,opt,name=sub_rip,json=subRip,proto3" json:"sub_rip,omitempty"`
 	Notes         []string               `protobuf:"bytes,15,rep,name=notes,proto3" json:"notes,omitempty"`
+	Chapters      string                 `protobuf:"bytes,16,opt,name=chapters,proto3" json:"chapters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2534,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2547,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Rendered) GetClip() string {
@@ -2586,6 +2655,13 @@ func (x *Rendered) GetNotes() []string {
 	return nil
 }
 
+func (x *Rendered) GetChapters() string {
+	if x != nil {
+		return x.Chapters
+	}
+	return ""
+}
+
 type Finding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
@@ -2599,7 +2675,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +2687,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +2700,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Finding) GetList() string {
@@ -2679,7 +2755,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +2767,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2704,7 +2780,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Decided) GetClip() string {
@@ -2785,7 +2861,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +2873,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +2886,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -2880,7 +2956,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2892,7 +2968,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2905,7 +2981,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -3007,7 +3083,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3095,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3108,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -3197,7 +3273,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3209,7 +3285,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3222,7 +3298,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -3429,7 +3505,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xa3\x03\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xdb\x03\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3442,10 +3518,14 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\ftriggered_at\x18\t \x01(\x03R\vtriggeredAt\x12\x12\n" +
 	"\x04mode\x18\n" +
 	" \x01(\tR\x04mode\x12F\n" +
-	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x1a;\n" +
+	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x126\n" +
+	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x91\x02\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
+	"\aChapter\x121\n" +
+	"\x06window\x18\x01 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\x91\x02\n" +
 	"\x04Shot\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x1a\n" +
@@ -3462,7 +3542,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
-	"\aframing\x18\x06 \x01(\tR\aframing\"\xd3\x04\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\x8b\x05\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -3480,7 +3560,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x02by\x18\r \x01(\tR\x02by\x12\x1c\n" +
 	"\ttriggered\x18\x0e \x01(\x03R\ttriggered\x12\x12\n" +
 	"\x04mode\x18\x0f \x01(\tR\x04mode\x12A\n" +
-	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x1a;\n" +
+	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x126\n" +
+	"\bchapters\x18\x11 \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"n\n" +
@@ -3510,7 +3591,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x05frame\x18\x01 \x01(\x03R\x05frame\x12\x0e\n" +
 	"\x02s1\x18\x02 \x01(\x03R\x02s1\x12\x0e\n" +
 	"\x02s2\x18\x03 \x01(\x03R\x02s2\x12\x0e\n" +
-	"\x02s4\x18\x04 \x01(\x03R\x02s4\"\xc1\x03\n" +
+	"\x02s4\x18\x04 \x01(\x03R\x02s4\"\xdd\x03\n" +
 	"\bRendered\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
@@ -3532,7 +3613,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"thumbnails\x18\r \x01(\tR\n" +
 	"thumbnails\x12\x17\n" +
 	"\asub_rip\x18\x0e \x01(\tR\x06subRip\x12\x14\n" +
-	"\x05notes\x18\x0f \x03(\tR\x05notes\"s\n" +
+	"\x05notes\x18\x0f \x03(\tR\x05notes\x12\x1a\n" +
+	"\bchapters\x18\x10 \x01(\tR\bchapters\"s\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +
@@ -3615,7 +3697,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -3635,25 +3717,26 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*AudienceSignal)(nil),     // 15: liveclip.event.v1.AudienceSignal
 	(*Reason)(nil),             // 16: liveclip.event.v1.Reason
 	(*Highlight)(nil),          // 17: liveclip.event.v1.Highlight
-	(*Shot)(nil),               // 18: liveclip.event.v1.Shot
-	(*Profile)(nil),            // 19: liveclip.event.v1.Profile
-	(*Plan)(nil),               // 20: liveclip.event.v1.Plan
-	(*CutPart)(nil),            // 21: liveclip.event.v1.CutPart
-	(*Cut)(nil),                // 22: liveclip.event.v1.Cut
-	(*Rendition)(nil),          // 23: liveclip.event.v1.Rendition
-	(*Heads)(nil),              // 24: liveclip.event.v1.Heads
-	(*Rendered)(nil),           // 25: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 26: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 27: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 28: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 29: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 30: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 31: liveclip.event.v1.PlaybackReport
-	nil,                        // 32: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 33: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 34: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 35: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 36: liveclip.event.v1.Plan.FeaturesEntry
+	(*Chapter)(nil),            // 18: liveclip.event.v1.Chapter
+	(*Shot)(nil),               // 19: liveclip.event.v1.Shot
+	(*Profile)(nil),            // 20: liveclip.event.v1.Profile
+	(*Plan)(nil),               // 21: liveclip.event.v1.Plan
+	(*CutPart)(nil),            // 22: liveclip.event.v1.CutPart
+	(*Cut)(nil),                // 23: liveclip.event.v1.Cut
+	(*Rendition)(nil),          // 24: liveclip.event.v1.Rendition
+	(*Heads)(nil),              // 25: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 26: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 27: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 28: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 29: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 30: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 31: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 32: liveclip.event.v1.PlaybackReport
+	nil,                        // 33: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 34: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 35: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 36: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 37: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -3666,21 +3749,21 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	15, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
 	17, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
 	17, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
-	20, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
-	22, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	25, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	27, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	28, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	29, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	30, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	31, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	21, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
+	23, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
+	26, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	28, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	29, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	30, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	31, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	32, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	32, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	33, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	33, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	34, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
 	11, // 26: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
 	14, // 27: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
@@ -3688,29 +3771,32 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	4,  // 29: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
 	3,  // 30: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
 	16, // 31: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	34, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
-	3,  // 33: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	35, // 34: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 35: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	16, // 36: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	18, // 37: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	19, // 38: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	36, // 39: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	3,  // 40: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	21, // 41: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	24, // 42: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	23, // 43: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 44: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	26, // 45: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	20, // 46: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	25, // 47: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	27, // 48: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	28, // 49: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	35, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	18, // 33: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 34: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
+	3,  // 35: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	36, // 36: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	3,  // 37: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	16, // 38: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	19, // 39: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	20, // 40: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	37, // 41: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	18, // 42: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 43: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	22, // 44: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	25, // 45: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	24, // 46: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 47: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	27, // 48: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	21, // 49: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	26, // 50: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	28, // 51: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	29, // 52: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -3743,7 +3829,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
