@@ -23,7 +23,7 @@ func (c Config) Faults() []string {
 	if !groupPattern.MatchString(c.Group) {
 		faults = append(faults, fmt.Sprintf("detect.group: must be 1 to 64 letters, digits, '_' or '-', is %.80q", c.Group))
 	}
-	if _, err := loadRules(c.Rules); err != nil {
+	if _, err := LoadRules(c.Rules); err != nil {
 		for fault := range strings.SplitSeq(err.Error(), "\n") {
 			faults = append(faults, "detect.rules: "+fault)
 		}

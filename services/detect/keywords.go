@@ -66,7 +66,7 @@ type heardIn struct {
 }
 
 // keywords looks for phrases in a line; one may have begun in the line before.
-func (r *rules) keywords(before *heard, now heard) heardIn {
+func (r *Rules) keywords(before *heard, now heard) heardIn {
 	tokens, said := r.folder.hear(now.Line)
 	in := heardIn{sentences: sentences(said, now.Line)}
 	carried := 0

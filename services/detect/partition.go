@@ -38,7 +38,7 @@ type publisher interface {
 // partition follows the rooms of one partition number. It is a bus.Merger.
 type partition struct {
 	number    int
-	rules     *rules
+	rules     *Rules
 	publisher publisher
 	now       func() time.Time
 	log       *slog.Logger
@@ -64,7 +64,7 @@ type occupied struct {
 	Memory    memory
 }
 
-func newPartition(number int, group string, rules *rules, to publisher, deps Deps, m *metrics) *partition {
+func newPartition(number int, group string, rules *Rules, to publisher, deps Deps, m *metrics) *partition {
 	return &partition{
 		number:    number,
 		rules:     rules,
@@ -170,22 +170,18 @@ func (p *partition) recorded(ctx context.Context, s *stream, e event.Event) erro
 	o := p.enter(s, e.Broadcast)
 	o.Last = e.Wall
 	r := room{memory: o.Memory, rules: p.rules}
-	var err error
-	switch payload := e.Payload.(type) {
-	case domain.TranscriptLine:
-		if !r.hear(e.Envelope, payload) {
-			p.ignore(e.Envelope, ignoredLost)
-		}
-		err = p.publish(ctx, e.Envelope, p.fired(r.advance(r.Mark))) // a line that its mark overtook waits for no other
-	case domain.SoundMeasured:
-		if !r.measure(payload) {
-			p.ignore(e.Envelope, ignoredLost)
-		}
-	case domain.StreamProgress:
-		err = p.progress(ctx, &r, e.Envelope, payload)
-		if err == nil && payload.Closed {
-			p.end(s, o)
-		}
+	decisions, lost := r.put(e.Envelope, e.Payload)
+	if lost {
+		p.ignore(e.Envelope, ignoredLost)
+	}
+	out := p.fired(decisions)
+	mark, isMark := e.Payload.(domain.StreamProgress)
+	if isMark {
+		out = append(out, p.health(&r, e.Envelope, mark)...)
+	}
+	err := p.publish(ctx, e.Envelope, out)
+	if err == nil && isMark && mark.Closed {
+		p.end(s, o)
 	}
 	o.Memory = r.memory
 	return err
@@ -211,21 +207,16 @@ func (p *partition) end(s *stream, ended *occupied) {
 	s.Ended = newest(append(s.Ended, ended.Broadcast), mostEnded)
 }
 
-// progress moves the mark and publishes what that brings out.
-func (p *partition) progress(ctx context.Context, r *room, e event.Envelope, mark domain.StreamProgress) error {
-	r.Envelope = e
-	decisions := r.advance(mark.HeardTo)
-	if mark.Closed {
-		decisions = append(decisions, r.finish(max(mark.HeardTo, mark.RecordedTo))...)
+// health is published when it changes, every so often, and at the end.
+func (p *partition) health(r *room, e event.Envelope, mark domain.StreamProgress) []event.Event {
+	health := r.health()
+	if health == r.Health && r.Mark-r.Told < healthEvery && !mark.Closed {
+		return nil
 	}
-	out := p.fired(decisions)
-	if health := r.health(); health != r.Health || r.Mark-r.Told >= healthEvery || mark.Closed {
-		r.Health, r.Told = health, r.Mark
-		mark.By = "detect"
-		mark.Health = map[string]domain.Health{domain.SignalComments: health}
-		out = append(out, e.Follow(mark, p.now(), "detect"))
-	}
-	return p.publish(ctx, e, out)
+	r.Health, r.Told = health, r.Mark
+	mark.By = "detect"
+	mark.Health = map[string]domain.Health{domain.SignalComments: health}
+	return []event.Event{e.Follow(mark, p.now(), "detect")}
 }
 
 // fired notes what was decided and gives the highlights among it.

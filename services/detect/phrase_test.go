@@ -57,7 +57,7 @@ func TestTokensPointToTheirPlaceInTheText(t *testing.T) {
 }
 
 // kindsIn gives what the built-in rules hear in a text, by group name.
-func kindsIn(r *rules, text string) string {
+func kindsIn(r *Rules, text string) string {
 	var kinds []string
 	seen := map[string]bool{}
 	for _, m := range r.matcher.find(r.folder.tokens(text)) {

@@ -80,7 +80,7 @@ type decision struct {
 // arrival, as long as the marks keep their promise. Not safe for concurrent use.
 type room struct {
 	memory
-	rules *rules
+	rules *Rules
 }
 
 // memory is what a room keeps; all of it is bounded, and stored as JSON.
@@ -99,6 +99,27 @@ type memory struct {
 	HasSignals bool
 	Health     domain.Health
 	Told       time.Duration // the mark when the health was last published
+}
+
+// put takes one thing in and gives what it brought out; lost tells what came too late, or for which there was no room. After
+// a progress that says closed nothing may be put.
+func (r *room) put(e event.Envelope, payload any) (decisions []decision, lost bool) {
+	switch payload := payload.(type) {
+	case domain.TranscriptLine:
+		lost = !r.hear(e, payload)
+		return r.advance(r.Mark), lost // a line that its mark overtook waits for no other
+	case domain.SoundMeasured:
+		return nil, !r.measure(payload)
+	case domain.AudienceSignal:
+		return nil, !r.signal(payload)
+	case domain.StreamProgress:
+		r.Envelope = e
+		decisions = r.advance(payload.HeardTo)
+		if payload.Closed {
+			decisions = append(decisions, r.finish(max(payload.HeardTo, payload.RecordedTo))...)
+		}
+	}
+	return decisions, false
 }
 
 func byEnd(a, b heard) int {

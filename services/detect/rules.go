@@ -15,8 +15,8 @@ var defaultRules []byte
 // defaultRulesName stands for the built-in file in faults.
 const defaultRulesName = "built-in rules"
 
-// Rules say what a moment is. A file need not name what it does not change; `keywords`, where given, replaces all groups.
-type Rules struct {
+// Spec is what a rules file says: what a moment is. A file need not name what it does not change; `keywords`, where given, replaces all groups.
+type Spec struct {
 	// Threshold is the score, of 0 to 1, from which a moment is a highlight.
 	Threshold float64 `yaml:"threshold"`
 	// Together: evidence no further apart than this is of one moment.
@@ -74,16 +74,16 @@ type LoudnessRules struct {
 
 var groupName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
-// rules are Rules ready for use.
-type rules struct {
-	Rules
+// Rules are a Spec ready for use.
+type Rules struct {
+	Spec
 	folder  *folder
 	matcher *matcher
 	asked   int // the matcher's group of Comments.Asked
 }
 
-// loadRules reads the file at path, or the built-in rules when path is empty. Its errors name file:line, all of them.
-func loadRules(path string) (*rules, error) {
+// LoadRules reads the file at path, or the built-in rules when path is empty. Its errors name file:line, all of them.
+func LoadRules(path string) (*Rules, error) {
 	folder, err := newFolder()
 	if err != nil {
 		return nil, err
@@ -99,15 +99,15 @@ func loadRules(path string) (*rules, error) {
 }
 
 // parseRules reads the file over the built-in rules; nil: none.
-func parseRules(folder *folder, file *strictyaml.File) (*rules, error) {
-	r := rules{folder: folder}
+func parseRules(folder *folder, file *strictyaml.File) (*Rules, error) {
+	r := Rules{folder: folder}
 	base := strictyaml.New(defaultRulesName, defaultRules)
-	if err := base.Decode(&r.Rules); err != nil {
+	if err := base.Decode(&r.Spec); err != nil {
 		return nil, err
 	}
 	if file == nil {
 		file = base
-	} else if err := file.Decode(&r.Rules); err != nil {
+	} else if err := file.Decode(&r.Spec); err != nil {
 		return nil, err
 	}
 	r.check(file)
@@ -119,7 +119,7 @@ func parseRules(folder *folder, file *strictyaml.File) (*rules, error) {
 	return &r, nil
 }
 
-func (r *Rules) check(f *strictyaml.File) {
+func (r *Spec) check(f *strictyaml.File) {
 	within := func(path string, v, low, high float64) {
 		if !(v >= low && v <= high) {
 			f.Fault(path, "must be between %v and %v, is %v", low, high, v)
@@ -178,7 +178,7 @@ func (r *Rules) check(f *strictyaml.File) {
 }
 
 // entries reads every phrase.
-func (r *rules) entries(f *strictyaml.File) []entry {
+func (r *Rules) entries(f *strictyaml.File) []entry {
 	var entries []entry
 	read := func(path string, phrases []string, group int, not bool) {
 		for i, text := range phrases {

@@ -11,9 +11,9 @@ import (
 	"liveclip/internal/strictyaml"
 )
 
-func builtIn(t testing.TB) *rules {
+func builtIn(t testing.TB) *Rules {
 	t.Helper()
-	r, err := loadRules("")
+	r, err := LoadRules("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,15 +26,15 @@ func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := loadRules(path)
+	got, err := LoadRules(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := builtIn(t).Rules
+	want := builtIn(t).Spec
 	want.Threshold = 0.5
 	want.Window.After = 7 * time.Second
 	if got.Threshold != want.Threshold || got.Window != want.Window || got.Comments.Lag != want.Comments.Lag {
-		t.Errorf("got %+v, want %+v", got.Rules, want)
+		t.Errorf("got %+v, want %+v", got.Spec, want)
 	}
 	if len(got.Keywords) != 1 || kindsIn(got, "a sale, fifty percent off") != "sale" {
 		t.Errorf("keywords are %+v", got.Keywords)

@@ -35,13 +35,13 @@ type Deps struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
-	rules   *rules
+	rules   *Rules
 	metrics *metrics
 }
 
 // New reads the rules; nothing is taken before Run.
 func New(cfg Config, deps Deps) (*Service, error) {
-	rules, err := loadRules(cfg.Rules)
+	rules, err := LoadRules(cfg.Rules)
 	if err != nil {
 		return nil, fmt.Errorf("detect: %w", err)
 	}

@@ -1,0 +1,103 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/roomlog"
+)
+
+// Report is what a room's log comes to under some rules.
+type Report struct {
+	Highlights []domain.Highlight // in the order they were decided
+	Decisions  []Decision         // every moment that was considered, those of the highlights included
+	Curve      []Point            // the score over media time, oldest first
+	Length     time.Duration      // of the broadcast, as far as the log goes
+}
+
+// Decision is what became of a moment.
+type Decision struct {
+	Outcome   string // "fired", "weak" (below the threshold) or "swallowed" (of a moment that has its highlight)
+	Highlight domain.Highlight
+	At        time.Duration // when it was decided, on the clock of Entry.At
+	Needed    time.Duration // when the last thing it rests on had come, on the same clock
+	Why       string        // it is no highlight; empty for one that is
+}
+
+// Point is the score at a media time.
+type Point struct {
+	At    time.Duration
+	Score float64
+}
+
+// Replay runs a log through a room, as a live broadcast runs through it. It stops at the first error of the log.
+func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, error]) (Report, error) {
+	p := replay{room: room{rules: rules}}
+	for e, err := range entries {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return Report{}, fmt.Errorf("replay: %w", err)
+		}
+		p.take(e)
+	}
+	p.note(p.room.finish(p.room.Mark))
+	return p.report, nil
+}
+
+// replayed names the broadcast that a log's highlights are of.
+const replayed = domain.BroadcastID("replay")
+
+type replay struct {
+	room   room
+	now    time.Duration
+	number int
+	report Report
+}
+
+func (p *replay) take(e roomlog.Entry) {
+	p.now = e.At
+	p.number++
+	envelope := event.Envelope{ID: e.Event, Broadcast: replayed, At: e.At}
+	if envelope.ID == "" {
+		envelope.ID = fmt.Sprint("entry-", p.number)
+	}
+	var payload any
+	switch {
+	case e.Line != nil:
+		payload = *e.Line
+	case e.Audience != nil:
+		payload = *e.Audience
+	case e.Sound != nil:
+		payload = *e.Sound
+	case e.Progress != nil && e.Progress.By != "detect":
+		payload = *e.Progress
+	default:
+		return
+	}
+	decisions, _ := p.room.put(envelope, payload)
+	p.report.Length = max(p.report.Length, p.room.Mark)
+	p.note(decisions)
+}
+
+func (p *replay) note(decisions []decision) {
+	for _, d := range decisions {
+		out := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, At: p.now}
+		switch d.Outcome {
+		case outcomeFired:
+			p.report.Highlights = append(p.report.Highlights, d.Highlight)
+		case outcomeWeak:
+			out.Why = fmt.Sprintf("score %.2f is below the threshold %.2f", d.Highlight.Score, p.room.rules.Threshold)
+		case outcomeSwallowed:
+			out.Why = "the moment has its highlight already"
+		}
+		out.Needed = p.now
+		p.report.Decisions = append(p.report.Decisions, out)
+		p.report.Curve = append(p.report.Curve, Point{d.Highlight.Reasons[0].At, d.Highlight.Score})
+	}
+}
