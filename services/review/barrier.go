@@ -77,7 +77,7 @@ func (s *Service) playable(ctx context.Context, n name, rendered record.Of[domai
 	verdict.Hash = rendered.Value.Hash
 	published := step(rendered.Envelope, domain.ClipStep{
 		Clip: n.Clip, Revision: n.Revision, Step: domain.StepPublished, At: manifest.Published,
-		Rendered: &rendered.Value, Note: rendered.Value.ClippedTo,
+		Rendered: &rendered.Value, Note: remarks(rendered.Value),
 	})
 	if err := s.bus.Publish(ctx, published, rendered.Envelope.Follow(verdict, manifest.Published, "published/"+n.String())); err != nil {
 		return fmt.Errorf("announce clip %s: %w", n, err)

@@ -86,6 +86,10 @@ func (r room) Lines(context.Context, domain.Ref, domain.BroadcastID, domain.Wind
 	return r.lines, r.heardTo, r.err
 }
 
+func (r room) Loudness(context.Context, domain.Ref, domain.BroadcastID, domain.Window) ([]domain.SoundMeasured, error) {
+	return nil, nil
+}
+
 const (
 	tenant domain.Tenant = "default"
 	clipID domain.ClipID = "c1"

@@ -8,7 +8,9 @@ import (
 
 // Config is the part "review" of the configuration.
 type Config struct {
-	Workers       int           `koanf:"workers"`        // clips finished at once; one that waits for its window's end counts
+	Workers       int           `koanf:"workers"`        // clips finished at once
+	Waiting       int           `koanf:"waiting"`        // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
+	Load          []LoadStep    `koanf:"load"`           // what is given up when much is to be finished at once
 	Warm          int           `koanf:"warm"`           // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
 	Moderators    int           `koanf:"moderators"`     // clips waited for to be heard, at once; costs next to nothing
 	MaxRetry      int           `koanf:"max_retry"`      // attempts after the first
@@ -30,7 +32,13 @@ var presets = []string{"ultrafast", "superfast", "veryfast", "faster", "fast", "
 // Defaults suit two cores.
 func Defaults() Config {
 	return Config{
-		Workers:       4,
+		Workers: 4,
+		Waiting: 64,
+		Load: []LoadStep{ // veryfast costs 0.29 cores a clip that is followed, superfast 0.2, ultrafast 0.1
+			{Running: 4, Preset: "superfast"},
+			{Behind: 3 * time.Second, Preset: "superfast"},
+			{Behind: 8 * time.Second, Preset: "ultrafast"},
+		},
 		Warm:          1,
 		Moderators:    64,
 		MaxRetry:      8, // two minutes: longer than a store is usually away
@@ -55,6 +63,10 @@ func (c Config) Faults() []string {
 	}
 	fault(c.Workers < 1, "review.workers: must be at least 1, is %d", c.Workers)
 	fault(c.Warm < 0 || c.Warm > 16, "review.warm: must be 0 to 16, is %d", c.Warm)
+	fault(c.Waiting < 0, "review.waiting: must not be negative, is %d", c.Waiting)
+	for i, step := range c.Load {
+		faults = append(faults, step.fault(fmt.Sprintf("review.load[%d]", i))...)
+	}
 	fault(c.Moderators < 1, "review.moderators: must be at least 1, is %d", c.Moderators)
 	fault(c.MaxRetry < 1, "review.max_retry: must be at least 1, is %d", c.MaxRetry)
 	fault(c.Timeout <= 0, "review.timeout: must be positive, is %v", c.Timeout)

@@ -19,10 +19,17 @@ const (
 // cutReady starts finishing and moderation side by side.
 func (s *Service) cutReady(ctx context.Context, e event.Envelope, cut domain.Cut) error {
 	n := name{e.Tenant, cut.Clip, cut.Revision}
-	if err := enqueue(ctx, s.finishing, jobFinish, n, e.Lane); err != nil {
+	if err := s.enqueueFinish(ctx, n, e.Lane); err != nil {
 		return err
 	}
 	return enqueue(ctx, s.moderating, jobModerate, n, e.Lane)
+}
+
+func (s *Service) enqueueFinish(ctx context.Context, n name, lane domain.Lane) error {
+	if lane == domain.LaneBatch {
+		return enqueue(ctx, s.archive, jobFinish, n, lane)
+	}
+	return enqueue(ctx, s.finishing, jobFinish, n, lane)
 }
 
 func enqueue(ctx context.Context, q queue, kind string, n name, lane domain.Lane) error {
@@ -40,7 +47,7 @@ func enqueue(ctx context.Context, q queue, kind string, n name, lane domain.Lane
 // The sweepers put back what has no outcome. A job that is queued or running already stays as it is.
 
 func (s *Service) finishAgain(ctx context.Context, c story.Clip) error {
-	return enqueue(ctx, s.finishing, jobFinish, swept(c, domain.StepCut), c.Envelope.Lane)
+	return s.enqueueFinish(ctx, swept(c, domain.StepCut), c.Envelope.Lane)
 }
 
 func (s *Service) moderateAgain(ctx context.Context, c story.Clip) error {

@@ -22,8 +22,10 @@ func (s *Service) runFinisher(ctx context.Context, c clip, order *mediav1.Finish
 	}
 	feeding, stop := context.WithCancel(ctx)
 	fed := make(chan error, 1)
+	gaps := false
 	go func() {
-		err := s.feed(feeding, c, order.GetParts(), process)
+		var err error
+		gaps, err = s.feed(feeding, c, order.GetParts(), process)
 		if errors.As(err, new(unreadable)) {
 			_ = process.Close() // lets collect go
 		}
@@ -35,6 +37,9 @@ func (s *Service) runFinisher(ctx context.Context, c clip, order *mediav1.Finish
 	feedErr := <-fed
 	switch {
 	case err == nil:
+		if gaps {
+			finished.Notes = append(finished.Notes, domain.NoteGap)
+		}
 		return finished, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -54,20 +59,23 @@ type unreadable struct{ err error }
 func (u unreadable) Error() string { return u.err.Error() }
 func (u unreadable) Unwrap() error { return u.err }
 
-// feed sends every recording part's bytes, one part after another, as the finisher reads them.
-func (s *Service) feed(ctx context.Context, c clip, parts []*mediav1.FinishPart, to *child.Process) error {
+// feed sends every recording part's bytes, one part after another, as the finisher reads them. It tells whether there are
+// gaps in them.
+func (s *Service) feed(ctx context.Context, c clip, parts []*mediav1.FinishPart, to *child.Process) (gaps bool, err error) {
 	for i, part := range parts {
 		if part.GetFile() != "" {
 			continue
 		}
-		if err := s.feedPart(ctx, c, part, to); err != nil {
-			return fmt.Errorf("part %d: %w", i, err)
+		gap, err := s.feedPart(ctx, c, part, to)
+		gaps = gaps || gap
+		if err != nil {
+			return gaps, fmt.Errorf("part %d: %w", i, err)
 		}
 	}
-	return to.CloseSend()
+	return gaps, to.CloseSend()
 }
 
-func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart, to *child.Process) error {
+func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart, to *child.Process) (gaps bool, err error) {
 	window := c.cut.Value.Parts[part.GetSource()].Window
 	var broken error
 	end, err := s.recording.Read(ctx, c.ref(), c.broadcast(), window, func(chunk recording.Chunk) error {
@@ -78,22 +86,23 @@ func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart
 		broken = to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Input{Input: &mediav1.Input{Source: part.GetSource(), Data: data}}})
 		return broken
 	})
+	gaps = len(end.Gaps) > 0
 	switch {
 	case broken != nil:
-		return broken
+		return gaps, broken
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return gaps, ctx.Err()
 	case err != nil:
-		return unreadable{fmt.Errorf("read the recording %v to %v: %w", window.Start, window.End, err)}
+		return gaps, unreadable{fmt.Errorf("read the recording %v to %v: %w", window.Start, window.End, err)}
 	}
 	if strings.HasPrefix(end.Reason, ownerLost) && !c.last {
-		return unreadable{fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason)}
+		return gaps, unreadable{fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason)}
 	}
 	reason := end.Clipped
 	if reason == "" {
 		reason = end.Reason
 	}
-	return to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_InputEnd{InputEnd: &mediav1.InputEnd{Source: part.GetSource(), Reason: reason}}})
+	return gaps, to.Send(&mediav1.ToChild{Message: &mediav1.ToChild_InputEnd{InputEnd: &mediav1.InputEnd{Source: part.GetSource(), Reason: reason}}})
 }
 
 func chunkData(c recording.Chunk) []byte {

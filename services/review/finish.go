@@ -3,12 +3,14 @@ package review
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
 	"liveclip/internal/workfolder"
+	mediav1 "liveclip/proto/media/v1"
 )
 
 const workPrefix = "liveclip-finish-"
@@ -66,11 +68,36 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	if burns(c.plan.Value.Profiles) {
 		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)))
 	}
-	finished, err := s.runFinisher(ctx, c, order)
+	finished, err := s.finishInTurn(ctx, c, order)
 	if err != nil {
 		return domain.Rendered{}, err
 	}
-	return s.upload(ctx, c, folder, finished, func() []cue { return words.wait(ctx, s.cfg.SubtitlesWait) })
+	return s.upload(ctx, c, folder, finished, func() []cue {
+		return laid(words.wait(ctx, s.cfg.SubtitlesWait), finished.GetParts())
+	})
+}
+
+// finishInTurn runs a finisher once its clip is due and has a place.
+func (s *Service) finishInTurn(ctx context.Context, c clip, order *mediav1.FinishOrder) (*mediav1.Finished, error) {
+	sound := s.measured(ctx, c)
+	if err := s.awaitDue(ctx, c, sound); err != nil {
+		return nil, err
+	}
+	due := s.now()
+	lane := laneOf(c.envelope().Lane)
+	running, release, err := s.slots.take(ctx, lane)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	order.Loudness = s.loudness(ctx, c, sound)
+	notes := lighten(order, s.cfg.Load, load{running: running, behind: s.now().Sub(due), lane: lane})
+	finished, err := s.runFinisher(ctx, c, order)
+	if err != nil {
+		return nil, err
+	}
+	finished.Notes = append(finished.Notes, notes...)
+	return finished, nil
 }
 
 func (s *Service) keepRendered(ctx context.Context, c clip, rendered domain.Rendered) error {
@@ -90,7 +117,7 @@ func (s *Service) rendered(ctx context.Context, n name, r record.Of[domain.Rende
 		return err
 	}
 	err := s.tell(ctx, r.Envelope, r.Value, domain.ClipStep{
-		Clip: n.Clip, Revision: n.Revision, Step: domain.StepRendered, At: r.Envelope.Wall, Note: r.Value.ClippedTo, Rendered: &r.Value,
+		Clip: n.Clip, Revision: n.Revision, Step: domain.StepRendered, At: r.Envelope.Wall, Note: remarks(r.Value), Rendered: &r.Value,
 	})
 	if err != nil {
 		return fmt.Errorf("tell clip %s rendered: %w", n, err)
@@ -107,6 +134,15 @@ func (s *Service) finishFailed(ctx context.Context, j job.Job, cause error) {
 	if err != nil {
 		s.log.Error("failure not told", "job", j.ID, "error", err, "failure", cause)
 	}
+}
+
+// remarks are what a person should know of how a clip was finished.
+func remarks(r domain.Rendered) string {
+	said := r.Notes
+	if r.ClippedTo != "" {
+		said = append([]string{r.ClippedTo}, said...)
+	}
+	return strings.Join(said, "; ")
 }
 
 func outcome(err error) string {

@@ -54,6 +54,7 @@ type queue interface {
 type recordings interface {
 	Read(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window, emit func(recording.Chunk) error) (recording.End, error)
 	Lines(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.TranscriptLine, time.Duration, error)
+	Loudness(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.SoundMeasured, error)
 }
 
 // Service finishes and moderates clips, and publishes them on the VOD path.
@@ -62,7 +63,9 @@ type Service struct {
 	bus        publisher
 	store      blob.Store
 	finishing  queue
+	archive    queue // what is finished of the batch lane
 	moderating queue
+	slots      *slots
 	recording  recordings
 	media      *child.Starter
 	lists      *lists
@@ -72,7 +75,7 @@ type Service struct {
 
 	consume func(ctx context.Context) error
 	ready   func(ctx context.Context) error
-	servers [2]*job.Server
+	servers [3]*job.Server
 	stories *story.Table
 }
 
@@ -87,13 +90,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 			deps.Log.Warn("clips cannot carry text", "error", err)
 		}
 	}
-	// Moderation mostly waits for words, so it has queues and workers of its own: it can never keep a clip from being finished.
+	// Moderation mostly waits for words, and the archive for its turn, so both have queues and workers of their own: they can
+	// never keep a live clip from being taken up.
 	s := &Service{
 		cfg:        cfg,
 		bus:        deps.Bus,
 		store:      deps.Store,
 		finishing:  job.NewClient(deps.Redis, "review"),
+		archive:    job.NewClient(deps.Redis, "review-batch"),
 		moderating: job.NewClient(deps.Redis, "review-hear"),
+		slots:      newSlots(cfg.Workers),
 		recording:  deps.Recording,
 		media:      deps.Media,
 		lists:      lists,
@@ -102,10 +108,15 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		metrics:    newMetrics(deps.Metrics),
 		stories:    story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
 	}
-	s.servers[0] = job.NewServer(deps.Redis, job.Config{Service: "review", Workers: cfg.Workers, MaxRetry: cfg.MaxRetry, Timeout: cfg.Timeout},
-		map[string]job.Handler{jobFinish: s.finish}, s.finishFailed, deps.Log, deps.Metrics)
-	s.servers[1] = job.NewServer(deps.Redis, job.Config{Service: "review-hear", Workers: cfg.Moderators, MaxRetry: cfg.MaxRetry, Timeout: cfg.Timeout},
-		map[string]job.Handler{jobModerate: s.moderate}, s.moderateFailed, deps.Log, deps.Metrics)
+	serve := func(name string, workers int, kind string, handler job.Handler, failed func(context.Context, job.Job, error)) *job.Server {
+		return job.NewServer(deps.Redis, job.Config{Service: name, Workers: workers, MaxRetry: cfg.MaxRetry, Timeout: cfg.Timeout},
+			map[string]job.Handler{kind: handler}, failed, deps.Log, deps.Metrics)
+	}
+	s.servers = [...]*job.Server{
+		serve("review", cfg.Workers+cfg.Waiting, jobFinish, s.finish, s.finishFailed),
+		serve("review-batch", cfg.Workers, jobFinish, s.finish, s.finishFailed),
+		serve("review-hear", cfg.Moderators, jobModerate, s.moderate, s.moderateFailed),
+	}
 	s.consume = func(ctx context.Context) error {
 		return deps.Bus.Consume(ctx, "review", []event.Topic{event.CutReady, event.ClipDecided}, s.handle)
 	}

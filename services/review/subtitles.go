@@ -13,13 +13,17 @@ import (
 )
 
 const (
-	cueLength = 5 * time.Second // of one cue, at most, where words have times
-	cueWidth  = 42              // columns; a Chinese character takes two
-	maxBurned = 400             // what a finisher takes
+	cueLength = 5 * time.Second         // of one cue, at most, where words have times
+	cueWidth  = 42                      // columns; a Chinese character takes two
+	cueFull   = cueWidth * 2 / 3        // past it a cue ends with the sentence
+	cuePause  = 1200 * time.Millisecond // between two words of one cue, at most
+	cueLeast  = 800 * time.Millisecond  // a cue stands so long, if the next one lets it
+	maxBurned = 400                     // what a finisher takes
 )
 
-// cue is one subtitle, in clip time.
+// cue is one subtitle, in media time of a part of the cut; once laid, in clip time.
 type cue struct {
+	part       int
 	start, end time.Duration
 	text       string
 }
@@ -40,7 +44,7 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		var cues []cue
-		for _, p := range pieces {
+		for i, p := range pieces {
 			if p.file != "" {
 				continue
 			}
@@ -50,10 +54,10 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 				return
 			}
 			for _, line := range lines {
-				cues = append(cues, s.cuesOf(line, p)...)
+				cues = append(cues, s.cuesOf(line, i, p.window)...)
 			}
 		}
-		h.cues = cues
+		h.cues = standing(cues)
 	}()
 	return h
 }
@@ -80,30 +84,65 @@ func (h *heard) wait(ctx context.Context, most time.Duration) []cue {
 	return nil
 }
 
-// cuesOf cuts a line into cues that can be read, in the piece's clip time.
-func (s *Service) cuesOf(line domain.TranscriptLine, p piece) []cue {
+// cuesOf cuts a line into cues that can be read, of what is said inside a part's window.
+func (s *Service) cuesOf(line domain.TranscriptLine, part int, w domain.Window) []cue {
 	var cues []cue
 	var text string
 	var from, to time.Duration
 	flush := func() {
 		if text = strings.TrimSpace(text); text != "" && to > from {
-			cues = append(cues, cue{p.at + from - p.window.Start, p.at + to - p.window.Start, s.lists.mask(text)})
+			cues = append(cues, cue{part, from, to, s.lists.mask(text)})
 		}
 		text = ""
 	}
-	for _, word := range within(line, p.window) {
-		next := glue(text, word.Text)
-		if text != "" && (columns(next) > cueWidth || min(word.End, p.window.End)-from > cueLength) {
+	for _, word := range within(line, w) {
+		end, next := min(word.End, w.End), glue(text, word.Text)
+		if columns(next) > cueWidth || end-from > cueLength || word.Start-to > cuePause || columns(text) > cueFull && ends(text) {
 			flush()
 			next = word.Text
 		}
 		if text == "" {
-			from = max(word.Start, p.window.Start)
+			from = max(word.Start, w.Start)
 		}
-		text, to = next, min(word.End, p.window.End)
+		text, to = next, end
 	}
 	flush()
 	return cues
+}
+
+// ends tells whether a text ends where a speaker pauses.
+func ends(text string) bool {
+	last, _ := utf8.DecodeLastRuneInString(text)
+	return strings.ContainsRune("，。！？、；,.!?;", last)
+}
+
+// standing lets short cues stand for a while.
+func standing(cues []cue) []cue {
+	for i := range cues {
+		until := cues[i].start + cueLeast
+		if i+1 < len(cues) && cues[i+1].part == cues[i].part {
+			until = min(until, cues[i+1].start)
+		}
+		cues[i].end = max(cues[i].end, until)
+	}
+	return cues
+}
+
+// laid are the cues in clip time, exact to the picture that each part begins with.
+func laid(cues []cue, parts []*mediav1.FinishedPart) []cue {
+	var out []cue
+	for _, c := range cues {
+		if c.part >= len(parts) {
+			continue
+		}
+		p := parts[c.part]
+		at, end := time.Duration(p.GetAt()), time.Duration(p.GetAt()+p.GetEnd()-p.GetStart())
+		c.start, c.end = max(at, c.start+at-time.Duration(p.GetStart())), min(end, c.end+at-time.Duration(p.GetStart()))
+		if c.start < c.end {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // glue puts a space between words that are written with one.
@@ -123,7 +162,7 @@ func columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n++
-		if unicode.Is(unicode.Han, r) {
+		if r >= 0x2E80 { // where East Asian characters begin, their punctuation among them
 			n++
 		}
 	}
@@ -142,7 +181,7 @@ func burns(profiles []domain.Profile) bool {
 func burned(cues []cue) []*mediav1.FinishSubtitle {
 	var subtitles []*mediav1.FinishSubtitle
 	for _, c := range cues[:min(len(cues), maxBurned)] {
-		subtitles = append(subtitles, &mediav1.FinishSubtitle{Start: int64(c.start), End: int64(c.end), Text: c.text})
+		subtitles = append(subtitles, &mediav1.FinishSubtitle{Part: int64(c.part), Start: int64(c.start), End: int64(c.end), Text: c.text})
 	}
 	return subtitles
 }
@@ -159,6 +198,18 @@ func webVTT(cues []cue) string {
 }
 
 func vttTime(t time.Duration) string {
-	ms := t.Milliseconds()
+	ms := t.Round(time.Millisecond).Milliseconds()
 	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3600000, ms/60000%60, ms/1000%60, ms%1000)
+}
+
+var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
+
+// subRip is the same as SRT, which knows no escapes.
+func subRip(cues []cue) string {
+	var out strings.Builder
+	comma := func(t time.Duration) string { return strings.Replace(vttTime(t), ".", ",", 1) }
+	for i, c := range cues {
+		fmt.Fprintf(&out, "%d\n%s --> %s\n%s\n\n", i+1, comma(c.start), comma(c.end), lineBreaks.Replace(c.text))
+	}
+	return out.String()
 }

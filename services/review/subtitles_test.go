@@ -1,10 +1,12 @@
 package review
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
 )
 
 func TestSubtitlesAreCutForReadingInClipTime(t *testing.T) {
@@ -21,11 +23,11 @@ func TestSubtitlesAreCutForReadingInClipTime(t *testing.T) {
 		{Start: at(19500), End: at(21000), Text: "a line without words"},
 		{Start: at(22000), End: at(23000), Text: "after"},
 	}
-	p := piece{at: at(2000), window: domain.Window{Start: at(10000), End: at(20000)}}
 	var cues []cue
 	for _, line := range lines {
-		cues = append(cues, s.cuesOf(line, p)...)
+		cues = append(cues, s.cuesOf(line, 1, domain.Window{Start: at(10000), End: at(20000)})...)
 	}
+	cues = laid(standing(cues), []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 20e9}})
 	want := `WEBVTT
 
 00:00:02.000 --> 00:00:03.000
@@ -43,6 +45,47 @@ a line without words
 	if got := webVTT(cues); got != want {
 		t.Errorf("subtitles are\n%s\nwant\n%s", got, want)
 	}
+	wantSRT := `1
+00:00:02,000 --> 00:00:03,000
+only three minutes
+
+2
+00:00:05,900 --> 00:00:08,000
+left
+
+3
+00:00:08,000 --> 00:00:10,500
+***好茶<b>&
+
+4
+00:00:11,500 --> 00:00:12,000
+a line without words
+
+`
+	if got := subRip(cues); got != wantSRT {
+		t.Errorf("SubRip is\n%s\nwant\n%s", got, wantSRT)
+	}
+}
+
+func TestCuesAreWhereTheirWordsAreThoughPartsBeginElsewhere(t *testing.T) {
+	second := time.Second
+	cues := []cue{{0, 10 * second, 12 * second, "across the beginning"}, {0, 19 * second, 20 * second, "across the end"}, {0, 25 * second, 26 * second, "after"},
+		{1, 40 * second, 41 * second, "in the second part"}, {7, 0, second, "of no part"}}
+	parts := []*mediav1.FinishedPart{{At: 0, Start: 11e9, End: 19500e6}, {At: 8500e6, Start: 39980e6, End: 45e9}}
+	want := []cue{{0, 0, second, "across the beginning"}, {0, 8 * second, 8500 * time.Millisecond, "across the end"},
+		{1, 8520 * time.Millisecond, 9520 * time.Millisecond, "in the second part"}}
+	if got := laid(cues, parts); !slices.Equal(got, want) {
+		t.Errorf("laid %v, want %v", got, want)
+	}
+}
+
+func TestShortCuesStandUntilTheNext(t *testing.T) {
+	ms := time.Millisecond
+	got := standing([]cue{{0, 0, 200 * ms, "yes"}, {0, 500 * ms, 600 * ms, "no"}, {1, 0, 2000 * ms, "of another part"}})
+	want := []cue{{0, 0, 500 * ms, "yes"}, {0, 500 * ms, 1300 * ms, "no"}, {1, 0, 2000 * ms, "of another part"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("stand %v, want %v", got, want)
+	}
 }
 
 func TestALongLineBecomesSeveralCues(t *testing.T) {
@@ -52,7 +95,7 @@ func TestALongLineBecomesSeveralCues(t *testing.T) {
 		start := time.Duration(i) * 300 * time.Millisecond
 		line.Words = append(line.Words, domain.Word{Text: "word", Start: start, End: start + 300*time.Millisecond})
 	}
-	cues := s.cuesOf(line, piece{window: domain.Window{End: time.Minute}})
+	cues := s.cuesOf(line, 0, domain.Window{End: time.Minute})
 	for i, c := range cues {
 		if columns(c.text) > cueWidth || c.end-c.start > cueLength || i > 0 && c.start < cues[i-1].end {
 			t.Errorf("cue %d is %+v", i, c)

@@ -17,15 +17,18 @@ import (
 )
 
 const (
-	coverName     = "cover.jpg"
-	subtitlesName = "subtitles.vtt"
+	coverName      = "cover.jpg"
+	spriteName     = "thumbs.jpg"
+	thumbnailsName = "thumbs.vtt"
+	subtitlesName  = "subtitles.vtt"
+	subRipName     = "subtitles.srt"
 )
 
 // upload puts the finished files under the hash of all renditions: what lies there never changes. Words come last.
 func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() []cue) (domain.Rendered, error) {
 	plan := c.plan.Value
 	r := domain.Rendered{
-		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(),
+		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(), Notes: finished.GetNotes(),
 		Generated: c.generated(), Title: s.title(plan), Text: s.lists.mask(plan.Text),
 	}
 	var causes []string
@@ -52,16 +55,30 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 			return domain.Rendered{}, err
 		}
 	}
-	if finished.GetCover() != "" {
-		r.Cover = record.File(c.Tenant, c.Clip, r.Hash, coverName)
-		if err := s.putFile(ctx, r.Cover, inFolder(folder, finished.GetCover())); err != nil {
+	for _, beside := range []struct {
+		made, name string
+		key        *string
+	}{
+		{finished.GetCover(), coverName, &r.Cover},
+		{finished.GetSprite(), spriteName, &r.Sprite},
+		{finished.GetThumbnails(), thumbnailsName, &r.Thumbnails},
+	} {
+		if beside.made == "" {
+			continue
+		}
+		*beside.key = record.File(c.Tenant, c.Clip, r.Hash, beside.name)
+		if err := s.putFile(ctx, *beside.key, inFolder(folder, beside.made)); err != nil {
 			return domain.Rendered{}, err
 		}
 	}
-	if cues := words(); len(cues) > 0 {
-		r.Subtitles = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName)
-		if _, err := s.store.Put(ctx, r.Subtitles, strings.NewReader(webVTT(cues))); err != nil {
-			return domain.Rendered{}, fmt.Errorf("put %s: %w", r.Subtitles, err)
+	cues := words()
+	if len(cues) == 0 {
+		return r, nil
+	}
+	r.Subtitles, r.SubRip = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName), record.File(c.Tenant, c.Clip, r.Hash, subRipName)
+	for key, text := range map[string]string{r.Subtitles: webVTT(cues), r.SubRip: subRip(cues)} {
+		if _, err := s.store.Put(ctx, key, strings.NewReader(text)); err != nil {
+			return domain.Rendered{}, fmt.Errorf("put %s: %w", key, err)
 		}
 	}
 	return r, nil

@@ -1,0 +1,75 @@
+package review
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// LoadStep is what is given up when much is to be finished: it holds when so many clips are finished at once, this one among
+// them, or when this one began so late after it could have. The last step that holds counts.
+type LoadStep struct {
+	Running int           `koanf:"running"` // clips at once; 0: however many
+	Behind  time.Duration `koanf:"behind"`  // waited for a place; 0: however long. A batch clip is never behind
+	Preset  string        `koanf:"preset"`  // of libx264, where it is faster than the usual one; empty: the usual one
+	Rungs   int           `koanf:"rungs"`   // profiles at most, the first of the plan; 0: all
+}
+
+func (l LoadStep) fault(name string) []string {
+	var faults []string
+	if l.Running < 0 || l.Behind < 0 || l.Rungs < 0 {
+		faults = append(faults, fmt.Sprintf("%s: running, behind and rungs must not be negative", name))
+	}
+	if l.Running == 0 && l.Behind == 0 {
+		faults = append(faults, fmt.Sprintf("%s: must say when it holds: running or behind", name))
+	}
+	if l.Preset == "" && l.Rungs == 0 {
+		faults = append(faults, fmt.Sprintf("%s: must say what is given up: preset or rungs", name))
+	}
+	if l.Preset != "" && !slices.Contains(presets, l.Preset) {
+		faults = append(faults, fmt.Sprintf("%s: preset must be one of %v, is %q", name, presets, l.Preset))
+	}
+	return faults
+}
+
+// load is what is to be finished beside a clip when it begins.
+type load struct {
+	running int
+	behind  time.Duration
+	lane    domain.Lane
+}
+
+// holds tells whether a step holds, and why, for a person.
+func (l load) holds(step LoadStep) (why string, ok bool) {
+	switch {
+	case step.Running > 0 && l.running >= step.Running:
+		return fmt.Sprintf("%d clips were finished at once", l.running), true
+	case step.Behind > 0 && l.behind >= step.Behind && l.lane != domain.LaneBatch:
+		return fmt.Sprintf("it began %.1f s late", l.behind.Seconds()), true
+	}
+	return "", false
+}
+
+// lighten takes from an order what the load asks for, and gives notes of it.
+func lighten(order *mediav1.FinishOrder, steps []LoadStep, l load) []string {
+	var notes []string
+	for _, step := range slices.Backward(steps) {
+		why, ok := l.holds(step)
+		if !ok {
+			continue
+		}
+		if i := slices.Index(presets, step.Preset); i >= 0 && i < slices.Index(presets, order.Preset) {
+			notes = append(notes, fmt.Sprintf("encoded at %s instead of %s: %s", step.Preset, order.Preset, why))
+			order.Preset = step.Preset
+		}
+		if n := len(order.Profiles); step.Rungs > 0 && n > step.Rungs {
+			notes = append(notes, fmt.Sprintf("made in %d of %d profiles: %s", step.Rungs, n, why))
+			order.Profiles = order.Profiles[:step.Rungs]
+		}
+		break
+	}
+	return notes
+}

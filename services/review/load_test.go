@@ -1,0 +1,71 @@
+package review
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+func TestUnderLoadAClipIsMadeCheaperAndSaysSo(t *testing.T) {
+	steps := []LoadStep{
+		{Running: 4, Preset: "superfast"},
+		{Behind: 3 * time.Second, Preset: "medium"}, // slower than the usual one: no relief
+		{Behind: 8 * time.Second, Preset: "ultrafast", Rungs: 1},
+	}
+	for _, c := range []struct {
+		name   string
+		load   load
+		preset string
+		rungs  int
+		notes  []string
+	}{
+		{"little to do", load{running: 3, lane: domain.LaneLive}, "veryfast", 2, nil},
+		{"many at once", load{running: 4, lane: domain.LaneLive}, "superfast", 2, []string{"encoded at superfast instead of veryfast: 4 clips were finished at once"}},
+		{"a step that is none", load{running: 4, behind: 4 * time.Second, lane: domain.LaneLive}, "veryfast", 2, nil},
+		{"late", load{running: 4, behind: 8500 * time.Millisecond, lane: domain.LaneManual}, "ultrafast", 1,
+			[]string{"encoded at ultrafast instead of veryfast: it began 8.5 s late", "made in 1 of 2 profiles: it began 8.5 s late"}},
+		{"batch has time", load{running: 2, behind: time.Hour, lane: domain.LaneBatch}, "veryfast", 2, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			order := &mediav1.FinishOrder{Preset: "veryfast", Profiles: []*mediav1.FinishProfile{{Name: "720p"}, {Name: "360p"}}}
+			notes := lighten(order, steps, c.load)
+			if order.Preset != c.preset || len(order.Profiles) != c.rungs || !reflect.DeepEqual(notes, c.notes) {
+				t.Errorf("encoded at %s in %d profiles, notes %q", order.Preset, len(order.Profiles), notes)
+			}
+		})
+	}
+}
+
+func TestALoadStepThatCannotHoldIsAFault(t *testing.T) {
+	c := Defaults()
+	c.Load = []LoadStep{{Preset: "superfast"}, {Running: 2}, {Running: -1, Preset: "placebo"}}
+	want := []string{
+		"review.load[0]: must say when it holds: running or behind",
+		"review.load[1]: must say what is given up: preset or rungs",
+		"review.load[2]: running, behind and rungs must not be negative",
+		`review.load[2]: preset must be one of [ultrafast superfast veryfast faster fast medium], is "placebo"`,
+	}
+	if got := c.Faults(); !reflect.DeepEqual(got, want) {
+		t.Errorf("faults %q", got)
+	}
+	if faults := Defaults().Faults(); len(faults) > 0 {
+		t.Errorf("the defaults have faults: %q", faults)
+	}
+}
+
+func TestLoudnessIsThatOfTheFootageOnceItIsKnown(t *testing.T) {
+	windows := []domain.Window{{Start: 2 * time.Second, End: 4 * time.Second}}
+	sound := []domain.SoundMeasured{{Start: 0, Step: time.Second, Momentary: []float64{-10, -10, -20, -21, -10}}}
+	want := []domain.SoundMeasured{
+		{Start: 2 * time.Second, Step: time.Second, Momentary: []float64{-20}}, {Start: 3 * time.Second, Step: time.Second, Momentary: []float64{-21}},
+	}
+	if got := inside(sound, windows); !reflect.DeepEqual(got, want) {
+		t.Errorf("inside are %v", got)
+	}
+	if to := measuredTo(sound); to != 5*time.Second {
+		t.Errorf("measured to %v", to)
+	}
+}
