@@ -59,17 +59,20 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 
 // writeCover draws the cover as the largest rendition would be at its beginning.
 func (f *finisher) writeCover() error {
-	big, watermark := f.renditions[0], false
+	width, height, watermark := 0, 0, false
 	for _, r := range f.renditions {
-		if r.width*r.height > big.width*big.height {
-			big = r
+		if r.operator == nil && r.width*r.height > width*height {
+			width, height = r.width, r.height
 		}
 		watermark = watermark || r.profile.Watermark
 	}
-	filters, err := f.lettering.filters(f.layout(big.width, big.height).still(watermark))
+	if width == 0 {
+		width, height = fitBox(f.shape.width, f.shape.height, 1280, 720)
+	}
+	filters, err := f.lettering.filters(f.layout(width, height).still(watermark))
 	if err != nil {
 		return err
 	}
 	f.finish.Cover = filepath.Join(f.order.Folder, "cover.jpg")
-	return f.cover.write(f.finish.Cover, big.width, big.height, filters, f.shape)
+	return f.cover.write(f.finish.Cover, width, height, filters, f.shape)
 }

@@ -24,6 +24,7 @@ type rendition struct {
 	width, height int
 	shape         shape
 	queue         chan unit
+	operator      *operator // nil: pictures are shown whole
 	canvas        *canvas
 	encoder       *astiav.CodecContext
 	movie         *movie
@@ -55,8 +56,14 @@ func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q qual
 			err = fmt.Errorf("rendition %s: %w", profile.Name, err)
 		}
 	}()
-	r.width, r.height = fitBox(s.width, s.height, int(profile.Width), int(profile.Height))
-	r.canvas = &canvas{from: s.picture(), shape: s, width: r.width, height: r.height, lettering: l}
+	from := s.picture()
+	if followed(s.width, s.height, profile) {
+		from.width, r.width, r.height = cropBox(s.width, s.height, profile)
+		r.operator = newOperator(s, from.width)
+	} else {
+		r.width, r.height = fitBox(s.width, s.height, int(profile.Width), int(profile.Height))
+	}
+	r.canvas = &canvas{from: from, shape: s, width: r.width, height: r.height, lettering: l}
 	if err := r.openEncoder(q); err != nil {
 		return nil, err
 	}
@@ -158,12 +165,16 @@ func (r *rendition) take(u unit) error {
 	switch {
 	case u.sound != nil:
 		return r.movie.write(u.sound, 1, astiav.NewRational(1, sampleRate))
+	case u.picture != nil && r.operator != nil:
+		return r.operator.add(u.picture, r.draw)
 	case u.picture != nil:
-		return r.canvas.draw(u.picture, r.encode)
+		return r.draw(u.picture)
 	}
 	r.canvas.add(u.lines)
 	return nil
 }
+
+func (r *rendition) draw(f *astiav.Frame) error { return r.canvas.draw(f, r.encode) }
 
 // encode takes a finished picture, whose timestamp counts pictures.
 func (r *rendition) encode(f *astiav.Frame) error {
@@ -201,6 +212,11 @@ func (r *rendition) writePictures() error {
 }
 
 func (r *rendition) finish() error {
+	if r.operator != nil {
+		if err := r.operator.end(r.draw); err != nil {
+			return err
+		}
+	}
 	if err := r.encoder.SendFrame(nil); err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
@@ -212,6 +228,9 @@ func (r *rendition) finish() error {
 
 // Close gives everything back; a file that is not finished stays behind.
 func (r *rendition) Close() {
+	if r.operator != nil {
+		r.operator.Close()
+	}
 	if r.canvas != nil {
 		r.canvas.Close()
 	}

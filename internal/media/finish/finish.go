@@ -58,6 +58,7 @@ type finisher struct {
 	shape      shape
 	lettering  *lettering
 	renditions []*rendition
+	faces      []*faceFinder
 	sound      *soundEncoder
 	level      *leveller
 	timeline   *timeline
@@ -112,9 +113,10 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		r.canvas.add(f.lines(r))
 		f.renditions = append(f.renditions, r)
+		r.canvas.add(f.lines(r))
 	}
+	f.lookForFaces()
 	background, err := f.drawBackground()
 	if err != nil {
 		return err
@@ -153,7 +155,12 @@ func (f *finisher) findShape(ctx context.Context) (shape, error) {
 // largest is the size of the largest rendition of a picture.
 func (f *finisher) largest(width, height int) (w, h int) {
 	for _, p := range f.order.Profiles {
-		if pw, ph := fitBox(width, height, int(p.Width), int(p.Height)); pw*ph > w*h {
+		pw, ph := fitBox(width, height, int(p.Width), int(p.Height))
+		if followed(width, height, p) { // the crop shall have all the lines there are for it
+			by := min(1, float64(p.Height)/float64(height))
+			pw, ph = even(float64(width)*by), even(float64(height)*by)
+		}
+		if pw*ph > w*h {
 			w, h = pw, ph
 		}
 	}
@@ -303,8 +310,31 @@ func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Fram
 	return nil
 }
 
+// lookForFaces gives the renditions that follow somebody what they find faces with. Without, they follow what moves.
+func (f *finisher) lookForFaces() {
+	for _, r := range f.renditions {
+		if r.operator == nil || f.order.Faces == nil {
+			continue
+		}
+		finder, err := newFaceFinder(f.order.Faces, f.shape)
+		if err != nil {
+			f.noteFaces(err)
+			return
+		}
+		r.operator.faces = finder
+		f.faces = append(f.faces, finder)
+	}
+}
+
+func (f *finisher) noteFaces(err error) {
+	f.finish.Notes = append(f.finish.Notes, fmt.Sprintf("vertical: faces were not looked for, the picture follows what moves (未识别人脸，竖屏画面跟随运动): %v", err))
+}
+
 func (f *finisher) finished() *mediav1.Finished {
 	for _, r := range f.renditions {
+		if r.operator != nil && r.operator.failed != nil {
+			f.noteFaces(r.operator.failed)
+		}
 		f.finish.Files = append(f.finish.Files, &mediav1.FinishedFile{
 			Profile: r.profile.Name, Path: r.path, Width: int64(r.width), Height: int64(r.height), Length: int64(r.shape.at(f.frames))})
 	}
@@ -318,6 +348,9 @@ func (f *finisher) Close() {
 	}
 	for _, r := range f.renditions {
 		r.Close()
+	}
+	for _, finder := range f.faces {
+		finder.Close()
 	}
 	if f.sound != nil {
 		f.sound.Close()

@@ -7,6 +7,7 @@ package finish
 import "C"
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
@@ -43,6 +44,17 @@ func luma(f *astiav.Frame) (pixels []byte, stride int) {
 		return nil, 0
 	}
 	return plane(f, 0, stride*int(c.height)), stride
+}
+
+// cropFrame leaves width columns of a frame, from left on; the memory is shared with its clones. Where left is odd, the
+// colours are half a pixel off.
+func cropFrame(f *astiav.Frame, left, width int) error {
+	c := (*C.AVFrame)(f.UnsafePointer())
+	c.crop_left, c.crop_right = C.size_t(left), C.size_t(int(c.width)-left-width)
+	if code := C.av_frame_apply_cropping(c, C.AV_FRAME_CROP_UNALIGNED); code < 0 {
+		return fmt.Errorf("crop: %w", astiav.Error(code))
+	}
+	return nil
 }
 
 // setMetadata sets a metadata key of a file to be written. go-astiav 0.16 only reads metadata: its FormatContext is, as its

@@ -40,6 +40,9 @@ func checkFinishOrder(order *mediav1.FinishOrder) error {
 		if p.Width < 16 || p.Height < 16 || p.Width > maxSide || p.Height > maxSide {
 			fault("profile %q: box of %dx%d", p.Name, p.Width, p.Height)
 		}
+		if p.Framing != "" && p.Framing != framingFollow {
+			fault("profile %q: framing %q", p.Name, p.Framing)
+		}
 	}
 	if len(order.Subtitles) > 400 {
 		fault("%d subtitles, more than 400", len(order.Subtitles))

@@ -35,7 +35,7 @@ func New(rate, crop float64) *Follower {
 	f := &Follower{
 		every:  max(1, int(math.Round(between.Seconds()*rate))),
 		window: max(1, int(math.Round(ahead.Seconds()*rate))),
-		fade:   math.Exp(-1 / (0.8 * rate)), // what moved a second ago counts a third
+		fade:   math.Exp(-1 / (0.4 * rate)), // what moved 0.4 s ago counts a third
 	}
 	f.subject.crop, f.camera.crop, f.camera.tick = crop, crop, 1/rate
 	return f

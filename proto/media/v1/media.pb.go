@@ -1478,6 +1478,7 @@ type FinishOrder struct {
 	Preset         string                 `protobuf:"bytes,10,opt,name=preset,proto3" json:"preset,omitempty"`       // libx264: veryfast (if empty), superfast, ultrafast
 	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // burned into the profiles that ask for it
 	Loudness       float64                `protobuf:"fixed64,12,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS, of the recording parts as measured at ingest; 0: unknown, leave it be
+	Faces          *FinishFaces           `protobuf:"bytes,20,opt,name=faces,proto3" json:"faces,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1596,6 +1597,13 @@ func (x *FinishOrder) GetLoudness() float64 {
 	return 0
 }
 
+func (x *FinishOrder) GetFaces() *FinishFaces {
+	if x != nil {
+		return x.Faces
+	}
+	return nil
+}
+
 // FinishPart takes [start, end) of its source (media time for a recording, file time for a file).
 type FinishPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1667,6 +1675,7 @@ func (x *FinishPart) GetEnd() int64 {
 
 // FinishProfile's picture fits into width x height, turned to the picture's orientation (1280x720 takes a portrait room as
 // 720x1280), keeps its aspect and is never enlarged. Video bit rate is the peak; 0: by size, 2.5 Mbit/s at 720p30.
+// Framing "follow" crops a wider picture to the box's aspect, following who speaks, and enlarges the crop up to twice.
 type FinishProfile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1759,6 +1768,60 @@ func (x *FinishProfile) GetFraming() string {
 	return ""
 }
 
+// FinishFaces name what faces are found with, for framing "follow"; without them, or when they can't be loaded (noted), what
+// moves is followed.
+type FinishFaces struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Runtime       string                 `protobuf:"bytes,1,opt,name=runtime,proto3" json:"runtime,omitempty"`
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishFaces) Reset() {
+	*x = FinishFaces{}
+	mi := &file_media_v1_media_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishFaces) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishFaces) ProtoMessage() {}
+
+func (x *FinishFaces) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishFaces.ProtoReflect.Descriptor instead.
+func (*FinishFaces) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *FinishFaces) GetRuntime() string {
+	if x != nil {
+		return x.Runtime
+	}
+	return ""
+}
+
+func (x *FinishFaces) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
 type FinishText struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
@@ -1768,7 +1831,7 @@ type FinishText struct {
 
 func (x *FinishText) Reset() {
 	*x = FinishText{}
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +1843,7 @@ func (x *FinishText) String() string {
 func (*FinishText) ProtoMessage() {}
 
 func (x *FinishText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +1856,7 @@ func (x *FinishText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishText.ProtoReflect.Descriptor instead.
 func (*FinishText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FinishText) GetText() string {
@@ -1816,7 +1879,7 @@ type FinishSubtitle struct {
 
 func (x *FinishSubtitle) Reset() {
 	*x = FinishSubtitle{}
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1891,7 @@ func (x *FinishSubtitle) String() string {
 func (*FinishSubtitle) ProtoMessage() {}
 
 func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1904,7 @@ func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishSubtitle.ProtoReflect.Descriptor instead.
 func (*FinishSubtitle) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FinishSubtitle) GetStart() int64 {
@@ -1882,7 +1945,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1957,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +1970,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Progress) GetDone() int64 {
@@ -1937,7 +2000,7 @@ type FinishedFile struct {
 
 func (x *FinishedFile) Reset() {
 	*x = FinishedFile{}
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2012,7 @@ func (x *FinishedFile) String() string {
 func (*FinishedFile) ProtoMessage() {}
 
 func (x *FinishedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2025,7 @@ func (x *FinishedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedFile.ProtoReflect.Descriptor instead.
 func (*FinishedFile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FinishedFile) GetProfile() string {
@@ -2012,7 +2075,7 @@ type FinishedPart struct {
 
 func (x *FinishedPart) Reset() {
 	*x = FinishedPart{}
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2087,7 @@ func (x *FinishedPart) String() string {
 func (*FinishedPart) ProtoMessage() {}
 
 func (x *FinishedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2100,7 @@ func (x *FinishedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedPart.ProtoReflect.Descriptor instead.
 func (*FinishedPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FinishedPart) GetAt() int64 {
@@ -2078,7 +2141,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2153,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2166,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Finished) GetFiles() []*FinishedFile {
@@ -2188,7 +2251,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2263,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2276,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2295,7 +2358,7 @@ type RenderText struct {
 
 func (x *RenderText) Reset() {
 	*x = RenderText{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2370,7 @@ func (x *RenderText) String() string {
 func (*RenderText) ProtoMessage() {}
 
 func (x *RenderText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2383,7 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
 func (*RenderText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RenderText) GetText() string {
@@ -2390,7 +2453,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2402,7 +2465,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2478,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2443,7 +2506,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2518,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2531,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2610,7 +2673,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04data\":\n" +
 	"\bInputEnd\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc1\x04\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xf7\x04\n" +
 	"\vFinishOrder\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x123\n" +
 	"\x05parts\x18\x02 \x03(\v2\x1d.liveclip.media.v1.FinishPartR\x05parts\x12<\n" +
@@ -2624,7 +2687,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x06preset\x18\n" +
 	" \x01(\tR\x06preset\x12?\n" +
 	"\tsubtitles\x18\v \x03(\v2!.liveclip.media.v1.FinishSubtitleR\tsubtitles\x12\x1a\n" +
-	"\bloudness\x18\f \x01(\x01R\bloudness\x1a;\n" +
+	"\bloudness\x18\f \x01(\x01R\bloudness\x124\n" +
+	"\x05faces\x18\x14 \x01(\v2\x1e.liveclip.media.v1.FinishFacesR\x05faces\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
@@ -2641,7 +2705,10 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12$\n" +
 	"\x0evideo_bit_rate\x18\x06 \x01(\x03R\fvideoBitRate\x12\x18\n" +
-	"\aframing\x18\a \x01(\tR\aframing\" \n" +
+	"\aframing\x18\a \x01(\tR\aframing\"=\n" +
+	"\vFinishFaces\x12\x18\n" +
+	"\aruntime\x18\x01 \x01(\tR\aruntime\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\" \n" +
 	"\n" +
 	"FinishText\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"`\n" +
@@ -2722,7 +2789,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -2744,25 +2811,26 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*FinishOrder)(nil),    // 17: liveclip.media.v1.FinishOrder
 	(*FinishPart)(nil),     // 18: liveclip.media.v1.FinishPart
 	(*FinishProfile)(nil),  // 19: liveclip.media.v1.FinishProfile
-	(*FinishText)(nil),     // 20: liveclip.media.v1.FinishText
-	(*FinishSubtitle)(nil), // 21: liveclip.media.v1.FinishSubtitle
-	(*Progress)(nil),       // 22: liveclip.media.v1.Progress
-	(*FinishedFile)(nil),   // 23: liveclip.media.v1.FinishedFile
-	(*FinishedPart)(nil),   // 24: liveclip.media.v1.FinishedPart
-	(*Finished)(nil),       // 25: liveclip.media.v1.Finished
-	(*RenderOrder)(nil),    // 26: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 27: liveclip.media.v1.RenderText
-	(*ProbeOrder)(nil),     // 28: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 29: liveclip.media.v1.Probed
-	nil,                    // 30: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 31: liveclip.media.v1.FinishOrder.MetadataEntry
+	(*FinishFaces)(nil),    // 20: liveclip.media.v1.FinishFaces
+	(*FinishText)(nil),     // 21: liveclip.media.v1.FinishText
+	(*FinishSubtitle)(nil), // 22: liveclip.media.v1.FinishSubtitle
+	(*Progress)(nil),       // 23: liveclip.media.v1.Progress
+	(*FinishedFile)(nil),   // 24: liveclip.media.v1.FinishedFile
+	(*FinishedPart)(nil),   // 25: liveclip.media.v1.FinishedPart
+	(*Finished)(nil),       // 26: liveclip.media.v1.Finished
+	(*RenderOrder)(nil),    // 27: liveclip.media.v1.RenderOrder
+	(*RenderText)(nil),     // 28: liveclip.media.v1.RenderText
+	(*ProbeOrder)(nil),     // 29: liveclip.media.v1.ProbeOrder
+	(*Probed)(nil),         // 30: liveclip.media.v1.Probed
+	nil,                    // 31: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 32: liveclip.media.v1.FinishOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
 	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
 	17, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	26, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	28, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	27, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	29, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
 	15, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
 	16, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
 	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
@@ -2772,28 +2840,29 @@ var file_media_v1_media_proto_depIdxs = []int32{
 	9,  // 11: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
 	10, // 12: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
 	14, // 13: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	22, // 14: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	25, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	29, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	23, // 14: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	26, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	30, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
 	3,  // 17: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
 	4,  // 18: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
 	5,  // 19: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	30, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	31, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
 	13, // 21: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
 	18, // 22: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
 	19, // 23: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	20, // 24: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	31, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	21, // 26: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	23, // 27: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	24, // 28: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
-	27, // 29: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	7,  // 30: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	21, // 24: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	32, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	22, // 26: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	20, // 27: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
+	24, // 28: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	25, // 29: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	28, // 30: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
+	7,  // 31: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -2830,7 +2899,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
