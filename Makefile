@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo test test-kafka bench lint proto check-proto
+.PHONY: help setup build demo test test-kafka test-browser bench lint proto check-proto
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,10 @@ test: build ## everything that needs no JVM: all packages, race-free and in any 
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
 	./deploy/kafka-test/run.sh
+
+test-browser: setup ## a clip in headless Chromium, as plain <video> and through hls.js (needs chromium, and npm for hls.js)
+	@command -v chromium >/dev/null || { echo "needs chromium: apt-get install chromium"; exit 1; }
+	go test -count=1 -v -run InABrowser ./services/publish/vod
 
 bench: build ## print what this machine reaches
 	./scripts/bench.sh

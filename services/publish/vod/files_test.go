@@ -17,7 +17,7 @@ import (
 // dressed is an origin with all that belongs to a clip.
 func dressed(t *testing.T) (*origin, sidecar.Index) {
 	t.Helper()
-	o := newOrigin(t, film(t, "+global_sidx"))
+	o := newOrigin(t, finishedFilm(t))
 	x, err := sidecar.Of(strings.NewReader(o.content), int64(len(o.content)))
 	if err != nil {
 		t.Fatal(err)

@@ -12,16 +12,25 @@ import (
 	"liveclip/internal/record"
 )
 
-// film makes seven seconds of fMP4, a keyframe every two, as finishing writes it (with sidx) or without.
+// film makes seven seconds of fMP4, a keyframe every two, with sidx or without.
 func film(t *testing.T, flags string) string {
+	return filmAs(t, "frag_keyframe+empty_moov+default_base_moof"+flags, "-preset", "ultrafast")
+}
+
+// finishedFilm is the same as finishing writes it: with frames out of order, and edit lists.
+func finishedFilm(t *testing.T) string {
+	return filmAs(t, "frag_keyframe+delay_moov+default_base_moof+global_sidx+skip_trailer", "-preset", "veryfast", "-bf", "2")
+}
+
+func filmAs(t *testing.T, flags string, options ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Fatal("needs ffmpeg: make setup installs it")
 	}
 	path := filepath.Join(t.TempDir(), "film.mp4")
-	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine", "-t", "7",
-		"-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-sc_threshold", "0", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof"+flags, path).CombinedOutput()
-	if err != nil {
+	args := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine", "-t", "7",
+		"-c:v", "libx264", "-g", "50", "-sc_threshold", "0", "-c:a", "aac", "-movflags", flags}, options...)
+	if out, err := exec.Command("ffmpeg", append(args, path)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	data, err := os.ReadFile(path)
