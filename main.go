@@ -21,6 +21,7 @@ type commands struct {
 	Attach  attachCommand  `cmd:"" help:"Attach a live room by its stream ID."`
 	Detach  detachCommand  `cmd:"" help:"Detach a live room."`
 	Clip    clipCommand    `cmd:"" help:"Clip what just happened, or what is about to."`
+	Feed    feedCommand    `cmd:"" help:"Carry the comments of a platform's web feed to an attached room."`
 	Batch   batchCommand   `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
 	Demo    demoCommand    `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`

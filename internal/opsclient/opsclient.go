@@ -49,39 +49,49 @@ func (c *Client) Call(ctx context.Context, method, path string, body, answer any
 		}
 		content = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.Server+path, content)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	request.Header.Set("Authorization", "Bearer "+c.Token)
 	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		headers = append([]string{"Content-Type", "application/json"}, headers...)
 	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w (is liveclip up?)", c.Server, reason(err))
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if response.StatusCode >= 300 {
-		p := Problem{Title: http.StatusText(response.StatusCode)}
-		_ = json.Unmarshal(text, &p) // an answer that is no problem document still has its status
-		p.Status = response.StatusCode
-		return fmt.Errorf("%s %s: %w", method, path, p)
-	}
-	if answer == nil {
-		return nil
+	text, err := c.do(ctx, method, path, content, headers)
+	if err != nil || answer == nil {
+		return err
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	return nil
+}
+
+// Post sends bytes as they are, and gives the answer's.
+func (c *Client) Post(ctx context.Context, path string, body []byte) ([]byte, error) {
+	return c.do(ctx, http.MethodPost, path, bytes.NewReader(body), []string{"Content-Type", "application/octet-stream"})
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader, headers []string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.Server+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w (is liveclip up?)", c.Server, reason(err))
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if response.StatusCode >= 300 {
+		p := Problem{Title: http.StatusText(response.StatusCode)}
+		_ = json.Unmarshal(text, &p) // an answer that is no problem document still has its status
+		p.Status = response.StatusCode
+		return nil, fmt.Errorf("%s %s: %w", method, path, p)
+	}
+	return text, nil
 }
 
 // reason takes the URL, which the caller has named, off a transport error.

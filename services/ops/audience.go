@@ -35,6 +35,7 @@ const (
 // Why a signal is dropped.
 const (
 	dropKind      = "unknown kind"
+	dropAction    = "unknown action"
 	dropText      = "text too long or not UTF-8"
 	dropUser      = "user too long"
 	dropID        = "id too long"
@@ -48,6 +49,10 @@ const (
 var signalKinds = map[domain.SignalKind]bool{
 	domain.SignalComment: true, domain.SignalLike: true, domain.SignalGift: true, domain.SignalFollow: true,
 	domain.SignalProduct: true, domain.SignalViewers: true, domain.SignalOrder: true,
+}
+
+var productActions = map[domain.ProductAction]bool{
+	domain.ProductShown: true, domain.ProductHidden: true, domain.ProductListed: true, domain.ProductPriced: true, domain.ProductSoldOut: true,
 }
 
 // userHash replaces people's IDs and names: only the hash is kept, logged or sent on.
@@ -79,6 +84,11 @@ func (s *Service) SendAudience(ctx context.Context, req *opsv1.SendAudienceReque
 	if len(req.Signals) > maxSignals {
 		return nil, problemf(http.StatusRequestEntityTooLarge, "%d signals: at most %d a call", len(req.Signals), maxSignals)
 	}
+	return s.takeAudience(ctx, ref, req.Signals)
+}
+
+// takeAudience is the door for every form: people lose their names, signals get their media time, repeats are dropped.
+func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv1.AudienceSignal) (*opsv1.SendAudienceReply, error) {
 	stream, err := s.existing(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -90,14 +100,14 @@ func (s *Service) SendAudience(ctx context.Context, req *opsv1.SendAudienceReque
 	drop := func(why string) { reply.Dropped++; reply.Reasons[why]++ }
 	now, alike := s.Now(), map[string]int{}
 	var signals []domain.AudienceSignal
-	for _, m := range req.Signals {
+	for _, m := range said {
 		signal, why := s.signal(ref.Tenant, stream.Broadcast, m, now)
 		if why != "" {
 			drop(why)
 			continue
 		}
 		if signal.ID == "" {
-			content := domain.H(string(signal.Kind), signal.Sent.String(), signal.At.String(), signal.User, signal.Text, fmt.Sprint(signal.Count), signal.Item.ID)
+			content := domain.H(string(signal.Kind), signal.Sent.String(), signal.At.String(), signal.User, signal.Text, fmt.Sprint(signal.Count), signal.Item.ID, string(signal.Action))
 			alike[content]++ // two people may say the same at once; a repeated call says it as often
 			signal.ID = domain.H("audience", ref.String(), content, fmt.Sprint(alike[content]))
 		}
@@ -124,6 +134,7 @@ func (s *Service) SendAudience(ctx context.Context, req *opsv1.SendAudienceReque
 func (s *Service) signal(t domain.Tenant, b view.Broadcast, m *opsv1.AudienceSignal, now time.Time) (domain.AudienceSignal, string) {
 	signal := domain.AudienceSignal{
 		ID: m.GetId(), Kind: domain.SignalKind(m.GetKind()), Text: m.GetText(), Count: m.GetCount(), User: s.users.of(t, m.GetUser()),
+		Action: domain.ProductAction(m.GetAction()),
 	}
 	if m.GetItem() != nil {
 		signal.Item = product(m.Item)
@@ -134,6 +145,8 @@ func (s *Service) signal(t domain.Tenant, b view.Broadcast, m *opsv1.AudienceSig
 	switch {
 	case !signalKinds[signal.Kind]:
 		return signal, dropKind
+	case !productActions[signal.Action], signal.Action != domain.ProductShown && signal.Kind != domain.SignalProduct:
+		return signal, dropAction
 	case tooLong(signal.Text, maxComment), tooLong(signal.Item.ID, maxText), tooLong(signal.Item.Name, maxText),
 		tooLong(signal.Item.Price, maxText), tooLong(signal.Item.Image, maxSource):
 		return signal, dropText

@@ -26,6 +26,8 @@ type Config struct {
 	KeepClips      time.Duration `koanf:"keep_clips"`      // in the views
 	EventClients   int           `koanf:"event_clients"`   // readers of /v1/events at once
 	Hooks          Hooks         `koanf:"hooks"`
+	Receivers      []Receiver    `koanf:"receivers"`      // of platforms' own callbacks
+	AudienceTopic  string        `koanf:"audience_topic"` // Kafka topic of others, whose JSON messages are audience signals; empty: none
 }
 
 // Token is a bearer token: itself, or only its hash.
@@ -82,6 +84,16 @@ func (c Config) Faults() []string {
 		if scheme, _, ok := strings.Cut(template, "://"); !ok || !schemes[scheme] {
 			fault("%s: must be a URL template that begins with %s, is %q", name, schemeList, template)
 		}
+	}
+	names := map[string]bool{}
+	for i, r := range c.Receivers {
+		for _, f := range r.faults() {
+			fault("receivers[%d].%s", i, f)
+		}
+		if names[r.Name] {
+			fault("receivers[%d].name: %q is already the name of another", i, r.Name)
+		}
+		names[r.Name] = true
 	}
 	if c.SourceTemplate != "" && !strings.Contains(c.SourceTemplate, "{stream_id}") {
 		fault("source_template: must hold {stream_id}, is %q", c.SourceTemplate)

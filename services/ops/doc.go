@@ -4,6 +4,9 @@
 // door, where people's names are replaced by keyed hashes and platform time by media time (audience.signal), asks for
 // manual clips (clip.requested), carries a person's verdicts and take-downs (clip.decided), and takes playback reports.
 //
+// The audience comes in four forms, all through one door (audience.go): the API's JSON, a platform's signed callbacks and
+// the frames of its web feed (receive.go), and a Kafka topic of others (audience_topic.go).
+//
 // What it shows it knows from the others' events alone, kept in Redis views (package view) that any replica may fill. Calls
 // come in by service.go; each file then holds one of them, or one part of the way: http.go and auth.go the door, problem.go
 // its errors, attach.go and placement.go a room's beginning, request.go a manual clip, clip.go and decide.go what became of

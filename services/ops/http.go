@@ -37,6 +37,8 @@ func (s *Service) newHandler() (http.Handler, error) {
 	mux.Handle("GET /preview/{clip}/{file}", s.guard(operator, true, http.HandlerFunc(s.servePreview)))
 	mux.Handle("POST /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook))))
 	mux.Handle("GET /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook)))) // nginx-rtmp's notify_method get
+	mux.Handle("POST /v1/receivers/{name}", s.limit(http.HandlerFunc(s.serveReceiver)))               // the platform's signature is its token
+	mux.Handle("POST /v1/streams/{stream}/audience/{form}", s.guard(operator, false, s.limit(http.HandlerFunc(s.serveFrame))))
 	mux.Handle("POST /v1/playback", s.limit(s.jsonOnly(s.playbackDoor(api))))
 	mux.Handle("/v1/", s.guard(viewer, false, s.limit(s.jsonOnly(api))))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -51,9 +51,14 @@ func (r *rig) wait(d time.Duration) { r.ahead.Add(int64(d)) }
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
+	return newRigOn(t, embeddedtest.Broker(t), change...)
+}
+
+func newRigOn(t testing.TB, broker string, change ...func(*Config)) *rig {
+	t.Helper()
 	log := embeddedtest.Log(t)
 	rdb := embeddedtest.Redis(t)
-	b := bus.New(bus.Config{Brokers: []string{embeddedtest.Broker(t)}, Partitions: 2, ReplicationFactor: 1}, log, prometheus.NewRegistry())
+	b := bus.New(bus.Config{Brokers: []string{broker}, Partitions: 2, ReplicationFactor: 1}, log, prometheus.NewRegistry())
 	if err := b.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,9 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() error { s.every(ctx, 2*time.Second, "place streams", s.place); return nil })
 	work.Go(func() error { s.every(ctx, time.Second, "detach streams", s.detachParted); return nil })
 	work.Go(func() error { s.every(ctx, time.Hour, "forget old clips", s.forget); return nil })
+	if topic := s.cfg.AudienceTopic; topic != "" {
+		work.Go(func() error { return s.Bus.ConsumeForeign(ctx, "ops", topic, s.takeRecord) })
+	}
 	work.Go(func() error { s.follow(ctx); return nil })
 	work.Go(func() error { s.preview.run(ctx); return nil })
 	return work.Wait()

@@ -1072,6 +1072,7 @@ type AudienceSignal struct {
 	AtS           *float64               `protobuf:"fixed64,6,opt,name=at_s,json=atS,proto3,oneof" json:"at_s,omitempty"` // or media time
 	Count         int64                  `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`               // likes, gift value, viewers, items ordered
 	Item          *Product               `protobuf:"bytes,8,opt,name=item,proto3" json:"item,omitempty"`
+	Action        string                 `protobuf:"bytes,9,opt,name=action,proto3" json:"action,omitempty"` // what became of the product: "" (on show), hidden, listed, priced, sold_out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1162,6 +1163,74 @@ func (x *AudienceSignal) GetItem() *Product {
 	return nil
 }
 
+func (x *AudienceSignal) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+// AudienceRecord is the JSON of a message on ops.audience_topic. Tenant: "default" if empty.
+type AudienceRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	StreamId      string                 `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	Signals       []*AudienceSignal      `protobuf:"bytes,3,rep,name=signals,proto3" json:"signals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AudienceRecord) Reset() {
+	*x = AudienceRecord{}
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AudienceRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AudienceRecord) ProtoMessage() {}
+
+func (x *AudienceRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AudienceRecord.ProtoReflect.Descriptor instead.
+func (*AudienceRecord) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *AudienceRecord) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *AudienceRecord) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+func (x *AudienceRecord) GetSignals() []*AudienceSignal {
+	if x != nil {
+		return x.Signals
+	}
+	return nil
+}
+
 type SendAudienceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StreamId      string                 `protobuf:"bytes,1,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
@@ -1172,7 +1241,7 @@ type SendAudienceRequest struct {
 
 func (x *SendAudienceRequest) Reset() {
 	*x = SendAudienceRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1253,7 @@ func (x *SendAudienceRequest) String() string {
 func (*SendAudienceRequest) ProtoMessage() {}
 
 func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1266,7 @@ func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceRequest.ProtoReflect.Descriptor instead.
 func (*SendAudienceRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SendAudienceRequest) GetStreamId() string {
@@ -1225,7 +1294,7 @@ type SendAudienceReply struct {
 
 func (x *SendAudienceReply) Reset() {
 	*x = SendAudienceReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1306,7 @@ func (x *SendAudienceReply) String() string {
 func (*SendAudienceReply) ProtoMessage() {}
 
 func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1319,7 @@ func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceReply.ProtoReflect.Descriptor instead.
 func (*SendAudienceReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SendAudienceReply) GetAccepted() int32 {
@@ -1283,7 +1352,7 @@ type StartBatchRequest struct {
 
 func (x *StartBatchRequest) Reset() {
 	*x = StartBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1364,7 @@ func (x *StartBatchRequest) String() string {
 func (*StartBatchRequest) ProtoMessage() {}
 
 func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1377,7 @@ func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartBatchRequest.ProtoReflect.Descriptor instead.
 func (*StartBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StartBatchRequest) GetSources() []string {
@@ -1327,7 +1396,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1408,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1421,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -1374,7 +1443,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1455,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1468,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Batch) GetBatchId() string {
@@ -1447,7 +1516,7 @@ type BatchSource struct {
 
 func (x *BatchSource) Reset() {
 	*x = BatchSource{}
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1528,7 @@ func (x *BatchSource) String() string {
 func (*BatchSource) ProtoMessage() {}
 
 func (x *BatchSource) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1541,7 @@ func (x *BatchSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchSource.ProtoReflect.Descriptor instead.
 func (*BatchSource) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BatchSource) GetSource() string {
@@ -1550,7 +1619,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +1631,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +1644,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Reason) GetSignal() string {
@@ -1619,7 +1688,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1700,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1713,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Finding) GetList() string {
@@ -1694,7 +1763,7 @@ type ListClipsRequest struct {
 
 func (x *ListClipsRequest) Reset() {
 	*x = ListClipsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1775,7 @@ func (x *ListClipsRequest) String() string {
 func (*ListClipsRequest) ProtoMessage() {}
 
 func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1788,7 @@ func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsRequest.ProtoReflect.Descriptor instead.
 func (*ListClipsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListClipsRequest) GetStreamId() string {
@@ -1760,7 +1829,7 @@ type ListClipsReply struct {
 
 func (x *ListClipsReply) Reset() {
 	*x = ListClipsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1841,7 @@ func (x *ListClipsReply) String() string {
 func (*ListClipsReply) ProtoMessage() {}
 
 func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1854,7 @@ func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsReply.ProtoReflect.Descriptor instead.
 func (*ListClipsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListClipsReply) GetClips() []*Clip {
@@ -1811,7 +1880,7 @@ type GetClipRequest struct {
 
 func (x *GetClipRequest) Reset() {
 	*x = GetClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1892,7 @@ func (x *GetClipRequest) String() string {
 func (*GetClipRequest) ProtoMessage() {}
 
 func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1905,7 @@ func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClipRequest.ProtoReflect.Descriptor instead.
 func (*GetClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetClipRequest) GetClipId() string {
@@ -1888,7 +1957,7 @@ type Clip struct {
 
 func (x *Clip) Reset() {
 	*x = Clip{}
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +1969,7 @@ func (x *Clip) String() string {
 func (*Clip) ProtoMessage() {}
 
 func (x *Clip) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +1982,7 @@ func (x *Clip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clip.ProtoReflect.Descriptor instead.
 func (*Clip) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Clip) GetClipId() string {
@@ -2160,7 +2229,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2241,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2254,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CDN) GetName() string {
@@ -2232,7 +2301,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2313,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2326,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Step) GetClipId() string {
@@ -2328,7 +2397,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2409,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2422,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -2400,7 +2469,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2481,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2494,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2498,7 +2567,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2579,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2592,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -2572,7 +2641,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +2653,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +2666,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -2631,7 +2700,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2643,7 +2712,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2656,7 +2725,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -2683,7 +2752,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2695,7 +2764,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2708,7 +2777,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -2734,7 +2803,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2746,7 +2815,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2759,7 +2828,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -2778,7 +2847,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2859,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2872,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -2828,7 +2897,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2909,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2922,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Publication) GetClipId() string {
@@ -2921,7 +2990,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3002,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3015,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -3013,7 +3082,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3094,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3107,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -3058,7 +3127,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3139,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3152,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Line) GetStreamId() string {
@@ -3161,7 +3230,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3173,7 +3242,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3186,7 +3255,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -3377,7 +3446,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x12\x17\n" +
 	"\astart_s\x18\x04 \x01(\x01R\x06startS\x12\x13\n" +
 	"\x05end_s\x18\x05 \x01(\x01R\x04endS\x12\x12\n" +
-	"\x04note\x18\x06 \x01(\tR\x04note\"\xed\x01\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\x85\x02\n" +
 	"\x0eAudienceSignal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -3386,8 +3455,13 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x04at_s\x18\x06 \x01(\x01H\x00R\x03atS\x88\x01\x01\x12\x14\n" +
 	"\x05count\x18\a \x01(\x03R\x05count\x12,\n" +
-	"\x04item\x18\b \x01(\v2\x18.liveclip.ops.v1.ProductR\x04itemB\a\n" +
-	"\x05_at_s\"m\n" +
+	"\x04item\x18\b \x01(\v2\x18.liveclip.ops.v1.ProductR\x04item\x12\x16\n" +
+	"\x06action\x18\t \x01(\tR\x06actionB\a\n" +
+	"\x05_at_s\"\x80\x01\n" +
+	"\x0eAudienceRecord\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1b\n" +
+	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x129\n" +
+	"\asignals\x18\x03 \x03(\v2\x1f.liveclip.ops.v1.AudienceSignalR\asignals\"m\n" +
 	"\x13SendAudienceRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x129\n" +
 	"\asignals\x18\x02 \x03(\v2\x1f.liveclip.ops.v1.AudienceSignalR\asignals\"\xd0\x01\n" +
@@ -3604,7 +3678,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -3621,111 +3695,113 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*RequestClipRequest)(nil),      // 12: liveclip.ops.v1.RequestClipRequest
 	(*RequestClipReply)(nil),        // 13: liveclip.ops.v1.RequestClipReply
 	(*AudienceSignal)(nil),          // 14: liveclip.ops.v1.AudienceSignal
-	(*SendAudienceRequest)(nil),     // 15: liveclip.ops.v1.SendAudienceRequest
-	(*SendAudienceReply)(nil),       // 16: liveclip.ops.v1.SendAudienceReply
-	(*StartBatchRequest)(nil),       // 17: liveclip.ops.v1.StartBatchRequest
-	(*GetBatchRequest)(nil),         // 18: liveclip.ops.v1.GetBatchRequest
-	(*Batch)(nil),                   // 19: liveclip.ops.v1.Batch
-	(*BatchSource)(nil),             // 20: liveclip.ops.v1.BatchSource
-	(*Reason)(nil),                  // 21: liveclip.ops.v1.Reason
-	(*Finding)(nil),                 // 22: liveclip.ops.v1.Finding
-	(*ListClipsRequest)(nil),        // 23: liveclip.ops.v1.ListClipsRequest
-	(*ListClipsReply)(nil),          // 24: liveclip.ops.v1.ListClipsReply
-	(*GetClipRequest)(nil),          // 25: liveclip.ops.v1.GetClipRequest
-	(*Clip)(nil),                    // 26: liveclip.ops.v1.Clip
-	(*CDN)(nil),                     // 27: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 28: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 29: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 30: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 31: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 32: liveclip.ops.v1.DecideRequest
-	(*TakeDownRequest)(nil),         // 33: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 34: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 35: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 36: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 37: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 38: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 39: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 40: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 41: liveclip.ops.v1.Highlight
-	nil,                             // 42: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 43: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 44: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
+	(*AudienceRecord)(nil),          // 15: liveclip.ops.v1.AudienceRecord
+	(*SendAudienceRequest)(nil),     // 16: liveclip.ops.v1.SendAudienceRequest
+	(*SendAudienceReply)(nil),       // 17: liveclip.ops.v1.SendAudienceReply
+	(*StartBatchRequest)(nil),       // 18: liveclip.ops.v1.StartBatchRequest
+	(*GetBatchRequest)(nil),         // 19: liveclip.ops.v1.GetBatchRequest
+	(*Batch)(nil),                   // 20: liveclip.ops.v1.Batch
+	(*BatchSource)(nil),             // 21: liveclip.ops.v1.BatchSource
+	(*Reason)(nil),                  // 22: liveclip.ops.v1.Reason
+	(*Finding)(nil),                 // 23: liveclip.ops.v1.Finding
+	(*ListClipsRequest)(nil),        // 24: liveclip.ops.v1.ListClipsRequest
+	(*ListClipsReply)(nil),          // 25: liveclip.ops.v1.ListClipsReply
+	(*GetClipRequest)(nil),          // 26: liveclip.ops.v1.GetClipRequest
+	(*Clip)(nil),                    // 27: liveclip.ops.v1.Clip
+	(*CDN)(nil),                     // 28: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 29: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 30: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 31: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 32: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 33: liveclip.ops.v1.DecideRequest
+	(*TakeDownRequest)(nil),         // 34: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 35: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 36: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 37: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 38: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 39: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 40: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 41: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 42: liveclip.ops.v1.Highlight
+	nil,                             // 43: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 44: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 45: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 46: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	42, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	43, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	45, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	46, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	45, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	45, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	43, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	46, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	46, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	44, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
-	45, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	46, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 13: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
-	14, // 14: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	44, // 15: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	45, // 16: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	20, // 17: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
-	26, // 18: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
-	21, // 19: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	45, // 20: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	45, // 21: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	28, // 22: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	29, // 23: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	30, // 24: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	37, // 25: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	27, // 26: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	30, // 27: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	45, // 28: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	22, // 29: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	31, // 30: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	37, // 31: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	45, // 32: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	21, // 33: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	45, // 34: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 35: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 36: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 37: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 38: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 39: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 40: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	15, // 41: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	17, // 42: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	18, // 43: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	23, // 44: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	25, // 45: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	32, // 46: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	33, // 47: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	34, // 48: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	35, // 49: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	38, // 50: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 51: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 52: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 53: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 54: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 55: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 56: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	16, // 57: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	19, // 58: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	19, // 59: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	24, // 60: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	26, // 61: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	26, // 62: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	26, // 63: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	36, // 64: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	36, // 65: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	39, // 66: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	51, // [51:67] is the sub-list for method output_type
-	35, // [35:51] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	14, // 14: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	14, // 15: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	45, // 16: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	46, // 17: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	21, // 18: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
+	27, // 19: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
+	22, // 20: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
+	46, // 21: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	46, // 22: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	29, // 23: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	30, // 24: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	31, // 25: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	38, // 26: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	28, // 27: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	31, // 28: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	46, // 29: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	23, // 30: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	32, // 31: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	38, // 32: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	46, // 33: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	22, // 34: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	46, // 35: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 36: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	7,  // 37: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	9,  // 38: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	10, // 39: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	11, // 40: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	12, // 41: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	16, // 42: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	18, // 43: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	19, // 44: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	24, // 45: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	26, // 46: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	33, // 47: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	34, // 48: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	35, // 49: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	36, // 50: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	39, // 51: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 52: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 53: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 54: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 55: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 56: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 57: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	17, // 58: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	20, // 59: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	20, // 60: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	25, // 61: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	27, // 62: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	27, // 63: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	27, // 64: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	37, // 65: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	37, // 66: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	40, // 67: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	52, // [52:68] is the sub-list for method output_type
+	36, // [36:52] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -3736,14 +3812,14 @@ func file_ops_v1_ops_proto_init() {
 	file_ops_v1_ops_proto_msgTypes[2].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[12].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[14].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[26].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,48 @@
+package ops
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"liveclip/internal/domain"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// takeRecord takes one message of ops.audience_topic. What can never be used is dropped, counted and logged; an error is
+// ours, and the message comes again.
+func (s *Service) takeRecord(ctx context.Context, value []byte) error {
+	said, err := readRecord(value)
+	if err == nil {
+		ref := domain.Ref{Tenant: domain.Tenant(said.Tenant), Stream: domain.StreamID(said.StreamId)}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if _, err = s.takeAudience(ctx, ref, said.Signals); err != nil && !refusal(err) {
+			return err
+		}
+	}
+	if err != nil {
+		s.metrics.audience.WithLabelValues("dropped").Add(float64(max(1, len(said.GetSignals()))))
+		s.Log.Warn("audience message of no use", "topic", s.cfg.AudienceTopic, "error", err)
+	}
+	return nil
+}
+
+func readRecord(value []byte) (*opsv1.AudienceRecord, error) {
+	var said opsv1.AudienceRecord
+	if err := protojson.Unmarshal(value, &said); err != nil {
+		return nil, badRequest("read audience message: %s", readable(err.Error()))
+	}
+	said.Tenant = Token{Tenant: said.Tenant}.tenant()
+	if _, err := domain.ParseTenant(said.Tenant); err != nil {
+		return &said, badRequest("read audience message: %s", err)
+	}
+	if _, err := domain.ParseStreamID(said.StreamId); err != nil {
+		return &said, badRequest("read audience message: %s", err)
+	}
+	if len(said.Signals) > maxSignals {
+		return &said, badRequest("%d signals: at most %d a message", len(said.Signals), maxSignals)
+	}
+	return &said, nil
+}
