@@ -23,6 +23,7 @@ type commands struct {
 	Clip    clipCommand    `cmd:"" help:"Clip what just happened, or what is about to."`
 	Feed    feedCommand    `cmd:"" help:"Carry the comments of a platform's web feed to an attached room."`
 	Batch   batchCommand   `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
+	Detect  detectCommands `cmd:"" help:"Ask what detection notices, and how well."`
 	Demo    demoCommand    `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`
 	Version versionCommand `cmd:"" help:"Print the version."`

@@ -66,6 +66,7 @@ type Plan struct {
 	Mode      Mode
 	Features  map[string]float64 // the highlight's
 	Chapters  []Chapter          // the highlight's
+	Product   string             // the highlight's
 }
 
 // CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.

@@ -100,6 +100,7 @@ type Highlight struct {
 	Mode        Mode // a request's
 	// Features are the signals' values at the decision, by name: what the weights were multiplied with.
 	Features map[string]float64
+	Product  string // ID of the product that was on show; empty: unknown
 	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
 	Chapters []Chapter
 }

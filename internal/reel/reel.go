@@ -24,6 +24,7 @@ const (
 
 // Clip can be shown.
 type Clip struct {
+	ID      domain.ClipID
 	Window  domain.Window
 	Score   float64
 	Title   string
@@ -50,6 +51,19 @@ func Choose(clips []Clip, budget time.Duration) []Clip {
 		reel = append(reel, clips[i])
 	}
 	return reel
+}
+
+// Highlight is the reel as something to be planned: one chapter a clip. Its ID, and who asked for it, are the caller's.
+func Highlight(chosen []Clip) domain.Highlight {
+	h := domain.Highlight{Kind: "recap", Score: 1}
+	for i, c := range chosen {
+		if i == 0 {
+			h.Window.Start = c.Window.Start
+		}
+		h.Window.End = max(h.Window.End, c.Window.End)
+		h.Chapters = append(h.Chapters, domain.Chapter{Window: c.Window, Title: c.Title})
+	}
+	return h
 }
 
 // greedy takes, while something fits, what adds most per second.

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
@@ -32,11 +33,12 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err := checkText("title", req.Title); err != nil {
 		return nil, err
 	}
-	key, err := requestKey(ctx, req)
+	key, err := requestKey(ctx, req.IdempotencyKey)
 	if err != nil {
 		return nil, err
 	}
-	if reply, err := s.remembered(ctx, ref, key, req); reply != nil || err != nil {
+	reply := &opsv1.RequestClipReply{}
+	if known, err := s.remembered(ctx, ref, key, fingerprint(req), reply); known || err != nil {
 		return reply, err
 	}
 	stream, err := s.existing(ctx, ref)
@@ -55,12 +57,12 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err := s.views.Apply(ctx, e); err != nil {
 		s.Log.Warn("show requested clip", "stream_id", ref.Stream, "error", err) // its first step will
 	}
-	reply := &opsv1.RequestClipReply{
+	reply = &opsv1.RequestClipReply{
 		ClipId:   string(domain.NewClipID(e.Payload.(domain.Highlight).ID, "main")),
 		StreamId: string(ref.Stream), BroadcastId: string(stream.Broadcast.ID),
 		StartS: window.Start.Seconds(), EndS: window.End.Seconds(), Note: note,
 	}
-	s.remember(ctx, ref, key, req, reply)
+	s.remember(ctx, ref, key, fingerprint(req), reply)
 	return reply, nil
 }
 
@@ -156,8 +158,7 @@ func span(name string, seconds float64) (time.Duration, error) {
 }
 
 // requestKey is the caller's own key, from the message or the header, or a new one.
-func requestKey(ctx context.Context, req *opsv1.RequestClipRequest) (string, error) {
-	key := req.IdempotencyKey
+func requestKey(ctx context.Context, key string) (string, error) {
 	if key == "" {
 		md, _ := metadata.FromIncomingContext(ctx)
 		if values := md.Get(idempotencyKey); len(values) > 1 {
@@ -203,34 +204,33 @@ func fingerprint(req *opsv1.RequestClipRequest) string {
 	return domain.H(number(req.BeforeS), number(req.AfterS), number(req.StartS), number(req.EndS), req.Title)
 }
 
-// remembered gives the first answer to the key; a different question under it is refused.
-func (s *Service) remembered(ctx context.Context, ref domain.Ref, key string, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
+// remembered fills in the first answer to the key; a different question under it is refused.
+func (s *Service) remembered(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) (bool, error) {
 	value, err := s.Redis.Get(ctx, answerKey(ref, key)).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return false, nil
 	}
 	var kept answer
 	if err == nil {
 		err = json.Unmarshal(value, &kept)
 	}
-	reply := &opsv1.RequestClipReply{}
 	if err == nil {
 		err = protojson.Unmarshal(kept.Reply, reply)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up answer for an idempotency key of stream %s: %w", ref, err)
+		return false, fmt.Errorf("look up answer for an idempotency key of stream %s: %w", ref, err)
 	}
-	if kept.Asked != fingerprint(req) {
-		return nil, unprocessable("Idempotency-Key: was used before, for another window or title")
+	if kept.Asked != asked {
+		return false, unprocessable("Idempotency-Key: was used before, for another window or title")
 	}
-	return reply, nil
+	return true, nil
 }
 
 // remember is best effort: without it the same key still gives the same clip.
-func (s *Service) remember(ctx context.Context, ref domain.Ref, key string, req *opsv1.RequestClipRequest, reply *opsv1.RequestClipReply) {
+func (s *Service) remember(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) {
 	body, err := protojson.Marshal(reply)
 	if err == nil {
-		body, err = json.Marshal(answer{Asked: fingerprint(req), Reply: body})
+		body, err = json.Marshal(answer{Asked: asked, Reply: body})
 	}
 	if err == nil {
 		err = s.Redis.SetNX(ctx, answerKey(ref, key), body, rememberFor).Err()

@@ -12,6 +12,9 @@ const variant = "main"
 
 // check tells why no plan can be made of a highlight.
 func check(h domain.Highlight, longest time.Duration) error {
+	if len(h.Chapters) > 0 {
+		return checkChapters(h, longest)
+	}
 	switch w := h.Window; {
 	case h.ID == "":
 		return fmt.Errorf("the highlight has no ID")
@@ -21,6 +24,22 @@ func check(h domain.Highlight, longest time.Duration) error {
 		return fmt.Errorf("the window %s to %s is empty (窗口为空)", w.Start, w.End)
 	case w.Length() > longest:
 		return fmt.Errorf("the window is %s long, at most %s can be clipped (窗口过长)", w.Length(), longest)
+	}
+	return nil
+}
+
+// checkChapters tells why no recap can be made of them.
+func checkChapters(h domain.Highlight, longest time.Duration) error {
+	var sum time.Duration
+	for i, c := range h.Chapters {
+		one := domain.Highlight{ID: h.ID, Window: c.Window}
+		if err := check(one, longest); err != nil {
+			return fmt.Errorf("chapter %d (第%d段): %w", i+1, i+1, err)
+		}
+		sum += c.Window.Length()
+	}
+	if sum > longest {
+		return fmt.Errorf("the chapters are %s long, at most %s can be clipped (窗口过长)", sum, longest)
 	}
 	return nil
 }
@@ -43,6 +62,9 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		},
 		By:        h.By,
 		Triggered: h.TriggeredAt,
+		Features:  h.Features,
+		Chapters:  h.Chapters,
+		Product:   h.Product,
 	}
 	if cfg.Opening != "" {
 		fields := map[string]string{}
@@ -54,7 +76,17 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 	if cfg.Generate {
 		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotGenerated, Prompt: l.prompt(cfg.Template, v), Length: cfg.GenerateLength})
 	}
-	p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotFootage, Window: h.Window})
+	return footage(p)
+}
+
+// footage adds what of the recording is shown: the window, or each chapter of a recap.
+func footage(p domain.Plan) domain.Plan {
+	for _, c := range p.Chapters {
+		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotFootage, Window: c.Window})
+	}
+	if len(p.Chapters) == 0 {
+		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotFootage, Window: p.Window})
+	}
 	return p
 }
 

@@ -1668,6 +1668,7 @@ type Highlight struct {
 	Mode          string                 `protobuf:"bytes,10,opt,name=mode,proto3" json:"mode,omitempty"`
 	Features      map[string]float64     `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Chapters      []*Chapter             `protobuf:"bytes,12,rep,name=chapters,proto3" json:"chapters,omitempty"`
+	Product       string                 `protobuf:"bytes,13,opt,name=product,proto3" json:"product,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1784,6 +1785,13 @@ func (x *Highlight) GetChapters() []*Chapter {
 		return x.Chapters
 	}
 	return nil
+}
+
+func (x *Highlight) GetProduct() string {
+	if x != nil {
+		return x.Product
+	}
+	return ""
 }
 
 type Chapter struct {
@@ -2025,6 +2033,7 @@ type Plan struct {
 	Mode          string                 `protobuf:"bytes,15,opt,name=mode,proto3" json:"mode,omitempty"`
 	Features      map[string]float64     `protobuf:"bytes,16,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Chapters      []*Chapter             `protobuf:"bytes,17,rep,name=chapters,proto3" json:"chapters,omitempty"`
+	Product       string                 `protobuf:"bytes,18,opt,name=product,proto3" json:"product,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2176,6 +2185,13 @@ func (x *Plan) GetChapters() []*Chapter {
 		return x.Chapters
 	}
 	return nil
+}
+
+func (x *Plan) GetProduct() string {
+	if x != nil {
+		return x.Product
+	}
+	return ""
 }
 
 type CutPart struct {
@@ -3505,7 +3521,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xdb\x03\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xf5\x03\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3519,7 +3535,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04mode\x18\n" +
 	" \x01(\tR\x04mode\x12F\n" +
 	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x126\n" +
-	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x1a;\n" +
+	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
+	"\aproduct\x18\r \x01(\tR\aproduct\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
@@ -3542,7 +3559,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
-	"\aframing\x18\x06 \x01(\tR\aframing\"\x8b\x05\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\xa5\x05\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -3561,7 +3578,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\ttriggered\x18\x0e \x01(\x03R\ttriggered\x12\x12\n" +
 	"\x04mode\x18\x0f \x01(\tR\x04mode\x12A\n" +
 	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x126\n" +
-	"\bchapters\x18\x11 \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x1a;\n" +
+	"\bchapters\x18\x11 \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
+	"\aproduct\x18\x12 \x01(\tR\aproduct\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"n\n" +

@@ -1062,6 +1062,234 @@ func (x *RequestClipReply) GetNote() string {
 	return ""
 }
 
+type RequestRecapRequest struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	StreamId       string                 `protobuf:"bytes,1,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	LengthS        float64                `protobuf:"fixed64,2,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`                    // at most so long; 0: 3 minutes
+	BroadcastId    string                 `protobuf:"bytes,3,opt,name=broadcast_id,json=broadcastId,proto3" json:"broadcast_id,omitempty"`          // empty: the newest
+	Title          string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`                                         // empty: one is written
+	IdempotencyKey string                 `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"` // over HTTP the header Idempotency-Key
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RequestRecapRequest) Reset() {
+	*x = RequestRecapRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRecapRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRecapRequest) ProtoMessage() {}
+
+func (x *RequestRecapRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRecapRequest.ProtoReflect.Descriptor instead.
+func (*RequestRecapRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RequestRecapRequest) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+func (x *RequestRecapRequest) GetLengthS() float64 {
+	if x != nil {
+		return x.LengthS
+	}
+	return 0
+}
+
+func (x *RequestRecapRequest) GetBroadcastId() string {
+	if x != nil {
+		return x.BroadcastId
+	}
+	return ""
+}
+
+func (x *RequestRecapRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *RequestRecapRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+type RequestRecapReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
+	StreamId      string                 `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	BroadcastId   string                 `protobuf:"bytes,3,opt,name=broadcast_id,json=broadcastId,proto3" json:"broadcast_id,omitempty"`
+	Chapters      []*Chapter             `protobuf:"bytes,4,rep,name=chapters,proto3" json:"chapters,omitempty"` // in order
+	LengthS       float64                `protobuf:"fixed64,5,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`
+	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestRecapReply) Reset() {
+	*x = RequestRecapReply{}
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRecapReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRecapReply) ProtoMessage() {}
+
+func (x *RequestRecapReply) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRecapReply.ProtoReflect.Descriptor instead.
+func (*RequestRecapReply) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RequestRecapReply) GetClipId() string {
+	if x != nil {
+		return x.ClipId
+	}
+	return ""
+}
+
+func (x *RequestRecapReply) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+func (x *RequestRecapReply) GetBroadcastId() string {
+	if x != nil {
+		return x.BroadcastId
+	}
+	return ""
+}
+
+func (x *RequestRecapReply) GetChapters() []*Chapter {
+	if x != nil {
+		return x.Chapters
+	}
+	return nil
+}
+
+func (x *RequestRecapReply) GetLengthS() float64 {
+	if x != nil {
+		return x.LengthS
+	}
+	return 0
+}
+
+func (x *RequestRecapReply) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type Chapter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StartS        float64                `protobuf:"fixed64,1,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
+	EndS          float64                `protobuf:"fixed64,2,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	ClipId        string                 `protobuf:"bytes,4,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Chapter) Reset() {
+	*x = Chapter{}
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Chapter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Chapter) ProtoMessage() {}
+
+func (x *Chapter) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Chapter.ProtoReflect.Descriptor instead.
+func (*Chapter) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Chapter) GetStartS() float64 {
+	if x != nil {
+		return x.StartS
+	}
+	return 0
+}
+
+func (x *Chapter) GetEndS() float64 {
+	if x != nil {
+		return x.EndS
+	}
+	return 0
+}
+
+func (x *Chapter) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Chapter) GetClipId() string {
+	if x != nil {
+		return x.ClipId
+	}
+	return ""
+}
+
 type AudienceSignal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`     // the platform's message ID; a repeat is dropped
@@ -1079,7 +1307,7 @@ type AudienceSignal struct {
 
 func (x *AudienceSignal) Reset() {
 	*x = AudienceSignal{}
-	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1319,7 @@ func (x *AudienceSignal) String() string {
 func (*AudienceSignal) ProtoMessage() {}
 
 func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1332,7 @@ func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceSignal.ProtoReflect.Descriptor instead.
 func (*AudienceSignal) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{14}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AudienceSignal) GetId() string {
@@ -1182,7 +1410,7 @@ type AudienceRecord struct {
 
 func (x *AudienceRecord) Reset() {
 	*x = AudienceRecord{}
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1422,7 @@ func (x *AudienceRecord) String() string {
 func (*AudienceRecord) ProtoMessage() {}
 
 func (x *AudienceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1435,7 @@ func (x *AudienceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceRecord.ProtoReflect.Descriptor instead.
 func (*AudienceRecord) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AudienceRecord) GetTenant() string {
@@ -1241,7 +1469,7 @@ type SendAudienceRequest struct {
 
 func (x *SendAudienceRequest) Reset() {
 	*x = SendAudienceRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1481,7 @@ func (x *SendAudienceRequest) String() string {
 func (*SendAudienceRequest) ProtoMessage() {}
 
 func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1494,7 @@ func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceRequest.ProtoReflect.Descriptor instead.
 func (*SendAudienceRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SendAudienceRequest) GetStreamId() string {
@@ -1294,7 +1522,7 @@ type SendAudienceReply struct {
 
 func (x *SendAudienceReply) Reset() {
 	*x = SendAudienceReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1534,7 @@ func (x *SendAudienceReply) String() string {
 func (*SendAudienceReply) ProtoMessage() {}
 
 func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1547,7 @@ func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceReply.ProtoReflect.Descriptor instead.
 func (*SendAudienceReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SendAudienceReply) GetAccepted() int32 {
@@ -1352,7 +1580,7 @@ type StartBatchRequest struct {
 
 func (x *StartBatchRequest) Reset() {
 	*x = StartBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1592,7 @@ func (x *StartBatchRequest) String() string {
 func (*StartBatchRequest) ProtoMessage() {}
 
 func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1605,7 @@ func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartBatchRequest.ProtoReflect.Descriptor instead.
 func (*StartBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StartBatchRequest) GetSources() []string {
@@ -1396,7 +1624,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1636,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1649,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -1443,7 +1671,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1683,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1696,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Batch) GetBatchId() string {
@@ -1516,7 +1744,7 @@ type BatchSource struct {
 
 func (x *BatchSource) Reset() {
 	*x = BatchSource{}
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1756,7 @@ func (x *BatchSource) String() string {
 func (*BatchSource) ProtoMessage() {}
 
 func (x *BatchSource) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1769,7 @@ func (x *BatchSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchSource.ProtoReflect.Descriptor instead.
 func (*BatchSource) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BatchSource) GetSource() string {
@@ -1619,7 +1847,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1859,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1872,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Reason) GetSignal() string {
@@ -1688,7 +1916,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1928,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1941,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Finding) GetList() string {
@@ -1763,7 +1991,7 @@ type ListClipsRequest struct {
 
 func (x *ListClipsRequest) Reset() {
 	*x = ListClipsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +2003,7 @@ func (x *ListClipsRequest) String() string {
 func (*ListClipsRequest) ProtoMessage() {}
 
 func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +2016,7 @@ func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsRequest.ProtoReflect.Descriptor instead.
 func (*ListClipsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListClipsRequest) GetStreamId() string {
@@ -1829,7 +2057,7 @@ type ListClipsReply struct {
 
 func (x *ListClipsReply) Reset() {
 	*x = ListClipsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +2069,7 @@ func (x *ListClipsReply) String() string {
 func (*ListClipsReply) ProtoMessage() {}
 
 func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +2082,7 @@ func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsReply.ProtoReflect.Descriptor instead.
 func (*ListClipsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListClipsReply) GetClips() []*Clip {
@@ -1880,7 +2108,7 @@ type GetClipRequest struct {
 
 func (x *GetClipRequest) Reset() {
 	*x = GetClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2120,7 @@ func (x *GetClipRequest) String() string {
 func (*GetClipRequest) ProtoMessage() {}
 
 func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2133,7 @@ func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClipRequest.ProtoReflect.Descriptor instead.
 func (*GetClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetClipRequest) GetClipId() string {
@@ -1957,7 +2185,7 @@ type Clip struct {
 
 func (x *Clip) Reset() {
 	*x = Clip{}
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2197,7 @@ func (x *Clip) String() string {
 func (*Clip) ProtoMessage() {}
 
 func (x *Clip) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2210,7 @@ func (x *Clip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clip.ProtoReflect.Descriptor instead.
 func (*Clip) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Clip) GetClipId() string {
@@ -2229,7 +2457,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2469,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2482,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CDN) GetName() string {
@@ -2301,7 +2529,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2541,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2554,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Step) GetClipId() string {
@@ -2397,7 +2625,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2637,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2650,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -2469,7 +2697,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2481,7 +2709,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2494,7 +2722,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2567,7 +2795,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +2807,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +2820,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -2641,7 +2869,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2881,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2894,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -2700,7 +2928,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2940,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2953,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -2752,7 +2980,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +2992,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +3005,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -2803,7 +3031,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +3043,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +3056,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -2847,7 +3075,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2859,7 +3087,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2872,7 +3100,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -2897,7 +3125,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +3137,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +3150,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Publication) GetClipId() string {
@@ -2990,7 +3218,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3002,7 +3230,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3015,7 +3243,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -3082,7 +3310,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3094,7 +3322,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3107,7 +3335,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -3127,7 +3355,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3367,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3380,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Line) GetStreamId() string {
@@ -3230,7 +3458,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3242,7 +3470,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3255,7 +3483,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -3446,7 +3674,25 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x12\x17\n" +
 	"\astart_s\x18\x04 \x01(\x01R\x06startS\x12\x13\n" +
 	"\x05end_s\x18\x05 \x01(\x01R\x04endS\x12\x12\n" +
-	"\x04note\x18\x06 \x01(\tR\x04note\"\x85\x02\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\xaf\x01\n" +
+	"\x13RequestRecapRequest\x12\x1b\n" +
+	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x19\n" +
+	"\blength_s\x18\x02 \x01(\x01R\alengthS\x12!\n" +
+	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05title\x12'\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\"\xd1\x01\n" +
+	"\x11RequestRecapReply\x12\x17\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
+	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
+	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x124\n" +
+	"\bchapters\x18\x04 \x03(\v2\x18.liveclip.ops.v1.ChapterR\bchapters\x12\x19\n" +
+	"\blength_s\x18\x05 \x01(\x01R\alengthS\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"f\n" +
+	"\aChapter\x12\x17\n" +
+	"\astart_s\x18\x01 \x01(\x01R\x06startS\x12\x13\n" +
+	"\x05end_s\x18\x02 \x01(\x01R\x04endS\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x17\n" +
+	"\aclip_id\x18\x04 \x01(\tR\x06clipId\"\x85\x02\n" +
 	"\x0eAudienceSignal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -3646,7 +3892,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\t \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12=\n" +
-	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xef\t\n" +
+	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xc9\n" +
+	"\n" +
 	"\x03Ops\x12A\n" +
 	"\x06Attach\x12\x1e.liveclip.ops.v1.AttachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vListStreams\x12#.liveclip.ops.v1.ListStreamsRequest\x1a!.liveclip.ops.v1.ListStreamsReply\x12G\n" +
@@ -3654,6 +3901,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\fUpdateStream\x12$.liveclip.ops.v1.UpdateStreamRequest\x1a\x17.liveclip.ops.v1.Stream\x12A\n" +
 	"\x06Detach\x12\x1e.liveclip.ops.v1.DetachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vRequestClip\x12#.liveclip.ops.v1.RequestClipRequest\x1a!.liveclip.ops.v1.RequestClipReply\x12X\n" +
+	"\fRequestRecap\x12$.liveclip.ops.v1.RequestRecapRequest\x1a\".liveclip.ops.v1.RequestRecapReply\x12X\n" +
 	"\fSendAudience\x12$.liveclip.ops.v1.SendAudienceRequest\x1a\".liveclip.ops.v1.SendAudienceReply\x12H\n" +
 	"\n" +
 	"StartBatch\x12\".liveclip.ops.v1.StartBatchRequest\x1a\x16.liveclip.ops.v1.Batch\x12D\n" +
@@ -3678,7 +3926,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -3694,114 +3942,120 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*DetachRequest)(nil),           // 11: liveclip.ops.v1.DetachRequest
 	(*RequestClipRequest)(nil),      // 12: liveclip.ops.v1.RequestClipRequest
 	(*RequestClipReply)(nil),        // 13: liveclip.ops.v1.RequestClipReply
-	(*AudienceSignal)(nil),          // 14: liveclip.ops.v1.AudienceSignal
-	(*AudienceRecord)(nil),          // 15: liveclip.ops.v1.AudienceRecord
-	(*SendAudienceRequest)(nil),     // 16: liveclip.ops.v1.SendAudienceRequest
-	(*SendAudienceReply)(nil),       // 17: liveclip.ops.v1.SendAudienceReply
-	(*StartBatchRequest)(nil),       // 18: liveclip.ops.v1.StartBatchRequest
-	(*GetBatchRequest)(nil),         // 19: liveclip.ops.v1.GetBatchRequest
-	(*Batch)(nil),                   // 20: liveclip.ops.v1.Batch
-	(*BatchSource)(nil),             // 21: liveclip.ops.v1.BatchSource
-	(*Reason)(nil),                  // 22: liveclip.ops.v1.Reason
-	(*Finding)(nil),                 // 23: liveclip.ops.v1.Finding
-	(*ListClipsRequest)(nil),        // 24: liveclip.ops.v1.ListClipsRequest
-	(*ListClipsReply)(nil),          // 25: liveclip.ops.v1.ListClipsReply
-	(*GetClipRequest)(nil),          // 26: liveclip.ops.v1.GetClipRequest
-	(*Clip)(nil),                    // 27: liveclip.ops.v1.Clip
-	(*CDN)(nil),                     // 28: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 29: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 30: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 31: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 32: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 33: liveclip.ops.v1.DecideRequest
-	(*TakeDownRequest)(nil),         // 34: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 35: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 36: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 37: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 38: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 39: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 40: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 41: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 42: liveclip.ops.v1.Highlight
-	nil,                             // 43: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 44: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 45: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 46: google.protobuf.Timestamp
+	(*RequestRecapRequest)(nil),     // 14: liveclip.ops.v1.RequestRecapRequest
+	(*RequestRecapReply)(nil),       // 15: liveclip.ops.v1.RequestRecapReply
+	(*Chapter)(nil),                 // 16: liveclip.ops.v1.Chapter
+	(*AudienceSignal)(nil),          // 17: liveclip.ops.v1.AudienceSignal
+	(*AudienceRecord)(nil),          // 18: liveclip.ops.v1.AudienceRecord
+	(*SendAudienceRequest)(nil),     // 19: liveclip.ops.v1.SendAudienceRequest
+	(*SendAudienceReply)(nil),       // 20: liveclip.ops.v1.SendAudienceReply
+	(*StartBatchRequest)(nil),       // 21: liveclip.ops.v1.StartBatchRequest
+	(*GetBatchRequest)(nil),         // 22: liveclip.ops.v1.GetBatchRequest
+	(*Batch)(nil),                   // 23: liveclip.ops.v1.Batch
+	(*BatchSource)(nil),             // 24: liveclip.ops.v1.BatchSource
+	(*Reason)(nil),                  // 25: liveclip.ops.v1.Reason
+	(*Finding)(nil),                 // 26: liveclip.ops.v1.Finding
+	(*ListClipsRequest)(nil),        // 27: liveclip.ops.v1.ListClipsRequest
+	(*ListClipsReply)(nil),          // 28: liveclip.ops.v1.ListClipsReply
+	(*GetClipRequest)(nil),          // 29: liveclip.ops.v1.GetClipRequest
+	(*Clip)(nil),                    // 30: liveclip.ops.v1.Clip
+	(*CDN)(nil),                     // 31: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 32: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 33: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 34: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 35: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 36: liveclip.ops.v1.DecideRequest
+	(*TakeDownRequest)(nil),         // 37: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 38: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 39: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 40: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 41: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 42: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 43: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 44: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 45: liveclip.ops.v1.Highlight
+	nil,                             // 46: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 47: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 48: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 49: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	43, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	46, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	46, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	49, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	46, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	46, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	44, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	49, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	49, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	47, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
-	46, // 12: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
-	1,  // 13: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
-	14, // 14: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	14, // 15: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	45, // 16: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	46, // 17: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	21, // 18: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
-	27, // 19: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
-	22, // 20: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	46, // 21: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	46, // 22: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	29, // 23: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	30, // 24: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	31, // 25: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	38, // 26: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	28, // 27: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	31, // 28: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	46, // 29: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	23, // 30: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	32, // 31: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	38, // 32: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	46, // 33: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	22, // 34: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	46, // 35: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 36: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 37: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 38: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 39: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 40: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 41: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	16, // 42: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	18, // 43: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	19, // 44: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	24, // 45: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	26, // 46: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	33, // 47: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	34, // 48: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	35, // 49: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	36, // 50: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	39, // 51: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 52: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 53: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 54: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 55: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 56: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 57: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	17, // 58: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	20, // 59: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	20, // 60: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	25, // 61: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	27, // 62: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	27, // 63: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	27, // 64: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	37, // 65: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	37, // 66: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	40, // 67: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	52, // [52:68] is the sub-list for method output_type
-	36, // [36:52] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	16, // 12: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
+	49, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	1,  // 14: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
+	17, // 15: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	17, // 16: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	48, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	49, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	24, // 19: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
+	30, // 20: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
+	25, // 21: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
+	49, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	49, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	32, // 24: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	33, // 25: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	34, // 26: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	41, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	31, // 28: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	34, // 29: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	49, // 30: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	26, // 31: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	35, // 32: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	41, // 33: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	49, // 34: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	25, // 35: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	49, // 36: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 37: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	7,  // 38: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	9,  // 39: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	10, // 40: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	11, // 41: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	12, // 42: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	14, // 43: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	19, // 44: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	21, // 45: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	22, // 46: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	27, // 47: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	29, // 48: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	36, // 49: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	37, // 50: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	38, // 51: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	39, // 52: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	42, // 53: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 54: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 55: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 56: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 57: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 58: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 59: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	15, // 60: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	20, // 61: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	23, // 62: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	23, // 63: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	28, // 64: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	30, // 65: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	30, // 66: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	30, // 67: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	40, // 68: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	40, // 69: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	43, // 70: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	54, // [54:71] is the sub-list for method output_type
+	37, // [37:54] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -3811,15 +4065,15 @@ func file_ops_v1_ops_proto_init() {
 	}
 	file_ops_v1_ops_proto_msgTypes[2].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[12].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[14].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[27].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[17].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	Ops_UpdateStream_FullMethodName     = "/liveclip.ops.v1.Ops/UpdateStream"
 	Ops_Detach_FullMethodName           = "/liveclip.ops.v1.Ops/Detach"
 	Ops_RequestClip_FullMethodName      = "/liveclip.ops.v1.Ops/RequestClip"
+	Ops_RequestRecap_FullMethodName     = "/liveclip.ops.v1.Ops/RequestRecap"
 	Ops_SendAudience_FullMethodName     = "/liveclip.ops.v1.Ops/SendAudience"
 	Ops_StartBatch_FullMethodName       = "/liveclip.ops.v1.Ops/StartBatch"
 	Ops_GetBatch_FullMethodName         = "/liveclip.ops.v1.Ops/GetBatch"
@@ -54,6 +55,8 @@ type OpsClient interface {
 	Detach(ctx context.Context, in *DetachRequest, opts ...grpc.CallOption) (*Stream, error)
 	// RequestClip asks for a window by hand. The answer names the clip at once; its work follows.
 	RequestClip(ctx context.Context, in *RequestClipRequest, opts ...grpc.CallOption) (*RequestClipReply, error)
+	// RequestRecap asks for the best of a broadcast as one reel with chapters, chosen among its clips.
+	RequestRecap(ctx context.Context, in *RequestRecapRequest, opts ...grpc.CallOption) (*RequestRecapReply, error)
 	// SendAudience takes up to a thousand audience signals; those it can't use are dropped and counted by reason.
 	SendAudience(ctx context.Context, in *SendAudienceRequest, opts ...grpc.CallOption) (*SendAudienceReply, error)
 	StartBatch(ctx context.Context, in *StartBatchRequest, opts ...grpc.CallOption) (*Batch, error)
@@ -133,6 +136,16 @@ func (c *opsClient) RequestClip(ctx context.Context, in *RequestClipRequest, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RequestClipReply)
 	err := c.cc.Invoke(ctx, Ops_RequestClip_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsClient) RequestRecap(ctx context.Context, in *RequestRecapRequest, opts ...grpc.CallOption) (*RequestRecapReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RequestRecapReply)
+	err := c.cc.Invoke(ctx, Ops_RequestRecap_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -252,6 +265,8 @@ type OpsServer interface {
 	Detach(context.Context, *DetachRequest) (*Stream, error)
 	// RequestClip asks for a window by hand. The answer names the clip at once; its work follows.
 	RequestClip(context.Context, *RequestClipRequest) (*RequestClipReply, error)
+	// RequestRecap asks for the best of a broadcast as one reel with chapters, chosen among its clips.
+	RequestRecap(context.Context, *RequestRecapRequest) (*RequestRecapReply, error)
 	// SendAudience takes up to a thousand audience signals; those it can't use are dropped and counted by reason.
 	SendAudience(context.Context, *SendAudienceRequest) (*SendAudienceReply, error)
 	StartBatch(context.Context, *StartBatchRequest) (*Batch, error)
@@ -294,6 +309,9 @@ func (UnimplementedOpsServer) Detach(context.Context, *DetachRequest) (*Stream, 
 }
 func (UnimplementedOpsServer) RequestClip(context.Context, *RequestClipRequest) (*RequestClipReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method RequestClip not implemented")
+}
+func (UnimplementedOpsServer) RequestRecap(context.Context, *RequestRecapRequest) (*RequestRecapReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RequestRecap not implemented")
 }
 func (UnimplementedOpsServer) SendAudience(context.Context, *SendAudienceRequest) (*SendAudienceReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SendAudience not implemented")
@@ -450,6 +468,24 @@ func _Ops_RequestClip_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OpsServer).RequestClip(ctx, req.(*RequestClipRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ops_RequestRecap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RequestRecapRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).RequestRecap(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_RequestRecap_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).RequestRecap(ctx, req.(*RequestRecapRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -664,6 +700,10 @@ var Ops_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RequestClip",
 			Handler:    _Ops_RequestClip_Handler,
+		},
+		{
+			MethodName: "RequestRecap",
+			Handler:    _Ops_RequestRecap_Handler,
 		},
 		{
 			MethodName: "SendAudience",

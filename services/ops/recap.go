@@ -1,0 +1,149 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/reel"
+	"liveclip/internal/view"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+const (
+	usualRecap  = 3 * time.Minute
+	leastRecap  = 5 * time.Second
+	recapSecret = "\x00recap/" // keeps a recap's key apart from a clip's: no caller's key holds a zero
+)
+
+// RequestRecap asks for the best of a broadcast as one reel. What it shows is chosen now, among the clips that are known and
+// that nobody rejected; the clip's ID comes from the idempotency key.
+func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapRequest) (*opsv1.RequestRecapReply, error) {
+	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText("title", req.Title); err != nil {
+		return nil, err
+	}
+	length, err := s.recapLength(req.LengthS)
+	if err != nil {
+		return nil, err
+	}
+	key, err := requestKey(ctx, req.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	asked := domain.H("recap", length.String(), req.BroadcastId, req.Title)
+	reply := &opsv1.RequestRecapReply{}
+	if known, err := s.remembered(ctx, ref, recapSecret+key, asked, reply); known || err != nil {
+		return reply, err
+	}
+	stream, err := s.existing(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	broadcast := domain.BroadcastID(or(req.BroadcastId, string(stream.Broadcast.ID)))
+	clips, err := s.recappable(ctx, ref, broadcast)
+	if err != nil {
+		return nil, err
+	}
+	chosen := reel.Choose(clips, length)
+	if len(chosen) == 0 {
+		return nil, conflict("stream %s: of its %d clips of broadcast %q none is there to show in %s", ref.Stream, len(clips), broadcast, length)
+	}
+	e := s.recapRequested(c, ref, broadcast, chosen, req.Title, key)
+	if err := s.Bus.Publish(ctx, e); err != nil {
+		return nil, fmt.Errorf("publish request for a recap of stream %s: %w", ref, err)
+	}
+	if err := s.views.Apply(ctx, e); err != nil {
+		s.Log.Warn("show requested recap", "stream_id", ref.Stream, "error", err) // its first step will
+	}
+	reply = recapReply(e, chosen)
+	if stream.Broadcast.ID == broadcast && stream.Broadcast.Open() {
+		reply.Note = "the broadcast is still on air: of what was noticed so far"
+	}
+	s.remember(ctx, ref, recapSecret+key, asked, reply)
+	return reply, nil
+}
+
+func (s *Service) recapLength(seconds float64) (time.Duration, error) {
+	if seconds == 0 {
+		return usualRecap, nil
+	}
+	length, err := span("length_s", seconds)
+	if err == nil && (length < leastRecap || length > s.cfg.ClipMax) {
+		err = fmt.Errorf("length_s: must be %g to %g (ops.clip_max), is %g", leastRecap.Seconds(), s.cfg.ClipMax.Seconds(), seconds)
+	}
+	if err != nil {
+		return 0, unprocessable("%s", err)
+	}
+	return length, nil
+}
+
+// recappable are the clips of a broadcast that a recap may show.
+func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast domain.BroadcastID) ([]reel.Clip, error) {
+	var clips []reel.Clip
+	after := ""
+	for scanned := 0; scanned < maxScan; scanned += maxPage {
+		page, next, err := s.views.Clips(ctx, ref.Tenant, ref.Stream, after, maxPage)
+		if err != nil {
+			return nil, lookup(err, "clips of stream %s", ref.Stream)
+		}
+		for _, clip := range page {
+			if shown, ok := recapClip(clip); ok && clip.Envelope.Broadcast == broadcast {
+				clips = append(clips, shown)
+			}
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	return clips, nil
+}
+
+// recapClip is a clip as a recap would show it: planned, and neither withdrawn nor a recap itself.
+func recapClip(clip view.Clip) (reel.Clip, bool) {
+	st := storyOf(clip)
+	switch st.state() {
+	case "rejected", "taken_down", "failed", "needs_person":
+		return reel.Clip{}, false
+	}
+	if st.plan == nil || len(st.plan.Chapters) > 0 {
+		return reel.Clip{}, false
+	}
+	shown := reel.Clip{ID: clip.ID, Window: st.plan.Window, Score: st.plan.Score, Title: st.plan.Title, Text: st.plan.Text, Product: st.plan.Product}
+	if r := st.rendered; r != nil && r.Window.Length() > 0 {
+		shown.Window, shown.Title, shown.Text = r.Window, or(r.Title, shown.Title), or(r.Text, shown.Text)
+	}
+	return shown, true
+}
+
+func (s *Service) recapRequested(c caller, ref domain.Ref, broadcast domain.BroadcastID, chosen []reel.Clip, title, key string) event.Event {
+	h := reel.Highlight(chosen)
+	h.ID, h.Title, h.By, h.TriggeredAt = domain.NewRequestID(ref, recapSecret+key), title, c.name, s.Now()
+	h.Reasons = []domain.Reason{{Signal: "request", Detail: fmt.Sprintf("asked for by %s: the best of %d clips", c.name, len(chosen)), At: h.Window.Start, Weight: 1}}
+	return event.Event{
+		Envelope: event.Envelope{
+			ID: domain.H("event", string(event.ClipRequested), string(h.ID)), Tenant: ref.Tenant, Stream: ref.Stream,
+			Broadcast: broadcast, At: h.Window.Start, Wall: h.TriggeredAt, Lane: domain.LaneManual,
+		},
+		Payload: h,
+	}
+}
+
+func recapReply(e event.Event, chosen []reel.Clip) *opsv1.RequestRecapReply {
+	reply := &opsv1.RequestRecapReply{
+		ClipId:   string(domain.NewClipID(e.Payload.(domain.Highlight).ID, "main")),
+		StreamId: string(e.Stream), BroadcastId: string(e.Broadcast),
+	}
+	for _, c := range chosen {
+		reply.LengthS += c.Window.Length().Seconds()
+		reply.Chapters = append(reply.Chapters, &opsv1.Chapter{
+			StartS: c.Window.Start.Seconds(), EndS: c.Window.End.Seconds(), Title: c.Title, ClipId: string(c.ID),
+		})
+	}
+	return reply
+}
