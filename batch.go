@@ -25,6 +25,7 @@ type batchCommand struct {
 	Sources  []string `arg:"" help:"Recordings: files, folders of them, or URLs."`
 	Out      string   `help:"Folder for the clips, subtitles, EDL and page." required:"" type:"path"`
 	Rules    string   `help:"Rules file for detection (YAML)." type:"path"`
+	Vertical bool     `help:"Make a 9:16 rendition of every clip, too, that follows who speaks."`
 	Comments string   `help:"Comments of the recording: Bilibili XML, or a JSON array of {at_s, user, text}." type:"path"`
 	Config   string   `help:"Settings file (YAML)." type:"path"`
 }
@@ -111,6 +112,7 @@ func openBatch(ctx context.Context, s settings, command batchCommand, log logger
 	b.embedded.settle(&s)
 	s.ASR.Process, s.ASR.RTMP, s.ASR.AllowFiles = batchProcess, "", true
 	s.ASR.Recognisers = max(s.ASR.Recognisers, runtime.NumCPU()) // nothing live waits beside it
+	s.Prompt.Vertical = s.Prompt.Vertical || command.Vertical
 	if command.Rules != "" {
 		s.Detect.Rules = command.Rules
 	}

@@ -46,6 +46,7 @@ type attachCommand struct {
 	Product  string `help:"The product on show, for titles."`
 	Price    string `help:"Its price as shown."`
 	Language string `help:"Language of titles: zh or en; without it that of the room's names and words."`
+	Vertical *bool  `help:"Make a 9:16 rendition of every clip, too." negatable:""`
 }
 
 func (attachCommand) Help() string {
@@ -66,6 +67,9 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 	}
 	if a.Product != "" {
 		details["products"] = []map[string]string{{"name": a.Product, "price": a.Price}}
+	}
+	if a.Vertical != nil {
+		details["vertical"] = *a.Vertical
 	}
 	body := map[string]any{"context": details}
 	if a.Source != "" {
@@ -111,6 +115,7 @@ type clipCommand struct {
 	Before   time.Duration `help:"How much of what just happened." default:"20s"`
 	After    time.Duration `help:"How much of what is about to happen." default:"5s"`
 	Title    string        `help:"Title of the clip; without one it is written from what is said."`
+	Vertical bool          `help:"Make a 9:16 rendition, too, that follows who speaks."`
 	Key      string        `help:"Idempotency key: the same key is the same clip." placeholder:"KEY"`
 }
 
@@ -126,6 +131,9 @@ func (c clipCommand) Run(ctx context.Context, io stdio) error {
 	body := map[string]any{"before_s": c.Before.Seconds(), "after_s": c.After.Seconds()}
 	if c.Title != "" {
 		body["title"] = c.Title
+	}
+	if c.Vertical {
+		body["vertical"] = true
 	}
 	var headers []string
 	if c.Key != "" {

@@ -45,6 +45,7 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 		mediaChild(ctx, s.Media),
 		font(),
 		recogniser(ctx, s),
+		faces(s),
 		engine(ctx, s.T2V.Engine.Address),
 		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
 		disk("."),
@@ -127,6 +128,22 @@ func recogniser(ctx context.Context, s settings) finding {
 	if message, err := process.Receive(); err == nil && message.GetReady() != nil {
 		f.have = "PocketSphinx, English"
 	}
+	return f
+}
+
+// faces looks whether the files are there: they are loaded in the finisher alone, which follows what moves when they can't be.
+func faces(s settings) finding {
+	f := finding{name: "face detector", cost: "vertical clips follow what moves, not faces (set review.faces.runtime to libonnxruntime.so, review.faces.model to YuNet's .onnx)"}
+	if s.Review.Faces.Model == "" {
+		return f
+	}
+	for _, path := range []string{s.Review.Faces.Runtime, s.Review.Faces.Model} {
+		if _, err := os.Stat(path); err != nil {
+			f.cost += ": " + err.Error()
+			return f
+		}
+	}
+	f.have = s.Review.Faces.Model
 	return f
 }
 

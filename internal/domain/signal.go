@@ -98,6 +98,7 @@ type Highlight struct {
 	// TriggeredAt is the wall clock at which it was decided.
 	TriggeredAt time.Time
 	Mode        Mode // a request's
+	Vertical    bool // a request's: a 9:16 rendition, too
 	// Features are the signals' values at the decision, by name: what the weights were multiplied with.
 	Features map[string]float64
 	Product  string // ID of the product that was on show; empty: unknown

@@ -40,6 +40,7 @@ type Context struct {
 	Language string // BCP 47, "zh" or "en"; empty: unknown
 	Products []Product
 	Extra    map[string]string // further template variables
+	Vertical bool              // every clip gets a 9:16 rendition, too
 }
 
 // StreamState is a stream's standing order: attached or not, from where, by whom recorded. Topic stream.state.v1.

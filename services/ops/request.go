@@ -50,7 +50,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err != nil {
 		return nil, err
 	}
-	e := requested(c, stream, window, req.Title, key, now)
+	e := requested(c, stream, window, req, key, now)
 	if err := s.Bus.Publish(ctx, e); err != nil {
 		return nil, fmt.Errorf("publish request for a clip of stream %s: %w", ref, err)
 	}
@@ -66,7 +66,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	return reply, nil
 }
 
-func requested(c caller, stream view.Stream, w domain.Window, title, key string, now time.Time) event.Event {
+func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.RequestClipRequest, key string, now time.Time) event.Event {
 	ref := stream.State.Ref
 	id := domain.NewRequestID(ref, key)
 	return event.Event{
@@ -75,7 +75,7 @@ func requested(c caller, stream view.Stream, w domain.Window, title, key string,
 			Broadcast: stream.Broadcast.ID, Epoch: stream.Broadcast.Epoch, At: w.Start, Wall: now, Lane: domain.LaneManual,
 		},
 		Payload: domain.Highlight{
-			ID: id, Kind: "manual", Window: w, Score: 1, Title: title, By: c.name, TriggeredAt: now,
+			ID: id, Kind: "manual", Window: w, Score: 1, Title: req.Title, By: c.name, TriggeredAt: now, Vertical: req.Vertical,
 			Reasons: []domain.Reason{{Signal: "request", Detail: "asked for by " + c.name, At: w.Start, Weight: 1}},
 		},
 	}
@@ -201,7 +201,11 @@ func fingerprint(req *opsv1.RequestClipRequest) string {
 		}
 		return fmt.Sprint(*p)
 	}
-	return domain.H(number(req.BeforeS), number(req.AfterS), number(req.StartS), number(req.EndS), req.Title)
+	asked := []string{number(req.BeforeS), number(req.AfterS), number(req.StartS), number(req.EndS), req.Title}
+	if req.Vertical {
+		asked = append(asked, "vertical")
+	}
+	return domain.H(asked...)
 }
 
 // remembered fills in the first answer to the key; a different question under it is refused.

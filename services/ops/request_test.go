@@ -124,3 +124,25 @@ func FuzzIdempotencyKeyIsVisibleASCIIOrRefused(f *testing.F) {
 		}
 	})
 }
+
+func TestAVerticalRenditionIsAskedForWithAClipOrForARoom(t *testing.T) {
+	r := newRig(t)
+	r.onAir(100 * time.Second)
+	requests := r.listen(event.ClipRequested)
+	const window = `{"start_s":70,"end_s":90`
+	if got := r.operator("POST", "/v1/streams/room1/clips", window+`,"vertical":true}`, "Idempotency-Key", "tall"); got.status != http.StatusAccepted {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if e := r.next(requests); !e.Payload.(domain.Highlight).Vertical {
+		t.Error("the request does not ask for it")
+	}
+	if got := r.operator("POST", "/v1/streams/room1/clips", window+`}`, "Idempotency-Key", "tall"); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("the same key without it: %d %s", got.status, got.body)
+	}
+	for _, given := range []bool{true, false} {
+		got := r.operator("PATCH", "/v1/streams/room1", fmt.Sprintf(`{"context":{"vertical":%v}}`, given))
+		if kept, _ := got.json()["context"].(map[string]any)["vertical"].(bool); got.status != http.StatusOK || kept != given {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+}

@@ -80,6 +80,9 @@ func merge(known *domain.Context, given *opsv1.Context) {
 	if given.Language != nil {
 		known.Language = *given.Language
 	}
+	if given.Vertical != nil {
+		known.Vertical = *given.Vertical
+	}
 	if len(given.Products) > 0 {
 		known.Products = nil
 		for _, p := range given.Products {
@@ -111,6 +114,9 @@ func sameContext(a, b domain.Context) bool {
 
 func contextMessage(c domain.Context) *opsv1.Context {
 	m := &opsv1.Context{Host: &c.Host, Category: &c.Category, Language: &c.Language, Extra: c.Extra}
+	if c.Vertical {
+		m.Vertical = &c.Vertical
+	}
 	for _, p := range c.Products {
 		m.Products = append(m.Products, &opsv1.Product{Id: p.ID, Name: p.Name, Price: p.Price, Image: p.Image})
 	}

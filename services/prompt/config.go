@@ -15,6 +15,7 @@ type Config struct {
 	OpeningLength  time.Duration `koanf:"opening_length"`  // how long it lasts
 	Generate       bool          `koanf:"generate"`        // a generated shot before the footage
 	GenerateLength time.Duration `koanf:"generate_length"` // how long it lasts
+	Vertical       bool          `koanf:"vertical"`        // a 9:16 rendition of every clip, too, that follows who speaks
 	Longest        time.Duration `koanf:"longest"`         // window that may be asked for
 }
 

@@ -66,6 +66,9 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		Chapters:  h.Chapters,
 		Product:   h.Product,
 	}
+	if cfg.Vertical || room.Vertical || h.Vertical {
+		p.Profiles = append(p.Profiles, domain.Profile{Name: "vertical", Width: 720, Height: 1280, Watermark: true, Framing: domain.FramingFollow})
+	}
 	if cfg.Opening != "" {
 		fields := map[string]string{}
 		for name, t := range l.openings[cfg.Opening] {

@@ -115,3 +115,16 @@ func TestAWindowThatCannotBeClippedIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAVerticalRenditionIsMadeWhereTheSettingTheRoomOrTheRequestAsksForIt(t *testing.T) {
+	vertical := domain.Profile{Name: "vertical", Width: 720, Height: 1280, Watermark: true, Framing: domain.FramingFollow}
+	always, tall, asked := Defaults(), room, sale
+	always.Vertical, tall.Vertical, asked.Vertical = true, true, true
+	for name, p := range map[string]domain.Plan{
+		"setting": shipped(t).plan(always, room, sale), "room": shipped(t).plan(Defaults(), tall, sale), "request": shipped(t).plan(Defaults(), room, asked),
+	} {
+		if len(p.Profiles) != 3 || p.Profiles[2] != vertical {
+			t.Errorf("%s: profiles %+v", name, p.Profiles)
+		}
+	}
+}

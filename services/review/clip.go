@@ -33,9 +33,10 @@ func nameOf(j job.Job) (name, error) {
 // clip is what shall be made: both were written before the cut was announced.
 type clip struct {
 	name
-	plan record.Of[domain.Plan]
-	cut  record.Of[domain.Cut]
-	last bool // attempt at it: what is there has to do
+	plan    record.Of[domain.Plan]
+	cut     record.Of[domain.Cut]
+	attempt int  // from 1
+	last    bool // attempt at it: what is there has to do
 }
 
 func (c clip) envelope() event.Envelope      { return c.cut.Envelope }

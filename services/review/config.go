@@ -8,18 +8,19 @@ import (
 
 // Config is the part "review" of the configuration.
 type Config struct {
-	Workers       int           `koanf:"workers"`        // clips finished at once
-	Waiting       int           `koanf:"waiting"`        // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
-	Load          []LoadStep    `koanf:"load"`           // what is given up when much is to be finished at once
-	Warm          int           `koanf:"warm"`           // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
-	Moderators    int           `koanf:"moderators"`     // clips waited for to be heard, at once; costs next to nothing
-	MaxRetry      int           `koanf:"max_retry"`      // attempts after the first
-	Timeout       time.Duration `koanf:"timeout"`        // of one attempt, the wait for the window's end included
-	Drain         time.Duration `koanf:"drain"`          // how long clips in hand may take at shutdown
-	Sweep         time.Duration `koanf:"sweep"`          // a step that never came for so long is taken up again
-	Work          string        `koanf:"work"`           // folder for files in the making; empty: the temporary folder
-	Preset        string        `koanf:"preset"`         // of libx264
-	Font          string        `koanf:"font"`           // font file with Chinese in it; empty: one is looked for
+	Workers       int           `koanf:"workers"`    // clips finished at once
+	Waiting       int           `koanf:"waiting"`    // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
+	Load          []LoadStep    `koanf:"load"`       // what is given up when much is to be finished at once
+	Warm          int           `koanf:"warm"`       // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
+	Moderators    int           `koanf:"moderators"` // clips waited for to be heard, at once; costs next to nothing
+	MaxRetry      int           `koanf:"max_retry"`  // attempts after the first
+	Timeout       time.Duration `koanf:"timeout"`    // of one attempt, the wait for the window's end included
+	Drain         time.Duration `koanf:"drain"`      // how long clips in hand may take at shutdown
+	Sweep         time.Duration `koanf:"sweep"`      // a step that never came for so long is taken up again
+	Work          string        `koanf:"work"`       // folder for files in the making; empty: the temporary folder
+	Preset        string        `koanf:"preset"`     // of libx264
+	Font          string        `koanf:"font"`       // font file with Chinese in it; empty: one is looked for
+	Faces         FacesConfig   `koanf:"faces"`
 	Watermark     string        `koanf:"watermark"`      // text in the profiles that ask for it; empty: none
 	Producer      string        `koanf:"producer"`       // ContentProducer of the implicit AI label
 	SubtitlesWait time.Duration `koanf:"subtitles_wait"` // for words, after the window was recorded; then the clip goes without
@@ -77,6 +78,7 @@ func (c Config) Faults() []string {
 	fault(c.Producer == "", "review.producer: must name who makes the clips")
 	fault(c.SubtitlesWait <= 0, "review.subtitles_wait: must be positive, is %v", c.SubtitlesWait)
 	fault(c.Spoken != severityPerson && c.Spoken != severityNote, "review.spoken: must be person or note, is %q", c.Spoken)
+	faults = append(faults, c.Faces.faults()...)
 	if _, err := loadLists(c.Lists, severityPerson); err != nil {
 		faults = append(faults, fmt.Sprintf("review.lists: %v", err))
 	}

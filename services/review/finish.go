@@ -34,7 +34,7 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 	if err != nil {
 		return err
 	}
-	c.last = j.Attempt > s.cfg.MaxRetry
+	c.attempt, c.last = j.Attempt, j.Attempt > s.cfg.MaxRetry
 	began := s.now()
 	rendered, err := s.render(ctx, c)
 	s.metrics.finished.WithLabelValues(outcome(err)).Observe(s.now().Sub(began).Seconds())
@@ -92,6 +92,7 @@ func (s *Service) finishInTurn(ctx context.Context, c clip, order *mediav1.Finis
 	defer release()
 	order.Loudness = s.loudness(ctx, c, sound)
 	notes := lighten(order, s.cfg.Load, load{running: running, behind: s.now().Sub(due), lane: lane})
+	notes = append(notes, s.faces(c, order)...)
 	finished, err := s.runFinisher(ctx, c, order)
 	if err != nil {
 		return nil, err

@@ -158,6 +158,7 @@ func profiles(wanted []domain.Profile) ([]*mediav1.FinishProfile, error) {
 		names[p.Name] = true
 		profiles = append(profiles, &mediav1.FinishProfile{
 			Name: p.Name, Width: int64(p.Width), Height: int64(p.Height), Watermark: p.Watermark, Subtitles: p.Subtitles,
+			Framing: string(p.Framing),
 		})
 	}
 	return profiles, nil

@@ -661,6 +661,7 @@ type Context struct {
 	Language      string                 `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
 	Products      []*Product             `protobuf:"bytes,4,rep,name=products,proto3" json:"products,omitempty"`
 	Extra         map[string]string      `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Vertical      bool                   `protobuf:"varint,6,opt,name=vertical,proto3" json:"vertical,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +729,13 @@ func (x *Context) GetExtra() map[string]string {
 		return x.Extra
 	}
 	return nil
+}
+
+func (x *Context) GetVertical() bool {
+	if x != nil {
+		return x.Vertical
+	}
+	return false
 }
 
 type StreamState struct {
@@ -1669,6 +1677,7 @@ type Highlight struct {
 	Features      map[string]float64     `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Chapters      []*Chapter             `protobuf:"bytes,12,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	Product       string                 `protobuf:"bytes,13,opt,name=product,proto3" json:"product,omitempty"`
+	Vertical      bool                   `protobuf:"varint,14,opt,name=vertical,proto3" json:"vertical,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1792,6 +1801,13 @@ func (x *Highlight) GetProduct() string {
 		return x.Product
 	}
 	return ""
+}
+
+func (x *Highlight) GetVertical() bool {
+	if x != nil {
+		return x.Vertical
+	}
+	return false
 }
 
 type Chapter struct {
@@ -3417,13 +3433,14 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
-	"\x05image\x18\x04 \x01(\tR\x05image\"\x84\x02\n" +
+	"\x05image\x18\x04 \x01(\tR\x05image\"\xa0\x02\n" +
 	"\aContext\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x126\n" +
 	"\bproducts\x18\x04 \x03(\v2\x1a.liveclip.event.v1.ProductR\bproducts\x12;\n" +
-	"\x05extra\x18\x05 \x03(\v2%.liveclip.event.v1.Context.ExtraEntryR\x05extra\x1a8\n" +
+	"\x05extra\x18\x05 \x03(\v2%.liveclip.event.v1.Context.ExtraEntryR\x05extra\x12\x1a\n" +
+	"\bvertical\x18\x06 \x01(\bR\bvertical\x1a8\n" +
 	"\n" +
 	"ExtraEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3521,7 +3538,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\xf5\x03\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\x91\x04\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3536,7 +3553,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	" \x01(\tR\x04mode\x12F\n" +
 	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x126\n" +
 	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
-	"\aproduct\x18\r \x01(\tR\aproduct\x1a;\n" +
+	"\aproduct\x18\r \x01(\tR\aproduct\x12\x1a\n" +
+	"\bvertical\x18\x0e \x01(\bR\bvertical\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +

@@ -179,6 +179,7 @@ type Context struct {
 	Language      *string                `protobuf:"bytes,3,opt,name=language,proto3,oneof" json:"language,omitempty"` // BCP 47
 	Products      []*Product             `protobuf:"bytes,4,rep,name=products,proto3" json:"products,omitempty"`
 	Extra         map[string]string      `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // further template variables
+	Vertical      *bool                  `protobuf:"varint,6,opt,name=vertical,proto3,oneof" json:"vertical,omitempty"`                                                              // every clip gets a 9:16 rendition, too
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +247,13 @@ func (x *Context) GetExtra() map[string]string {
 		return x.Extra
 	}
 	return nil
+}
+
+func (x *Context) GetVertical() bool {
+	if x != nil && x.Vertical != nil {
+		return *x.Vertical
+	}
+	return false
 }
 
 type AttachRequest struct {
@@ -895,6 +903,7 @@ type RequestClipRequest struct {
 	EndS           *float64 `protobuf:"fixed64,5,opt,name=end_s,json=endS,proto3,oneof" json:"end_s,omitempty"`
 	Title          string   `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`                                         // empty: one is written
 	IdempotencyKey string   `protobuf:"bytes,7,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"` // over HTTP the header Idempotency-Key
+	Vertical       bool     `protobuf:"varint,20,opt,name=vertical,proto3" json:"vertical,omitempty"`                                 // a 9:16 rendition, too
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -976,6 +985,13 @@ func (x *RequestClipRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *RequestClipRequest) GetVertical() bool {
+	if x != nil {
+		return x.Vertical
+	}
+	return false
 }
 
 type RequestClipReply struct {
@@ -3578,20 +3594,22 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
-	"\x05image\x18\x04 \x01(\tR\x05image\"\xb2\x02\n" +
+	"\x05image\x18\x04 \x01(\tR\x05image\"\xe0\x02\n" +
 	"\aContext\x12\x17\n" +
 	"\x04host\x18\x01 \x01(\tH\x00R\x04host\x88\x01\x01\x12\x1f\n" +
 	"\bcategory\x18\x02 \x01(\tH\x01R\bcategory\x88\x01\x01\x12\x1f\n" +
 	"\blanguage\x18\x03 \x01(\tH\x02R\blanguage\x88\x01\x01\x124\n" +
 	"\bproducts\x18\x04 \x03(\v2\x18.liveclip.ops.v1.ProductR\bproducts\x129\n" +
-	"\x05extra\x18\x05 \x03(\v2#.liveclip.ops.v1.Context.ExtraEntryR\x05extra\x1a8\n" +
+	"\x05extra\x18\x05 \x03(\v2#.liveclip.ops.v1.Context.ExtraEntryR\x05extra\x12\x1f\n" +
+	"\bvertical\x18\x06 \x01(\bH\x03R\bvertical\x88\x01\x01\x1a8\n" +
 	"\n" +
 	"ExtraEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
 	"\x05_hostB\v\n" +
 	"\t_categoryB\v\n" +
-	"\t_language\"x\n" +
+	"\t_languageB\v\n" +
+	"\t_vertical\"x\n" +
 	"\rAttachRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x122\n" +
@@ -3653,7 +3671,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\acontext\x18\x02 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\x12\x14\n" +
 	"\x05clear\x18\x03 \x03(\tR\x05clear\",\n" +
 	"\rDetachRequest\x12\x1b\n" +
-	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\x95\x02\n" +
+	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\xb1\x02\n" +
 	"\x12RequestClipRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x1e\n" +
 	"\bbefore_s\x18\x02 \x01(\x01H\x00R\abeforeS\x88\x01\x01\x12\x1c\n" +
@@ -3661,7 +3679,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\astart_s\x18\x04 \x01(\x01H\x02R\x06startS\x88\x01\x01\x12\x18\n" +
 	"\x05end_s\x18\x05 \x01(\x01H\x03R\x04endS\x88\x01\x01\x12\x14\n" +
 	"\x05title\x18\x06 \x01(\tR\x05title\x12'\n" +
-	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKeyB\v\n" +
+	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKey\x12\x1a\n" +
+	"\bvertical\x18\x14 \x01(\bR\bverticalB\v\n" +
 	"\t_before_sB\n" +
 	"\n" +
 	"\b_after_sB\n" +

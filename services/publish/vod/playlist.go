@@ -26,7 +26,8 @@ func (l *links) link(file string) string {
 	return made
 }
 
-// masterPlaylist names a media playlist per rendition. Subtitles are a rendition to be chosen by the viewer, not chosen by
+// masterPlaylist names a media playlist per rendition of the first one's shape: a player goes from one to another as the
+// network allows, and a tall picture after a wide one is not the same picture. Subtitles are a rendition to be chosen by the viewer, not chosen by
 // itself: they may be in the picture already.
 func masterPlaylist(rendered domain.Rendered, indexes []sidecar.Index, to linker) ([]byte, error) {
 	l := links{to: to}
@@ -45,6 +46,9 @@ func masterPlaylist(rendered domain.Rendered, indexes []sidecar.Index, to linker
 		group = `,SUBTITLES="words"`
 	}
 	for i, rendition := range rendered.Renditions {
+		if tall(rendition) != tall(rendered.Renditions[0]) {
+			continue
+		}
 		peak, average := bandwidth(indexes[i])
 		fmt.Fprintf(&b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d", peak, average)
 		if rendition.Width > 0 && rendition.Height > 0 {
@@ -57,6 +61,8 @@ func masterPlaylist(rendered domain.Rendered, indexes []sidecar.Index, to linker
 	}
 	return []byte(b.String()), l.err
 }
+
+func tall(r domain.Rendition) bool { return r.Height > r.Width }
 
 // mediaPlaylist lists the fragments of a rendition as byte ranges of its file.
 func mediaPlaylist(rendition domain.Rendition, x sidecar.Index, to linker) ([]byte, error) {

@@ -109,3 +109,16 @@ func TestWhatIsNoFilmHasNoPlaylist(t *testing.T) {
 		}
 	}
 }
+
+func TestATallRenditionIsNoLevelOfAWideOne(t *testing.T) {
+	o := filmed(t, finishedFilm(t))
+	o.writeFilm(t, func(r *domain.Rendered) {
+		tall := r.Renditions[0]
+		tall.Profile, tall.Width, tall.Height = "vertical", 180, 320
+		r.Renditions = append(r.Renditions, tall)
+	})
+	master := o.ask(t, "GET", o.path("index.m3u8")).body
+	if !strings.Contains(master, "720p.m3u8") || strings.Contains(master, "vertical") {
+		t.Errorf("%s", master)
+	}
+}

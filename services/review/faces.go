@@ -1,0 +1,48 @@
+package review
+
+import (
+	"fmt"
+	"os"
+
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// FacesConfig says what a vertical rendition finds faces with. Without both, it follows what moves.
+type FacesConfig struct {
+	Runtime string `koanf:"runtime"` // ONNX Runtime, 1.17 or later: libonnxruntime.so
+	Model   string `koanf:"model"`   // YuNet (.onnx)
+}
+
+func (c FacesConfig) faults() []string {
+	if c.Runtime == "" && c.Model == "" {
+		return nil
+	}
+	var faults []string
+	for name, path := range map[string]string{"runtime": c.Runtime, "model": c.Model} {
+		if path == "" {
+			faults = append(faults, fmt.Sprintf("review.faces.%s: must be given too: both are needed", name))
+		} else if _, err := os.Stat(path); err != nil {
+			faults = append(faults, fmt.Sprintf("review.faces.%s: %v", name, err))
+		}
+	}
+	return faults
+}
+
+// facesTries is how often a finisher is given the model: native code that reads it may crash on what it does not expect.
+const facesTries = 2
+
+// faces adds to an order what faces are found with, when one of its profiles follows somebody; it gives a note when it is
+// left out.
+func (s *Service) faces(c clip, order *mediav1.FinishOrder) (notes []string) {
+	for _, p := range order.GetProfiles() {
+		if p.GetFraming() != string(domain.FramingFollow) || s.cfg.Faces.Model == "" {
+			continue
+		}
+		if c.attempt > facesTries {
+			return []string{"vertical: faces were not looked for after attempts that failed (多次失败后不再识别人脸)"}
+		}
+		order.Faces = &mediav1.FinishFaces{Runtime: s.cfg.Faces.Runtime, Model: s.cfg.Faces.Model}
+	}
+	return nil
+}
