@@ -13,6 +13,7 @@ func recordMode(ctx context.Context, order *mediav1.ToChild, in *messages, out *
 	if order.GetRecord() == nil {
 		return "", errOrder
 	}
+	media.BeThrifty()
 	send := func(m *mediav1.FromChild) error { return out.Write(m) }
 	return media.Record(ctx, order.GetRecord(), in.Next, send)
 }

@@ -1,12 +1,16 @@
 package media
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // sample is one packet of a track as it lies in a fragment; times are ticks of the track's timescale.
 type sample struct {
 	dts, pts, length int64
 	key              bool
 	data             []byte
+	slab             *slab // that data lies in
 }
 
 // fragmentTrack is one track's share of a fragment.
@@ -23,8 +27,9 @@ const (
 	sampleIsNotKey        = 0x01010000
 )
 
-// fragment writes moof+mdat (ISO/IEC 14496-12): decode times in tfdt, 64 bits; composition offsets signed.
-func fragment(sequence uint32, tracks []fragmentTrack) []byte {
+// fragment writes moof+mdat (ISO/IEC 14496-12) over b, which grows where it must: decode times in tfdt, 64 bits; composition
+// offsets signed.
+func fragment(b []byte, sequence uint32, tracks []fragmentTrack) []byte {
 	size, payload := 8+16, 0
 	for _, t := range tracks {
 		size += trafSize(t)
@@ -32,7 +37,7 @@ func fragment(sequence uint32, tracks []fragmentTrack) []byte {
 			payload += len(s.data)
 		}
 	}
-	b := make([]byte, 0, size+8+payload)
+	b = slices.Grow(b[:0], size+8+payload)
 	b = box(b, size, "moof")
 	b = fullBox(b, 16, "mfhd", 0, 0)
 	b = binary.BigEndian.AppendUint32(b, sequence)

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"time"
@@ -21,6 +22,7 @@ func (r *recorder) hold(ctx context.Context, u unit, pkt *astiav.Packet) error {
 	if c == nil {
 		return nil
 	}
+	u.data = bytes.Clone(u.data)
 	r.held = append(r.held, heldPacket{u, c})
 	r.heldBytes += len(u.data)
 	if r.heldSince == math.MinInt64 {
@@ -104,4 +106,5 @@ func (r *recorder) releaseHeld() {
 		h.pkt.Free()
 	}
 	r.held, r.heldBytes, r.heldSince = nil, 0, time.Duration(math.MinInt64)
+	settle()
 }

@@ -11,35 +11,35 @@ const (
 	loudnessFloor  = -120.0 // LUFS; of silence
 )
 
-// loudness measures momentary loudness (ITU-R BS.1770, EBU R 128) of interleaved sound of one rate.
+// loudness measures momentary loudness (ITU-R BS.1770, EBU R 128) of sound of one rate.
 type loudness struct {
-	channels int
-	perStep  int
-	filters  []kWeighting // one per channel
-	sum      float64      // of squares, of the step that is being filled
-	filled   int          // samples of it
-	steps    [loudnessWindow]float64
-	count    int
+	perStep int
+	filters []kWeighting // one per channel
+	sum     float64      // of squares, of the step that is being filled
+	filled  int          // samples of it
+	steps   [loudnessWindow]float64
+	count   int
 }
 
 func newLoudness(rate, channels int) *loudness {
-	l := &loudness{channels: channels, perStep: rate / 10, filters: make([]kWeighting, channels)}
+	l := &loudness{perStep: rate / 10, filters: make([]kWeighting, channels)}
 	for i := range l.filters {
 		l.filters[i] = newKWeighting(float64(rate))
 	}
 	return l
 }
 
-// add takes interleaved samples (1 is full scale) and gives the loudness at the end of each 100 ms completed. Until 400 ms
-// were heard, the time before counts as silence.
-func (l *loudness) add(samples []float32) []float64 {
+// add takes the samples of each channel (1 is full scale), equally many, and gives the loudness at the end of each 100 ms
+// completed. Until 400 ms were heard, the time before counts as silence.
+func (l *loudness) add(planes [][]float32) []float64 {
 	var values []float64
-	for i := 0; i+l.channels <= len(samples); i += l.channels {
-		for c := range l.channels {
-			y := l.filters[c].filter(float64(samples[i+c]))
-			l.sum += y * y
+	for at, length := 0, len(planes[0]); at < length; {
+		n := min(l.perStep-l.filled, length-at)
+		for c := range l.filters {
+			l.sum += l.filters[c].energy(planes[c][at : at+n])
 		}
-		if l.filled++; l.filled == l.perStep {
+		at += n
+		if l.filled += n; l.filled == l.perStep {
 			values = append(values, l.step())
 		}
 	}
@@ -83,14 +83,27 @@ func newKWeighting(rate float64) kWeighting {
 	return kWeighting{shelf, pass}
 }
 
-func (f *kWeighting) filter(x float64) float64 { return f.pass.filter(f.shelf.filter(x)) }
-
-func (f *biquad) filter(x float64) float64 {
-	y := f.b0*x + f.z1
-	f.z1 = f.b1*x - f.a1*y + f.z2
-	f.z2 = f.b2*x - f.a2*y
-	if math.Abs(f.z2) < 1e-30 { // silence would end in denormals, which are slow
-		f.z2 = 0
+// energy filters samples and gives the sum of their squares.
+func (f *kWeighting) energy(samples []float32) (sum float64) {
+	shelf, pass := f.shelf, f.pass
+	for _, sample := range samples {
+		x := float64(sample)
+		y := shelf.b0*x + shelf.z1
+		shelf.z1 = shelf.b1*x - shelf.a1*y + shelf.z2
+		shelf.z2 = shelf.b2*x - shelf.a2*y
+		z := pass.b0*y + pass.z1
+		pass.z1 = pass.b1*y - pass.a1*z + pass.z2
+		pass.z2 = pass.b2*y - pass.a2*z
+		sum += z * z
 	}
-	return y
+	f.shelf, f.pass = shelf.settled(), pass.settled()
+	return sum
+}
+
+// settled: silence would end in denormals, which are slow.
+func (f biquad) settled() biquad {
+	if math.Abs(f.z1)+math.Abs(f.z2) < 1e-30 {
+		f.z1, f.z2 = 0, 0
+	}
+	return f
 }

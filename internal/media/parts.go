@@ -42,14 +42,16 @@ type part struct {
 // part's window begins (but for the leading pictures of an open group), and a keyframe's part begins when it is shown.
 type parts struct {
 	length   time.Duration
-	emit     func(part) error
-	video    *queue // nil: a run without picture
+	emit     func(part) error // its data is used again for the next one
+	video    *queue           // nil: a run without picture
 	audio    *queue
 	start    time.Duration // of the part that is being filled
 	key      bool
 	marks    []mark
 	bytes    int
 	sequence uint32
+	arena    arena
+	buffer   []byte // of the part emitted last
 }
 
 // begin starts a run.
@@ -71,6 +73,7 @@ func (p *parts) add(q *queue, s placed) error {
 	} else {
 		p.markSound(s)
 	}
+	s.data, s.slab = p.arena.keep(s.data)
 	q.samples = append(q.samples, s)
 	q.passed = max(q.passed, s.at+s.length)
 	p.bytes += len(s.data)
@@ -189,10 +192,12 @@ func (p *parts) cut(m mark) error {
 		return nil
 	}
 	p.sequence++
-	out.data = fragment(p.sequence, tracks)
+	p.buffer = fragment(p.buffer, p.sequence, tracks)
+	out.data = p.buffer
 	for _, t := range tracks {
 		for _, s := range t.samples {
 			p.bytes -= len(s.data)
+			p.arena.release(s.slab)
 		}
 	}
 	return p.emit(out)

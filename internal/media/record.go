@@ -25,7 +25,7 @@ const (
 	maxDamagedInRow = 200
 )
 
-// Record does a RecordOrder: it sends Parameters, Parts, Pcm and Loudness until the source ends, next gives io.EOF (it is
+// Record does a RecordOrder (a message's bytes are used again after send returned): it sends Parameters, Parts, Pcm and Loudness until the source ends, next gives io.EOF (it is
 // told to stop) or ctx ends. What was read is sent in any case. The reason says how the source ended; an error is permanent
 // when the source can't be recorded at all.
 func Record(ctx context.Context, order *mediav1.RecordOrder, next func() (*mediav1.ToChild, error), send func(*mediav1.FromChild) error) (reason string, err error) {
@@ -161,14 +161,10 @@ func (r *recorder) chooseTracks() error {
 
 // run reads to the end of the source.
 func (r *recorder) run(ctx context.Context) (string, error) {
-	pkt := astiav.AllocPacket()
-	defer pkt.Free()
 	for {
-		err := r.src.read(pkt)
+		pkt, err := r.src.read()
 		if err == nil {
-			err = r.take(ctx, pkt)
-			pkt.Unref()
-			if err != nil {
+			if err := r.take(ctx, pkt); err != nil {
 				return "", err
 			}
 			continue

@@ -46,6 +46,7 @@ func recordFrom(ctx context.Context, order *mediav1.RecordOrder, next func() (*m
 		case *mediav1.FromChild_Parameters:
 			r.parameters = append(r.parameters, m.Parameters)
 		case *mediav1.FromChild_Part:
+			m.Part.Data = bytes.Clone(m.Part.Data)
 			r.parts = append(r.parts, m.Part)
 		case *mediav1.FromChild_Pcm:
 			m.Pcm.Samples = bytes.Clone(m.Pcm.Samples)

@@ -108,6 +108,12 @@ func (s *sound) hear() error {
 		}
 		s.graph, s.loud = graph, nil
 	}
+	if s.graph.loud == nil {
+		at := time.Duration(rescale(s.frame.Pts(), int64(time.Second), int64(s.rate)))
+		if err := s.addLoudness(at, s.frame); err != nil {
+			return err
+		}
+	}
 	if err := s.graph.in.BuffersrcAddFrame(s.frame, astiav.NewBuffersrcFlags(astiav.BuffersrcFlagKeepRef)); err != nil {
 		return damaged{err}
 	}
@@ -135,7 +141,7 @@ func (s *sound) drainGraph() error {
 			return err
 		}
 	}
-	for s.graph.pull(s.graph.loud) {
+	for s.graph.loud != nil && s.graph.pull(s.graph.loud) {
 		f := s.graph.out
 		at := time.Duration(rescale(f.Pts(), int64(time.Second), int64(s.rate)))
 		err := s.addLoudness(at, f)
@@ -182,7 +188,10 @@ func (s *sound) sendPCM(n int) error {
 
 func (s *sound) addLoudness(at time.Duration, f *astiav.Frame) error {
 	channels := f.ChannelLayout().NbChannels()
-	samples := unsafe.Slice((*float32)(framePlane(f)), f.NbSamples()*channels)
+	planes := make([][]float32, channels)
+	for c := range planes {
+		planes[c] = unsafe.Slice((*float32)(framePlane(f, c)), f.NbSamples())
+	}
 	if s.loud == nil || (at-s.loudEnd).Abs() > soundGap {
 		if err := s.sendLoudness(); err != nil {
 			return err
@@ -190,7 +199,7 @@ func (s *sound) addLoudness(at time.Duration, f *astiav.Frame) error {
 		s.loud = newLoudness(f.SampleRate(), channels)
 		s.loudAt, s.loudEnd = at, at
 	}
-	s.values = append(s.values, s.loud.add(samples)...)
+	s.values = append(s.values, s.loud.add(planes)...)
 	s.loudEnd += time.Duration(f.NbSamples()) * time.Second / time.Duration(f.SampleRate())
 	if len(s.values) >= loudChunk {
 		return s.sendLoudness()
@@ -225,16 +234,16 @@ func (s *sound) end() error {
 	return s.sendLoudness()
 }
 
-func framePlane(f *astiav.Frame) unsafe.Pointer {
-	return unsafe.Pointer((*C.AVFrame)(f.UnsafePointer()).data[0])
+func framePlane(f *astiav.Frame, n int) unsafe.Pointer {
+	return unsafe.Pointer((*C.AVFrame)(f.UnsafePointer()).data[n])
 }
 
-func frameBytes(f *astiav.Frame, n int) []byte { return unsafe.Slice((*byte)(framePlane(f)), n) }
+func frameBytes(f *astiav.Frame, n int) []byte { return unsafe.Slice((*byte)(framePlane(f, 0)), n) }
 
 // soundGraph makes both forms of the decoded sound.
 type soundGraph struct {
 	graph         *astiav.FilterGraph
-	in, pcm, loud *astiav.FilterContext
+	in, pcm, loud *astiav.FilterContext // loud nil: it is measured as it was decoded
 	out           *astiav.Frame
 	rate          int
 	format        astiav.SampleFormat
@@ -242,9 +251,15 @@ type soundGraph struct {
 }
 
 // Surround is measured as its stereo downmix.
-const soundFilters = "[in]asplit[a][b];" +
-	"[a]aresample=16000,aformat=sample_fmts=s16:sample_rates=16000:channel_layouts=mono[pcm];" +
-	"[b]aformat=sample_fmts=flt:channel_layouts=mono|stereo[loud]"
+const (
+	pcmFilters   = "aresample=16000,aformat=sample_fmts=s16:sample_rates=16000:channel_layouts=mono[pcm]"
+	soundFilters = "[in]asplit[a][b];[a]" + pcmFilters + ";[b]aformat=sample_fmts=fltp:channel_layouts=mono|stereo[loud]"
+)
+
+// measurable: loudness can be measured of the frame as it is.
+func measurable(f *astiav.Frame) bool {
+	return f.SampleFormat() == astiav.SampleFormatFltp && f.ChannelLayout().NbChannels() <= 2
+}
 
 func newSoundGraph(f *astiav.Frame, timeBase int) (g *soundGraph, err error) {
 	g = &soundGraph{graph: astiav.AllocFilterGraph(), out: astiav.AllocFrame(), rate: f.SampleRate(), format: f.SampleFormat(), layout: f.ChannelLayout().String()}
@@ -267,15 +282,19 @@ func newSoundGraph(f *astiav.Frame, timeBase int) (g *soundGraph, err error) {
 	if g.pcm, err = g.graph.NewFilterContext(sink, "pcm", nil); err != nil {
 		return nil, err
 	}
-	if g.loud, err = g.graph.NewFilterContext(sink, "loud", nil); err != nil {
-		return nil, err
-	}
 	outputs := filterPad("in", g.in)
 	inputs := filterPad("pcm", g.pcm)
-	inputs.SetNext(filterPad("loud", g.loud))
+	filters := "[in]" + pcmFilters
+	if !measurable(f) {
+		filters = soundFilters
+		if g.loud, err = g.graph.NewFilterContext(sink, "loud", nil); err != nil {
+			return nil, err
+		}
+		inputs.SetNext(filterPad("loud", g.loud))
+	}
 	defer outputs.Free()
 	defer inputs.Free()
-	if err = g.graph.Parse(soundFilters, inputs, outputs); err != nil {
+	if err = g.graph.Parse(filters, inputs, outputs); err != nil {
 		return nil, err
 	}
 	return g, g.graph.Configure()

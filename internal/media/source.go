@@ -44,6 +44,8 @@ type source struct {
 	io        *astiav.IOContext
 	interrupt astiav.IOInterrupter // held: FFmpeg has its address
 	guard     *guard
+	gather    *gatherer
+	live      bool // bytes come at their own pace
 	idle      time.Duration
 	watch     *time.Timer
 	timedOut  atomic.Bool
@@ -68,6 +70,7 @@ func openURL(ctx context.Context, p place) (*source, error) {
 		return nil, err
 	}
 	s := newSource(redacted(p.url, scheme), p.idle)
+	s.live = scheme != "file"
 	if scheme == "file" {
 		if err := limit.Of(ctx).File(strings.TrimPrefix(target, "file:")); err != nil {
 			return nil, fmt.Errorf("open %s: %w", p.url, err)
@@ -193,21 +196,27 @@ func (s *source) open(ctx context.Context, target string, format *astiav.InputFo
 	return nil
 }
 
-// read reads the next packet. errIdle when nothing came for too long, errStopped after stop.
-func (s *source) read(pkt *astiav.Packet) error {
-	s.watch.Reset(s.idle)
-	err := s.fc.ReadFrame(pkt)
-	s.watch.Stop()
-	if err == nil {
-		return nil
+// read gives the next packet, which stays valid until the next read. errIdle when nothing came for too long, errStopped after
+// stop.
+func (s *source) read() (*astiav.Packet, error) {
+	if s.gather == nil {
+		s.gather = newGatherer()
 	}
+	if s.gather.empty() {
+		s.watch.Reset(s.idle)
+		s.gather.fill(s.fc, s.live)
+		s.watch.Stop()
+	}
+	pkt, err := s.gather.next()
 	switch {
+	case err == nil:
+		return pkt, nil
 	case s.stopped.Load():
-		return errStopped
+		return nil, errStopped
 	case s.timedOut.Load():
-		return fmt.Errorf("%s: %w for %s", s.name, errIdle, s.idle)
+		return nil, fmt.Errorf("%s: %w for %s", s.name, errIdle, s.idle)
 	}
-	return err
+	return nil, err
 }
 
 const errInvalid = astiav.Error(-int(syscall.EINVAL))
@@ -233,6 +242,9 @@ func (s *source) cease() {
 func (s *source) close() {
 	s.closing.Do(func() {
 		s.watch.Stop()
+		if s.gather != nil {
+			s.gather.free()
+		}
 		if s.fc != nil {
 			s.fc.CloseInput()
 		}

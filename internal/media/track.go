@@ -105,13 +105,13 @@ type unit struct {
 	track            *track
 	dts, pts, length time.Duration // source time
 	key              bool
-	data             []byte
+	data             []byte // valid as long as the packet
 	extra            []byte // extradata that the packet carries: from here on it is in force
 }
 
 // unpack reads a packet of the track; false: it is damaged.
 func (t *track) unpack(pkt *astiav.Packet) (u unit, ok bool) {
-	u = unit{track: t, data: pkt.Data(), key: !t.video || pkt.Flags().Has(astiav.PacketFlagKey)}
+	u = unit{track: t, data: packetBytes(pkt), key: !t.video || pkt.Flags().Has(astiav.PacketFlagKey)}
 	if len(u.data) == 0 || len(u.data) > maxPacket {
 		return u, false
 	}

@@ -114,19 +114,12 @@ func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 	for {
 		select {
 		case tag := <-s.push.tags:
-			if !send(tag) {
-				return
-			}
-			continue
-		default:
-		}
-		select {
-		case tag := <-s.push.tags:
-			if !send(tag) {
+			time.Sleep(feedEvery) // what comes meanwhile goes along: a message costs more than its bytes
+			if !s.sendQueued(tag, send) {
 				return
 			}
 		case <-s.push.ended:
-			s.drain(send)
+			s.sendQueued(nil, send) // what the publisher sent before it left
 			return
 		case <-ctx.Done():
 			s.push.end(context.Cause(ctx))
@@ -134,16 +127,26 @@ func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 	}
 }
 
-// drain gives what the publisher sent before it left.
-func (s *session) drain(send func([]byte) bool) {
+const (
+	feedEvery = 30 * time.Millisecond
+	feedMost  = 1 << 20 // bytes in one message, but for its last tag
+)
+
+// sendQueued sends the tag and those that wait behind it.
+func (s *session) sendQueued(tag []byte, send func([]byte) bool) bool {
+	data := tag
 	for {
 		select {
-		case tag := <-s.push.tags:
-			if !send(tag) {
-				return
+		case more := <-s.push.tags:
+			if data = append(data, more...); len(data) >= feedMost {
+				if !send(data) {
+					return false
+				}
+				data = nil
 			}
+			continue
 		default:
-			return
 		}
+		return len(data) == 0 || send(data)
 	}
 }
