@@ -16,17 +16,18 @@ import (
 var version = "dev"
 
 type commands struct {
-	Up      upCommand      `cmd:"" help:"Run every service in one process, with an embedded Kafka-protocol broker and a child redis-server." example:"liveclip up --data ./data"`
-	Serve   serveCommand   `cmd:"" help:"Run one or several services against real Kafka, Redis and an object store."`
-	Attach  attachCommand  `cmd:"" help:"Attach a live room by its stream ID."`
-	Detach  detachCommand  `cmd:"" help:"Detach a live room."`
-	Clip    clipCommand    `cmd:"" help:"Clip what just happened, or what is about to."`
-	Feed    feedCommand    `cmd:"" help:"Carry the comments of a platform's web feed to an attached room."`
-	Batch   batchCommand   `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
-	Detect  detectCommands `cmd:"" help:"Ask what detection notices, and how well."`
-	Demo    demoCommand    `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
-	Doctor  doctorCommand  `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Up         upCommand         `cmd:"" help:"Run every service in one process, with an embedded Kafka-protocol broker and a child redis-server." example:"liveclip up --data ./data"`
+	Serve      serveCommand      `cmd:"" help:"Run one or several services against real Kafka, Redis and an object store."`
+	Attach     attachCommand     `cmd:"" help:"Attach a live room by its stream ID."`
+	Detach     detachCommand     `cmd:"" help:"Detach a live room."`
+	Clip       clipCommand       `cmd:"" help:"Clip what just happened, or what is about to."`
+	Feed       feedCommand       `cmd:"" help:"Carry the comments of a platform's web feed to an attached room."`
+	Batch      batchCommand      `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
+	Detect     detectCommands    `cmd:"" help:"Ask what detection notices, and how well."`
+	Demo       demoCommand       `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
+	Deliveries deliveriesCommand `cmd:"" help:"What was sent to viewers."`
+	Doctor     doctorCommand     `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // stdio is where a command writes.

@@ -53,8 +53,8 @@ func TestAWrongCommandLineEndsWith2AndSaysWhy(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, name := range []string{"up", "serve", "attach", "detach", "clip", "batch", "demo", "doctor"} {
-		if code, out, _ := commandLine(t, name, "--help"); code != 0 || !strings.Contains(out, "Example: liveclip "+name) {
+	for _, name := range []string{"up", "serve", "attach", "detach", "clip", "batch", "demo", "doctor", "deliveries import"} {
+		if code, out, _ := commandLine(t, append(strings.Fields(name), "--help")...); code != 0 || !strings.Contains(out, "Example: liveclip "+name) {
 			t.Errorf("%s --help: exit %d\n%s", name, code, out)
 		}
 	}

@@ -21,7 +21,15 @@ type Config struct {
 	Timeout      time.Duration `koanf:"timeout"`       // of one call
 	Attempts     int           `koanf:"attempts"`      // calls of one publication, at most
 	CDN          []sign.CDN    `koanf:"cdn"`           // before the VOD path
+	Log          LogConfig     `koanf:"log"`           // of deliveries
 	VOD          vod.Config    `koanf:"vod"`
+}
+
+// LogConfig says where deliveries are written as lines of JSON, like a CDN's log.
+type LogConfig struct {
+	Path  string `koanf:"path"`  // empty: nowhere. Older files lie beside it with .1, .2 and so on
+	Bytes int64  `koanf:"bytes"` // of one file
+	Files int    `koanf:"files"` // older ones that are kept
 }
 
 // Destination is where clips are pushed to.
@@ -48,6 +56,7 @@ func Defaults() Config {
 		Timeout:  30 * time.Second,
 		Attempts: 8,
 		CDN:      []sign.CDN{},
+		Log:      LogConfig{Bytes: 100 << 20, Files: 9},
 		VOD:      vod.Defaults(),
 	}
 }
@@ -72,6 +81,9 @@ func (c Config) Faults() []string {
 	}
 	if c.Attempts < 1 || c.Attempts > 50 {
 		fault("publish.attempts: must be 1 to 50, is %d", c.Attempts)
+	}
+	if c.Log.Path != "" && (c.Log.Bytes < 1<<16 || c.Log.Files < 0) {
+		fault("publish.log: bytes must be at least 65536 and files not negative, are %d and %d", c.Log.Bytes, c.Log.Files)
 	}
 	faults = append(faults, c.VOD.Faults()...)
 	seen := map[string]bool{}

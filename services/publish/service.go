@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg:         cfg,
 		deps:        deps,
-		accounts:    newAccounts(deps.Bus, deps.Log, m.dropped),
+		accounts:    newAccounts(cfg.Log, deps.Bus, deps.Log, m.dropped),
 		ledger:      &ledger{deps.Store, deps.Bus, deps.Now},
 		sweepAge:    sweepAge,
 		sweepPeriod: sweepPeriod,
@@ -271,13 +271,13 @@ func (s *Service) pendingAgain(ctx context.Context) error {
 }
 
 type metrics struct {
-	dropped prometheus.Counter
+	dropped *prometheus.CounterVec // by where they should have been told
 	settled *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	m := metrics{
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_deliveries_dropped_total", Help: "Deliveries nobody was told of."}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_deliveries_dropped_total", Help: "Deliveries that could not be told."}, []string{"to"}),
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_publications_total", Help: "Publications by the state they came to."}, []string{"state"}),
 	}
 	for _, c := range []prometheus.Collector{m.dropped, m.settled} {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"liveclip/internal/delivery"
 )
 
 // Served is what became of a request: what was asked, and what left for it.
@@ -70,7 +72,7 @@ func (a *answer) extend() {
 // end tells of the whole answer.
 func (a *answer) end(r *http.Request, started time.Time) Served {
 	s, now := a.served, a.now()
-	s.Asked = cut(strings.Join(r.Header.Values("Range"), ", "), 256)
+	s.Asked = delivery.Cut(strings.Join(r.Header.Values("Range"), ", "), 256)
 	s.FirstByte = max(0, cmp.Or(a.began, now).Sub(started))
 	s.Took = max(0, now.Sub(started))
 	return s
