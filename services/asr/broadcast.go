@@ -11,6 +11,7 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/internal/recording"
+	"liveclip/internal/sound"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -34,7 +35,8 @@ type about struct {
 type broadcast struct {
 	about
 	writer *recording.Writer
-	ear    *ear // nil: nobody listens
+	ear    *ear            // nil: nobody listens
+	beside *sound.Listener // to what is no speech
 	bus    publisherOfEvents
 	log    *slog.Logger
 	now    func() time.Time
@@ -57,6 +59,7 @@ type broadcast struct {
 	lines      []event.Event          // final, not published yet
 	partial    map[string]event.Event // by line: the newest only
 	sound      []domain.SoundMeasured // not published yet
+	noticed    []domain.SoundEvent    // to be told with the next of sound
 	sceneCuts  []time.Duration        // not published yet
 	sequence   map[event.Topic]int64
 	mark       domain.StreamProgress // as last published
@@ -74,7 +77,7 @@ func (s *Service) openBroadcast(ctx context.Context, a about, from startedBy) (*
 	b := &broadcast{about: a, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
-		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{},
+		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, beside: sound.NewListener(),
 		mark: domain.StreamProgress{HeardTo: from.heardTo},
 	}
 	var err error
@@ -193,8 +196,10 @@ func (b *broadcast) pcm(ctx context.Context, p *mediav1.Pcm) error {
 			return err
 		}
 	}
+	noticed := b.beside.Hear(at, p.Samples)
 	b.mu.Lock()
 	b.soundTo, b.lastSound = at+soundLength(len(p.Samples)), b.now()
+	b.noticed = append(b.noticed, noticed...)
 	b.mu.Unlock()
 	if by > 0 && b.earMark() >= by {
 		b.nudge()
@@ -217,6 +222,7 @@ func (b *broadcast) loudness(l *mediav1.Loudness) {
 		b.log.Error("loudness not kept", "error", err)
 	}
 	b.mu.Lock()
+	s.Events, b.noticed = b.noticed, nil
 	b.sound = append(b.sound, s)
 	b.loudTo = s.Start + time.Duration(len(s.Momentary))*s.Step
 	b.mu.Unlock()

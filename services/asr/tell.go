@@ -105,6 +105,7 @@ func joined(sound []domain.SoundMeasured) []domain.SoundMeasured {
 	for _, s := range sound {
 		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < mostMeasured && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
 			out[n].Momentary = append(out[n].Momentary, s.Momentary...)
+			out[n].Events = append(out[n].Events, s.Events...)
 			continue
 		}
 		s.Momentary = slices.Clone(s.Momentary)
