@@ -81,6 +81,8 @@ type Reason struct {
 	Detail string // for a person: `flash_sale: "last three minutes"`, "42 comments in 10 s, usually 6"
 	At     time.Duration
 	Weight float64 // its part of the score
+	// Chinese is Detail in Chinese; empty where there is none.
+	Chinese string
 }
 
 // Highlight is a window of media time with a score and its reasons. Topics highlight.found.v1 and, for one a person or

@@ -31,6 +31,9 @@ type File struct {
 // New gives text a name.
 func New(name string, text []byte) *File { return &File{name: name, text: text} }
 
+// Name is what faults call the file: its path, where it was opened.
+func (f *File) Name() string { return f.name }
+
 // Open reads the file at path.
 func Open(path string) (*File, error) {
 	file, err := os.Open(path)

@@ -1,173 +1,195 @@
 package detect
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"hash/fnv"
-	"maps"
 	"math"
 	"slices"
 	"time"
-
-	"liveclip/internal/domain"
 )
 
 const (
-	hop          = 5 * time.Second // a count is of two hops
-	mostInHop    = 20_000          // distinct users; more are counted as overflow
-	mostAwaiting = 100_000         // users of all hops still to come: an archive's comments may all come before its speech
+	window      = 10 * time.Second // users are counted over this long
+	sampleEvery = 5 * time.Second  // how often a count is learned from
+	seriesFor   = 40               // seconds of counts kept for dating
+	growth      = 0.12             // of a burst's value: then it is told again
 )
 
-// comments counts distinct users per hop, learns what is usual, and tells a burst when one begins or grows.
+// comments counts distinct users in a sliding window, learns what is usual in this room, and tells a burst when one begins
+// or grows. What means nothing is not counted: greetings, what a host asked for, one text from many.
 type comments struct {
-	Hops     map[int64]users // by number: those not yet told, and the last one told
-	Waiting  int             // users in Hops
-	Next     int64           // the next hop to tell
-	Usual    []int           // counts of the past, oldest first
-	Burst    *burst          // going on
-	AskedAt  time.Duration   // when the host last asked for comments
-	WasAsked bool
-	Newest   time.Duration // media time of the newest comment
-	Any      bool          // of comments ever
+	Window []counted     // the hops of the window, oldest first
+	Usual  []int         // counts of the past, oldest first, one every sampleEvery
+	Series []int         // distinct users a second, the newest last
+	Second []uint32      // users of the second that is under way
+	Burst  *burst        // going on
+	Asked  time.Duration // when the host last asked for comments
+	Known  bool          // that the host ever asked
+	Count  int           // now
+	Above  float64       // deviations above the usual, now
+	Median float64
 }
 
-// users are hashes of distinct ones; as JSON, eight bytes each.
-type users map[uint64]struct{}
-
-func (u users) MarshalJSON() ([]byte, error) {
-	packed := make([]byte, 0, 8*len(u))
-	for _, h := range slices.Sorted(maps.Keys(u)) {
-		packed = binary.BigEndian.AppendUint64(packed, h)
-	}
-	return json.Marshal(packed)
-}
-
-func (u *users) UnmarshalJSON(text []byte) error {
-	var packed []byte
-	if err := json.Unmarshal(text, &packed); err != nil {
-		return err
-	}
-	*u = users{}
-	for ; len(packed) >= 8; packed = packed[8:] {
-		(*u)[binary.BigEndian.Uint64(packed)] = struct{}{}
-	}
-	return nil
+// counted is a hop's remarks.
+type counted struct {
+	Number  int64
+	Remarks remarks
 }
 
 // burst is one from its first unusual count on until counts are usual again.
 type burst struct {
-	Number int64 // of the hop it began in
-	Date   time.Duration
-	Weight float64 // greatest so far
+	Number int64   // of the hop it began in
+	Value  float64 // greatest so far
 }
 
-// add counts a comment. It reports false for one that comes too late, or for which there is no room.
-func (c *comments) add(s domain.AudienceSignal) bool {
-	number := int64(s.At / hop)
-	if s.At < 0 || number < c.Next || c.Waiting >= mostAwaiting {
-		return false
+func (c *comments) take(h happening, r *room) []evidence {
+	if h.Line != nil && h.Line.asked != nil {
+		c.Asked, c.Known = *h.Line.asked, true
 	}
-	if c.Hops == nil {
-		c.Hops = map[int64]users{}
+	if h.Hop == nil {
+		return nil
 	}
-	in := c.Hops[number]
-	if in == nil {
-		in = users{}
-		c.Hops[number] = in
-	}
-	if len(in) >= mostInHop {
-		return false
-	}
-	user := s.User
-	if user == "" {
-		user = s.ID
-	}
-	h := fnv.New64a()
-	h.Write([]byte(user))
-	if _, known := in[h.Sum64()]; !known {
-		in[h.Sum64()] = struct{}{}
-		c.Waiting++
-	}
-	c.Newest, c.Any = max(c.Newest, s.At), true
-	return true
-}
-
-// due is the media time at which the next hop can be told.
-func (c *comments) due(r CommentRules) time.Duration {
-	return time.Duration(c.Next+1)*hop + r.Grace
-}
-
-// tell counts the ten seconds that end with the next hop. It gives the evidence of a burst when one begins, or grows.
-func (c *comments) tell(r CommentRules) (evidence, bool) {
-	number := c.Next
-	c.Next++
-	before, now := len(c.Hops[number-1]), len(c.Hops[number])
-	count := c.distinct(number)
-	c.forget(number - 1)
-	end := time.Duration(number+1) * hop
-	if len(c.Usual) == 0 && count == 0 || end-2*hop < r.Greeting {
-		return evidence{}, false // the feed is not there yet, or says hello
-	}
-	median, deviation := usual(c.Usual)
-	known := time.Duration(len(c.Usual)) * hop
-	c.Usual = append(c.Usual, count)
-	if most := int(r.Memory / hop); len(c.Usual) > most {
-		c.Usual = slices.Delete(c.Usual, 0, len(c.Usual)-most)
-	}
-	above := (float64(count) - median) / deviation
-	if known < r.Settle || count < r.LeastUsers || above < r.Least {
+	c.slide(*h.Hop)
+	rules := r.rules.Comments
+	if h.At < rules.Greeting {
 		c.Burst = nil
-		return evidence{}, false
+		return nil // everybody says hello
 	}
-	weight := r.Weight * (0.4 + 0.6*ramp(above, r.Least, r.Full))
-	if c.WasAsked && end-c.AskedAt < r.AskedFor+2*hop {
-		weight /= 2
+	c.Count = c.count(c.Known && h.At-c.Asked < rules.AskedFor)
+	deviation := 0.
+	c.Median, deviation = usual(c.Usual)
+	c.Above = (float64(c.Count) - c.Median) / deviation
+	known := time.Duration(len(c.Usual)) * sampleEvery
+	if h.At%sampleEvery == 0 && (len(c.Usual) > 0 || c.Count > 0) {
+		c.Usual = newest(append(c.Usual, c.Count), int(rules.Memory/sampleEvery))
 	}
+	if known < rules.Settle || c.Count < rules.LeastUsers || c.Above < rules.Least {
+		if c.Above < rules.Least/2 {
+			c.Burst = nil
+		}
+		return nil
+	}
+	return c.tell(h, r)
+}
+
+// tell gives the burst's evidence when it begins or has grown.
+func (c *comments) tell(h happening, r *room) []evidence {
+	value := 0.4 + 0.6*ramp(c.Above, r.rules.Comments.Least, r.rules.Comments.Full)
 	if c.Burst == nil {
-		onset := number
-		if before > now/2 {
-			onset--
-		}
-		c.Burst = &burst{Number: number, Date: max(0, time.Duration(onset)*hop-r.Lag)}
+		c.Burst = &burst{Number: h.Hop.Number}
 	}
-	if weight <= c.Burst.Weight {
-		return evidence{}, false
+	if value < c.Burst.Value+growth && (value < 1 || c.Burst.Value == 1) {
+		return nil
 	}
-	c.Burst.Weight = weight
-	return evidence{
-		Signal: signalComments,
-		Kind:   kindBurst,
-		Detail: fmt.Sprintf("%d comments in %d s, usually %.0f", count, int(2*hop/time.Second), median),
-		Moment: domain.Window{Start: c.Burst.Date, End: c.Burst.Date + hop},
-		Weight: weight,
-		Burst:  c.Burst.Number,
-	}, true
+	c.Burst.Value = value
+	return []evidence{{
+		Signal: signalComments, Feature: "comments.burst", Kind: kindBurst, Value: value,
+		Detail:  fmt.Sprintf("%d people comment in %.0f s, usually %.0f", c.Count, window.Seconds(), c.Median),
+		Chinese: fmt.Sprintf("%.0f 秒内 %d 人评论，平时 %.0f 人", window.Seconds(), c.Count, c.Median),
+		Moment:  r.answered(c.onset(h.At)),
+		Burst:   c.Burst.Number,
+		Source:  source{came: h.Hop.came},
+	}}
 }
 
-// distinct counts the users of a hop and the one before it.
-func (c *comments) distinct(number int64) int {
-	count := len(c.Hops[number])
-	for user := range c.Hops[number-1] {
-		if _, again := c.Hops[number][user]; !again {
-			count++
+// slide moves the window on by a hop.
+func (c *comments) slide(h hop) {
+	if len(h.Remarks) > 0 {
+		c.Window = append(c.Window, counted{h.Number, h.Remarks})
+	}
+	oldest := h.Number - int64(window/hopLength)
+	for len(c.Window) > 0 && c.Window[0].Number <= oldest {
+		c.Window = slices.Delete(c.Window, 0, 1)
+	}
+	for _, m := range h.Remarks {
+		if m.Means&meansGreeting == 0 && !slices.Contains(c.Second, m.User) && len(c.Second) < mostInHop {
+			c.Second = append(c.Second, m.User)
 		}
 	}
-	return count
+	if (h.Number+1)%int64(time.Second/hopLength) == 0 {
+		c.Series = newest(append(c.Series, len(c.Second)), seriesFor)
+		c.Second = c.Second[:0]
+	}
 }
 
-func (c *comments) forget(number int64) {
-	c.Waiting -= len(c.Hops[number])
-	delete(c.Hops, number)
+// count gives the distinct users of the window. When the host asked for comments, those who only answered are left out, and
+// of those who write one text the second and further. Of a long text that several write, as bots do, one counts at any time.
+func (c *comments) count(asked bool) int {
+	users := make(map[uint32]struct{}, 64)
+	texts := make(map[uint32]struct{}, 64)
+	for _, in := range c.Window {
+		for _, m := range in.Remarks {
+			if m.Means&meansGreeting != 0 || asked && m.Means&meansAnswer != 0 {
+				continue
+			}
+			if _, again := users[m.User]; again {
+				continue
+			}
+			if asked || m.Means&meansLong != 0 {
+				if _, again := texts[m.Text]; again {
+					continue
+				}
+				texts[m.Text] = struct{}{}
+			}
+			users[m.User] = struct{}{}
+		}
+	}
+	return len(users)
+}
+
+// onset is the media time at which the counts rose half of the way from what is usual to their height.
+func (c *comments) onset(now time.Duration) time.Duration {
+	return now - time.Duration(len(c.Series)-rise(smooth(floats(c.Series)), c.Median/window.Seconds()))*time.Second
+}
+
+// rise finds where a series begins to be above the middle between base and its last height: an index.
+func rise(series []float64, base float64) int {
+	peak := 0
+	for i, v := range series {
+		if v >= series[peak] {
+			peak = i
+		}
+	}
+	if len(series) == 0 {
+		return 0
+	}
+	half := base + (series[peak]-base)/2
+	for peak > 0 && series[peak-1] > half {
+		peak--
+	}
+	return peak
+}
+
+func floats(of []int) []float64 {
+	values := make([]float64, len(of))
+	for i, n := range of {
+		values[i] = float64(n)
+	}
+	return values
+}
+
+// smooth gives the mean of every value and its neighbours.
+func smooth(of []float64) []float64 {
+	out := make([]float64, len(of))
+	for i := range of {
+		from, to := max(0, i-1), min(len(of), i+2)
+		for _, v := range of[from:to] {
+			out[i] += v
+		}
+		out[i] /= float64(to - from)
+	}
+	return out
+}
+
+func (c *comments) values(give func(string, float64)) {
+	give("comments.users", float64(c.Count))
+	give("comments.usual", c.Median)
+	give("comments.z", c.Above)
 }
 
 // usual gives the median of counts and the deviation from it: the median absolute one, scaled to a standard deviation, at
 // least that of counts that fall at random.
 func usual(counts []int) (median, deviation float64) {
-	values := make([]float64, len(counts))
-	for i, n := range counts {
-		values[i] = float64(n)
-	}
+	values := floats(counts)
 	median = middle(values)
 	for i, v := range values {
 		values[i] = math.Abs(v - median)
@@ -194,17 +216,4 @@ func ramp(v, least, full float64) float64 {
 		return 1
 	}
 	return max(0, (v-least)/(full-least))
-}
-
-const feedMemory = 30 * time.Second // a feed with no comment for so long is quiet; with no signal for two of them, missing
-
-// health of the comment feed at a mark; signals is the mark at which any audience signal last came.
-func (c *comments) health(mark, signals time.Duration, any bool) domain.Health {
-	switch {
-	case c.Any && mark-c.Newest <= feedMemory:
-		return domain.HealthPresent
-	case any && mark-signals <= 2*feedMemory:
-		return domain.HealthQuiet
-	}
-	return domain.HealthMissing
 }

@@ -48,7 +48,7 @@ func TestRealCommentFeedsHaveNoHighlightWhereEverybodySaysHello(t *testing.T) {
 			}
 			r := newRoom(t)
 			for _, s := range signals {
-				if !r.signal(s) {
+				if !r.write(s) {
 					t.Fatalf("comment %s was lost", s.ID)
 				}
 			}
@@ -66,7 +66,7 @@ func TestRealCommentFeedsHaveNoHighlightWhereEverybodySaysHello(t *testing.T) {
 func TestABurstInARealCommentFeedIsFound(t *testing.T) {
 	r := newRoom(t)
 	for _, s := range archived(t, "danmuku-v3.xml") {
-		r.signal(s)
+		r.write(s)
 	}
 	crowd(r, 406, 120)
 	fired := highlights(r.finish(seconds(780)))

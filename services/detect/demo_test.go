@@ -24,10 +24,10 @@ func playInto(r *room, show demo.Room, merged bool) []decision {
 		lines = longer
 	}
 	for _, l := range lines {
-		r.hear(l.Envelope, l.Line)
+		r.say(l)
 	}
 	for _, c := range show.Comments {
-		r.signal(comment(c.At.Seconds(), c.User))
+		r.write(comment(c.At.Seconds(), c.User))
 	}
 	return r.finish(show.Length)
 }

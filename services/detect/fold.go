@@ -133,18 +133,6 @@ func number(letters []letter, i int) (next int, digits string) {
 	return next, b.String()
 }
 
-// canonical joins tokens so that a phrase found in it is found at token boundaries: " 全 场 5 折 ". starts[i] is where the
-// space before token i lies.
-func canonical(tokens []token) (text []byte, starts []int) {
-	text = append(text, ' ')
-	for _, t := range tokens {
-		starts = append(starts, len(text)-1)
-		text = append(text, t.text...)
-		text = append(text, ' ')
-	}
-	return text, starts
-}
-
 // isNumber tells the tokens that "{n}" stands for.
 func isNumber(t string) bool {
 	if t[0] >= '0' && t[0] <= '9' {

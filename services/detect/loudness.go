@@ -2,86 +2,86 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"liveclip/internal/domain"
 )
 
+// LoudnessRules tell when the room gets loud.
+type LoudnessRules struct {
+	Least float64 `yaml:"least"` // LU above the room's median from which it counts
+	Full  float64 `yaml:"full"`
+}
+
 const (
 	loudnessMemory = 60   // seconds from which the usual loudness is learned
 	loudnessSettle = 10   // seconds before a jump means anything
 	silence        = -70. // LUFS: below it nobody speaks (the absolute gate of EBU R 128)
-	jumpsKept      = 30 * time.Second
 )
 
-// loudness follows the mean of each second and notes those well above the room's median.
+// loudness follows the mean of each second and tells those well above the room's median.
 type loudness struct {
 	Second int64 // being summed
 	Sum    float64
 	Count  int
-	Usual  []float64 // means of past seconds, oldest first
-	Jumps  []jump
+	Usual  []float64     // means of past seconds, oldest first
+	Above  float64       // LU above the usual, in the second before
+	Value  float64       // greatest of the jump that is going on
 	Until  time.Duration // measured to
 }
 
-type jump struct {
-	At    time.Duration
-	LU    float64
-	Usual float64 // LUFS
-}
-
-func (l *loudness) add(s domain.SoundMeasured, r LoudnessRules) {
-	for i, v := range s.Momentary {
-		at := s.Start + time.Duration(i)*s.Step
+func (l *loudness) take(h happening, r *room) []evidence {
+	if h.Sound == nil {
+		return nil
+	}
+	var out []evidence
+	for i, v := range h.Sound.Momentary {
+		at := h.Sound.Start + time.Duration(i)*h.Sound.Step
 		if second := int64(at / time.Second); second != l.Second {
-			l.close(r)
+			out = append(out, l.close(r.rules.Loudness)...)
 			l.Second = second
 		}
-		if v > silence {
+		if v > silence && !math.IsNaN(v) && v < 100 {
 			l.Sum += v
 			l.Count++
 		}
 	}
-	l.Until = soundEnd(s)
+	l.Until = soundEnd(*h.Sound)
+	return out
 }
 
-func (l *loudness) close(r LoudnessRules) {
+// close ends a second, and gives the evidence of a jump when it begins or grows.
+func (l *loudness) close(r LoudnessRules) []evidence {
 	if l.Count == 0 {
-		return
+		return nil
 	}
 	mean, at := l.Sum/float64(l.Count), time.Duration(l.Second)*time.Second
 	l.Sum, l.Count = 0, 0
 	median := middle(slices.Clone(l.Usual))
-	if len(l.Usual) >= loudnessSettle && mean-median >= r.Least {
-		l.Jumps = append(l.Jumps, jump{at, mean - median, median})
+	known := len(l.Usual) >= loudnessSettle
+	l.Usual = newest(append(l.Usual, mean), loudnessMemory)
+	l.Above = mean - median
+	if !known || l.Above < r.Least {
+		l.Value = 0
+		return nil
 	}
-	l.Jumps = slices.DeleteFunc(l.Jumps, func(j jump) bool { return j.At < at-jumpsKept })
-	l.Usual = append(l.Usual, mean)
-	if len(l.Usual) > loudnessMemory {
-		l.Usual = slices.Delete(l.Usual, 0, len(l.Usual)-loudnessMemory)
+	value := max(0.2, ramp(l.Above, r.Least, r.Full))
+	if value < l.Value+growth {
+		return nil
 	}
+	l.Value = value
+	return []evidence{{
+		Signal: signalLoudness, Feature: "loudness.jump", Kind: kindBurst, Value: value,
+		Detail:  fmt.Sprintf("%.0f LU above the room's usual %.0f LUFS", l.Above, median),
+		Chinese: fmt.Sprintf("比平时的 %.0f LUFS 高 %.0f LU", median, l.Above),
+		Moment:  domain.Window{Start: at, End: at + time.Second},
+		Burst:   l.Second,
+	}}
 }
 
-// near gives the greatest jump at the moment, as evidence.
-func (l *loudness) near(moment domain.Window, r LoudnessRules) (evidence, bool) {
-	const slack = 2 * time.Second
-	var greatest jump
-	for _, j := range l.Jumps {
-		if j.At > moment.Start-slack && j.At < moment.End+slack && j.LU > greatest.LU {
-			greatest = j
-		}
-	}
-	if greatest.LU == 0 {
-		return evidence{}, false
-	}
-	return evidence{
-		Signal: signalLoudness,
-		Detail: fmt.Sprintf("%.0f LU above the room's usual %.0f LUFS", greatest.LU, greatest.Usual),
-		Moment: domain.Window{Start: greatest.At, End: greatest.At + time.Second},
-		Weight: r.Weight * ramp(greatest.LU, r.Least, r.Full),
-	}, true
-}
+func (l *loudness) values(give func(string, float64)) { give("loudness.lu", l.Above) }
 
 func soundEnd(s domain.SoundMeasured) time.Duration {
 	return s.Start + time.Duration(len(s.Momentary))*s.Step

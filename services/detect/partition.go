@@ -50,7 +50,6 @@ type partition struct {
 
 // stream is what is known of one stream over its broadcasts.
 type stream struct {
-	Epoch    int64 // highest seen; events of a lower one are of an owner since replaced
 	Last     time.Time
 	Detached bool
 	Ended    []domain.BroadcastID // oldest first
@@ -60,6 +59,7 @@ type stream struct {
 // occupied is a room and when something last happened in it.
 type occupied struct {
 	Broadcast domain.BroadcastID
+	Epoch     int64 // highest seen; events of a lower one are of an owner since replaced
 	Last      time.Time
 	Memory    memory
 }
@@ -147,7 +147,7 @@ func (p *partition) signal(s *stream, e event.Envelope, signal domain.AudienceSi
 			continue
 		}
 		r := room{memory: o.Memory, rules: p.rules}
-		if !r.signal(signal) {
+		if !r.signal(e, signal) {
 			p.ignore(e, ignoredLost)
 		}
 		o.Memory = r.memory
@@ -156,19 +156,18 @@ func (p *partition) signal(s *stream, e event.Envelope, signal domain.AudienceSi
 	p.ignore(e, ignoredEnded)
 }
 
-// recorded takes what the stream's owner says.
+// recorded takes what the broadcast's owner says.
 func (p *partition) recorded(ctx context.Context, s *stream, e event.Event) error {
-	switch {
-	case e.Epoch < s.Epoch:
-		p.ignore(e.Envelope, ignoredStale)
-		return nil
-	case slices.Contains(s.Ended, e.Broadcast):
+	if slices.Contains(s.Ended, e.Broadcast) {
 		p.ignore(e.Envelope, ignoredEnded)
 		return nil
 	}
-	s.Epoch = e.Epoch
 	o := p.enter(s, e.Broadcast)
-	o.Last = e.Wall
+	if e.Epoch < o.Epoch {
+		p.ignore(e.Envelope, ignoredStale)
+		return nil
+	}
+	o.Epoch, o.Last = e.Epoch, e.Wall
 	r := room{memory: o.Memory, rules: p.rules}
 	decisions, lost := r.put(e.Envelope, e.Payload)
 	if lost {
@@ -209,13 +208,11 @@ func (p *partition) end(s *stream, ended *occupied) {
 
 // health is published when it changes, every so often, and at the end.
 func (p *partition) health(r *room, e event.Envelope, mark domain.StreamProgress) []event.Event {
-	health := r.health()
-	if health == r.Health && r.Mark-r.Told < healthEvery && !mark.Closed {
+	health := r.tellHealth(mark.Closed)
+	if health == nil {
 		return nil
 	}
-	r.Health, r.Told = health, r.Mark
-	mark.By = "detect"
-	mark.Health = map[string]domain.Health{domain.SignalComments: health}
+	mark.By, mark.Health, mark.SceneCuts = "detect", health, nil
 	return []event.Event{e.Follow(mark, p.now(), "detect")}
 }
 
@@ -254,7 +251,7 @@ func (p *partition) note(d decision) {
 		reasons[i] = fmt.Sprintf("%.2f %s: %s", r.Weight, r.Signal, r.Detail)
 	}
 	p.log.Log(context.Background(), level, "moment considered", "outcome", d.Outcome, "highlight_id", h.ID, "kind", h.Kind,
-		"score", h.Score, "threshold", p.rules.Threshold, "start", h.Window.Start, "end", h.Window.End, "reasons", reasons,
+		"score", h.Score, "bar", d.Bar, "why", d.Why, "start", h.Window.Start, "end", h.Window.End, "reasons", reasons,
 		"stream_id", d.Anchor.Stream, "broadcast_id", d.Anchor.Broadcast, "event_id", d.Anchor.ID)
 }
 

@@ -21,14 +21,17 @@ type Report struct {
 
 // Decision is what became of a moment.
 type Decision struct {
-	Outcome   string // "fired", "weak" (below the threshold) or "swallowed" (of a moment that has its highlight)
+	// Outcome is "fired", "weak" (below the threshold), "swallowed" (of a moment that has its highlight), "barred" (above the
+	// threshold, not above what the hour's budget still lets through) or "vetoed" (by a rule).
+	Outcome   string
 	Highlight domain.Highlight
+	Bar       float64       // the score it had to reach
 	At        time.Duration // when it was decided, on the clock of Entry.At
 	Needed    time.Duration // when the last thing it rests on had come, on the same clock
 	Why       string        // it is no highlight; empty for one that is
 }
 
-// Point is the score at a media time.
+// Point is the score at a media time, of all that became known of it.
 type Point struct {
 	At    time.Duration
 	Score float64
@@ -47,6 +50,9 @@ func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, 
 		p.take(e)
 	}
 	p.note(p.room.finish(p.room.Mark))
+	for ; p.curve <= p.report.Length; p.curve += time.Second {
+		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
+	}
 	return p.report, nil
 }
 
@@ -57,6 +63,7 @@ type replay struct {
 	room   room
 	now    time.Duration
 	number int
+	curve  time.Duration // where it goes on
 	report Report
 }
 
@@ -80,24 +87,30 @@ func (p *replay) take(e roomlog.Entry) {
 	default:
 		return
 	}
+	p.room.clock = e.At
 	decisions, _ := p.room.put(envelope, payload)
-	p.report.Length = max(p.report.Length, p.room.Mark)
 	p.note(decisions)
+	p.follow()
 }
 
+// note keeps what was decided.
 func (p *replay) note(decisions []decision) {
 	for _, d := range decisions {
-		out := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, At: p.now}
-		switch d.Outcome {
-		case outcomeFired:
+		if d.Outcome == outcomeFired {
 			p.report.Highlights = append(p.report.Highlights, d.Highlight)
-		case outcomeWeak:
-			out.Why = fmt.Sprintf("score %.2f is below the threshold %.2f", d.Highlight.Score, p.room.rules.Threshold)
-		case outcomeSwallowed:
-			out.Why = "the moment has its highlight already"
 		}
-		out.Needed = p.now
-		p.report.Decisions = append(p.report.Decisions, out)
-		p.report.Curve = append(p.report.Curve, Point{d.Highlight.Reasons[0].At, d.Highlight.Score})
+		p.report.Decisions = append(p.report.Decisions, Decision{
+			Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why,
+		})
+	}
+}
+
+const settled = 25 * time.Second // behind the mark nothing that is dated back can still come
+
+// follow takes the curve along, behind the mark.
+func (p *replay) follow() {
+	p.report.Length = max(p.report.Length, p.room.Mark)
+	for ; p.curve+settled <= p.room.Mark; p.curve += time.Second {
+		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
 }

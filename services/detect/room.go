@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,93 +11,81 @@ import (
 	"liveclip/internal/event"
 )
 
-// Names of signals in reasons, and the kind of a highlight that only the audience told.
-const (
-	signalKeyword  = "keyword"
-	signalComments = "comments"
-	signalLoudness = "loudness"
-	kindBurst      = "burst"
-)
-
 const (
 	mostLines    = 512              // awaiting the mark
 	mostSounds   = 4096             // awaiting the mark
-	mostRecent   = 256              // lines already taken up
+	mostShopping = 1024             // awaiting the mark
+	mostCuts     = 4096             // awaiting the mark
+	mostRecent   = 128              // lines already taken up
 	recentFor    = 90 * time.Second // longest window and reach, and lines told again
-	firedFor     = 10 * time.Minute
 	mostEvidence = 256
+	mostEdges    = 128
 )
-
-// heard is a final line and the event that said it.
-type heard struct {
-	Envelope event.Envelope
-	Line     domain.TranscriptLine
-}
-
-// evidence is one signal's part in a moment.
-type evidence struct {
-	Signal string
-	Kind   string // of the highlight it would make
-	Detail string
-	Moment domain.Window
-	Weight float64
-	Used   bool // in a highlight
-
-	// Where it was said: the line's event, its sentence, and which of the line's moments, from 0. Of what was not said all
-	// are zero.
-	Said     bool
-	Line     event.Envelope
-	Sentence domain.Window
-	Number   int
-
-	Burst int64 // the burst's number
-}
-
-// fired is a highlight already given.
-type fired struct {
-	Moment, Window domain.Window
-	Kind           string
-}
-
-// outcome of a moment that was considered.
-type outcome string
-
-const (
-	outcomeFired     outcome = "fired"
-	outcomeWeak      outcome = "weak"      // below the threshold
-	outcomeSwallowed outcome = "swallowed" // of a moment that has its highlight
-)
-
-// decision is what became of a moment. Anchor is what the highlight follows from.
-type decision struct {
-	Outcome   outcome
-	Anchor    event.Envelope
-	Highlight domain.Highlight
-}
 
 // room is one broadcast. What it gives depends only on what was put in and on the order in media time, not on the order of
 // arrival, as long as the marks keep their promise. Not safe for concurrent use.
 type room struct {
 	memory
 	rules *Rules
+	clock time.Duration // when what is put came: set in a replay only
 }
 
 // memory is what a room keeps; all of it is bounded, and stored as JSON.
 type memory struct {
-	Envelope   event.Envelope // of the newest mark, for what follows from no event of its own
-	Mark       time.Duration
-	Lines      []heard                // final, awaiting the mark, in order
-	Sounds     []domain.SoundMeasured // awaiting the mark, in order
-	Recent     []heard                // taken up, in order
-	Parts      []domain.Window        // their sentences
-	Evidence   []evidence
-	Fired      []fired
-	Comments   comments
-	Loudness   loudness
-	Signals    time.Duration // the mark when an audience signal last came
-	HasSignals bool
-	Health     domain.Health
-	Told       time.Duration // the mark when the health was last published
+	Envelope event.Envelope // of the newest mark, for what follows from no event of its own
+	Mark     time.Duration
+
+	Lines    []heard                // final, awaiting the mark, in order
+	Sounds   []domain.SoundMeasured // awaiting the mark, in order
+	Shopping []shopping             // awaiting the mark, in order
+	Cuts     []time.Duration        // awaiting the mark, in order
+	Audience audience
+
+	Recent    []told          // lines taken up, in order
+	Sentences []domain.Window // of those
+	Edges     []time.Duration // where a window may well begin: the product or the picture changed
+	Evidence  []evidence
+	Fired     []fired
+
+	Keywords  keywords
+	Prices    prices
+	Countdown countdown
+	Comments  comments
+	Meaning   meaning
+	Likes     rate
+	Gifts     rate
+	Follows   rate
+	Orders    rate
+	Product   product
+	Loudness  loudness
+	Reactions reactions
+	Lag       lag
+
+	Health map[string]domain.Health
+	Told   time.Duration // the mark when the health was last published
+}
+
+// signals are what the room is watched for.
+func (r *room) signals() []signal {
+	return []signal{
+		&r.Keywords, &r.Prices, &r.Countdown, &r.Product, &r.Comments, &r.Meaning,
+		r.Likes.of(signalLikes), r.Gifts.of(signalGifts), r.Follows.of(signalFollows), r.Orders.of(signalOrders),
+		&r.Loudness, &r.Reactions,
+	}
+}
+
+// heard is a final line and the event that said it.
+type heard struct {
+	Source source
+	Line   domain.TranscriptLine
+}
+
+// told is what is kept of a line that was taken up.
+type told struct {
+	ID   string
+	Span domain.Window
+	Text string
+	Tail []spoken // its last tokens: a phrase may go on in the next line
 }
 
 // put takes one thing in and gives what it brought out; lost tells what came too late, or for which there was no room. After
@@ -111,15 +98,16 @@ func (r *room) put(e event.Envelope, payload any) (decisions []decision, lost bo
 	case domain.SoundMeasured:
 		return nil, !r.measure(payload)
 	case domain.AudienceSignal:
-		return nil, !r.signal(payload)
+		return nil, !r.signal(e, payload)
 	case domain.StreamProgress:
 		r.Envelope = e
+		lost = !r.cuts(payload.SceneCuts)
 		decisions = r.advance(payload.HeardTo)
 		if payload.Closed {
 			decisions = append(decisions, r.finish(max(payload.HeardTo, payload.RecordedTo))...)
 		}
 	}
-	return decisions, false
+	return decisions, lost
 }
 
 func byEnd(a, b heard) int {
@@ -134,14 +122,15 @@ func (r *room) hear(e event.Envelope, line domain.TranscriptLine) bool {
 	}
 	line.Start = max(0, line.Start)
 	line.End = max(line.Start, line.End)
-	same := func(h heard) bool { return h.Line.ID == line.ID }
-	if slices.ContainsFunc(r.Recent, same) || slices.ContainsFunc(r.Lines, same) {
+	known := slices.ContainsFunc(r.Recent, func(t told) bool { return t.ID == line.ID }) ||
+		slices.ContainsFunc(r.Lines, func(h heard) bool { return h.Line.ID == line.ID })
+	if known {
 		return true
 	}
 	if line.End < r.Mark-recentFor || len(r.Lines) >= mostLines {
 		return false
 	}
-	r.Lines = insert(r.Lines, heard{e, line}, byEnd)
+	r.Lines = insert(r.Lines, heard{sourceOf(e, r.clock), line}, byEnd)
 	return true
 }
 
@@ -157,15 +146,38 @@ func (r *room) measure(s domain.SoundMeasured) bool {
 	return true
 }
 
-// signal takes what the audience did. It reports false when it is lost.
-func (r *room) signal(s domain.AudienceSignal) bool {
-	r.Signals, r.HasSignals = r.Mark, true
-	return s.Kind != domain.SignalComment || r.Comments.add(s)
+// signal takes what the audience or the shop did. It reports false when it is lost.
+func (r *room) signal(e event.Envelope, s domain.AudienceSignal) bool {
+	if !r.Audience.note(s, r.Mark) {
+		return true // told again
+	}
+	if s.Kind != domain.SignalProduct {
+		return r.Audience.add(s, r.rules, r.clock)
+	}
+	s.At = max(0, s.At)
+	if s.At < r.Mark-recentFor || len(r.Shopping) >= mostShopping {
+		return false
+	}
+	s.At = max(s.At, r.Audience.Until()) // late: taken up with what comes next
+	r.Shopping = insert(r.Shopping, shopping{sourceOf(e, r.clock), s}, byShopping)
+	return true
 }
 
-// health of the comment feed, at the mark.
-func (r *room) health() domain.Health {
-	return r.Comments.health(r.Mark, r.Signals, r.HasSignals)
+func byShopping(a, b shopping) int {
+	return cmp.Or(cmp.Compare(a.Signal.At, b.Signal.At), strings.Compare(a.Signal.ID, b.Signal.ID))
+}
+
+// cuts puts changes of the picture aside. It reports false when one is lost.
+func (r *room) cuts(at []time.Duration) bool {
+	for _, c := range at {
+		if len(r.Cuts) >= mostCuts {
+			return false
+		}
+		if i, known := slices.BinarySearch(r.Cuts, c); !known && c >= 0 {
+			r.Cuts = slices.Insert(r.Cuts, i, c)
+		}
+	}
+	return true
 }
 
 func insert[T any](into []T, v T, order func(a, b T) int) []T {
@@ -177,35 +189,61 @@ func insert[T any](into []T, v T, order func(a, b T) int) []T {
 func (r *room) advance(mark time.Duration) []decision {
 	r.Mark = max(r.Mark, mark)
 	var decisions []decision
-	const never = time.Duration(math.MaxInt64)
 	for {
-		sound, line, told := never, never, r.Comments.due(r.rules.Comments)
-		if len(r.Sounds) > 0 {
-			sound = soundEnd(r.Sounds[0])
-		}
-		if len(r.Lines) > 0 {
-			line = r.Lines[0].Line.End
-		}
-		next := min(sound, line, told)
-		if next > r.Mark {
+		h, ok := r.next()
+		if !ok {
 			return decisions
 		}
-		r.forget(next)
-		switch next {
-		case sound:
-			r.Loudness.add(r.Sounds[0], r.rules.Loudness)
-			r.Sounds = slices.Delete(r.Sounds, 0, 1)
-		case line:
-			l := r.Lines[0]
-			r.Lines = slices.Delete(r.Lines, 0, 1)
-			decisions = append(decisions, r.take(l)...)
-		default:
-			if e, ok := r.Comments.tell(r.rules.Comments); ok {
-				decisions = append(decisions, r.consider([]evidence{e}))
-			}
-		}
+		r.forget(h.At)
+		decisions = append(decisions, r.take(h)...)
 	}
 }
+
+// next takes out the earliest thing that the mark has passed: sound before the picture before the shop before what was said
+// before the audience, where they are of one time.
+func (r *room) next() (happening, bool) {
+	const never = time.Duration(math.MaxInt64)
+	sound, cut, shop, line := never, never, never, never
+	if len(r.Sounds) > 0 {
+		sound = soundEnd(r.Sounds[0])
+	}
+	if len(r.Cuts) > 0 {
+		cut = r.Cuts[0]
+	}
+	if len(r.Shopping) > 0 {
+		shop = r.Shopping[0].Signal.At
+	}
+	if len(r.Lines) > 0 {
+		line = r.Lines[0].Line.End
+	}
+	audience := r.Audience.due(r.rules.Comments.Grace)
+	next := min(sound, cut, shop, line, audience)
+	if next > r.Mark {
+		return happening{}, false
+	}
+	switch next {
+	case sound:
+		return happening{At: next, Sound: ptr(first(&r.Sounds))}, true
+	case cut:
+		first(&r.Cuts)
+		return happening{At: next, Cut: true}, true
+	case shop:
+		return happening{At: next, Shop: ptr(first(&r.Shopping))}, true
+	case line:
+		return happening{At: next, Line: r.speak(first(&r.Lines))}, true
+	}
+	h := r.Audience.next()
+	return happening{At: h.end(), Hop: &h}, true
+}
+
+// first takes the first of a list out of it.
+func first[T any](of *[]T) T {
+	v := (*of)[0]
+	*of = slices.Delete(*of, 0, 1)
+	return v
+}
+
+func ptr[T any](v T) *T { return &v }
 
 // finish takes up all that is left of a broadcast that ended.
 func (r *room) finish(end time.Duration) []decision {
@@ -215,167 +253,70 @@ func (r *room) finish(end time.Duration) []decision {
 	if n := len(r.Sounds); n > 0 {
 		end = max(end, soundEnd(r.Sounds[n-1]))
 	}
-	return r.advance(max(end, r.Mark) + r.rules.Comments.Grace)
+	return r.advance(max(end, r.Mark) + hopLength + r.rules.Comments.Grace)
 }
 
-// take looks for phrases in a line.
-func (r *room) take(l heard) []decision {
-	var before *heard
-	if n := len(r.Recent); n > 0 {
-		before = &r.Recent[n-1]
+// take lets every signal see what happened, and considers the moments they speak of.
+func (r *room) take(h happening) []decision {
+	var said, done []evidence
+	for _, s := range r.signals() {
+		for _, e := range s.take(h, r) {
+			if e.Said {
+				said = append(said, e)
+			} else {
+				done = append(done, e)
+			}
+		}
 	}
-	in := r.rules.keywords(before, l)
-	r.Recent = insert(r.Recent, l, byEnd)
-	r.Parts = append(r.Parts, in.sentences...)
-	if in.wasAsked {
-		r.Comments.AskedAt, r.Comments.WasAsked = in.asked, true
+	r.Lag.take(h, r, said)
+	switch {
+	case h.Line != nil:
+		r.keep(*h.Line)
+	case h.Cut, h.Shop != nil:
+		r.Edges = newest(append(r.Edges, h.At), mostEdges)
 	}
 	var decisions []decision
-	for _, m := range in.moments {
-		decisions = append(decisions, r.consider(m))
+	for _, m := range moments(said, r.rules.Close) {
+		decisions = append(decisions, r.consider(m, h.At)...)
+	}
+	for _, e := range done {
+		decisions = append(decisions, r.consider([]evidence{e}, h.At)...)
 	}
 	return decisions
 }
 
-// consider weighs new evidence of one moment together with what is known near it.
-func (r *room) consider(now []evidence) decision {
-	for _, e := range now {
-		r.remember(e)
-	}
-	near := r.near(now[0].Moment.Start)
-	anchor := r.Evidence[near[0]]
-	moment := domain.Window{Start: anchor.Moment.Start, End: anchor.Moment.End}
-	parts := make([]evidence, 0, len(near)+1)
-	for _, i := range near {
-		parts = append(parts, r.Evidence[i])
-	}
-	if loud, ok := r.Loudness.near(moment, r.rules.Loudness); ok {
-		parts = append(parts, loud)
-	}
-	d := r.decide(anchor, parts)
-	if d.Outcome != outcomeWeak {
-		for _, i := range near {
-			r.Evidence[i].Used = true
+// moments sorts what was said in a line into moments: what begins nearer than apart to a moment's first words is of it.
+func moments(said []evidence, apart time.Duration) [][]evidence {
+	slices.SortStableFunc(said, func(a, b evidence) int { return cmp.Compare(a.Moment.Start, b.Moment.Start) })
+	var all [][]evidence
+	for _, e := range said {
+		n := len(all)
+		if n == 0 || e.Moment.Start-all[n-1][0].Moment.Start >= apart {
+			all = append(all, nil)
+			n++
+		}
+		e.Number = n - 1
+		if !slices.ContainsFunc(all[n-1], func(known evidence) bool { return known.Feature == e.Feature && known.Value >= e.Value }) {
+			all[n-1] = append(all[n-1], e)
 		}
 	}
-	if d.Outcome == outcomeFired {
-		r.Fired = append(r.Fired, fired{moment, d.Highlight.Window, d.Highlight.Kind})
-	}
-	return d
+	return all
 }
 
-// remember adds evidence; a burst that grew replaces what it was.
-func (r *room) remember(e evidence) {
-	if e.Signal == signalComments {
-		for i, known := range r.Evidence {
-			if known.Signal == signalComments && known.Burst == e.Burst {
-				e.Used = known.Used
-				r.Evidence[i] = e
-				return
-			}
-		}
-	}
-	r.Evidence = append(r.Evidence, e)
-}
-
-// near gives the evidence of the moment at t that made no highlight yet, one of each kind, the anchor first: what was said
-// before what the audience did, the weightier before the lighter, the older before the newer.
-func (r *room) near(t time.Duration) []int {
-	var found []int
-	for i, e := range r.Evidence {
-		if apart := (e.Moment.Start - t).Abs(); apart > r.rules.Together || e.Used && e.Moment.Start != t {
-			continue
-		}
-		found = append(found, i)
-	}
-	order := map[bool]int{true: 0, false: 1}
-	slices.SortStableFunc(found, func(a, b int) int {
-		x, y := r.Evidence[a], r.Evidence[b]
-		if x.Said != y.Said {
-			return cmp.Compare(order[x.Said], order[y.Said])
-		}
-		return cmp.Compare(y.Weight, x.Weight)
-	})
-	kinds := map[string]bool{}
-	return slices.DeleteFunc(found, func(i int) bool {
-		again := kinds[r.Evidence[i].Kind]
-		kinds[r.Evidence[i].Kind] = true
-		return again
-	})
-}
-
-// decide makes the highlight of a moment and says what becomes of it.
-func (r *room) decide(anchor evidence, parts []evidence) decision {
-	envelope, id := r.anchor(anchor)
-	h := domain.Highlight{
-		ID:   domain.NewHighlightID(envelope.Broadcast, id),
-		Kind: anchor.Kind,
-	}
-	envelope.At = anchor.Moment.Start
-	missing := 1.
-	for _, p := range parts {
-		missing *= 1 - p.Weight
-		h.Reasons = append(h.Reasons, domain.Reason{Signal: p.Signal, Detail: p.Detail, At: p.Moment.Start, Weight: p.Weight})
-	}
-	h.Score = 1 - missing
-	slices.SortStableFunc(h.Reasons, func(a, b domain.Reason) int { return cmp.Compare(b.Weight, a.Weight) })
-	sentence := anchor.Sentence
-	if !anchor.Said {
-		sentence = sentenceOf(anchor.Moment, r.Parts)
-	}
-	var after time.Duration
-	for _, f := range r.Fired {
-		if f.Moment.Start < anchor.Moment.Start {
-			after = max(after, f.Window.End)
-		}
-	}
-	h.Window = r.rules.Window.around(anchor.Moment, sentence, r.Parts, after)
-	h.Text = r.text(h.Window)
-	d := decision{outcomeFired, envelope, h}
-	switch {
-	case h.Score < r.rules.Threshold:
-		d.Outcome = outcomeWeak
-	case r.covered(anchor):
-		d.Outcome = outcomeSwallowed
-	}
-	return d
-}
-
-// anchor is the event a highlight follows from, and what names it: a line, the second or later moment of a line, or a burst.
-func (r *room) anchor(e evidence) (event.Envelope, string) {
-	if !e.Said {
-		envelope := r.Envelope
-		envelope.ID = domain.H("burst", string(envelope.Broadcast), strconv.FormatInt(e.Burst, 10))
-		return envelope, envelope.ID
-	}
-	if e.Number > 0 {
-		return e.Line, e.Line.ID + "/" + strconv.Itoa(e.Number)
-	}
-	return e.Line, e.Line.ID
-}
-
-// covered tells a moment that has its highlight already.
-func (r *room) covered(e evidence) bool {
-	for _, f := range r.Fired {
-		apart := (e.Moment.Start - f.Moment.Start).Abs()
-		shown := e.Moment.Start >= f.Window.Start && e.Moment.End <= f.Window.End
-		if apart < r.rules.Close || apart < r.rules.Apart && shown {
-			return true
-		}
-		if since := e.Moment.Start - f.Moment.End; !e.Said && since >= -r.rules.Apart && since < r.rules.Comments.Echo {
-			return true
-		}
-	}
-	return false
+// keep remembers a line that was taken up.
+func (r *room) keep(l spokenLine) {
+	tail := l.spoken[max(0, len(l.spoken)-carriedTokens):]
+	t := told{l.ID, domain.Window{Start: l.Start, End: l.End}, l.Text, slices.Clone(tail)}
+	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
+	r.Sentences = append(r.Sentences, l.sentences...)
 }
 
 // text is what was said in the window so far.
 func (r *room) text(w domain.Window) string {
 	var said []string
 	for _, l := range r.Recent {
-		line := domain.Window{Start: l.Line.Start, End: l.Line.End}
-		if line.Overlap(w) > 0 && l.Line.Text != "" {
-			said = append(said, l.Line.Text)
+		if l.Span.Overlap(w) > 0 && l.Text != "" {
+			said = append(said, l.Text)
 		}
 	}
 	return strings.Join(said, " ")
@@ -385,13 +326,19 @@ func (r *room) text(w domain.Window) string {
 // comes late forgets nothing that many small ones would have used.
 func (r *room) forget(now time.Duration) {
 	old := now - recentFor
-	r.Recent = slices.DeleteFunc(r.Recent, func(h heard) bool { return h.Line.End < old })
-	r.Evidence = slices.DeleteFunc(r.Evidence, func(e evidence) bool { return e.Moment.End < old })
-	r.Fired = slices.DeleteFunc(r.Fired, func(f fired) bool { return f.Window.End < now-firedFor })
-	r.Parts = slices.DeleteFunc(r.Parts, func(s domain.Window) bool { return s.End < old })
-	r.Recent = newest(r.Recent, mostRecent)
-	r.Parts = newest(r.Parts, 4*mostRecent)
-	r.Evidence = newest(r.Evidence, mostEvidence)
+	r.Recent = drop(r.Recent, mostRecent, func(t told) bool { return t.Span.End < old })
+	r.Evidence = drop(r.Evidence, mostEvidence, func(e evidence) bool { return e.Moment.End < old })
+	r.Fired = drop(r.Fired, mostFired, func(f fired) bool { return f.Window.End < now-firedFor })
+	r.Sentences = drop(r.Sentences, 4*mostRecent, func(s domain.Window) bool { return s.End < old })
+	r.Edges = drop(r.Edges, mostEdges, func(at time.Duration) bool { return at < old })
+}
+
+// drop lets go of what is old, and of the oldest beyond most.
+func drop[T any](of []T, most int, old func(T) bool) []T {
+	if len(of) > 0 && (len(of) > most || slices.ContainsFunc(of, old)) {
+		return newest(slices.DeleteFunc(of, old), most)
+	}
+	return of
 }
 
 func newest[T any](of []T, most int) []T {

@@ -33,7 +33,7 @@ func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
 	want := builtIn(t).Spec
 	want.Threshold = 0.5
 	want.Window.After = 7 * time.Second
-	if got.Threshold != want.Threshold || got.Window != want.Window || got.Comments.Lag != want.Comments.Lag {
+	if got.Threshold != want.Threshold || got.Window != want.Window || got.Comments.Echo != want.Comments.Echo {
 		t.Errorf("got %+v, want %+v", got.Spec, want)
 	}
 	if len(got.Keywords) != 1 || kindsIn(got, "a sale, fifty percent off") != "sale" {
@@ -42,7 +42,7 @@ func TestAFileChangesWhatItNamesAndLeavesTheRest(t *testing.T) {
 }
 
 func TestAnEmptyFileIsTheBuiltInRules(t *testing.T) {
-	got, err := parseRules(testFolder(t), strictyaml.New("empty.yaml", []byte("# nothing\n")))
+	got, err := parseRules(testWords(t), strictyaml.New("empty.yaml", []byte("# nothing\n")))
 	if err != nil || len(got.Keywords) != len(builtIn(t).Keywords) {
 		t.Errorf("got %v", err)
 	}
@@ -50,21 +50,22 @@ func TestAnEmptyFileIsTheBuiltInRules(t *testing.T) {
 
 func TestEveryFaultOfARulesFileIsToldWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"thresold: 0.5\n":                        `r.yaml:1: unknown key "thresold"`,
-		"threshold: 0.5\nwindow:\n  befor: 2s\n": `r.yaml:3: unknown key "befor"`,
-		"threshold: high\n":                      "r.yaml:1: cannot unmarshal",
-		"threshold: [\n":                         "r.yaml:1: ",
-		"\nthreshold: 2\n":                       "r.yaml:2: threshold: must be between 0.01 and 1, is 2",
-		"threshold: .nan\n":                      "r.yaml:1: threshold: must be",
-		"window:\n  after: -1s\n":                "r.yaml:2: window.after: must be between 0s and 1m0s, is -1s",
-		"loudness:\n  weight: 0.9\n":             "r.yaml:2: loudness.weight: must be at least 0 and less than threshold",
-		"keywords: []\n":                         "r.yaml:1: keywords: must name at least one group",
-		"keywords:\n- name: A b\n  weight: 1\n  phrases: [x]\n":                                   "r.yaml:2: keywords.0.name: must be lower-case",
-		"keywords:\n- name: a\n  weight: 7\n  phrases: [x]\n":                                     "r.yaml:3: keywords.0.weight: must be above 0",
+		"thresold: 0.5\n":                                       `r.yaml:1: unknown key "thresold"`,
+		"threshold: 0.5\nwindow:\n  befor: 2s\n":                `r.yaml:3: unknown key "befor"`,
+		"threshold: high\n":                                     "r.yaml:1: cannot unmarshal",
+		"threshold: [\n":                                        "r.yaml:1: ",
+		"\nthreshold: 2\n":                                      "r.yaml:2: threshold: must be between 0.01 and 1, is 2",
+		"threshold: .nan\n":                                     "r.yaml:1: threshold: must be",
+		"window:\n  after: -1s\n":                               "r.yaml:2: window.after: must be between 0s and 1m0s, is -1s",
+		"loudness:\n  least: 90\n":                              "r.yaml:2: loudness.least: must be between 0 and 60, is 90",
+		"weights:\n  comments:\n    brust: 1\n":                 "r.yaml:3: weights.comments.brust: no signal gives it",
+		"keywords: []\n":                                        "r.yaml:1: keywords: must name at least one group",
+		"keywords:\n- name: A b\n  weight: 1\n  phrases: [x]\n": "r.yaml:2: keywords.0.name: must be lower-case",
+		"keywords:\n- name: a\n  weight: 70\n  phrases: [x]\n":  "r.yaml:3: keywords.0.weight: must be between -20 and 20",
 		"keywords:\n- name: a\n  weight: 1\n  phrases:\n  - ok\n  - '{x}'\n":                      "r.yaml:6: keywords.0.phrases.1: phrase \"{x}\": braces",
 		"keywords:\n- {name: a, weight: 1, phrases: [x]}\n- {name: a, weight: 1, phrases: [x]}\n": `r.yaml:3: keywords.1.name: "a" is named twice`,
 	} {
-		_, err := parseRules(testFolder(t), strictyaml.New("r.yaml", []byte(text)))
+		_, err := parseRules(testWords(t), strictyaml.New("r.yaml", []byte(text)))
 		if err == nil || !strings.Contains(err.Error(), want) || !domain.IsPermanent(err) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
@@ -72,7 +73,7 @@ func TestEveryFaultOfARulesFileIsToldWithItsLine(t *testing.T) {
 }
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
-	_, err := parseRules(testFolder(t), strictyaml.New("r.yaml", []byte("threshold: 2\ncomments: {lag: 2h, weight: 3}\n")))
+	_, err := parseRules(testWords(t), strictyaml.New("r.yaml", []byte("threshold: 2\ncomments: {echo: 2h, least: -3}\n")))
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
 		t.Errorf("got %v", err)
 	}
@@ -95,9 +96,9 @@ func FuzzRulesAreReadOrRefusedWithALine(f *testing.F) {
 	f.Add(string(defaultRules))
 	f.Add("threshold: 2\nkeywords:\n- name: a\n  phrases: ['(a|b']\n")
 	f.Add("a: &a [*a]")
-	folder := testFolder(f)
+	with := testWords(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := parseRules(folder, strictyaml.New("r.yaml", []byte(text)))
+		r, err := parseRules(with, strictyaml.New("r.yaml", []byte(text)))
 		if err == nil {
 			r.matcher.find(r.folder.tokens("last three minutes 全场5折"))
 		} else if !strings.Contains(err.Error(), "r.yaml:") {

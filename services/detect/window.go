@@ -6,6 +6,51 @@ import (
 	"liveclip/internal/domain"
 )
 
+// WindowRules place the window around a moment.
+type WindowRules struct {
+	Before   time.Duration `yaml:"before"`   // shown before the sentence of the moment
+	Reach    time.Duration `yaml:"reach"`    // furthest before the moment, to begin with a sentence
+	After    time.Duration `yaml:"after"`    // shown after the sentence
+	Edge     time.Duration `yaml:"edge"`     // a change of product or picture this near to the start is where it begins
+	Shortest time.Duration `yaml:"shortest"` // length
+	Longest  time.Duration `yaml:"longest"`
+}
+
+// window places the window of the highlight that evidence anchors.
+func (r *room) window(anchor evidence) domain.Window {
+	sentence := anchor.Sentence
+	if !anchor.Said {
+		sentence = sentenceOf(anchor.Moment, r.Sentences)
+	}
+	var after time.Duration
+	for _, f := range r.Fired {
+		if f.Moment.Start < anchor.Moment.Start {
+			after = max(after, f.Window.End)
+		}
+	}
+	rules := r.rules.Window
+	w := rules.around(anchor.Moment, sentence, r.Sentences, after)
+	w.Start = rules.toEdge(w.Start, after, anchor.Moment.Start, r.Edges)
+	if w.Length() > rules.Longest {
+		w.End = w.Start + rules.Longest
+	}
+	return w
+}
+
+// toEdge moves a start to the nearest change of product or picture, not into what was shown before nor past the moment.
+func (w WindowRules) toEdge(start, after, moment time.Duration, edges []time.Duration) time.Duration {
+	nearest := start
+	for _, edge := range edges {
+		if edge < after || edge > moment || (edge-start).Abs() > w.Edge {
+			continue
+		}
+		if nearest == start || (edge-start).Abs() < (nearest-start).Abs() {
+			nearest = edge
+		}
+	}
+	return nearest
+}
+
 // around places the window about a moment that was said in (or, for a burst, fell on) a sentence; sentences are those
 // known by then, oldest first. The window begins where a sentence begins and ends where one ends, as far as that is known
 // and within reach; it begins after the highlight before it where the moment allows that. It is never negative or empty.

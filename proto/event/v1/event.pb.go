@@ -1600,6 +1600,7 @@ type Reason struct {
 	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
 	Weight        float64                `protobuf:"fixed64,4,opt,name=weight,proto3" json:"weight,omitempty"`
+	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1660,6 +1661,13 @@ func (x *Reason) GetWeight() float64 {
 		return x.Weight
 	}
 	return 0
+}
+
+func (x *Reason) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
 }
 
 type Highlight struct {
@@ -3533,12 +3541,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12\x14\n" +
 	"\x05count\x18\a \x01(\x03R\x05count\x12.\n" +
 	"\x04item\x18\b \x01(\v2\x1a.liveclip.event.v1.ProductR\x04item\x12\x16\n" +
-	"\x06action\x18\t \x01(\tR\x06action\"`\n" +
+	"\x06action\x18\t \x01(\tR\x06action\"z\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"\x91\x04\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\x91\x04\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +

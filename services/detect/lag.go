@@ -1,0 +1,129 @@
+package detect
+
+import (
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+// LagRules say how long after the picture its audience is heard from.
+type LagRules struct {
+	Prior time.Duration `yaml:"prior"` // what is assumed of a room of which nothing is known
+	Least time.Duration `yaml:"least"`
+	Most  time.Duration `yaml:"most"`
+	Trust float64       `yaml:"trust"` // how many answered moments the prior weighs as much as
+}
+
+const (
+	lagReach  = 26              // seconds after a moment in which its answer is looked for
+	lagFade   = 0.95            // of what was learned, with every moment learned from
+	lagApart  = 5 * time.Second // moments nearer than this are learned from once
+	lagStrong = 2.              // deviations above the usual that an answer rises to at least
+	mostAsked = 16
+)
+
+// lag learns how long after the picture the room's comments come: it correlates their rate with what was said and sold. The
+// answers to many moments, each a second's deviations from the usual, are added up; where their sum rises is the lag.
+type lag struct {
+	Sum      []float64       // by second after the moment; a moment adds one in all
+	Awaiting []time.Duration // moments whose answer is still coming
+}
+
+func (l *lag) take(h happening, r *room, said []evidence) {
+	for _, e := range said {
+		if r.rules.weights[e.Feature] >= lagWeight {
+			l.await(e.Moment.End)
+		}
+	}
+	if h.Shop != nil && r.rules.weights[productFeatures[h.Shop.Signal.Action]] >= lagWeight {
+		l.await(h.At)
+	}
+	if h.Hop == nil || h.At%time.Second != 0 {
+		return
+	}
+	for len(l.Awaiting) > 0 && l.Awaiting[0]+lagReach*time.Second <= h.At {
+		moment := first(&l.Awaiting)
+		l.learn(answer(r.Comments.Series, h.At, moment, r.Comments.Median))
+	}
+}
+
+const lagWeight = 1. // of the evidence that is learned from
+
+func (l *lag) await(moment time.Duration) {
+	if n := len(l.Awaiting); n == 0 || moment-l.Awaiting[n-1] >= lagApart {
+		l.Awaiting = newest(append(l.Awaiting, moment), mostAsked)
+	}
+}
+
+// answer gives the deviations from the usual by second after a moment; nil where they were not counted.
+func answer(series []int, now, moment time.Duration, usually float64) []float64 {
+	from := len(series) - int((now-moment)/time.Second)
+	if from < 0 || from+lagReach > len(series) {
+		return nil
+	}
+	base := usually / window.Seconds()
+	deviation := max(1, 1.5*base)
+	out := make([]float64, lagReach)
+	for i := range out {
+		out[i] = min(8, max(0, (float64(series[from+i])-base)/deviation))
+	}
+	return out
+}
+
+// learn adds one moment's answer, unless there was none.
+func (l *lag) learn(answer []float64) {
+	sum, most := 0., 0.
+	for _, v := range answer {
+		sum += v
+		most = max(most, v)
+	}
+	if most < lagStrong {
+		return
+	}
+	if l.Sum == nil {
+		l.Sum = make([]float64, lagReach)
+	}
+	for i, v := range answer {
+		l.Sum[i] = lagFade*l.Sum[i] + v/sum
+	}
+}
+
+// is gives the lag, between the rules' bounds.
+func (l *lag) is(r LagRules) time.Duration {
+	sum := make([]float64, lagReach)
+	copy(sum, l.Sum)
+	for i := range sum {
+		sum[i] += r.Trust * prior(time.Duration(i)*time.Second-r.Prior)
+	}
+	sum = smooth(sum)
+	at := time.Duration(rise(sum, base(sum))) * time.Second
+	return min(max(at, r.Least), r.Most)
+}
+
+// prior is how an answer usually goes, by the time since it began: quickly up, slowly down.
+func prior(since time.Duration) float64 {
+	switch s := since.Seconds(); {
+	case s < -1:
+		return 0
+	case s < 1:
+		return 0.1 * (s + 1)
+	default:
+		return 0.2 * max(0, 1-(s-1)/8)
+	}
+}
+
+// base is what an answer rises from: the least of a series.
+func base(series []float64) float64 {
+	least := series[0]
+	for _, v := range series {
+		least = min(least, v)
+	}
+	return least
+}
+
+// answered is what an audience that began to react at a time reacts to.
+func (r *room) answered(began time.Duration) (moment domain.Window) {
+	moment.End = max(0, began-r.Lag.is(r.rules.Lag))
+	moment.Start = max(0, moment.End-2*time.Second)
+	return moment
+}

@@ -1,0 +1,141 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"liveclip/internal/domain"
+)
+
+const (
+	carriedTokens = 8                       // of the line before, for a phrase that a breath cut in two
+	carriedPause  = 1500 * time.Millisecond // longest such breath
+	sentencePause = 600 * time.Millisecond  // between words: a new sentence, though the recogniser went on
+)
+
+// spoken is a token with the time at which it was said.
+type spoken struct {
+	Start, End time.Duration
+	Token      string // folded
+	Text       string // as the recogniser wrote it
+}
+
+// spokenLine is a line as the signals look at it.
+type spokenLine struct {
+	ID         string
+	Text       string
+	Start, End time.Duration
+	source     source
+	spoken     []spoken // the last of the line before first, where the line went on from it
+	carried    int      // how many are of the line before
+	sentences  []domain.Window
+	matches    []match        // literal, of all groups
+	alike      []alike        // by their sound
+	asked      *time.Duration // when the host asked for comments
+}
+
+// speak makes a line ready: its tokens with their times, its sentences, and the phrases in it.
+func (r *room) speak(h heard) *spokenLine {
+	own := r.rules.folder.hear(h.Line)
+	l := &spokenLine{
+		ID: h.Line.ID, Text: h.Line.Text, Start: h.Line.Start, End: h.Line.End, source: h.Source,
+		sentences: sentences(own, h.Line), spoken: own,
+	}
+	if n := len(r.Recent); n > 0 && l.Start-r.Recent[n-1].Span.End <= carriedPause {
+		before := r.Recent[n-1].Tail
+		l.carried = len(before)
+		l.spoken = append(slices.Clone(before), own...)
+	}
+	tokens := l.tokens()
+	l.matches = slices.DeleteFunc(r.rules.matcher.find(tokens), func(m match) bool { return m.last < l.carried })
+	l.alike = slices.DeleteFunc(r.rules.soundsLike(tokens, l.matches), func(a alike) bool { return a.last < l.carried })
+	for _, m := range l.matches {
+		if m.group == r.rules.asked {
+			l.asked = &l.spoken[m.first].Start
+		}
+	}
+	return l
+}
+
+func (l *spokenLine) tokens() []token {
+	tokens := make([]token, len(l.spoken))
+	for i, s := range l.spoken {
+		tokens[i].text = s.Token
+	}
+	return tokens
+}
+
+// span is when the tokens first to last were said.
+func (l *spokenLine) span(first, last int) domain.Window {
+	return domain.Window{Start: l.spoken[first].Start, End: l.spoken[last].End}
+}
+
+// evidence makes evidence of the tokens first to last.
+func (l *spokenLine) evidence(first, last int) evidence {
+	moment := l.span(first, last)
+	return evidence{Moment: moment, Source: l.source, Said: true, Sentence: sentenceOf(moment, l.sentences)}
+}
+
+// hear gives a line's tokens with their times: those of its words, or, where the words are missing or are not those of the
+// text, spread evenly over the line.
+func (f *folder) hear(line domain.TranscriptLine) []spoken {
+	whole := f.tokens(line.Text)
+	var said []spoken
+	for _, word := range line.Words {
+		for _, t := range f.tokens(word.Text) {
+			said = append(said, spoken{word.Start, max(word.Start, word.End), t.text, word.Text[t.from:t.to]})
+		}
+	}
+	same := func(s spoken, t token) bool { return s.Token == t.text }
+	if len(whole) == 0 || slices.EqualFunc(said, whole, same) {
+		return said
+	}
+	said = said[:0]
+	step := max(0, line.End-line.Start) / time.Duration(len(whole))
+	for i, t := range whole {
+		from := line.Start + time.Duration(i)*step
+		said = append(said, spoken{from, from + step, t.text, line.Text[t.from:t.to]})
+	}
+	return said
+}
+
+// sentences are the parts of a line that pauses set off; without a pause it is the line.
+func sentences(said []spoken, line domain.TranscriptLine) []domain.Window {
+	parts := []domain.Window{{Start: line.Start, End: line.End}}
+	for i := 1; i < len(said); i++ {
+		if said[i].Start-said[i-1].End >= sentencePause {
+			parts[len(parts)-1].End = said[i-1].End
+			parts = append(parts, domain.Window{Start: said[i].Start, End: line.End})
+		}
+	}
+	return parts
+}
+
+// sentenceOf joins the sentences that a moment touches; the moment itself where it touches none.
+func sentenceOf(moment domain.Window, sentences []domain.Window) domain.Window {
+	whole := moment
+	for _, s := range sentences {
+		if s.Start <= moment.End && moment.Start <= s.End {
+			whole.Start, whole.End = min(whole.Start, s.Start), max(whole.End, s.End)
+		}
+	}
+	return whole
+}
+
+// quote puts tokens together as they were said: words with spaces, Han characters without.
+func quote(said []spoken) string {
+	var b strings.Builder
+	for i, s := range said {
+		if i > 0 {
+			last, _ := utf8.DecodeLastRuneInString(said[i-1].Text)
+			first, _ := utf8.DecodeRuneInString(s.Text)
+			if !standsAlone(last) && !standsAlone(first) {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteString(s.Text)
+	}
+	return b.String()
+}
