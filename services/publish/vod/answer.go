@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"time"
+	"unsafe"
 
 	"liveclip/internal/delivery"
+	"liveclip/internal/outlet"
 )
 
 // Served is what became of a request: what was asked, and what left for it.
@@ -16,24 +20,74 @@ type Served struct {
 	Asked     string        // the Range as asked, several fields joined, at most 256 bytes
 	From      int64         // first byte of the file that was sent
 	Sent      int64         // bytes of body written
-	Acked     int64         // of them acknowledged by the client's side; -1: not known
+	Acked     int64         // of them acknowledged by the client's side; -1: not known, over TLS and HTTP/2
 	Size      int64         // of the file; 0: none was found
 	Ranges    int           // parts answered; 0: the whole
-	CacheHit  bool          // no byte had to be fetched from the store
+	CacheHit  bool          // the file was open, or its bytes were here, when they were asked for
 	FirstByte time.Duration // from the request's start to the answer's head
 	Took      time.Duration
 }
 
-const step = 512 << 10 // bytes: what a reader must take within its patience
+const (
+	step       = 512 << 10 // bytes: what a reader must take within its patience
+	fieldsMade = 8         // header fields that are written per answer; more: they are allocated
+)
 
-// answer counts what is sent, and lets go a reader that stalls. Bodies go around it, to the ResponseWriter itself, so that a
-// file can be sent by sendfile.
+// answer counts what is sent, and lets go a reader that stalls. Answers are used again: only what direct copies before
+// WriteHeader returns may lie in one.
 type answer struct {
 	http.ResponseWriter
+	direct   outlet.Writer // the ResponseWriter, where it sends files by itself and minds readers that stall; else nil
 	now      func() time.Time
+	pause    func(*http.Request, time.Duration)
 	patience time.Duration
 	began    time.Time
 	served   Served
+	cut      bool // the body ended before its length: the connection must not go on
+
+	parts  [maxParts]span
+	made   []byte // header fields made for this answer
+	values [fieldsMade]string
+	n      int // of values
+}
+
+// visit is a request and its answer, used again when both are over.
+type visit struct {
+	v *Handler
+	asked
+	answer
+	told Delivery
+}
+
+var visits = sync.Pool{New: func() any { return &visit{answer: answer{made: make([]byte, 0, 512)}} }}
+
+func (v *Handler) visit(w http.ResponseWriter) *visit {
+	x := visits.Get().(*visit)
+	made := x.made[:0]
+	*x = visit{v: v, asked: asked{started: v.deps.Now()}}
+	x.answer = answer{ResponseWriter: w, now: v.deps.Now, pause: v.pause, patience: v.patience, made: made}
+	x.served.Acked = -1
+	x.direct, _ = w.(outlet.Writer)
+	return x
+}
+
+// Settled has the answer told of, once it is known how much of it arrived.
+func (x *visit) Settled(acked int64) {
+	x.told.Acked = acked
+	x.v.deps.Deliver(x.told)
+	visits.Put(x)
+}
+
+// set makes a header field of what was appended to made since mark.
+func (a *answer) set(name string, mark int) {
+	value := a.made[mark:]
+	if a.direct == nil || a.n == fieldsMade {
+		a.Header()[name] = []string{string(value)} // net/http reads it after the answer was given back
+		return
+	}
+	a.values[a.n] = unsafe.String(unsafe.SliceData(value), len(value))
+	a.Header()[name] = a.values[a.n : a.n+1 : a.n+1]
+	a.n++
 }
 
 func (a *answer) WriteHeader(status int) {
@@ -43,36 +97,53 @@ func (a *answer) WriteHeader(status int) {
 }
 
 func (a *answer) Write(p []byte) (int, error) {
-	a.extend()
-	n, err := a.ResponseWriter.Write(p)
-	a.served.Sent += int64(n)
-	return n, err
+	sent := 0
+	for {
+		a.extend()
+		n, err := a.ResponseWriter.Write(p[sent:min(len(p), sent+step)])
+		a.served.Sent += int64(n)
+		if sent += n; err != nil || sent == len(p) {
+			return sent, err
+		}
+	}
 }
 
-// take sends n bytes of r, each step with a deadline of its own.
-func (a *answer) take(r io.Reader, n int64) error {
-	for n > 0 {
-		a.extend()
-		sent, err := io.CopyN(a.ResponseWriter, r, min(step, n))
-		a.served.Sent += sent
-		n -= sent
-		if err != nil {
+// sendFile sends a part of a file: by sendfile where there is a way, else through a buffer.
+func (a *answer) sendFile(f *os.File, part span) error {
+	if a.direct != nil {
+		n, err := a.direct.SendFile(f, part.first, part.length())
+		a.served.Sent += n
+		return err
+	}
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
+	for at := part.first; at <= part.last; {
+		n, err := f.ReadAt(buffer[:min(part.last+1-at, int64(len(buffer)))], at)
+		if n == 0 {
+			return cmp.Or(err, io.ErrUnexpectedEOF)
+		}
+		if _, err := a.Write(buffer[:n]); err != nil {
 			return err
 		}
+		at += int64(n)
 	}
 	return nil
 }
 
-// extend moves the deadline of what is written next. The server takes it from the connection at the answer's end, after the
-// last bytes left its buffers. Connections know the system's clock only; where there is no connection, nothing stalls.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// extend moves the deadline of what is written next, where nobody else minds it. The server takes it from the connection at
+// the answer's end, after the last bytes left its buffers. Connections know the system's clock only.
 func (a *answer) extend() {
-	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.patience))
+	if a.direct == nil {
+		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.patience))
+	}
 }
 
 // end tells of the whole answer.
 func (a *answer) end(r *http.Request, started time.Time) Served {
 	s, now := a.served, a.now()
-	s.Asked = delivery.Cut(strings.Join(r.Header.Values("Range"), ", "), 256)
+	s.Asked = delivery.Cut(strings.Join(r.Header["Range"], ", "), 256)
 	s.FirstByte = max(0, cmp.Or(a.began, now).Sub(started))
 	s.Took = max(0, now.Sub(started))
 	return s

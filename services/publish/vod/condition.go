@@ -24,15 +24,15 @@ const (
 // evaluate holds the preconditions of a GET or HEAD against v in the order of RFC 9110 §13.2.2. If-Range is apart: it only
 // decides whether a Range counts.
 func evaluate(h http.Header, v version) condition {
-	if h.Values("If-Match") != nil {
-		if !matches(h.Values("If-Match"), v.etag, false) {
+	if h["If-Match"] != nil {
+		if !matches(h["If-Match"], v.etag, false) {
 			return conditionFailed
 		}
 	} else if since, ok := date(h, "If-Unmodified-Since"); ok && v.modified.After(since) {
 		return conditionFailed
 	}
-	if h.Values("If-None-Match") != nil {
-		if matches(h.Values("If-None-Match"), v.etag, true) {
+	if h["If-None-Match"] != nil {
+		if matches(h["If-None-Match"], v.etag, true) {
 			return conditionNotModified
 		}
 	} else if since, ok := date(h, "If-Modified-Since"); ok && !v.modified.IsZero() && !v.modified.After(since) {
@@ -44,7 +44,7 @@ func evaluate(h http.Header, v version) condition {
 // rangeHolds reports whether If-Range lets the Range count: absent, v's own strong tag, or exactly its date. Dates are strong
 // validators here, since what is served under one URL never changes.
 func rangeHolds(h http.Header, v version) bool {
-	fields := h.Values("If-Range")
+	fields := h["If-Range"]
 	if len(fields) == 0 {
 		return true
 	}
@@ -60,7 +60,7 @@ func rangeHolds(h http.Header, v version) bool {
 
 // date reads a date field; a repeated or malformed one does not count (RFC 9110 §13.1.3).
 func date(h http.Header, name string) (time.Time, bool) {
-	fields := h.Values(name)
+	fields := h[name]
 	if len(fields) != 1 {
 		return time.Time{}, false
 	}

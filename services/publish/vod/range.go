@@ -1,8 +1,8 @@
 package vod
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -17,8 +17,11 @@ type span struct{ first, last int64 }
 
 func (s span) length() int64 { return s.last - s.first + 1 }
 
-func (s span) contentRange(size int64) string {
-	return fmt.Sprintf("bytes %d-%d/%d", s.first, s.last, size)
+// appendRange appends the value of its Content-Range.
+func (s span) appendRange(b []byte, size int64) []byte {
+	b = strconv.AppendInt(append(b, "bytes "...), s.first, 10)
+	b = strconv.AppendInt(append(b, '-'), s.last, 10)
+	return strconv.AppendInt(append(b, '/'), size, 10)
 }
 
 // selection is what a Range header asks for.
@@ -30,34 +33,45 @@ const (
 	selectNone                   // nothing that exists: 416
 )
 
+// choice is what the Range fields of a request come to.
+type choice struct {
+	selection
+	parts []span
+	open  bool // one range that names no end: how much of it is wanted is not known
+}
+
 // parseRange decides what the Range fields of a GET select of a file of size bytes (RFC 9110 §14): one field, unit bytes.
 // Unknown units, a repeated field, too many parts and an empty file give the whole. A range set that breaks the grammar, and
 // first > last, select nothing, as does one of which no range lies in the file. Parts come in the order asked, those that
-// overlap or nearly touch joined.
-func parseRange(fields []string, size int64) (selection, []span) {
+// overlap or nearly touch joined; they lie in room while it holds them.
+func parseRange(fields []string, size int64, room []span) choice {
 	if len(fields) != 1 || size <= 0 {
-		return selectWhole, nil
+		return choice{selection: selectWhole}
 	}
 	unit, set, ok := strings.Cut(fields[0], "=")
 	if !ok || !strings.EqualFold(strings.TrimSpace(unit), "bytes") {
-		return selectWhole, nil
+		return choice{selection: selectWhole}
 	}
 	if strings.Count(set, ",") >= maxSpecs {
-		return selectWhole, nil
+		return choice{selection: selectWhole}
 	}
 	var (
-		parts []span
+		parts = room[:0]
 		asked int
+		open  bool
 		total int64
 	)
-	for spec := range strings.SplitSeq(set, ",") {
+	for more := true; more; {
+		var spec string
+		spec, set, more = strings.Cut(set, ",")
 		if spec = strings.Trim(spec, " \t"); spec == "" {
 			continue // legal list syntax
 		}
 		asked++
+		open = spec[len(spec)-1] == '-'
 		part, exists, ok := parseSpec(spec, size)
 		if !ok {
-			return selectNone, nil
+			return choice{selection: selectNone}
 		}
 		if exists {
 			total = min(total, math.MaxInt64-part.length()) + part.length()
@@ -66,11 +80,11 @@ func parseRange(fields []string, size int64) (selection, []span) {
 	}
 	switch {
 	case asked == 0, len(parts) == 0:
-		return selectNone, nil
+		return choice{selection: selectNone}
 	case len(parts) > maxParts, asked > 1 && total > size:
-		return selectWhole, nil // more work than the whole: CVE-2011-3192
+		return choice{selection: selectWhole} // more work than the whole: CVE-2011-3192
 	}
-	return selectParts, parts
+	return choice{selectParts, parts, open && asked == 1}
 }
 
 // parseSpec reads "a-b", "a-" or "-n"; exists is false when it lies outside the file.

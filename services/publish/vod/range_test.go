@@ -72,9 +72,9 @@ func TestARangeSelectsWhatRFC9110Says(t *testing.T) {
 		"seventeen parts":                {[]string{far(17)}, 1 << 20, selectWhole, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kind, parts := parseRange(c.fields, c.size)
-			if kind != c.kind || !reflect.DeepEqual(parts, c.parts) {
-				t.Errorf("got %d %v, want %d %v", kind, parts, c.kind, c.parts)
+			got := parseRange(c.fields, c.size, nil)
+			if want := (choice{c.kind, c.parts, got.open}); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -93,7 +93,8 @@ func FuzzPartsLieInTheFileApartAndCostNoMoreThanTheWhole(f *testing.F) {
 		f.Add(s, int64(1000))
 	}
 	f.Fuzz(func(t *testing.T, field string, size int64) {
-		kind, parts := parseRange([]string{field}, size)
+		got := parseRange([]string{field}, size, make([]span, 0, maxParts))
+		kind, parts := got.selection, got.parts
 		if (kind == selectParts) != (len(parts) > 0) || len(parts) > maxParts {
 			t.Fatalf("%d with %v", kind, parts)
 		}

@@ -41,6 +41,9 @@ type Handler struct {
 	indexes  *indexes
 	requests *numbers
 	patience time.Duration // with a reader, for each step
+	shelf    *shelf
+	pacing   Pace
+	pause    func(*http.Request, time.Duration)
 }
 
 // New opens nothing.
@@ -55,7 +58,8 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	}
 	return &Handler{
 		deps: deps, metrics: m, catalog: newCatalog(deps.Store, deps.Now), indexes: newIndexes(deps.Store),
-		requests: newNumbers(), patience: cfg.Patience,
+		requests: newNumbers(), patience: cfg.Patience, pacing: cfg.Pace, pause: pause,
+		shelf: newShelf(deps.Store, cfg, deps.Now),
 		access: access{
 			keys: deps.Keys, cdns: deps.CDNs, referer: cfg.Referer, linkTTL: deps.LinkTTL, from: from,
 			sessions: newLimiter[string](cfg.Limits.Session, deps.Now), addresses: newLimiter[netip.Addr](cfg.Limits.Address, deps.Now),
@@ -86,13 +90,23 @@ const year = 365 * 24 * time.Hour
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := asked{started: v.deps.Now()}
-	out := &answer{ResponseWriter: w, now: v.deps.Now, patience: v.patience, served: Served{Acked: -1}}
+	x := v.visit(w)
 	allowOrigins(w.Header())
-	v.serve(out, r, &a)
-	v.metrics.answered(out.served.Status, out.served.Sent)
-	if a.found.manifest.Rendered.Clip != "" {
-		v.deps.Deliver(v.deliveryOf(r, &a, out.end(r, a.started)))
+	v.serve(&x.answer, r, &x.asked)
+	v.metrics.answered(x.served.Status, x.served.Sent)
+	cut := x.cut
+	if x.found.manifest.Rendered.Clip == "" {
+		visits.Put(x)
+	} else {
+		x.told = v.deliveryOf(r, &x.asked, x.end(r, x.started))
+		if x.direct != nil {
+			x.direct.Settle(x)
+		} else {
+			x.Settled(-1)
+		}
+	}
+	if cut {
+		panic(http.ErrAbortHandler) // the one way to end the connection, or the HTTP/2 stream, without a right-looking end
 	}
 }
 
@@ -157,7 +171,7 @@ func (v *Handler) send(w *answer, r *http.Request, a *asked) {
 		rendition := &a.found.manifest.Rendered.Renditions[i]
 		if profile, ok := strings.CutSuffix(a.file, ".mp4"); ok && profile == rendition.Profile {
 			a.profile = profile
-			v.sendObject(w, r, a, object{key: rendition.Key, kind: "video/mp4", size: rendition.Bytes, content: rendition.SHA256})
+			v.sendObject(w, r, a, object{key: rendition.Key, kind: "video/mp4", size: rendition.Bytes, content: rendition.SHA256, film: rendition})
 			return
 		}
 	}
@@ -195,11 +209,14 @@ func splitPath(p string) (clip domain.ClipID, hash, file string, ok bool) {
 }
 
 // cacheFor lets caches keep a file as long as its URL holds: what it names never changes.
-func cacheFor(h http.Header, a *asked) {
+func cacheFor(w *answer, a *asked) {
 	age := min(year, max(0, a.in.Expires.Sub(a.started)))
-	who := "public"
+	mark := len(w.made)
 	if a.private {
-		who = "private"
+		w.made = append(w.made, "private, max-age="...)
+	} else {
+		w.made = append(w.made, "public, max-age="...)
 	}
-	h.Set("Cache-Control", who+", max-age="+strconv.FormatInt(int64(age/time.Second), 10)+", immutable")
+	w.made = append(strconv.AppendInt(w.made, int64(age/time.Second), 10), ", immutable"...)
+	w.set("Cache-Control", mark)
 }
