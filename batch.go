@@ -22,12 +22,13 @@ import (
 )
 
 type batchCommand struct {
-	Sources  []string `arg:"" help:"Recordings: files, folders of them, or URLs."`
-	Out      string   `help:"Folder for the clips, subtitles, EDL and page." required:"" type:"path"`
-	Rules    string   `help:"Rules file for detection (YAML)." type:"path"`
-	Vertical bool     `help:"Make a 9:16 rendition of every clip, too, that follows who speaks."`
-	Comments string   `help:"Comments of the recording: Bilibili XML, or a JSON array of {at_s, user, text}." type:"path"`
-	Config   string   `help:"Settings file (YAML)." type:"path"`
+	Sources  []string      `arg:"" help:"Recordings: files, folders of them, or URLs."`
+	Out      string        `help:"Folder for the clips, subtitles, EDL and page." required:"" type:"path"`
+	Rules    string        `help:"Rules file for detection (YAML)." type:"path"`
+	Vertical bool          `help:"Make a 9:16 rendition of every clip, too, that follows who speaks."`
+	Comments string        `help:"Comments of the recording: Bilibili XML, or a JSON array of {at_s, user, text}." type:"path"`
+	Recap    time.Duration `help:"Also make one reel of the best of each recording, at most so long." placeholder:"3m"`
+	Config   string        `help:"Settings file (YAML)." type:"path"`
 }
 
 func (batchCommand) Help() string {
@@ -204,12 +205,18 @@ func (b *batch) one(ctx context.Context, source string, comments []domain.Audien
 	}
 	bar := bars.add(filepath.Base(source), time.Duration(probed.Duration))
 	state, err := b.await(ctx, ref, bar)
+	var recap domain.ClipID
+	if err == nil && b.Recap > 0 {
+		if recap, err = b.recap(ctx, ref, state); err == nil && recap != "" {
+			state, err = b.await(ctx, ref, bar)
+		}
+	}
 	bar.end()
 	if err != nil {
 		result.Error = err.Error()
 	}
 	if state != nil {
-		b.collect(ctx, ref, state, &result)
+		b.collect(ctx, ref, state, recap, &result)
 	}
 	return result
 }

@@ -13,17 +13,25 @@ import (
 	"liveclip/internal/export"
 )
 
-// collect copies a stream's clips out of the store.
-func (b *batch) collect(ctx context.Context, ref domain.Ref, state *heardStream, result *export.Source) {
+// collect copies a stream's clips, and its recap where there is one, out of the store.
+func (b *batch) collect(ctx context.Context, ref domain.Ref, state *heardStream, recap domain.ClipID, result *export.Source) {
 	result.Duration, result.FrameRate = state.recordedTo.Seconds(), state.parameters.FrameRate
 	result.Transcript, result.Engine = state.transcript(), state.engine
 	for id, steps := range state.clips {
+		if id == recap {
+			continue
+		}
 		clip, err := b.clip(ctx, ref, id, steps)
 		if err != nil {
 			result.Error = err.Error()
 			continue
 		}
 		result.Clips = append(result.Clips, clip)
+	}
+	if recap != "" {
+		if err := b.collectRecap(ctx, ref, recap, state, result); err != nil {
+			result.Error = err.Error()
+		}
 	}
 	if len(result.Clips) == 0 && result.Error == "" {
 		result.Note = "no highlight found · 没有发现高光"

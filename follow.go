@@ -108,6 +108,13 @@ func (f *follower) take(_ context.Context, e event.Event) error {
 	return nil
 }
 
+// expect waits for a clip that was asked for.
+func (f *follower) expect(ref domain.Ref, clip domain.ClipID) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.of(ref).highlights[clip] = true
+}
+
 // done tells whether the recording was judged to its end and every highlight in it has come to an end.
 func (s *heardStream) done() bool {
 	if !s.heardAll || !s.judgedAll {

@@ -22,6 +22,7 @@ type commands struct {
 	Detach     detachCommand     `cmd:"" help:"Detach a live room."`
 	Clip       clipCommand       `cmd:"" help:"Clip what just happened, or what is about to."`
 	Feed       feedCommand       `cmd:"" help:"Carry the comments of a platform's web feed to an attached room."`
+	Recap      recapCommand      `cmd:"" help:"Make one reel of the best of a broadcast, with chapters."`
 	Batch      batchCommand      `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
 	Detect     detectCommands    `cmd:"" help:"Ask what detection notices, and how well."`
 	Demo       demoCommand       `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`

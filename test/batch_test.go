@@ -19,6 +19,7 @@ type batched struct {
 		Source   string
 		Duration float64 `json:"duration_s"`
 		Error    string
+		Recap    *recapped
 		Clips    []struct {
 			Start      float64 `json:"start_s"`
 			End        float64 `json:"end_s"`
@@ -27,6 +28,19 @@ type batched struct {
 				Duration float64 `json:"duration_s"`
 			}
 		}
+	}
+}
+
+// recapped is a recording's recap.
+type recapped struct {
+	Chapters []struct {
+		Start float64 `json:"start_s"`
+		End   float64 `json:"end_s"`
+	}
+	ChaptersFile string `json:"chapters_file"`
+	Renditions   []struct {
+		Path     string
+		Duration float64 `json:"duration_s"`
 	}
 }
 
@@ -56,10 +70,11 @@ func ffmpeg(t *testing.T, args ...string) {
 
 func TestABatchFindsTheMomentsOfARecording(t *testing.T) {
 	room, movie := makeRoom(t, 11)
-	left, out, code, said := runBatch(t, movie)
+	left, out, code, said := runBatch(t, "--recap", "45s", movie)
 	if code != 0 || len(left.Sources) != 1 {
 		t.Fatalf("exit %d: %s", code, said)
 	}
+	checkRecap(t, out, left.Sources[0].Recap, 45)
 	clips := left.Sources[0].Clips
 	moments := room.Moments()
 	if len(clips) != len(moments) {
@@ -78,6 +93,36 @@ func TestABatchFindsTheMomentsOfARecording(t *testing.T) {
 				t.Errorf("%s is %.3f s long, its window %.3f s", r.Path, r.Duration, c.End-c.Start)
 			}
 		}
+	}
+}
+
+// checkRecap holds a recap to what it says of itself: pieces in order, none longer than asked together, as many chapters.
+func checkRecap(t *testing.T, out string, recap *recapped, longest float64) {
+	t.Helper()
+	if recap == nil || len(recap.Chapters) < 2 || len(recap.Renditions) == 0 {
+		t.Fatalf("recap %+v", recap)
+	}
+	var sum, last float64
+	for _, c := range recap.Chapters {
+		if c.Start < last || c.End <= c.Start {
+			t.Errorf("chapters %+v", recap.Chapters)
+		}
+		sum, last = sum+c.End-c.Start, c.End
+	}
+	if sum > longest {
+		t.Errorf("%.1f s of recap, at most %.1f were asked for", sum, longest)
+	}
+	for _, r := range recap.Renditions {
+		if err := demo.Decodes(context.Background(), filepath.Join(out, r.Path)); err != nil {
+			t.Error(err)
+		}
+		if off := r.Duration - sum; off > 0.25 || off < -0.25 {
+			t.Errorf("%s is %.3f s long, its chapters %.3f s", r.Path, r.Duration, sum)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(out, recap.ChaptersFile))
+	if cues := strings.Count(string(text), " --> "); err != nil || cues != len(recap.Chapters) {
+		t.Errorf("%d cues of %d chapters: %v\n%s", cues, len(recap.Chapters), err, text)
 	}
 }
 

@@ -169,6 +169,21 @@ type Decided struct {
 	Destination string
 }
 
+// Label is what a person thought of a window: what detection is tuned by. Of several of one clip the newest counts.
+type Label struct {
+	Clip      ClipID
+	Stream    StreamID
+	Broadcast BroadcastID
+	Category  string // of the room; empty: unknown
+	Kind      string
+	Window    Window
+	Verdict   Verdict // VerdictApproved or VerdictRejected
+	Manual    bool    // the person chose the window; over a detected one it is a trim
+	Score     float64
+	Features  map[string]float64 // what it was noticed by; nil of a manual one
+	At        time.Time
+}
+
 // PublicationState of one clip at one destination.
 type PublicationState string
 

@@ -23,6 +23,7 @@ type Source struct {
 	Note     string          `json:"note,omitempty"` // "no highlight found", or why there is less than expected
 	Error    string          `json:"error,omitempty"`
 	Clips    []Clip          `json:"clips"`
+	Recap    *Clip           `json:"recap,omitempty"` // the best of it as one reel
 
 	FrameRate  float64                 `json:"-"`
 	Engine     string                  `json:"-"`
@@ -42,6 +43,16 @@ type Clip struct {
 	Note       string         `json:"note,omitempty"`
 	Cover      string         `json:"cover"`
 	Renditions []Rendition    `json:"renditions"`
+
+	Chapters     []Chapter `json:"chapters,omitempty"`      // of a recap, in order
+	ChaptersFile string    `json:"chapters_file,omitempty"` // as WebVTT
+}
+
+// Chapter is a piece of a recap, in the recording's time.
+type Chapter struct {
+	Start float64 `json:"start_s"`
+	End   float64 `json:"end_s"`
+	Title string  `json:"title"`
 }
 
 // Reason says why.

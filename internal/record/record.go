@@ -63,6 +63,11 @@ func File(t domain.Tenant, c domain.ClipID, hash, name string) string {
 	return fmt.Sprintf("%s/%s/%s", folder(t, c), hash, name)
 }
 
+// Label is the key of a domain.Label: of one decision, which the event names, of a person on a clip.
+func Label(t domain.Tenant, s domain.StreamID, c domain.ClipID, eventID string) string {
+	return fmt.Sprintf("%s/labels/%s/%s/%s.json", t, s, c, eventID)
+}
+
 // Shot is the key of a rendered or generated shot of a clip.
 func Shot(t domain.Tenant, c domain.ClipID, revision, number int) string {
 	return fmt.Sprintf("%s/shot.%d.%d.mp4", folder(t, c), revision, number)

@@ -210,10 +210,11 @@ func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, sta
 	}
 	m.StartS, m.EndS, m.TriggeredAt, m.Reasons = window.Start.Seconds(), window.End.Seconds(), stamp(triggered), reasonMessages(reasons)
 	m.Steps, m.Verdict = stepMessages(clip, triggered), verdictMessage(st.decided)
-	if c.role >= operator && window.Length() > 0 && clip.Envelope.Broadcast != "" && !st.takenDown {
+	recap := st.plan != nil && len(st.plan.Chapters) > 0 // its window spans what it does not show
+	if c.role >= operator && window.Length() > 0 && !recap && clip.Envelope.Broadcast != "" && !st.takenDown {
 		m.Preview = "/preview/" + string(clip.ID) + "/index.m3u8"
 	}
-	if !st.published.IsZero() {
+	if !st.published.IsZero() && !recap {
 		if began := s.broadcastBegan(ctx, clip, started); !began.IsZero() {
 			after := max(0, st.published.Sub(began.Add(window.End)).Seconds())
 			m.PlayableAfterS = &after
@@ -249,7 +250,7 @@ func (s *Service) addURLs(m *opsv1.Clip, c caller, clip view.Clip, r domain.Rend
 	signed := func(file string) string { return s.cfg.VODURL + s.Keys.URL(grant, file) }
 	m.Renditions = renditionMessages(r, signed)
 	m.Hls, m.Listing = signed("index.m3u8"), signed("index.json")
-	for key, field := range map[string]*string{r.Cover: &m.Cover, r.Subtitles: &m.Subtitles, r.SubRip: &m.Subrip, r.Thumbnails: &m.Thumbnails} {
+	for key, field := range map[string]*string{r.Cover: &m.Cover, r.Subtitles: &m.Subtitles, r.SubRip: &m.Subrip, r.Thumbnails: &m.Thumbnails, r.Chapters: &m.Chapters} {
 		if key != "" {
 			*field = signed(path.Base(key))
 		}

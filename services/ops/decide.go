@@ -36,7 +36,8 @@ func (s *Service) Decide(ctx context.Context, req *opsv1.DecideRequest) (*opsv1.
 	switch state := st.state(); {
 	case state == "taken_down":
 		return nil, conflict("clip %s was taken down: nothing can be decided on it any more", clip.ID)
-	case state == "published" && verdict == domain.VerdictApproved:
+	case state == "published" && verdict == domain.VerdictApproved: // nothing is left to be done; that it was liked is kept
+		s.labelDecision(ctx, clip, origin(clip).Follow(domain.Decided{}, s.Now(), c.name), verdict)
 		return s.clipMessage(ctx, c, clip, nil), nil
 	}
 	now := s.Now()
@@ -45,6 +46,7 @@ func (s *Service) Decide(ctx context.Context, req *opsv1.DecideRequest) (*opsv1.
 	if err := s.tell(ctx, e); err != nil {
 		return nil, fmt.Errorf("decide on clip %s: %w", clip.ID, err)
 	}
+	s.labelDecision(ctx, clip, e, verdict)
 	return s.GetClip(ctx, &opsv1.GetClipRequest{ClipId: req.ClipId})
 }
 

@@ -57,6 +57,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err := s.views.Apply(ctx, e); err != nil {
 		s.Log.Warn("show requested clip", "stream_id", ref.Stream, "error", err) // its first step will
 	}
+	s.labelRequest(ctx, e)
 	reply = &opsv1.RequestClipReply{
 		ClipId:   string(domain.NewClipID(e.Payload.(domain.Highlight).ID, "main")),
 		StreamId: string(ref.Stream), BroadcastId: string(stream.Broadcast.ID),

@@ -39,6 +39,27 @@ func TestAHighlightBecomesAPlanOfItsFootage(t *testing.T) {
 	}
 }
 
+func TestARecapIsPlannedAsItsChaptersInOrder(t *testing.T) {
+	recap := domain.Highlight{ID: "r1", Kind: "recap", Score: 1, By: "otto", Window: domain.Window{Start: seconds(18), End: seconds(4000)}, Chapters: []domain.Chapter{
+		{Window: sale.Window, Title: "one"}, {Window: domain.Window{Start: seconds(3990), End: seconds(4000)}, Title: "two"},
+	}}
+	if err := check(recap, seconds(20)); err != nil {
+		t.Errorf("19 s of chapters over an hour: %v", err)
+	}
+	if err := check(recap, seconds(15)); err == nil {
+		t.Error("chapters longer than may be clipped were let through")
+	}
+	got := shipped(t).plan(Defaults(), room, recap)
+	want := []domain.Shot{{Kind: domain.ShotFootage, Window: sale.Window}, {Kind: domain.ShotFootage, Window: recap.Chapters[1].Window}}
+	if !reflect.DeepEqual(got.Shots, want) || !reflect.DeepEqual(got.Chapters, recap.Chapters) || got.Title != "The best of Mei's show" {
+		t.Errorf("got %q %+v %+v", got.Title, got.Shots, got.Chapters)
+	}
+	recap.Chapters[1].Window.Start = -1
+	if err := check(recap, seconds(5000)); err == nil {
+		t.Error("a chapter before the broadcast was let through")
+	}
+}
+
 func TestAnOpeningAndAGeneratedShotComeBeforeTheFootage(t *testing.T) {
 	cfg := Defaults()
 	cfg.Opening, cfg.Generate = "countdown", true

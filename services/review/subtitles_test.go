@@ -122,3 +122,19 @@ func TestAnOrderThatCannotBeDoneSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+func TestARecapsChaptersLieWhereItsPiecesPlay(t *testing.T) {
+	s := &Service{lists: shippedLists(t)}
+	var c clip
+	c.plan.Value.Chapters = []domain.Chapter{{Title: "one"}, {Title: "two"}, {Title: "three"}}
+	c.cut.Value.Parts = []domain.CutPart{{File: "opening.mp4"}, {Window: domain.Window{Start: 1, End: 2}}, {Window: domain.Window{Start: 3, End: 4}}, {Window: domain.Window{Start: 5, End: 6}}}
+	got := s.chapters(c, []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 15e9}, {At: 7e9, Start: 30e9, End: 30e9}, {At: 7e9, Start: 40e9, End: 41e9}})
+	want := []cue{{start: 2 * time.Second, end: 7 * time.Second, text: "one"}, {start: 7 * time.Second, end: 8 * time.Second, text: "three"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	c.plan.Value.Chapters = nil
+	if got := s.chapters(c, []*mediav1.FinishedPart{{}, {At: 0, End: 9}}); got != nil {
+		t.Errorf("a clip that is no recap has chapters %v", got)
+	}
+}

@@ -71,6 +71,9 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 			return domain.Rendered{}, err
 		}
 	}
+	if err := s.putChapters(ctx, c, finished, &r); err != nil {
+		return domain.Rendered{}, err
+	}
 	cues := words()
 	if len(cues) == 0 {
 		return r, nil

@@ -2194,6 +2194,7 @@ type Clip struct {
 	Thumbnails     string                 `protobuf:"bytes,50,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"` // signed URL of WebVTT that leads to a sprite
 	Subrip         string                 `protobuf:"bytes,51,opt,name=subrip,proto3" json:"subrip,omitempty"`         // signed URL of the subtitles as SRT
 	Listing        string                 `protobuf:"bytes,52,opt,name=listing,proto3" json:"listing,omitempty"`       // signed URL of JSON for a player that fetches ranges itself: renditions, sizes, heads
+	Chapters       string                 `protobuf:"bytes,54,opt,name=chapters,proto3" json:"chapters,omitempty"`     // signed URL of a recap's chapters as WebVTT
 	Cdn            []*CDN                 `protobuf:"bytes,53,rep,name=cdn,proto3" json:"cdn,omitempty"`               // the same clip through every CDN that is configured
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2449,6 +2450,13 @@ func (x *Clip) GetSubrip() string {
 func (x *Clip) GetListing() string {
 	if x != nil {
 		return x.Listing
+	}
+	return ""
+}
+
+func (x *Clip) GetChapters() string {
+	if x != nil {
+		return x.Chapters
 	}
 	return ""
 }
@@ -3779,7 +3787,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\tR\tnextAfter\")\n" +
 	"\x0eGetClipRequest\x12\x17\n" +
-	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xe1\b\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xfd\b\n" +
 	"\x04Clip\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
@@ -3818,7 +3826,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"thumbnails\x182 \x01(\tR\n" +
 	"thumbnails\x12\x16\n" +
 	"\x06subrip\x183 \x01(\tR\x06subrip\x12\x18\n" +
-	"\alisting\x184 \x01(\tR\alisting\x12&\n" +
+	"\alisting\x184 \x01(\tR\alisting\x12\x1a\n" +
+	"\bchapters\x186 \x01(\tR\bchapters\x12&\n" +
 	"\x03cdn\x185 \x03(\v2\x14.liveclip.ops.v1.CDNR\x03cdnB\x13\n" +
 	"\x11_playable_after_s\"}\n" +
 	"\x03CDN\x12\x12\n" +

@@ -7,7 +7,7 @@
 //	index.m3u8       HLS: a media playlist per rendition, and the subtitles as one the viewer may choose
 //	{profile}.m3u8   the rendition's fragments as byte ranges
 //	index.json       for players that fetch ranges themselves: renditions with bandwidth, codecs, sizes and heads
-//	cover.jpg, thumbs.vtt and thumbs.jpg (a sprite), subtitles.vtt, subtitles.srt, subtitles.m3u8
+//	cover.jpg, thumbs.vtt and thumbs.jpg (a sprite), subtitles.vtt, subtitles.srt, subtitles.m3u8, chapters.vtt of a recap
 //
 // A clip plays while its manifest names the hash and it is not taken down, which is known within a second on every origin.
 // Answers may be cached for as long as the URL holds; those that carry the asker's signature on, by its own cache only.

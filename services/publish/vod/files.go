@@ -60,6 +60,8 @@ func (v *Handler) file(rendered domain.Rendered, name string, to linker) (file, 
 		}}, true
 	case rendered.Subtitles != "" && (name == "subtitles.vtt" || name == path.Base(rendered.Subtitles)):
 		return file{object: object{key: rendered.Subtitles, kind: kindVTT}}, true
+	case name == "chapters.vtt" && rendered.Chapters != "":
+		return file{object: object{key: rendered.Chapters, kind: kindVTT}}, true
 	case name == "subtitles.srt" && rendered.SubRip != "":
 		return file{object: object{key: rendered.SubRip, kind: "application/x-subrip; charset=utf-8"}}, true
 	}
