@@ -1,7 +1,7 @@
 // Package reel chooses what a recap shows: the clips of a broadcast that together say most of it in so many seconds.
 //
-// What a choice is worth is facility location: every clip of the broadcast counts its score times how like it the most alike
-// chosen one is. So a second clip of the same product, or of the same words, adds less than a first, and one that stands for
+// What a choice is worth is facility location: every clip of the broadcast counts its score times how well a chosen one stands
+// for it, which is how like it that one is times that one's own score. So a second clip of the same product, or of the same words, adds less than a first, and one that stands for
 // many adds more. It is monotone and submodular; the greedy choice by worth per second, or the best single clip where that is
 // worth more, reaches at least (1−1/e)/2 of the best there is (Leskovec and others, Cost-effective Outbreak Detection in
 // Networks, KDD 2007). No two chosen clips share a moment of the broadcast, nor are nearly the same.
@@ -68,7 +68,7 @@ func Highlight(chosen []Clip) domain.Highlight {
 
 // greedy takes, while something fits, what adds most per second.
 func greedy(clips []Clip, alike [][]float64, budget time.Duration) (chosen []int, worth float64) {
-	covered := make([]float64, len(clips)) // how like each clip the most alike chosen one is
+	covered := make([]float64, len(clips)) // how well a chosen one stands for each clip
 	for {
 		best, most := -1, 0.
 		for i, c := range clips {
@@ -84,7 +84,7 @@ func greedy(clips []Clip, alike [][]float64, budget time.Duration) (chosen []int
 		}
 		worth += gain(clips, alike, covered, best)
 		for j := range clips {
-			covered[j] = max(covered[j], alike[best][j])
+			covered[j] = max(covered[j], alike[best][j]*clips[best].Score)
 		}
 		chosen = append(chosen, best)
 		budget -= clips[best].Window.Length()
@@ -100,7 +100,7 @@ func excluded(clips []Clip, alike [][]float64, chosen []int, i int) bool {
 func gain(clips []Clip, alike [][]float64, covered []float64, i int) float64 {
 	sum := 0.
 	for j, c := range clips {
-		sum += c.Score * max(0, alike[i][j]-covered[j])
+		sum += c.Score * max(0, alike[i][j]*clips[i].Score-covered[j])
 	}
 	return sum
 }
