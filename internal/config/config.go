@@ -78,6 +78,7 @@ func Load[T any](defaults T, from Sources) (T, error) {
 	decode := &mapstructure.DecoderConfig{
 		Result:           &cfg,
 		WeaklyTypedInput: true,
+		ZeroFields:       true, // a list replaces the default one
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")),
 	}
