@@ -132,3 +132,45 @@ func TestTheCoverIsAPictureWorthSeeing(t *testing.T) {
 	}
 	keep(t, got.Cover)
 }
+
+// A fade and a cut lie where pictures have most contrast; the still stretch between them is what a cover shows.
+func TestTheCoverIsNotFromTheMiddleOfAFade(t *testing.T) {
+	init, parts := recording(t, "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=6", "-f", "lavfi", "-i", "smptehdbars=s=640x360:r=25:d=2,noise=alls=8",
+		"-filter_complex", "[0]fade=out:0:75,noise=alls=60:allf=t[a];[a][1]concat=n=2", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25")
+	got := windowOf(t, init, parts, 1e9, 9e9)
+	want := ffmpeg(t, "-ss", "7", "-i", got.Files[0].Path, "-frames:v", "1", "-vf", "format=gray", "-f", "rawvideo", "-")
+	have := ffmpeg(t, "-i", got.Cover, "-vf", "format=gray", "-f", "rawvideo", "-")
+	off := 0
+	for i := range want {
+		d := int(want[i]) - int(have[i])
+		off += max(d, -d)
+	}
+	if off/len(want) > 12 {
+		t.Errorf("the cover is %d away from the still picture", off/len(want))
+	}
+	keep(t, got.Cover)
+}
+
+func TestThumbnailsSayWhichSecondsTheyAreOf(t *testing.T) {
+	init, parts := recording(t, "-f", "lavfi", "-i", "nullsrc=s=320x180:r=25:d=13,format=yuv420p,geq=lum='20+floor(N/25)*15':cb=128:cr=128", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "8")
+	got := windowOf(t, init, parts, 1e9, 13500e6)
+	vtt, err := os.ReadFile(got.Thumbnails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cue := range []string{"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nthumbs.jpg#xywh=0,0,160,90\n",
+		"\n00:00:10.000 --> 00:00:11.000\nthumbs.jpg#xywh=0,90,160,90\n", "\n00:00:12.000 --> 00:00:12.520\nthumbs.jpg#xywh=320,90,160,90\n"} {
+		if !strings.Contains(string(vtt), cue) {
+			t.Errorf("no %q in %s", cue, vtt)
+		}
+	}
+	sheet := ffmpeg(t, "-i", got.Sprite, "-vf", "scale=in_range=pc:out_range=tv,format=yuv420p,extractplanes=y", "-f", "rawvideo", "-")
+	if len(sheet) != 1600*180 {
+		t.Fatalf("the sprite has %d pixels", len(sheet))
+	}
+	for i := range 13 {
+		if luma, want := int(sheet[(i/10*90+45)*1600+i%10*160+80]), 20+15*i; max(luma-want, want-luma) > 4 {
+			t.Errorf("thumbnail %d is as bright as %d, want %d", i, luma, want)
+		}
+	}
+}

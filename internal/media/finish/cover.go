@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,25 +14,96 @@ import (
 // coverEvery is how often a picture is considered as the cover.
 const coverEvery = 500 * time.Millisecond
 
-// cover keeps the best picture of a clip: neither dark nor washed out, and sharp.
+// coverCandidates are kept for a look at their faces.
+const coverCandidates = 4
+
+// cover keeps the best pictures of a clip: neither dark nor washed out, sharp, and not in the middle of a change.
 type cover struct {
-	best  *astiav.Frame
-	score float64
-	next  int64 // frame
+	best   []candidate // best first
+	next   int64       // picture to be looked at
+	before []byte      // sample of the picture before it
+}
+
+type candidate struct {
+	picture *astiav.Frame
+	score   float64
 }
 
 // consider looks at picture n, which stays the caller's.
 func (c *cover) consider(n int64, f *astiav.Frame, s shape) {
+	if n < c.next-1 {
+		return
+	}
+	sample := lumaSample(f)
 	if n < c.next {
+		c.before = sample
 		return
 	}
 	c.next = n + s.frames(coverEvery)
-	if score := pictureScore(f); c.best == nil || score > c.score {
-		if c.best != nil {
-			c.best.Free()
-		}
-		c.best, c.score = f.Clone(), score
+	score := pictureScore(f) / 2 // the first: nothing tells whether it changes
+	if c.before != nil {
+		score = pictureScore(f) / (1 + change(c.before, sample)/4)
 	}
+	at := slices.IndexFunc(c.best, func(b candidate) bool { return score > b.score })
+	if at < 0 {
+		at = len(c.best)
+	}
+	if at == coverCandidates {
+		return
+	}
+	c.best = slices.Insert(c.best, at, candidate{f.Clone(), score})
+	if len(c.best) > coverCandidates {
+		c.best[coverCandidates].picture.Free()
+		c.best = c.best[:coverCandidates]
+	}
+}
+
+// choose is the best of the candidates; one with a face counts double. faces is how much of a picture's height the largest
+// face in it takes; nil: nobody can tell.
+func (c *cover) choose(faces func(*astiav.Frame) float64) *astiav.Frame {
+	if len(c.best) == 0 {
+		return nil
+	}
+	chosen, most := c.best[0].picture, 0.0
+	for _, b := range c.best {
+		score := b.score
+		if faces != nil {
+			score *= 1 + min(1, 4*faces(b.picture))
+		}
+		if score > most {
+			chosen, most = b.picture, score
+		}
+	}
+	return chosen
+}
+
+// lumaSample is the brightness of a grid of points.
+func lumaSample(f *astiav.Frame) []byte {
+	pixels, stride := luma(f)
+	if pixels == nil {
+		return nil
+	}
+	const step = 16
+	var sample []byte
+	for y := step / 2; y < f.Height(); y += step {
+		for x := step / 2; x < f.Width(); x += step {
+			sample = append(sample, pixels[y*stride+x])
+		}
+	}
+	return sample
+}
+
+// change is the mean difference of two samples: great in a fade, a fast pan or a cut.
+func change(a, b []byte) float64 {
+	if len(a) != len(b) || len(a) == 0 {
+		return 0
+	}
+	sum := 0
+	for i := range a {
+		d := int(a[i]) - int(b[i])
+		sum += max(d, -d)
+	}
+	return float64(sum) / float64(len(a))
 }
 
 // pictureScore is greater the more detail a picture has; near nothing for one that is all dark or all bright.
@@ -59,21 +131,20 @@ func pictureScore(f *astiav.Frame) float64 {
 	return (deviation + 2*min(edges/n, 40)) * light
 }
 
-// write encodes the best picture, with texts drawn over it, as a JPEG of a size.
-func (c *cover) write(path string, width, height int, filters []string, s shape) error {
-	if c.best == nil {
-		return nil
-	}
-	from := picture{width: c.best.Width(), height: c.best.Height(), pixel: c.best.PixelFormat(), timeBase: astiav.NewRational(s.rate.Den(), s.rate.Num())}
+// jpegColours are the filters that bring pictures of a shape to what a JPEG holds.
+func jpegColours(s shape) string {
+	return fmt.Sprintf("scale=in_color_matrix=%s:out_color_matrix=smpte170m:out_range=pc,format=yuvj420p", s.matrix)
+}
+
+// writeStill encodes a picture, with texts drawn over it, as a JPEG of a size.
+func writeStill(path string, f *astiav.Frame, width, height int, filters []string, s shape) error {
 	steps := append([]string{fmt.Sprintf("scale=%d:%d", width, height)}, filters...)
-	steps = append(steps, fmt.Sprintf("scale=in_color_matrix=%s:out_color_matrix=smpte170m:out_range=pc", s.matrix), "format=yuvj420p")
-	g, err := newPictureGraph(from, "[in]"+strings.Join(steps, ",")+"[out]")
+	g, err := newPictureGraph(s.picture(), "[in]"+strings.Join(append(steps, jpegColours(s)), ",")+"[out]")
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	c.best.SetPts(0)
-	if err := g.push(c.best); err != nil {
+	if err := g.push(f); err != nil {
 		return err
 	}
 	if err := g.push(nil); err != nil {
@@ -118,7 +189,7 @@ func writeJPEG(path string, f *astiav.Frame) error {
 }
 
 func (c *cover) Close() {
-	if c.best != nil {
-		c.best.Free()
+	for _, b := range c.best {
+		b.picture.Free()
 	}
 }

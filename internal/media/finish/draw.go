@@ -57,22 +57,30 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 	return background, err
 }
 
-// writeCover draws the cover as the largest rendition would be at its beginning.
-func (f *finisher) writeCover() error {
-	width, height, watermark := 0, 0, false
-	for _, r := range f.renditions {
-		if r.operator == nil && r.width*r.height > width*height {
-			width, height = r.width, r.height
+// writeStills leaves the cover, drawn as the largest rendition of the whole picture would be at its beginning, and the
+// thumbnails.
+func (f *finisher) writeStills() error {
+	if picture := f.cover.choose(f.faces); picture != nil {
+		width, height, watermark := 0, 0, false
+		for _, r := range f.renditions {
+			if r.operator == nil && r.width*r.height > width*height {
+				width, height = r.width, r.height
+			}
+			watermark = watermark || r.profile.Watermark
 		}
-		watermark = watermark || r.profile.Watermark
+		if width == 0 {
+			width, height = fitBox(f.shape.width, f.shape.height, 1280, 720)
+		}
+		filters, err := f.lettering.filters(f.layout(width, height).still(watermark))
+		if err != nil {
+			return err
+		}
+		f.finish.Cover = filepath.Join(f.order.Folder, "cover.jpg")
+		if err := writeStill(f.finish.Cover, picture, width, height, filters, f.shape); err != nil {
+			return err
+		}
 	}
-	if width == 0 {
-		width, height = fitBox(f.shape.width, f.shape.height, 1280, 720)
-	}
-	filters, err := f.lettering.filters(f.layout(width, height).still(watermark))
-	if err != nil {
-		return err
-	}
-	f.finish.Cover = filepath.Join(f.order.Folder, "cover.jpg")
-	return f.cover.write(f.finish.Cover, width, height, filters, f.shape)
+	var err error
+	f.finish.Sprite, f.finish.Thumbnails, err = f.thumbs.write(f.order.Folder, f.shape.at(f.frames))
+	return err
 }

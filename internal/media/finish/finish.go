@@ -27,7 +27,7 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 	astiav.SetLogLevel(astiav.LogLevelError)
 	f := newFinisher(order, feed)
 	defer f.Close()
-	f.progress = progress
+	f.progress, f.stills = progress, true
 	ctx, f.cancel = context.WithCancel(ctx)
 	defer f.cancel()
 	f.lines = func(r *rendition) []line { return f.layout(r.width, r.height).still(r.profile.Watermark) }
@@ -36,9 +36,6 @@ func Clip(ctx context.Context, order *mediav1.FinishOrder, feed *Feed, progress 
 	}
 	if err := f.run(ctx); err != nil {
 		removeUnfinished(f.renditions)
-		return nil, err
-	}
-	if err := f.writeCover(); err != nil {
 		return nil, err
 	}
 	return f.finished(), nil
@@ -63,6 +60,9 @@ type finisher struct {
 	level      *leveller
 	timeline   *timeline
 	cover      cover
+	stills     bool                        // a cover and thumbnails are made
+	faces      func(*astiav.Frame) float64 // for the cover; nil: nobody looks for faces
+	thumbs     *thumbs
 
 	laying   int // the part that is being laid
 	told     time.Duration
@@ -122,6 +122,7 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	f.timeline = &timeline{shape: f.shape, background: background}
+	f.thumbs = newThumbs(f.shape, f.total)
 	return nil
 }
 
@@ -257,7 +258,10 @@ func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 	for _, r := range f.renditions {
 		close(r.queue)
 	}
-	return nil
+	if !f.stills {
+		return nil
+	}
+	return f.writeStills() // beside the last pictures' encoding
 }
 
 func (f *finisher) lay(m media) error {
@@ -294,10 +298,15 @@ func (f *finisher) subtitle(ctx context.Context, at, source time.Duration) error
 
 // addPicture hands picture n to the renditions.
 func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Frame) error {
-	f.cover.consider(n, picture, f.shape)
-	f.frames = n + 1
 	picture.SetPts(n)
 	picture.SetPictureType(astiav.PictureTypeNone)
+	if f.stills {
+		f.cover.consider(n, picture, f.shape)
+		if err := f.thumbs.consider(n, picture); err != nil {
+			return err
+		}
+	}
+	f.frames = n + 1
 	for _, r := range f.renditions {
 		if err := r.give(ctx, unit{picture: picture.Clone()}); err != nil {
 			return err
@@ -360,5 +369,6 @@ func (f *finisher) Close() {
 		f.timeline.background.Free()
 	}
 	f.cover.Close()
+	f.thumbs.Close()
 	f.lettering.Close()
 }

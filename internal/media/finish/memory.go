@@ -57,6 +57,20 @@ func cropFrame(f *astiav.Frame, left, width int) error {
 	return nil
 }
 
+// eachPlane gives the memory of each plane of a yuv420p picture, stride bytes a row; valid as long as the frame is.
+func eachPlane(f *astiav.Frame, do func(rows []byte, stride, width, height int)) {
+	c := (*C.AVFrame)(f.UnsafePointer())
+	for i := range 3 {
+		width, height, stride := int(c.width), int(c.height), int(c.linesize[i])
+		if i > 0 {
+			width, height = (width+1)/2, (height+1)/2
+		}
+		if rows := plane(f, i, stride*(height-1)+width); rows != nil {
+			do(rows, stride, width, height)
+		}
+	}
+}
+
 // setMetadata sets a metadata key of a file to be written. go-astiav 0.16 only reads metadata: its FormatContext is, as its
 // first field, the pointer that is needed here.
 func setMetadata(out *astiav.FormatContext, key, value string) {
