@@ -8,7 +8,7 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// FacesConfig says what a vertical rendition finds faces with. Without both, it follows what moves.
+// FacesConfig says what faces are found with, for covers and vertical renditions. Without both, the latter follow what moves.
 type FacesConfig struct {
 	Runtime string `koanf:"runtime"` // ONNX Runtime, 1.17 or later: libonnxruntime.so
 	Model   string `koanf:"model"`   // YuNet (.onnx)
@@ -32,17 +32,20 @@ func (c FacesConfig) faults() []string {
 // facesTries is how often a finisher is given the model: native code that reads it may crash on what it does not expect.
 const facesTries = 2
 
-// faces adds to an order what faces are found with, when one of its profiles follows somebody; it gives a note when it is
-// left out.
+// faces adds to an order what faces are found with: for the cover, and for profiles that follow somebody. It gives a note
+// when it is left out and one of these wants it.
 func (s *Service) faces(c clip, order *mediav1.FinishOrder) (notes []string) {
+	if s.cfg.Faces.Model == "" {
+		return nil
+	}
+	if c.attempt <= facesTries {
+		order.Faces = &mediav1.FinishFaces{Runtime: s.cfg.Faces.Runtime, Model: s.cfg.Faces.Model}
+		return nil
+	}
 	for _, p := range order.GetProfiles() {
-		if p.GetFraming() != string(domain.FramingFollow) || s.cfg.Faces.Model == "" {
-			continue
-		}
-		if c.attempt > facesTries {
+		if p.GetFraming() == string(domain.FramingFollow) {
 			return []string{"vertical: faces were not looked for after attempts that failed (多次失败后不再识别人脸)"}
 		}
-		order.Faces = &mediav1.FinishFaces{Runtime: s.cfg.Faces.Runtime, Model: s.cfg.Faces.Model}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-func TestFacesAreLookedForWhereAProfileFollowsUntilTheFinisherFailedTwice(t *testing.T) {
+func TestFacesAreLookedForUntilTheFinisherFailedTwice(t *testing.T) {
 	s := &Service{cfg: Config{Faces: FacesConfig{Runtime: "ort.so", Model: "yunet.onnx"}}}
 	faces := &mediav1.FinishFaces{Runtime: "ort.so", Model: "yunet.onnx"}
 	for _, test := range []struct {
@@ -22,7 +22,8 @@ func TestFacesAreLookedForWhereAProfileFollowsUntilTheFinisherFailedTwice(t *tes
 		want    *mediav1.FinishFaces
 		notes   int
 	}{
-		{"whole picture", domain.FramingFit, 1, nil, 0},
+		{"whole picture", domain.FramingFit, 1, faces, 0},
+		{"whole picture, failed twice", domain.FramingFit, 3, nil, 0},
 		{"follows", domain.FramingFollow, 2, faces, 0},
 		{"failed twice", domain.FramingFollow, 3, nil, 1},
 	} {

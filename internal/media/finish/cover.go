@@ -22,6 +22,7 @@ type cover struct {
 	best   []candidate // best first
 	next   int64       // picture to be looked at
 	before []byte      // sample of the picture before it
+	faces  *faceFinder // nil: nobody looks for them
 }
 
 type candidate struct {
@@ -58,23 +59,30 @@ func (c *cover) consider(n int64, f *astiav.Frame, s shape) {
 	}
 }
 
-// choose is the best of the candidates; one with a face counts double. faces is how much of a picture's height the largest
-// face in it takes; nil: nobody can tell.
-func (c *cover) choose(faces func(*astiav.Frame) float64) *astiav.Frame {
-	if len(c.best) == 0 {
-		return nil
-	}
-	chosen, most := c.best[0].picture, 0.0
+// choose is the best of the candidates, a face in it counting up to as much as all else.
+func (c *cover) choose() (chosen *astiav.Frame) {
+	most := 0.0
 	for _, b := range c.best {
-		score := b.score
-		if faces != nil {
-			score *= 1 + min(1, 4*faces(b.picture))
-		}
-		if score > most {
+		if score := b.score * (1 + min(1, 4*c.face(b.picture))); chosen == nil || score > most {
 			chosen, most = b.picture, score
 		}
 	}
 	return chosen
+}
+
+// face is how much of a picture's height its largest face takes; 0: none was found.
+func (c *cover) face(f *astiav.Frame) (height float64) {
+	if c.faces == nil {
+		return 0
+	}
+	found, err := c.faces.find(f)
+	if err != nil {
+		return 0
+	}
+	for _, face := range found {
+		height = max(height, face.Height)
+	}
+	return height
 }
 
 // lumaSample is the brightness of a grid of points.

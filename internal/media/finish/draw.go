@@ -60,7 +60,7 @@ func (f *finisher) drawBackground() (*astiav.Frame, error) {
 // writeStills leaves the cover, drawn as the largest rendition of the whole picture would be at its beginning, and the
 // thumbnails.
 func (f *finisher) writeStills() error {
-	if picture := f.cover.choose(f.faces); picture != nil {
+	if picture := f.cover.choose(); picture != nil {
 		width, height, watermark := 0, 0, false
 		for _, r := range f.renditions {
 			if r.operator == nil && r.width*r.height > width*height {

@@ -60,8 +60,7 @@ type finisher struct {
 	level      *leveller
 	timeline   *timeline
 	cover      cover
-	stills     bool                        // a cover and thumbnails are made
-	faces      func(*astiav.Frame) float64 // for the cover; nil: nobody looks for faces
+	stills     bool // a cover and thumbnails are made
 	thumbs     *thumbs
 
 	laying   int // the part that is being laid
@@ -319,10 +318,18 @@ func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Fram
 	return nil
 }
 
-// lookForFaces gives the renditions that follow somebody what they find faces with. Without, they follow what moves.
+// lookForFaces gives the cover, and the renditions that follow somebody, what they find faces with. Without, these follow
+// what moves.
 func (f *finisher) lookForFaces() {
+	if f.order.Faces == nil {
+		return
+	}
+	if finder, err := newFaceFinder(f.order.Faces, f.shape); err == nil && f.stills {
+		f.cover.faces = finder
+		f.faces = append(f.faces, finder)
+	}
 	for _, r := range f.renditions {
-		if r.operator == nil || f.order.Faces == nil {
+		if r.operator == nil {
 			continue
 		}
 		finder, err := newFaceFinder(f.order.Faces, f.shape)

@@ -147,9 +147,9 @@ func TestAClipOfARecordingIsFinishedInEveryProfile(t *testing.T) {
 	}
 	want := &mediav1.Finished{Start: 2e9, End: 7e9, Parts: []*mediav1.FinishedPart{{Start: 2e9, End: 7e9}}, Cover: folder + "/cover.jpg",
 		Sprite: folder + "/thumbs.jpg", Thumbnails: folder + "/thumbs.vtt", Files: []*mediav1.FinishedFile{
-		{Profile: "720p", Path: folder + "/720p.mp4", Width: 1280, Height: 720, Length: 5e9},
-		{Profile: "360p", Path: folder + "/360p.mp4", Width: 640, Height: 360, Length: 5e9},
-	}}
+			{Profile: "720p", Path: folder + "/720p.mp4", Width: 1280, Height: 720, Length: 5e9},
+			{Profile: "360p", Path: folder + "/360p.mp4", Width: 640, Height: 360, Length: 5e9},
+		}}
 	if !proto.Equal(got, want) {
 		t.Fatalf("got  %v\nwant %v", got, want)
 	}

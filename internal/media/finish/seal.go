@@ -117,12 +117,13 @@ func withLength(head []byte, length time.Duration) ([]byte, error) {
 // written is what a finished file is found to hold.
 type written struct {
 	frames    int64
-	keyframes []int64 // times, in 1/90000 s
+	keyframes []int64 // numbers of pictures
+	open      int     // keyframes that a player can't begin at
 	length    time.Duration
 }
 
 // inspect reads every packet of a finished file.
-func inspect(path string) (written, error) {
+func inspect(path string, s shape) (written, error) {
 	d, err := openFile(limit.Limits{}, path, 0)
 	if err != nil {
 		return written{}, err
@@ -134,12 +135,19 @@ func inspect(path string) (written, error) {
 	w := written{length: time.Duration(d.fc.Duration()) * time.Microsecond}
 	packet := astiav.AllocPacket()
 	defer packet.Free()
+	first := time.Duration(0) // the picture that is decoded first is shown first
 	for d.fc.ReadFrame(packet) == nil {
 		if packet.StreamIndex() == d.video.stream.Index() {
+			at := d.at(d.video, packet.Pts())
+			if w.frames == 0 {
+				first = at
+			}
 			w.frames++
 			if packet.Flags().Has(astiav.PacketFlagKey) {
-				tb := d.video.stream.TimeBase()
-				w.keyframes = append(w.keyframes, packet.Pts()*90000*int64(tb.Num())/int64(tb.Den()))
+				w.keyframes = append(w.keyframes, s.frames(at-first))
+				if !instantaneous(packet.Data()) {
+					w.open++
+				}
 			}
 		}
 		packet.Unref()
@@ -147,13 +155,33 @@ func inspect(path string) (written, error) {
 	return w, nil
 }
 
-// check compares what was written with what should have been: the same pictures and keyframe times in every rendition.
+// instantaneous tells whether an H.264 picture, its units preceded by their lengths in 4 bytes, refreshes the decoder (IDR):
+// nothing after it refers to anything before.
+func instantaneous(picture []byte) bool {
+	for len(picture) > 4 {
+		n := binary.BigEndian.Uint32(picture)
+		if picture[4]&0x1f == 5 {
+			return true
+		}
+		if uint64(n)+4 > uint64(len(picture)) {
+			return false
+		}
+		picture = picture[4+n:]
+	}
+	return false
+}
+
+// check compares what was written with what should have been, the same in every rendition: the pictures, and a keyframe that
+// a player can begin at every so many of them, nowhere else.
 func check(renditions []*rendition, frames int64) error {
-	var first written
-	for i, r := range renditions {
-		w, err := inspect(r.path)
+	for _, r := range renditions {
+		w, err := inspect(r.path, r.shape)
 		if err != nil {
 			return fmt.Errorf("check rendition %s: %w", r.profile.Name, err)
+		}
+		var keyframes []int64
+		for n := int64(0); n < frames; n += r.shape.gop() {
+			keyframes = append(keyframes, n)
 		}
 		length := r.shape.at(frames)
 		off := w.length - length
@@ -162,11 +190,10 @@ func check(renditions []*rendition, frames int64) error {
 			return fmt.Errorf("check rendition %s: %d pictures, not %d", r.profile.Name, w.frames, frames)
 		case max(off, -off) > max(r.shape.tick(), 50*time.Millisecond):
 			return fmt.Errorf("check rendition %s: %s long, not %s", r.profile.Name, w.length, length)
-		case i > 0 && !slices.Equal(w.keyframes, first.keyframes):
-			return fmt.Errorf("check rendition %s: keyframes at other times than %s", r.profile.Name, renditions[0].profile.Name)
-		}
-		if i == 0 {
-			first = w
+		case !slices.Equal(w.keyframes, keyframes):
+			return fmt.Errorf("check rendition %s: keyframes are pictures %v, not %v", r.profile.Name, w.keyframes, keyframes)
+		case w.open > 0:
+			return fmt.Errorf("check rendition %s: %d groups of pictures are open", r.profile.Name, w.open)
 		}
 	}
 	return nil
