@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo test test-kafka test-browser bench bench-record lint proto check-proto
+.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-record lint proto check-proto
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test-browser: setup ## a clip in headless Chromium, as plain <video> and through
 
 bench: build ## print what this machine reaches
 	./scripts/bench.sh
+
+bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (4 min)
+	./scripts/bench.sh --only record,finish,live --json bench-media.json
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin

@@ -58,12 +58,18 @@ func (b *bench) run(ctx context.Context, only []string, out string) (err error) 
 		return err
 	}
 	defer os.RemoveAll(b.folder)
-	for name, measure := range map[string]func(context.Context) error{"room": b.performRooms, "cost": b.roomCost, "batch": b.batchSpeed} {
-		if !slices.Contains(only, name) {
+	for _, m := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{
+		{"room", b.performRooms}, {"cost", b.roomCost}, {"batch", b.batchSpeed},
+		{"record", b.recording}, {"finish", b.finishing}, {"live", b.liveRooms},
+	} {
+		if !slices.Contains(only, m.name) {
 			continue
 		}
-		if err := measure(ctx); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := m.measure(ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

@@ -27,6 +27,24 @@ func (l layout) of(share float64) int {
 	return int(math.Ceil(share * float64(min(l.width, l.height))))
 }
 
+// tall pictures fill a phone: platforms lay their captions and buttons over the lowest fifth, and a bar over the top.
+func (l layout) tall() bool { return l.height*2 > l.width*3 }
+
+// head is how far down a title begins, and foot how far up words end.
+func (l layout) head() int {
+	if l.tall() {
+		return l.height * 13 / 100
+	}
+	return l.of(0.17)
+}
+
+func (l layout) foot() int {
+	if l.tall() {
+		return l.height / 5
+	}
+	return l.of(0.08)
+}
+
 // still are the texts that do not depend on the time, and the label.
 func (l layout) still(watermark bool) []line {
 	var lines []line
@@ -46,7 +64,7 @@ func (l layout) still(watermark bool) []line {
 	texts, size := l.face.fit(l.order.GetTitle().GetText(), l.of(0.07), l.width*86/100, 2)
 	for i, text := range texts {
 		lines = append(lines, line{
-			text: text, x: "(w-tw)/2", y: fmt.Sprint(l.of(0.17) + i*size*5/4), size: size, colour: "white", outline: max(1, size/14),
+			text: text, x: "(w-tw)/2", y: fmt.Sprint(l.head() + i*size*5/4), size: size, colour: "white", outline: max(1, size/14),
 		})
 	}
 	return lines
@@ -73,7 +91,7 @@ func (l layout) subtitles(part int, behind time.Duration) []line {
 		}
 		texts, size := l.face.fit(s.Text, l.of(0.06), l.width*86/100, 2)
 		for i, text := range texts {
-			up := (len(texts)-i)*size*5/4 + l.of(0.08)
+			up := (len(texts)-i)*size*5/4 + l.foot()
 			lines = append(lines, line{
 				text: text, x: "(w-tw)/2", y: fmt.Sprintf("h-%d", up), size: size, colour: "white", outline: max(1, size/12),
 				from: from, to: to,
