@@ -12,6 +12,7 @@
 package recording
 
 import (
+	"strings"
 	"time"
 
 	"liveclip/internal/domain"
@@ -58,3 +59,6 @@ type End struct {
 	Clipped string
 	Gaps    []domain.Window // of the window in which nothing was recorded, between parts given
 }
+
+// Lost: whoever recorded went away without a word, and may come back.
+func (e End) Lost() bool { return strings.HasPrefix(e.Reason, lostReason) }

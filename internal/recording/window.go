@@ -2,7 +2,6 @@ package recording
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"liveclip/internal/domain"
@@ -37,7 +36,7 @@ func (rd *reading) told(ctx context.Context, end End) (End, error) {
 	case !rd.began && removed:
 		return end, domain.Permanent(ErrRemoved)
 	case !rd.began:
-	case short > 0 && strings.HasPrefix(end.Reason, lostReason):
+	case short > 0 && end.Lost():
 		end.Clipped = domain.ClippedToLoss
 	case short > 0 && end.Reason != "":
 		end.Clipped = domain.ClippedToEnd
