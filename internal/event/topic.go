@@ -52,7 +52,7 @@ var Table = []Spec{
 	{ClipRendered, false, []string{"review"}, []string{"ops"}},
 	{ClipDecided, false, []string{"review", "ops"}, []string{"review", "publish"}},
 	{PublicationChanged, false, []string{"publish"}, []string{"ops"}},
-	{ClipState, true, []string{"prompt", "t2v", "review", "publish", "ops"}, []string{"asr", "t2v", "review", "publish", "ops"}},
+	{ClipState, true, []string{"prompt", "t2v", "review", "publish", "ops"}, []string{"asr", "t2v", "review", "ops"}},
 	{DeliveryLogged, false, []string{"publish"}, nil},
 	{PlaybackReported, false, []string{"ops"}, nil},
 }

@@ -58,6 +58,15 @@ func Publication(t domain.Tenant, c domain.ClipID, revision int, destination str
 // Publications is the prefix of the keys of all ledger entries of a clip.
 func Publications(t domain.Tenant, c domain.ClipID) string { return folder(t, c) + "/publication." }
 
+// OpenPublication is the key of the note that a ledger entry has something left to do. It lies apart from the clips, so that
+// what is open can be listed; no tenant's name has a dot.
+func OpenPublication(t domain.Tenant, c domain.ClipID, revision int, destination string) string {
+	return fmt.Sprintf("%s%s/%s.%d.%s.json", OpenPublications, t, c, revision, destination)
+}
+
+// OpenPublications is the prefix of the keys of all OpenPublication.
+const OpenPublications = "publications.open/"
+
 // File is the key of a finished file; hash is domain.Rendered's Hash.
 func File(t domain.Tenant, c domain.ClipID, hash, name string) string {
 	return fmt.Sprintf("%s/%s/%s", folder(t, c), hash, name)

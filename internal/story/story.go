@@ -1,5 +1,5 @@
 // Package story follows every clip's story (clip.state.v1) and finds the clips whose next step never came: the sweepers of
-// t2v, review and publish put those back on their queues, and ops rebuilds its views from it.
+// t2v and review put those back on their queues, and retention spares what they still need.
 package story
 
 import (

@@ -35,16 +35,18 @@ type LogConfig struct {
 // Destination is where clips are pushed to.
 type Destination struct {
 	Name    string `koanf:"name"`
-	Kind    string `koanf:"kind"` // "folder" or "webhook"
+	Kind    string `koanf:"kind"` // "folder", "webhook" or "cdn"
 	Path    string `koanf:"path"` // folder
-	URL     string `koanf:"url"`  // webhook
+	URL     string `koanf:"url"`  // webhook; cdn: what purges
 	Secret  string `koanf:"secret"`
 	Profile string `koanf:"profile"` // which rendition; empty: the first
+	CDN     string `koanf:"cdn"`     // cdn: its name in publish.cdn
 }
 
 const (
 	kindFolder  = "folder"
 	kindWebhook = "webhook"
+	kindCDN     = "cdn"
 )
 
 // Defaults pushes nowhere.
@@ -98,15 +100,30 @@ func (c Config) Faults() []string {
 		switch {
 		case d.Kind == kindFolder && !filepath.IsAbs(d.Path):
 			fault("publish.destinations[%d].path: must be an absolute path, is %q", i, d.Path)
-		case d.Kind == kindWebhook && !isWeb(d.URL):
+		case d.calls() && !isWeb(d.URL):
 			fault("publish.destinations[%d].url: must be an http or https URL", i)
-		case d.Kind == kindWebhook && len(d.Secret) < 16:
+		case d.calls() && len(d.Secret) < 16:
 			fault("publish.destinations[%d].secret: must have at least 16 bytes, has %d", i, len(d.Secret))
-		case d.Kind != kindFolder && d.Kind != kindWebhook:
-			fault("publish.destinations[%d].kind: must be %q or %q, is %q", i, kindFolder, kindWebhook, d.Kind)
+		case d.Kind == kindCDN && c.cdn(d.CDN).Name == "":
+			fault("publish.destinations[%d].cdn: must be one of publish.cdn, is %q", i, d.CDN)
+		case d.Kind != kindFolder && !d.calls():
+			fault("publish.destinations[%d].kind: must be %q, %q or %q, is %q", i, kindFolder, kindWebhook, kindCDN, d.Kind)
 		}
 	}
 	return append(faults, c.CDNFaults()...)
+}
+
+// calls reports that the destination is reached by calling its URL.
+func (d Destination) calls() bool { return d.Kind == kindWebhook || d.Kind == kindCDN }
+
+// cdn is the one of that name; the zero CDN: there is none.
+func (c Config) cdn(name string) sign.CDN {
+	for _, cdn := range c.CDN {
+		if cdn.Name == name {
+			return cdn
+		}
+	}
+	return sign.CDN{}
 }
 
 // CDNFaults are those of the CDNs, whose URLs ops gives, too.

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -9,24 +10,49 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/job"
 	"liveclip/internal/record"
 )
 
-// entry is the ledger's record of one clip at one destination; read as a record.Of[domain.PublicationChanged] it is that.
+// entry is the ledger's record of one revision of a clip at one destination; read as a record.Of[domain.PublicationChanged]
+// it is that.
 type entry struct {
 	record.Of[domain.PublicationChanged]
-	Hash      string    // of the clip that is to be published
-	Calls     int       // begun so far
-	Calling   time.Time // when the call that has no answer yet was begun; zero: none
+	Hash      string    // of the revision
+	Calls     int       // pushes begun so far
+	Calling   time.Time // when the push that has no answer yet was begun; zero: none
 	NotBefore time.Time // of the next call
 	Changed   time.Time // of the state
 
-	Withdrawals int  // calls begun to take it back
-	Withdrawing bool // one of them has no answer yet
+	Recalled    string // why it is to be taken back; empty: it is to be there
+	Withdrawals int    // calls begun to take it back
+	Withdrawing bool   // one of them has no answer yet
 }
 
-// final reports that nothing is left to do by itself.
-func (e entry) final() bool { return e.Value.State != domain.PublicationIntended }
+// settled reports that a push has come to an end, whichever.
+func (e entry) settled() bool { return e.Value.State != domain.PublicationIntended }
+
+// gone reports that there is nothing to take back, or no longer.
+func (e entry) gone() bool {
+	s := e.Value.State
+	return s == domain.PublicationWithdrawn || s == domain.PublicationRejected || s == domain.PublicationFailed
+}
+
+// there reports that the destination has taken it.
+func (e entry) there() bool {
+	return e.Value.State == domain.PublicationAccepted || e.Value.State == domain.PublicationVisible
+}
+
+// open reports that something is left to do without a person.
+func (e entry) open() bool { return !e.settled() || e.Recalled != "" && !e.gone() }
+
+// work is the kind of job that is to be done next.
+func (e entry) work() string {
+	if e.Recalled != "" {
+		return kindWithdraw
+	}
+	return kindPush
+}
 
 // ended counts the calls that came to an end.
 func (e entry) ended() int {
@@ -40,13 +66,6 @@ func (e entry) ended() int {
 	return n
 }
 
-// ledger keeps the publications in the object store and tells of their changes.
-type ledger struct {
-	store blob.Store
-	bus   publisher
-	now   func() time.Time
-}
-
 // place names a ledger entry; it is a job's payload.
 type place struct {
 	Tenant      domain.Tenant
@@ -57,11 +76,31 @@ type place struct {
 
 func (p place) key() string { return record.Publication(p.Tenant, p.Clip, p.Revision, p.Destination) }
 
+func (p place) openKey() string {
+	return record.OpenPublication(p.Tenant, p.Clip, p.Revision, p.Destination)
+}
+
 // String is also the idempotency key.
 func (p place) String() string { return fmt.Sprintf("%s/%d/%s", p.Clip, p.Revision, p.Destination) }
 
 func (e entry) place() place {
 	return place{e.Envelope.Tenant, e.Value.Clip, e.Value.Revision, e.Value.Destination}
+}
+
+func placeOf(j job.Job) (place, error) {
+	var at place
+	if err := json.Unmarshal(j.Payload, &at); err != nil {
+		return at, domain.Permanent(fmt.Errorf("job %s: %w", j.ID, err))
+	}
+	return at, nil
+}
+
+// ledger keeps the publications in the object store and tells of their changes. An entry that is open has a note beside the
+// ledger, written before anything is queued and removed when all is done and told: what is to be done outlives every queue.
+type ledger struct {
+	store blob.Store
+	bus   publisher
+	now   func() time.Time
 }
 
 // intend writes the entry unless there is one, and gives what stands.
@@ -89,35 +128,73 @@ func (l *ledger) write(ctx context.Context, e entry, tag string) (string, error)
 	return blob.ReplaceJSON(ctx, l.store, e.place().key(), e, tag)
 }
 
-// settle sets the state that came of a call whose mark is at tag, and tells of it. When somebody has meanwhile found the
-// mark and called the outcome unknown, the one who was there knows better; a withdrawal stands.
-func (l *ledger) settle(ctx context.Context, e entry, tag string, outcome domain.PublicationChanged) error {
-	e.Value, e.Calling, e.NotBefore, e.Changed = outcome, time.Time{}, time.Time{}, l.now()
-	for range 3 {
-		_, err := l.write(ctx, e, tag)
-		if err == nil {
-			return l.tell(ctx, e)
+// renew makes an entry intended once more, if the cause may. Its calls go on counting.
+func (l *ledger) renew(ctx context.Context, at place, cause event.Envelope, d domain.Decided) (entry, error) {
+	e, tag, err := l.read(ctx, at)
+	if err != nil || !renews(e, cause) {
+		return e, err
+	}
+	e.Envelope, e.Hash, e.Changed = cause, d.Hash, l.now()
+	e.Value.State, e.Value.Reason = domain.PublicationIntended, ""
+	_, err = l.write(ctx, e, tag)
+	return e, err
+}
+
+// renews tells whether a call may be made once more because of this request. The request that the entry stands for has had
+// its call: told again it changes nothing.
+func renews(e entry, cause event.Envelope) bool {
+	if e.Envelope.ID == cause.ID {
+		return false
+	}
+	switch e.Value.State {
+	case domain.PublicationFailed, domain.PublicationRejected, domain.PublicationUnknown:
+		return true
+	}
+	return false
+}
+
+// recall writes down that the publication is to be taken back, and why; the first reason stands. It gives what stands.
+func (l *ledger) recall(ctx context.Context, at place, reason string) (entry, error) {
+	for range 5 {
+		e, tag, err := l.read(ctx, at)
+		if err != nil || e.Recalled != "" || e.gone() {
+			return e, err
 		}
+		e.Recalled, e.NotBefore = reason, time.Time{}
+		_, err = l.write(ctx, e, tag)
 		if !errors.Is(err, blob.ErrChanged) {
-			return err
+			return e, err
+		}
+	}
+	return entry{}, fmt.Errorf("recall publication %s: %w", at, blob.ErrChanged)
+}
+
+// settle sets the state that came of a push whose mark is at tag, and gives what stands. When somebody has meanwhile found
+// the mark and called the outcome unknown, the one who was there knows better; a withdrawal stands, and so does a recall.
+func (l *ledger) settle(ctx context.Context, e entry, tag string, outcome domain.PublicationChanged) (entry, error) {
+	e.Value, e.Calling, e.NotBefore, e.Changed = outcome, time.Time{}, time.Time{}, l.now()
+	for range 5 {
+		_, err := l.write(ctx, e, tag)
+		if !errors.Is(err, blob.ErrChanged) {
+			return e, err
 		}
 		now, newer, err := l.read(ctx, e.place())
 		if err != nil {
-			return err
+			return e, err
 		}
-		if now.Value.State != domain.PublicationUnknown && now.Value.State != domain.PublicationIntended {
-			return nil
+		if now.Value.State != domain.PublicationUnknown && now.settled() {
+			return now, nil
 		}
-		tag = newer
+		e.Recalled, tag = now.Recalled, newer
 	}
-	return fmt.Errorf("settle publication %s: %w", e.place(), blob.ErrChanged)
+	return e, fmt.Errorf("settle publication %s: %w", e.place(), blob.ErrChanged)
 }
 
 // tell announces the entry as it stands; a repeat is the same events again.
 func (l *ledger) tell(ctx context.Context, e entry) error {
 	p := e.Value
 	events := []event.Event{e.Envelope.Follow(p, e.Changed, p.Destination+"/"+string(p.State))}
-	if e.final() {
+	if e.settled() {
 		step := domain.ClipStep{
 			Clip: p.Clip, Revision: p.Revision, Step: domain.StepSent, Destination: p.Destination,
 			At: e.Changed, Note: p.Reason, Publication: &p,
@@ -153,4 +230,51 @@ func (l *ledger) of(ctx context.Context, t domain.Tenant, c domain.ClipID) ([]en
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// openNote lies beside the ledger while an entry is open.
+type openNote struct {
+	Place place
+	Since time.Time
+}
+
+// note writes that the entry is open.
+func (l *ledger) note(ctx context.Context, at place) error {
+	_, err := blob.WriteNewJSON(ctx, l.store, at.openKey(), &openNote{at, l.now()})
+	return err
+}
+
+// unnote removes the note of an entry that is not open any more. Whoever opens it again meanwhile has written a note that may
+// go with it, so the entry is looked at once more.
+func (l *ledger) unnote(ctx context.Context, at place) error {
+	if err := l.store.Delete(ctx, at.openKey()); err != nil {
+		return fmt.Errorf("close publication %s: %w", at, err)
+	}
+	e, _, err := l.read(ctx, at)
+	if err == nil && e.open() {
+		err = l.note(ctx, at)
+	}
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// notes lists what is open since before a time.
+func (l *ledger) notes(ctx context.Context, before time.Time) ([]place, error) {
+	var open []place
+	for info, err := range l.store.List(ctx, record.OpenPublications, "") {
+		if err != nil {
+			return open, err
+		}
+		var n openNote
+		switch _, err := blob.ReadJSON(ctx, l.store, info.Key, &n); {
+		case errors.Is(err, blob.ErrNotFound): // closed meanwhile
+		case err != nil:
+			return open, err
+		case !n.Since.After(before):
+			open = append(open, n.Place)
+		}
+	}
+	return open, nil
 }

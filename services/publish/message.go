@@ -74,7 +74,7 @@ func messageOf(event string, p parcel, remoteID string) message {
 		StartS:      m.Rendered.Window.Start.Seconds(),
 		EndS:        m.Rendered.Window.End.Seconds(),
 		PublishedAt: m.Published.UTC(),
-		Hash:        m.Rendered.Hash,
+		Hash:        p.hash,
 	}
 }
 
@@ -86,6 +86,9 @@ func videoOf(r domain.Rendition, url string) *videoFile {
 	}
 	return v
 }
+
+// folder is the path under which the revision's files are served.
+func (p parcel) folder() string { return "/vod/" + string(p.Clip) + "/" + p.hash + "/" }
 
 // links signs URLs of the VOD path.
 type links struct {
@@ -99,7 +102,7 @@ type links struct {
 func (l links) fill(m *message, p parcel) {
 	rendered := p.manifest.Rendered
 	grant := sign.Grant{
-		Path:    "/vod/" + string(p.Clip) + "/" + rendered.Hash + "/",
+		Path:    p.folder(),
 		Tenant:  p.Tenant,
 		Session: p.Destination,
 		Expires: l.now().Add(l.ttl),

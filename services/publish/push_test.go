@@ -103,8 +103,8 @@ func newDesk(t *testing.T, cfg Config) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Service = &Service{cfg: cfg, deps: deps, vod: path, ledger: &ledger{store, d, d.clock.now}, pending: map[place]string{}}
-	d.pusher = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
+	d.Service = &Service{cfg: cfg, deps: deps, vod: path, ledger: &ledger{store, d, d.clock.now}}
+	d.courier = &courier{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
 	for name, content := range map[string]string{"720p.mp4": video, "cover.jpg": "a picture", "subtitles.vtt": "WEBVTT\n"} {
 		d.put(t, record.File("default", testClip, testHash, name), content)
 	}
@@ -175,9 +175,9 @@ func (d *desk) work(t *testing.T) {
 
 func (d *desk) do(ctx context.Context, j job.Job) error {
 	if j.Kind == kindWithdraw {
-		return d.pusher.withdraw(ctx, j)
+		return d.courier.withdraw(ctx, j)
 	}
-	return d.pusher.push(ctx, j)
+	return d.courier.push(ctx, j)
 }
 
 func (d *desk) stands(t *testing.T, destination string) domain.PublicationChanged {
@@ -580,7 +580,7 @@ func TestACallUnderWayIsNotJoinedByASecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.pusher.enqueue(t.Context(), kindPush, e); err != nil || d.jobs[0].ID != running.ID {
+	if err := d.courier.enqueue(t.Context(), e); err != nil || d.jobs[0].ID != running.ID {
 		t.Errorf("queued %q beside %q, %v", d.jobs[0].ID, running.ID, err)
 	}
 }
@@ -694,7 +694,7 @@ func TestEveryFaultOfTheConfigurationIsToldAtOnce(t *testing.T) {
 		`publish.destinations[1].url: must be an http or https URL`,
 		`publish.destinations[2].name: "a" is taken already`,
 		`publish.destinations[2].secret: must have at least 16 bytes, has 5`,
-		`publish.destinations[3].kind: must be "folder" or "webhook", is "pigeon"`,
+		`publish.destinations[3].kind: must be "folder", "webhook" or "cdn", is "pigeon"`,
 	}
 	if got := cfg.Faults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %s", strings.Join(got, "\n    "))
@@ -702,4 +702,14 @@ func TestEveryFaultOfTheConfigurationIsToldAtOnce(t *testing.T) {
 	if got := Defaults().Faults(); got != nil {
 		t.Errorf("the defaults: %q", got)
 	}
+}
+
+// open lists what the ledger has left to do.
+func (d *desk) open(t *testing.T) []place {
+	t.Helper()
+	open, err := d.ledger.notes(t.Context(), d.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open
 }

@@ -150,7 +150,6 @@ func TestAPublicationSurvivesTheLossOfItsQueue(t *testing.T) {
 	}
 	broken.Store(false)
 	h.open(t, cfg)
-	h.say(t, cause.Follow(domain.ClipStep{Clip: testClip, Revision: 1, Step: domain.StepPublished, At: time.Now().Add(-time.Minute)}, time.Now(), ""))
 	h.await(t, domain.PublicationAccepted)
 }
 
@@ -161,7 +160,7 @@ func TestDeliveriesReachTheBus(t *testing.T) {
 	defer server.Close()
 	link := links{base: server.URL, keys: testKeys, ttl: time.Hour, now: time.Now}
 	var m message
-	p := parcel{place: place{"default", testClip, 1, "d"}, rendition: domain.Rendition{Profile: "720p"}}
+	p := parcel{place: place{"default", testClip, 1, "d"}, hash: testHash, rendition: domain.Rendition{Profile: "720p"}}
 	if _, err := blob.ReadJSON(t.Context(), h.store, record.Manifest("default", testClip), &p.manifest); err != nil {
 		t.Fatal(err)
 	}
@@ -214,14 +213,14 @@ func TestWhatAPersonAskedForAgainSurvivesTheLossOfItsQueue(t *testing.T) {
 	again.Payload = domain.Decided{Clip: testClip, Revision: 1, Verdict: domain.VerdictApproved, By: "ann", Hash: testHash, Destination: "hook"}
 	d.decide(t, again)
 	d.jobs = nil // the queue is lost
-	if err := d.pendingAgain(t.Context()); err != nil {
+	if err := d.sweepOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d.work(t)
 	if got := d.stands(t, "hook"); got.State != domain.PublicationAccepted || hook.calls.Load() != 2 {
 		t.Errorf("after %d calls the ledger says %+v", hook.calls.Load(), got)
 	}
-	if err := d.pendingAgain(t.Context()); err != nil || len(d.pending) != 0 || len(d.jobs) != 0 {
-		t.Errorf("still pending: %v, queued: %v, %v", d.pending, d.jobs, err)
+	if err := d.sweepOnce(t.Context()); err != nil || len(d.open(t)) != 0 || len(d.jobs) != 0 {
+		t.Errorf("still open: %v, queued: %v, %v", d.open(t), d.jobs, err)
 	}
 }

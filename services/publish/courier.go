@@ -1,0 +1,222 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/job"
+	"liveclip/internal/record"
+)
+
+const (
+	kindPush     = "publication:push"
+	kindWithdraw = "publication:withdraw"
+)
+
+// queue is the job client as this service needs it.
+type queue interface {
+	Enqueue(ctx context.Context, j job.Job) error
+}
+
+// courier does the jobs of publications: it calls destinations, once at a time for each entry, and writes down what came of
+// it.
+type courier struct {
+	store      blob.Store
+	ledger     *ledger
+	queue      queue
+	connectors map[string]connector
+	timeout    time.Duration
+	attempts   int
+	now        func() time.Time
+	log        *slog.Logger
+	settled    *prometheus.CounterVec // by state
+}
+
+// begin has an open entry worked on, and worked on again until it is not open any more, also when the queue is lost.
+func (c *courier) begin(ctx context.Context, e entry) error {
+	if err := c.ledger.note(ctx, e.place()); err != nil {
+		return err
+	}
+	return c.enqueue(ctx, e)
+}
+
+// enqueue has the entry's next call made. The ID counts the calls that ended: a job that asks for another call after a pause
+// queues a new one, while a call that is still under way is never joined by a second.
+func (c *courier) enqueue(ctx context.Context, e entry) error {
+	payload, err := json.Marshal(e.place())
+	if err != nil {
+		return domain.Permanent(fmt.Errorf("enqueue %s %s: %w", e.work(), e.place(), err))
+	}
+	return c.queue.Enqueue(ctx, job.Job{
+		Kind:    e.work(),
+		ID:      fmt.Sprintf("%s/%s/%s.%d/%d", e.work(), e.Value.Clip, e.Value.Destination, e.ended(), e.Value.Revision),
+		Lane:    e.Envelope.Lane,
+		Payload: payload,
+		Delay:   max(0, e.NotBefore.Sub(c.now())),
+	})
+}
+
+// push is the handler of kindPush.
+func (c *courier) push(ctx context.Context, j job.Job) error {
+	at, err := placeOf(j)
+	if err != nil {
+		return err
+	}
+	e, tag, err := c.ledger.read(ctx, at)
+	if err != nil {
+		return fmt.Errorf("push %s: %w", at, permanentIfMissing(err))
+	}
+	if e.settled() {
+		return c.close(ctx, e) // it may have been settled by one who died before telling
+	}
+	to, known := c.connectors[at.Destination]
+	down, err := c.ledger.takenDown(ctx, at)
+	switch {
+	case err != nil:
+		return fmt.Errorf("push %s: %w", at, err)
+	case !known:
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: "the destination is not configured any more"})
+	case !e.Calling.IsZero() && !to.repeatable():
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: "a call was begun and its end was not seen"})
+	case down || e.Recalled != "":
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
+	case c.now().Before(e.NotBefore):
+		return fmt.Errorf("push %s: the destination asked to wait until %s", at, e.NotBefore.Format(time.RFC3339))
+	}
+	parcel, err := c.pack(ctx, e, to)
+	if domain.IsPermanent(err) {
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: err.Error()})
+	}
+	if err != nil {
+		return fmt.Errorf("push %s: %w", at, err)
+	}
+	e.Calls, e.Calling = e.Calls+1, c.now()
+	if tag, err = c.ledger.write(ctx, e, tag); err != nil {
+		return fmt.Errorf("push %s: %w", at, err)
+	}
+	calling, cancel := context.WithTimeout(ctx, c.timeout)
+	answer, err := to.push(calling, parcel)
+	cancel()
+	// What came of the call is written down also when this process is being shut down.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return c.pushed(ctx, e, tag, answer, err)
+}
+
+// unsent says why something that was never sent is withdrawn.
+func unsent(e entry) string {
+	if e.Recalled == "" {
+		return takenDown + " before it was sent"
+	}
+	return e.Recalled + " before it was sent"
+}
+
+// pushed writes down what came of a push.
+func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcome, err error) error {
+	switch {
+	case err == nil:
+		return c.settle(ctx, e, tag, answer)
+	case errors.Is(err, errUnanswered):
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: err.Error()})
+	case domain.IsPermanent(err):
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: err.Error()})
+	case e.Calls >= c.attempts:
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: fmt.Sprintf("gave up after %d calls: %v", e.Calls, err)})
+	}
+	e.Calling, e.NotBefore, e.Value.Reason = time.Time{}, c.now().Add(pauseAfter(e.Calls, err)), err.Error()
+	if _, err := c.ledger.write(ctx, e, tag); err != nil {
+		return fmt.Errorf("push %s: %w", e.place(), err)
+	}
+	c.log.Info("publication waits", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "calls", e.Calls, "until", e.NotBefore, "reason", e.Value.Reason)
+	return c.enqueue(ctx, e)
+}
+
+func (c *courier) settle(ctx context.Context, e entry, tag string, o outcome) error {
+	value := e.Value
+	value.State, value.RemoteID, value.URL, value.Reason = o.state, o.remoteID, o.url, o.reason
+	e, err := c.ledger.settle(ctx, e, tag, value)
+	if err != nil {
+		return err
+	}
+	c.settled.WithLabelValues(string(o.state)).Inc()
+	c.log.Info("publication settled", "clip_id", value.Clip, "destination", value.Destination, "state", o.state, "reason", o.reason)
+	return c.close(ctx, e)
+}
+
+// close tells of a settled entry and ends what its being there ends: the revisions before it are taken back. One that is to be
+// taken back itself stays open.
+func (c *courier) close(ctx context.Context, e entry) error {
+	if err := c.ledger.tell(ctx, e); err != nil {
+		return err
+	}
+	if e.there() && e.Recalled == "" {
+		if err := c.replace(ctx, e); err != nil {
+			return fmt.Errorf("replace revisions before %s: %w", e.place(), err)
+		}
+	}
+	if e.open() {
+		return nil
+	}
+	return c.ledger.unnote(ctx, e.place())
+}
+
+// replace has the older revisions at the same destination taken back.
+func (c *courier) replace(ctx context.Context, by entry) error {
+	if by.Value.Revision <= 1 {
+		return nil
+	}
+	entries, err := c.ledger.of(ctx, by.Envelope.Tenant, by.Value.Clip)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Value.Destination == by.Value.Destination && e.Value.Revision < by.Value.Revision {
+			if err := c.recall(ctx, e.place(), fmt.Sprintf("replaced by revision %d", by.Value.Revision)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// recall has a publication taken back, unless there is nothing to take.
+func (c *courier) recall(ctx context.Context, at place, reason string) error {
+	e, err := c.ledger.recall(ctx, at, reason)
+	if err != nil || !e.open() {
+		return err
+	}
+	return c.begin(ctx, e)
+}
+
+// pack finds what is to be handed over. A clip that has a newer revision by now is not.
+func (c *courier) pack(ctx context.Context, e entry, to connector) (parcel, error) {
+	found := parcel{place: e.place(), hash: e.Hash}
+	if _, err := blob.ReadJSON(ctx, c.store, record.Manifest(e.Envelope.Tenant, e.Value.Clip), &found.manifest); err != nil {
+		return found, permanentIfMissing(err)
+	}
+	if rendered := found.manifest.Rendered; rendered.Hash != e.Hash {
+		return found, domain.Permanent(fmt.Errorf("replaced by revision %d", rendered.Revision))
+	}
+	for _, rendition := range found.manifest.Rendered.Renditions {
+		if to.profile() == "" || to.profile() == rendition.Profile {
+			found.rendition = rendition
+			return found, nil
+		}
+	}
+	return found, domain.Permanent(fmt.Errorf("the clip has no rendition in profile %q", to.profile()))
+}
+
+func permanentIfMissing(err error) error {
+	if errors.Is(err, blob.ErrNotFound) {
+		return domain.Permanent(err)
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"liveclip/internal/blob"
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+)
+
+// decided handles clip.decided.v1.
+func (s *Service) decided(ctx context.Context, e event.Event) error {
+	d, ok := e.Payload.(domain.Decided)
+	if !ok {
+		return domain.Permanent(fmt.Errorf("event %s: %T is no verdict", e.ID, e.Payload))
+	}
+	s.vod.Drop(e.Tenant, d.Clip)
+	switch {
+	case d.TakeDown:
+		return s.takeBack(ctx, e.Tenant, d.Clip)
+	case d.Verdict == domain.VerdictApproved && d.Hash != "" && d.Destination != "":
+		return s.sendTo(ctx, e.Envelope, d)
+	case d.Verdict == domain.VerdictApproved && d.Hash != "":
+		return s.sendEverywhere(ctx, e.Envelope, d)
+	}
+	return nil
+}
+
+// sendEverywhere has a clip brought to every destination.
+func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d domain.Decided) error {
+	for _, dest := range s.cfg.Destinations {
+		e, err := s.ledger.intend(ctx, cause, d, dest.Name)
+		if err == nil && !e.settled() {
+			err = s.send(ctx, e)
+		}
+		if err != nil {
+			return fmt.Errorf("publish clip %s to %s: %w", d.Clip, dest.Name, err)
+		}
+	}
+	return nil
+}
+
+// sendTo brings a clip to one destination because a person said so: also to one that is younger than the clip, and again to
+// one where it failed, was refused, or nobody knows what became of it.
+func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Decided) error {
+	if _, known := s.courier.connectors[d.Destination]; !known {
+		refused := domain.PublicationChanged{
+			Clip: d.Clip, Revision: d.Revision, Destination: d.Destination, State: domain.PublicationFailed, Reason: "no such destination is configured",
+		}
+		if err := s.ledger.bus.Publish(ctx, cause.Follow(refused, s.deps.Now(), d.Destination)); err != nil {
+			return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)
+		}
+		return nil
+	}
+	e, err := s.ledger.intend(ctx, cause, d, d.Destination)
+	if err == nil && renews(e, cause) {
+		e, err = s.ledger.renew(ctx, e.place(), cause, d)
+	}
+	if err == nil && !e.settled() {
+		err = s.send(ctx, e)
+	}
+	if err != nil {
+		return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)
+	}
+	return nil
+}
+
+// send tells of an intended entry and has it worked on.
+func (s *Service) send(ctx context.Context, e entry) error {
+	if err := s.ledger.tell(ctx, e); err != nil {
+		return err
+	}
+	return s.courier.begin(ctx, e)
+}
+
+// takeBack has a clip that was taken down withdrawn from wherever it is, or may be.
+func (s *Service) takeBack(ctx context.Context, t domain.Tenant, c domain.ClipID) error {
+	entries, err := s.ledger.of(ctx, t, c)
+	if err != nil {
+		return fmt.Errorf("withdraw clip %s: %w", c, err)
+	}
+	for _, e := range entries {
+		if e.gone() {
+			continue
+		}
+		if err := s.courier.recall(ctx, e.place(), takenDown); err != nil {
+			return fmt.Errorf("withdraw clip %s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// sweep puts back what is open, as after a loss of the queue, until ctx ends.
+func (s *Service) sweep(ctx context.Context) {
+	tick := time.NewTicker(s.sweepPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.Warn("open publications not swept", "error", err)
+		}
+	}
+}
+
+func (s *Service) sweepOnce(ctx context.Context) error {
+	open, faults := s.ledger.notes(ctx, s.deps.Now().Add(-s.sweepAge))
+	for _, at := range open {
+		e, _, err := s.ledger.read(ctx, at)
+		switch {
+		case errors.Is(err, blob.ErrNotFound):
+			err = s.ledger.unnote(ctx, at)
+		case err != nil:
+		case e.open():
+			err = s.courier.enqueue(ctx, e)
+		default:
+			err = s.courier.close(ctx, e) // who settled it died before telling
+		}
+		faults = errors.Join(faults, err) // the others are looked after all the same
+	}
+	return faults
+}
