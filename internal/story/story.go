@@ -43,6 +43,9 @@ type held struct {
 	newest   time.Time
 }
 
+// abandoned is how long after its last step nothing is expected of a clip any more: nobody decided on it.
+const abandoned = 30 * 24 * time.Hour
+
 // New reads nothing yet. Clips whose story ended (rejected, failed, taken down, published) are let go when their last
 // step is older than keep: until then a person may still turn it.
 func New(b *bus.Bus, keep time.Duration, now func() time.Time, log *slog.Logger) *Table {
@@ -106,8 +109,11 @@ func (c *held) stopped() bool {
 
 func (t *Table) prune() {
 	t.unpruned = 0
-	oldest := t.now().Add(-t.keep)
-	maps.DeleteFunc(t.clips, func(_ domain.ClipID, c *held) bool { return c.ended() && c.newest.Before(oldest) })
+	now := t.now()
+	maps.DeleteFunc(t.clips, func(_ domain.ClipID, c *held) bool {
+		age := now.Sub(c.newest)
+		return c.ended() && age > t.keep || age > abandoned
+	})
 	over := len(t.clips) - t.limit
 	if over <= 0 {
 		return

@@ -103,10 +103,11 @@ func TestEndedStoriesAreLetGoWhenOld(t *testing.T) {
 	table := told(
 		ago("published", domain.StepPublished, 2*time.Hour), ago("failed", domain.StepFailed, 2*time.Hour),
 		ago("fresh", domain.StepPublished, time.Minute), ago("open", domain.StepCut, 2*time.Hour),
+		decided("undecided", domain.VerdictNeedsPerson, abandoned+time.Hour),
 	)
 	table.prune()
 	var left []domain.ClipID
-	for _, id := range []domain.ClipID{"failed", "fresh", "open", "published"} {
+	for _, id := range []domain.ClipID{"failed", "fresh", "open", "published", "undecided"} {
 		if table.clips[id] != nil {
 			left = append(left, id)
 		}

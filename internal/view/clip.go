@@ -118,8 +118,12 @@ func pageOffset(after string) (int64, error) {
 	return n, nil
 }
 
-// Forget lets go of a tenant's clips that are older than is kept; at most a thousand a call.
+// Forget lets go of a tenant's clips that are older than is kept, at most a thousand a call, and of recordings that were read
+// as streams of a batch and ended as long ago.
 func (v *Views) Forget(ctx context.Context, t domain.Tenant) error {
+	if err := v.forgetBatches(ctx, t); err != nil {
+		return err
+	}
 	before := strconv.FormatInt(v.now().Add(-v.keep).UnixMilli(), 10)
 	ids, err := v.rdb.ZRangeByScore(ctx, clipsKey(t, ""), &redis.ZRangeBy{Min: "-inf", Max: before, Count: 1000}).Result()
 	if err != nil {

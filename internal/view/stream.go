@@ -121,6 +121,11 @@ func (v *Views) Streams(ctx context.Context, t domain.Tenant) ([]Stream, error) 
 	if err := v.Built(ctx); err != nil {
 		return nil, err
 	}
+	return v.listed(ctx, t)
+}
+
+// listed are the streams that are in the views so far.
+func (v *Views) listed(ctx context.Context, t domain.Tenant) ([]Stream, error) {
 	ids, err := v.rdb.SMembers(ctx, streamsKey(t)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
@@ -143,6 +148,30 @@ func (v *Views) Streams(ctx context.Context, t domain.Tenant) ([]Stream, error) 
 		streams = append(streams, s)
 	}
 	return streams, nil
+}
+
+func (v *Views) forgetBatches(ctx context.Context, t domain.Tenant) error {
+	streams, err := v.listed(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if !v.outlived(s.State) {
+			continue
+		}
+		if err := v.rdb.Del(ctx, streamKey(s.State.Ref)).Err(); err != nil {
+			return fmt.Errorf("forget stream %s: %w", s.State.Ref, err)
+		}
+		if err := v.rdb.SRem(ctx, streamsKey(t), string(s.State.Ref.Stream)).Err(); err != nil {
+			return fmt.Errorf("forget stream %s: %w", s.State.Ref, err)
+		}
+	}
+	return nil
+}
+
+// outlived tells whether a stream was one of a batch and ended longer ago than is kept.
+func (v *Views) outlived(s domain.StreamState) bool {
+	return s.Lane == domain.LaneBatch && !s.Attached && v.now().Sub(s.Changed) > v.keep
 }
 
 // Tenants lists the tenants that have streams or clips.

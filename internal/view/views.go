@@ -83,6 +83,9 @@ func byOwner(e event.Event) string { return number(e.Epoch) + "." + number(e.Wal
 func (v *Views) Apply(ctx context.Context, e event.Event) error {
 	switch p := e.Payload.(type) {
 	case domain.StreamState:
+		if v.outlived(p) { // as a rebuild reads it again
+			return nil
+		}
 		return v.applyStream(ctx, e, fact{field: fieldState, version: number(p.Changed.UnixNano())})
 	case domain.BroadcastChanged:
 		if err := v.applyBeginning(ctx, e, p); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,6 +118,42 @@ func TestClipsOlderThanIsKeptAreForgotten(t *testing.T) {
 	}
 	if _, err := v.Clip(t.Context(), ref.Tenant, clip); !errors.Is(err, view.ErrRebuilding) && !errors.Is(err, view.ErrNotFound) {
 		t.Errorf("an old clip: %v", err)
+	}
+}
+
+func TestStreamsOfABatchAreForgottenOnceTheyEndedLongAgo(t *testing.T) {
+	now := at(20)
+	v := view.New(embeddedtest.Redis(t), time.Hour, func() time.Time { return now })
+	state := func(stream domain.StreamID, lane domain.Lane, attached bool) event.Event {
+		r := domain.Ref{Tenant: ref.Tenant, Stream: stream}
+		return event.Event{Envelope: event.Envelope{ID: string(stream), Tenant: r.Tenant, Stream: stream, Wall: at(20), Lane: lane},
+			Payload: domain.StreamState{Ref: r, Attached: attached, Lane: lane, Changed: at(20)}}
+	}
+	told := []event.Event{state("file-done", domain.LaneBatch, false), state("file-read", domain.LaneBatch, true), state("room", domain.LaneLive, false)}
+	known := func() (ids []domain.StreamID) {
+		for _, e := range told {
+			if _, err := v.Stream(t.Context(), domain.Ref{Tenant: ref.Tenant, Stream: e.Stream}); err == nil {
+				ids = append(ids, e.Stream)
+			}
+		}
+		return ids
+	}
+	for _, when := range []struct {
+		now  time.Time
+		want []domain.StreamID
+	}{{at(20), []domain.StreamID{"file-done", "file-read", "room"}}, {at(20).Add(2 * time.Hour), []domain.StreamID{"file-read", "room"}}} {
+		now = when.now
+		for _, e := range told { // again: as a rebuild reads them
+			if err := v.Apply(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.Forget(t.Context(), ref.Tenant); err != nil {
+			t.Fatal(err)
+		}
+		if got := known(); !slices.Equal(got, when.want) {
+			t.Errorf("at %v known are %v, want %v", now, got, when.want)
+		}
 	}
 }
 

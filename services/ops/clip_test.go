@@ -157,6 +157,19 @@ func TestAPersonsVerdictIsToldAndShownAtOnce(t *testing.T) {
 	}
 }
 
+func TestAClipThatCouldNotBeMadeCannotBeApproved(t *testing.T) {
+	r := newRig(t)
+	at := r.story(r.onAir(100*time.Second), 3)
+	r.publish(said(domain.ClipStep{Clip: clipOne, Step: domain.StepFailed, At: at.Add(time.Minute), Note: "no cut"}, at.Add(time.Minute)))
+	r.eventually("the clip failed", func() bool {
+		return r.operator("GET", "/v1/clips/"+string(clipOne), "").json()["state"] == "failed"
+	})
+	got := r.operator("POST", "/v1/clips/"+string(clipOne)+"/decision", `{"verdict":"approved"}`)
+	if got.status != http.StatusConflict || !strings.Contains(got.body, "nothing to approve") {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}
+
 func TestATakeDownIsWrittenBeforeItIsTold(t *testing.T) {
 	r := newRig(t)
 	r.story(r.onAir(100*time.Second), 6)

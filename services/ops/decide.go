@@ -36,6 +36,8 @@ func (s *Service) Decide(ctx context.Context, req *opsv1.DecideRequest) (*opsv1.
 	switch state := st.state(); {
 	case state == "taken_down":
 		return nil, conflict("clip %s was taken down: nothing can be decided on it any more", clip.ID)
+	case state == "failed" && verdict == domain.VerdictApproved:
+		return nil, conflict("clip %s could not be made: there is nothing to approve", clip.ID)
 	case state == "published" && verdict == domain.VerdictApproved: // nothing is left to be done; that it was liked is kept
 		s.labelDecision(ctx, clip, origin(clip).Follow(domain.Decided{}, s.Now(), c.name), verdict)
 		return s.clipMessage(ctx, c, clip, nil), nil
