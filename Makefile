@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-record lint proto check-proto
+.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-record lint proto check-proto
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +28,12 @@ demo: build ## push a sample room and watch its clips appear, each playable seco
 
 test: build ## everything that needs no JVM: all packages, race-free and in any order, and the whole pipeline
 	go vet ./...
-	go test -race -shuffle=on -timeout 15m ./...
+	LIVECLIP_TEST_ONNXRUNTIME=$(wildcard $(TOOLS)/libonnxruntime.so) go test -race -shuffle=on -timeout 15m ./...
+
+faces: $(TOOLS)/libonnxruntime.so ## fetch an ONNX Runtime (24 MB) for review.faces.runtime; tests of the face detector use it
+
+$(TOOLS)/libonnxruntime.so:
+	./scripts/onnxruntime.sh $@
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
 	./deploy/kafka-test/run.sh
