@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -26,6 +27,7 @@ type detectEvalCommand struct {
 	Sets      []string `arg:"" optional:"" help:"Labelled sets: folders of NAME.jsonl with NAME.labels.json beside it."`
 	Synthetic int      `help:"Measure on this many made rooms of two hours, to tune on." placeholder:"N"`
 	HeldOut   int      `help:"Measure on this many made rooms that nothing was tuned on." placeholder:"N"`
+	Ablate    int      `help:"Also switch each signal off in turn, on this many made rooms to tune on." placeholder:"N"`
 	Rules     string   `help:"Rules file (YAML); without it the built-in rules."`
 	Mistakes  bool     `help:"List what was missed, and what was clipped and is no moment."`
 	JSON      string   `name:"json" help:"Also write the figures to this file." type:"path"`
@@ -80,6 +82,13 @@ func (c detectEvalCommand) Run(ctx context.Context, io stdio) error {
 			listMistakes(io.out, set, rooms)
 		}
 	}
+	if c.Ablate > 0 {
+		more, err := ablate(ctx, rules, c.Ablate)
+		if err != nil {
+			return fmt.Errorf("detect eval: %w", err)
+		}
+		rows = append(rows, more...)
+	}
 	printMeasured(io.out, rows)
 	if c.JSON == "" {
 		return nil
@@ -94,14 +103,11 @@ func (c detectEvalCommand) Run(ctx context.Context, io stdio) error {
 func (c detectEvalCommand) sets() ([]roomSet, error) {
 	var sets []roomSet
 	for _, folder := range c.Sets {
-		labelled, err := roomlog.ReadSet(folder)
+		set, err := labelledSet(folder)
 		if err != nil {
 			return nil, err
 		}
-		sets = append(sets, roomSet{folder, len(labelled), func(n int) labelledRoom {
-			l := labelled[n]
-			return labelledRoom{l.Name, roomlog.Marked(roomlog.ReadFile(l.Log)), l.Labels.Moments}
-		}})
+		sets = append(sets, set)
 	}
 	if c.HeldOut > roomgen.HeldOutRooms {
 		return nil, fmt.Errorf("--held-out: there are %d", roomgen.HeldOutRooms)
@@ -119,11 +125,19 @@ func (c detectEvalCommand) sets() ([]roomSet, error) {
 		}
 		sets = append(sets, set)
 	}
-	if len(sets) == 0 {
-		return nil, errors.New("name labelled sets, or --synthetic or --held-out with a number of rooms")
+	if len(sets) == 0 && c.Ablate == 0 {
+		return nil, errors.New("name labelled sets, or --synthetic, --held-out or --ablate with a number of rooms")
 	}
 	slices.SortStableFunc(sets, func(a, b roomSet) int { return -strings.Compare(a.name, b.name) })
 	return sets, nil
+}
+
+func labelledSet(folder string) (roomSet, error) {
+	labelled, err := roomlog.ReadSet(folder)
+	return roomSet{folder, len(labelled), func(n int) labelledRoom {
+		l := labelled[n]
+		return labelledRoom{l.Name, roomlog.Marked(roomlog.ReadFile(l.Log)), l.Labels.Moments}
+	}}, err
 }
 
 func madeRooms(split roomgen.Split, rooms int) (roomSet, error) {
@@ -177,16 +191,58 @@ func tallied(room labelledRoom, report detect.Report) tally.Room {
 	return r
 }
 
+// ablate measures with everything, and with each signal switched off in turn.
+func ablate(ctx context.Context, rules *detect.Rules, rooms int) ([]measured, error) {
+	set, err := madeRooms(roomgen.Train, rooms)
+	if err != nil {
+		return nil, err
+	}
+	var rows []measured
+	for _, without := range append([]string{""}, signals(rules)...) {
+		under := rules
+		if without != "" {
+			under = silenced(rules, without)
+		}
+		found, err := replaySet(ctx, under, set)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, measured{Set: "ablation", Without: without, Table: tally.Of(found)})
+	}
+	return rows, nil
+}
+
+// signals are the first parts of the features' names, sorted.
+func signals(rules *detect.Rules) []string {
+	names := map[string]bool{}
+	for feature := range rules.FeatureWeights() {
+		name, _, _ := strings.Cut(feature, ".")
+		names[name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// silenced is rules in which no feature of a signal counts.
+func silenced(rules *detect.Rules, signal string) *detect.Rules {
+	weights := rules.FeatureWeights()
+	for feature := range weights {
+		if strings.HasPrefix(feature, signal+".") {
+			weights[feature] = 0
+		}
+	}
+	return rules.WithWeights(rules.Bias, weights)
+}
+
 func printMeasured(w io.Writer, rows []measured) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "set\trooms\tmoments\tclips\tprecision\trecall\tF1\tAP\tstart error\tfalse/h\tdecided after (p99)\t")
+	fmt.Fprintln(t, "set\trooms\tmoments\tclips\tprecision\trecall\tF1\tAP\tstart error\tstart off\tend off\tmisplaced\tfalse/h\tdecided after (p99)\t")
 	for _, r := range rows {
 		name := r.Set
 		if r.Without != "" {
 			name = "without " + r.Without
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f s\t%.2f\t%.2f s\t\n", name, r.Rooms, r.Moments, r.Clips,
-			r.Precision, r.Recall, r.F1, r.AP, r.StartError, r.FalsePerHour, r.Decision.P99)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f s\t%+.1f s\t%+.1f s\t%d\t%.2f\t%.2f s\t\n", name, r.Rooms, r.Moments, r.Clips,
+			r.Precision, r.Recall, r.F1, r.AP, r.StartError, r.StartOff, r.EndOff, r.Misplaced, r.FalsePerHour, r.Decision.P99)
 	}
 	t.Flush()
 }

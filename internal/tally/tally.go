@@ -51,6 +51,8 @@ type Table struct {
 	F1           float64         `json:"f1"`
 	AP           float64         `json:"average_precision"`
 	StartError   float64         `json:"start_error_median_s"`
+	StartOff     float64         `json:"touching_start_off_median_s"` // of clips that touch a moment: later is positive
+	EndOff       float64         `json:"touching_end_off_median_s"`
 	FalsePerHour float64         `json:"false_clips_an_hour"`
 	Decision     Spread          `json:"decision_after_last_signal_s"`
 	AfterMoment  Spread          `json:"decision_after_moment_start_s"`
@@ -73,7 +75,7 @@ type Kind struct {
 // Of measures rooms together: every clip and every moment weighs the same.
 func Of(rooms []Room) Table {
 	t := Table{Rooms: len(rooms), Kinds: map[string]Kind{}}
-	var starts, decided, after []float64
+	var starts, decided, after, startOff, endOff []float64
 	for _, r := range rooms {
 		t.Hours += r.Length.Hours()
 		t.Moments += len(r.Moments)
@@ -99,8 +101,13 @@ func Of(rooms []Room) Table {
 		}
 		for i, c := range clips {
 			decided = append(decided, (c.At - c.Needed).Seconds())
-			touches := func(m roomlog.Moment) bool { return c.Window.Overlap(m.Window()) > 0 }
-			if !taken[i] && slices.ContainsFunc(r.Moments, touches) {
+			j := slices.IndexFunc(r.Moments, func(m roomlog.Moment) bool { return c.Window.Overlap(m.Window()) > 0 })
+			if j < 0 {
+				continue
+			}
+			startOff = append(startOff, (c.Window.Start - r.Moments[j].Start).Seconds())
+			endOff = append(endOff, (c.Window.End - r.Moments[j].End).Seconds())
+			if !taken[i] {
 				t.Misplaced++
 			}
 		}
@@ -113,7 +120,7 @@ func Of(rooms []Room) Table {
 		t.FalsePerHour = float64(t.Clips-t.Matched) / t.Hours
 	}
 	t.AP = averagePrecision(rooms)
-	t.StartError = spread(starts).Median
+	t.StartError, t.StartOff, t.EndOff = spread(starts).Median, spread(startOff).Median, spread(endOff).Median
 	t.Decision, t.AfterMoment = spread(decided), spread(after)
 	return t
 }

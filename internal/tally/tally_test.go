@@ -41,6 +41,8 @@ func TestTheTableIsWhatHandsWorkOut(t *testing.T) {
 		// ranked: false, match, false, match, false, match
 		AP:          (0.5 + 0.5 + 0.5) / 3,
 		StartError:  1.5,
+		StartOff:    1.5, // 2, 0, 1, 8
+		EndOff:      0,   // 0, -5, 0, 20
 		Decision:    tally.Spread{Median: 0.5, P99: 3, Worst: 3},
 		AfterMoment: tally.Spread{Median: 10.75, P99: 11, Worst: 11},
 		Kinds:       map[string]tally.Kind{"flash": {Moments: 1, Matched: 1}, "price": {Moments: 2, Matched: 1}},
