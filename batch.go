@@ -27,6 +27,7 @@ type batchCommand struct {
 	Rules    string        `help:"Rules file for detection (YAML)." type:"path"`
 	Vertical bool          `help:"Make a 9:16 rendition of every clip, too, that follows who speaks."`
 	Comments string        `help:"Comments of the recording: Bilibili XML, or a JSON array of {at_s, user, text}." type:"path"`
+	Lossless bool          `help:"Cut clips exactly without encoding more than their ends: the recording's own picture and sound, nothing drawn."`
 	Recap    time.Duration `help:"Also make one reel of the best of each recording, at most so long." placeholder:"3m"`
 	Config   string        `help:"Settings file (YAML)." type:"path"`
 }
@@ -44,6 +45,9 @@ func (b batchCommand) Run(ctx context.Context, stdio stdio, flags settingFlags) 
 	s, err := loadSettings(defaults, b.Config, flags)
 	if err != nil {
 		return failure{2, err}
+	}
+	if b.Lossless && b.Vertical {
+		return failure{2, errors.New("--vertical: a lossless cut has the recording's own picture only")}
 	}
 	sources, err := listSources(b.Sources)
 	if err != nil {
@@ -116,6 +120,9 @@ func openBatch(ctx context.Context, s settings, command batchCommand, log logger
 	s.Prompt.Vertical = s.Prompt.Vertical || command.Vertical
 	if command.Rules != "" {
 		s.Detect.Rules = command.Rules
+	}
+	if command.Lossless {
+		s.Prompt.Mode = domain.ModeCopy
 	}
 	if err := s.check(batchServices); err != nil {
 		return nil, err

@@ -20,14 +20,19 @@ func finishMode(ctx context.Context, order *mediav1.ToChild, in *messages, out *
 	}
 	feed := finish.NewFeed()
 	go func() { feed.Close(feedInput(in, feed)) }()
-	finished, err := finish.Clip(ctx, order.GetFinish(), feed, func(done, total time.Duration) {
-		// A parent that no longer reads has no use for the end either: writing Finished tells.
-		_ = out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Progress{Progress: &mediav1.Progress{Done: int64(done), Total: int64(total)}}})
-	})
+	finished, err := finish.Clip(ctx, order.GetFinish(), feed, tellProgress(out))
 	if err != nil {
 		return "", err
 	}
 	return finished.ClippedTo, out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Finished{Finished: finished}})
+}
+
+// tellProgress tells the parent how far the work is. A parent that no longer reads has no use for the end either: writing
+// Finished tells.
+func tellProgress(out *wire.Writer) func(done, total time.Duration) {
+	return func(done, total time.Duration) {
+		_ = out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Progress{Progress: &mediav1.Progress{Done: int64(done), Total: int64(total)}}})
+	}
 }
 
 // feedInput hands on the sources' bytes until standard input ends, and says what that means for a source without an end.

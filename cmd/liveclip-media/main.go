@@ -40,6 +40,7 @@ func modes() map[string]mode {
 		"probe":     probeMode,
 		"recognise": recogniseMode,
 		"finish":    finishMode,
+		"copy":      copyMode,
 		"render":    renderMode,
 	}
 }

@@ -47,6 +47,12 @@ const (
 	ModeCopy   Mode = "copy" // the source's own packets; only the partial GOPs at both ends are encoded. Nothing is drawn
 )
 
+// Known reports whether there is such a mode.
+func (m Mode) Known() bool { return m == ModeFinish || m == ModeCopy }
+
+// SourceProfile is the one profile of a clip made by ModeCopy: the source's own picture and sound.
+const SourceProfile = "source"
+
 // Plan is what the clip shall be. The first one written for a clip and revision wins. Topic plan.made.v1.
 type Plan struct {
 	Clip      ClipID

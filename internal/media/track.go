@@ -178,8 +178,9 @@ func (t *track) adopt(u unit) (changed bool, err error) {
 func (t *track) time(u *unit, pkt *astiav.Packet) {
 	num, den := int64(t.tb.Num())*int64(time.Second), int64(t.tb.Den())
 	u.length = time.Duration(rescale(pkt.Duration(), num, den))
-	if u.length <= 0 {
-		u.length = t.usualLength()
+	// A length in whole milliseconds (FLV) is not what is heard: summed up, sound would end 1 % too early.
+	if usual := t.usualLength(); u.length <= 0 || !t.video && (u.length-usual).Abs() < time.Millisecond {
+		u.length = usual
 	}
 	dts, pts := pkt.Dts(), pkt.Pts()
 	if dts == astiav.NoPtsValue {

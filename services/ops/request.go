@@ -33,6 +33,12 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err := checkText("title", req.Title); err != nil {
 		return nil, err
 	}
+	switch {
+	case !domain.Mode(req.Mode).Known():
+		return nil, unprocessable("mode: must be %q or left out, is %.40q", domain.ModeCopy, req.Mode)
+	case domain.Mode(req.Mode) == domain.ModeCopy && req.Vertical:
+		return nil, unprocessable("vertical: a lossless cut (mode %q) has the source's own picture only", domain.ModeCopy)
+	}
 	key, err := requestKey(ctx, req.IdempotencyKey)
 	if err != nil {
 		return nil, err
@@ -76,7 +82,7 @@ func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.Request
 			Broadcast: stream.Broadcast.ID, Epoch: stream.Broadcast.Epoch, At: w.Start, Wall: now, Lane: domain.LaneManual,
 		},
 		Payload: domain.Highlight{
-			ID: id, Kind: "manual", Window: w, Score: 1, Title: req.Title, By: c.name, TriggeredAt: now, Vertical: req.Vertical,
+			ID: id, Kind: "manual", Window: w, Score: 1, Title: req.Title, By: c.name, TriggeredAt: now, Vertical: req.Vertical, Mode: domain.Mode(req.Mode),
 			Reasons: []domain.Reason{{Signal: "request", Detail: "asked for by " + c.name, At: w.Start, Weight: 1}},
 		},
 	}
@@ -205,6 +211,9 @@ func fingerprint(req *opsv1.RequestClipRequest) string {
 	asked := []string{number(req.BeforeS), number(req.AfterS), number(req.StartS), number(req.EndS), req.Title}
 	if req.Vertical {
 		asked = append(asked, "vertical")
+	}
+	if req.Mode != "" {
+		asked = append(asked, "mode "+req.Mode)
 	}
 	return domain.H(asked...)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"liveclip/internal/domain"
 )
 
 // Config is the part "prompt" of the configuration.
@@ -17,6 +19,7 @@ type Config struct {
 	GenerateLength time.Duration `koanf:"generate_length"` // how long it lasts
 	Vertical       bool          `koanf:"vertical"`        // a 9:16 rendition of every clip, too, that follows who speaks
 	Longest        time.Duration `koanf:"longest"`         // window that may be asked for
+	Mode           domain.Mode   `koanf:"mode"`            // of every clip that no other was asked for: empty, or "copy" for lossless cuts
 }
 
 // Defaults show the footage and nothing else.
@@ -35,6 +38,9 @@ func (c Config) Faults() []string {
 	span("opening_length", c.OpeningLength, 500*time.Millisecond, 10*time.Second)
 	span("generate_length", c.GenerateLength, time.Second, 30*time.Second)
 	span("longest", c.Longest, time.Second, 24*time.Hour)
+	if !c.Mode.Known() {
+		faults = append(faults, fmt.Sprintf("prompt.mode: must be empty or %q, is %.40q", domain.ModeCopy, c.Mode))
+	}
 	l, err := loadLibrary(c.Templates)
 	if err != nil {
 		for fault := range strings.SplitSeq(err.Error(), "\n") {

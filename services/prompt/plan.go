@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,6 +17,8 @@ func check(h domain.Highlight, longest time.Duration) error {
 		return checkChapters(h, longest)
 	}
 	switch w := h.Window; {
+	case !h.Mode.Known():
+		return fmt.Errorf("the mode %.40q is unknown (没有这种模式)", h.Mode)
 	case h.ID == "":
 		return fmt.Errorf("the highlight has no ID")
 	case w.Start < 0:
@@ -68,6 +71,12 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 	}
 	if cfg.Vertical || room.Vertical || h.Vertical {
 		p.Profiles = append(p.Profiles, domain.Profile{Name: "vertical", Width: 720, Height: 1280, Watermark: true, Framing: domain.FramingFollow})
+	}
+	// The footage as it is: nothing can be drawn on it or put before it, and a recap's chapters can't be put together.
+	if mode := cmp.Or(h.Mode, cfg.Mode); mode == domain.ModeCopy && len(h.Chapters) == 0 {
+		p.Mode, p.Profiles = mode, []domain.Profile{{Name: domain.SourceProfile}}
+		p.Shots = []domain.Shot{{Kind: domain.ShotFootage, Window: h.Window}}
+		return p
 	}
 	if cfg.Opening != "" {
 		fields := map[string]string{}

@@ -13,10 +13,10 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// runFinisher starts a finisher and feeds it the recording, part by part, as it grows. When both go wrong, the finisher's
-// own reason counts, unless the recording could not be read.
-func (s *Service) runFinisher(ctx context.Context, c clip, order *mediav1.FinishOrder) (*mediav1.Finished, error) {
-	process, err := s.media.Start(ctx, child.Finish, &mediav1.ToChild{Message: &mediav1.ToChild_Finish{Finish: order}})
+// runFinisher starts a finisher with its order and feeds it the recording of the parts, one after another, as it grows. When
+// both go wrong, the finisher's own reason counts, unless the recording could not be read.
+func (s *Service) runFinisher(ctx context.Context, c clip, mode child.Mode, order *mediav1.ToChild, parts []*mediav1.FinishPart) (*mediav1.Finished, error) {
+	process, err := s.media.Start(ctx, mode, order)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (s *Service) runFinisher(ctx context.Context, c clip, order *mediav1.Finish
 	gaps := false
 	go func() {
 		var err error
-		gaps, err = s.feed(feeding, c, order.GetParts(), process)
+		gaps, err = s.feed(feeding, c, parts, process)
 		if errors.As(err, new(unreadable)) {
 			_ = process.Close() // lets collect go
 		}

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"fmt"
+	"liveclip/internal/child"
 	"strings"
 
 	"liveclip/internal/blob"
@@ -61,20 +62,28 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	}
 	// Words come later than pictures: they are waited for beside the work, or before it when they are burned in.
 	words := s.hear(ctx, c, pieces)
-	order, err := s.order(c, pieces, folder)
-	if err != nil {
-		return domain.Rendered{}, err
-	}
-	if burns(c.plan.Value.Profiles) {
-		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)))
-	}
-	finished, err := s.finishInTurn(ctx, c, order)
+	finished, err := s.make(ctx, c, pieces, folder, words)
 	if err != nil {
 		return domain.Rendered{}, err
 	}
 	return s.upload(ctx, c, folder, finished, func() []cue {
 		return laid(words.wait(ctx, s.cfg.SubtitlesWait), finished.GetParts())
 	})
+}
+
+// make makes the clip's files in the folder, in the way its cut says.
+func (s *Service) make(ctx context.Context, c clip, pieces []piece, folder string, words *heard) (*mediav1.Finished, error) {
+	if c.cut.Value.Mode == domain.ModeCopy {
+		return s.copyInTurn(ctx, c, pieces, folder)
+	}
+	order, err := s.order(c, pieces, folder)
+	if err != nil {
+		return nil, err
+	}
+	if burns(c.plan.Value.Profiles) {
+		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)))
+	}
+	return s.finishInTurn(ctx, c, order)
 }
 
 // finishInTurn runs a finisher once its clip is due and has a place.
@@ -93,7 +102,7 @@ func (s *Service) finishInTurn(ctx context.Context, c clip, order *mediav1.Finis
 	order.Loudness = s.loudness(ctx, c, sound)
 	notes := lighten(order, s.cfg.Load, load{running: running, behind: s.now().Sub(due), lane: lane})
 	notes = append(notes, s.faces(c, order)...)
-	finished, err := s.runFinisher(ctx, c, order)
+	finished, err := s.runFinisher(ctx, c, child.Finish, &mediav1.ToChild{Message: &mediav1.ToChild_Finish{Finish: order}}, order.GetParts())
 	if err != nil {
 		return nil, err
 	}

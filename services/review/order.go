@@ -105,27 +105,45 @@ func (s *Service) order(c clip, pieces []piece, folder string) (*mediav1.FinishO
 	}
 	order := &mediav1.FinishOrder{
 		Folder:         folder,
+		Parts:          parts(pieces),
 		Profiles:       profiles,
 		Title:          &mediav1.FinishText{Text: overlay},
 		Watermark:      s.cfg.Watermark,
 		GeneratedLabel: c.generated(),
-		Metadata:       map[string]string{"title": s.title(c.plan.Value), "comment": "liveclip " + c.String()},
+		Metadata:       s.tags(c),
 		FontFile:       s.cfg.Font,
 		Preset:         s.cfg.Preset,
 	}
-	if c.generated() {
-		if order.Aigc, err = aigc(s.cfg.Producer, c.String()); err != nil {
-			return nil, domain.Permanent(err)
-		}
-	}
+	order.Aigc, err = s.implicit(c)
+	return order, err
+}
+
+func parts(pieces []piece) (parts []*mediav1.FinishPart) {
 	for i, p := range pieces {
 		part := &mediav1.FinishPart{Source: int64(i), File: p.file, Start: int64(p.window.Start), End: int64(p.window.End)}
 		if p.file != "" {
 			part.Start, part.End = 0, int64(p.length)
 		}
-		order.Parts = append(order.Parts, part)
+		parts = append(parts, part)
 	}
-	return order, nil
+	return parts
+}
+
+// tags are the metadata of every file of a clip.
+func (s *Service) tags(c clip) map[string]string {
+	return map[string]string{"title": s.title(c.plan.Value), "comment": "liveclip " + c.String()}
+}
+
+// implicit is the label of a clip with generated footage that its files carry unseen; empty for any other.
+func (s *Service) implicit(c clip) (string, error) {
+	if !c.generated() {
+		return "", nil
+	}
+	label, err := aigc(s.cfg.Producer, c.String())
+	if err != nil {
+		return "", domain.Permanent(err)
+	}
+	return label, nil
 }
 
 // title is the plan's; one that liveclip worded carries no term that it may not write.

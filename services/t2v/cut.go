@@ -53,7 +53,7 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 // edit puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
 // with no other footage, the plan's.
 func edit(plan domain.Plan, shots []made) domain.Cut {
-	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision}
+	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision, Mode: plan.Mode}
 	footage := slices.ContainsFunc(plan.Shots, func(s domain.Shot) bool { return s.Kind == domain.ShotFootage })
 	for i, shot := range plan.Shots {
 		switch {

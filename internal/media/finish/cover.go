@@ -146,8 +146,13 @@ func jpegColours(s shape) string {
 
 // writeStill encodes a picture, with texts drawn over it, as a JPEG of a size.
 func writeStill(path string, f *astiav.Frame, width, height int, filters []string, s shape) error {
+	return writePicture(path, f, s.picture(), width, height, append(filters, jpegColours(s)))
+}
+
+// writePicture encodes a picture of any shape, filtered, as a JPEG of a size.
+func writePicture(path string, f *astiav.Frame, from picture, width, height int, filters []string) error {
 	steps := append([]string{fmt.Sprintf("scale=%d:%d", width, height)}, filters...)
-	g, err := newPictureGraph(s.picture(), "[in]"+strings.Join(append(steps, jpegColours(s)), ",")+"[out]")
+	g, err := newPictureGraph(from, "[in]"+strings.Join(steps, ",")+"[out]")
 	if err != nil {
 		return err
 	}

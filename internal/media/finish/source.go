@@ -71,7 +71,7 @@ func openFile(limits limit.Limits, path string, from time.Duration) (_ *demuxer,
 	if start := d.fc.StartTime(); start != astiav.NoPtsValue {
 		d.zero = time.Duration(start) * time.Microsecond
 	}
-	if from > 0 {
+	if from > 0 && d.fc.InputFormat().Name() != "mpegts" { // which finds a place, not the keyframe before it
 		// A file that can't seek is decoded from its beginning.
 		_ = d.fc.SeekFrame(-1, (from + d.zero).Microseconds(), astiav.NewSeekFlags(astiav.SeekFlagBackward))
 	}

@@ -40,6 +40,7 @@ type ToChild struct {
 	//	*ToChild_Input
 	//	*ToChild_InputEnd
 	//	*ToChild_Hear
+	//	*ToChild_Copy
 	Message       isToChild_Message `protobuf_oneof:"message"`
 	Limits        *Limits           `protobuf:"bytes,15,opt,name=limits,proto3" json:"limits,omitempty"` // beside the order
 	unknownFields protoimpl.UnknownFields
@@ -155,6 +156,15 @@ func (x *ToChild) GetHear() *Hear {
 	return nil
 }
 
+func (x *ToChild) GetCopy() *CopyOrder {
+	if x != nil {
+		if x, ok := x.Message.(*ToChild_Copy); ok {
+			return x.Copy
+		}
+	}
+	return nil
+}
+
 func (x *ToChild) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
@@ -198,6 +208,10 @@ type ToChild_Hear struct {
 	Hear *Hear `protobuf:"bytes,8,opt,name=hear,proto3,oneof"`
 }
 
+type ToChild_Copy struct {
+	Copy *CopyOrder `protobuf:"bytes,9,opt,name=copy,proto3,oneof"`
+}
+
 func (*ToChild_Record) isToChild_Message() {}
 
 func (*ToChild_Recognise) isToChild_Message() {}
@@ -213,6 +227,8 @@ func (*ToChild_Input) isToChild_Message() {}
 func (*ToChild_InputEnd) isToChild_Message() {}
 
 func (*ToChild_Hear) isToChild_Message() {}
+
+func (*ToChild_Copy) isToChild_Message() {}
 
 // FromChild is what a child answers. After Failed or Done nothing follows.
 type FromChild struct {
@@ -2232,6 +2248,69 @@ func (x *Finished) GetClippedTo() string {
 	return ""
 }
 
+// CopyOrder (mode "copy"): cut one part out of its source with as little encoding as an exact cut needs, and draw nothing.
+// What to send is as for a FinishOrder with this one part. What comes: Progress, then Finished with the one file "source",
+// then Done. A source that can't be cut so is Failed, permanent, and says why.
+type CopyOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // files are written here: source.mp4, cover.jpg
+	Part          *FinishPart            `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
+	Metadata      map[string]string      `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // an implicit AI label (AIGC) that the source carries is kept beside it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyOrder) Reset() {
+	*x = CopyOrder{}
+	mi := &file_media_v1_media_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyOrder) ProtoMessage() {}
+
+func (x *CopyOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyOrder.ProtoReflect.Descriptor instead.
+func (*CopyOrder) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CopyOrder) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *CopyOrder) GetPart() *FinishPart {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *CopyOrder) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
 // RenderOrder (mode "render"): draw a template shot. Send the order and close the child's input; Done says that it is at out.
 // Base and out appear whole or not at all, and their folders must exist. A base shorter than length stands on its last picture.
 type RenderOrder struct {
@@ -2251,7 +2330,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2342,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2355,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2358,7 +2437,7 @@ type RenderText struct {
 
 func (x *RenderText) Reset() {
 	*x = RenderText{}
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2370,7 +2449,7 @@ func (x *RenderText) String() string {
 func (*RenderText) ProtoMessage() {}
 
 func (x *RenderText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2383,7 +2462,7 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
 func (*RenderText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RenderText) GetText() string {
@@ -2453,7 +2532,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2544,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2557,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2506,7 +2585,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2597,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2610,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2559,7 +2638,7 @@ var File_media_v1_media_proto protoreflect.FileDescriptor
 
 const file_media_v1_media_proto_rawDesc = "" +
 	"\n" +
-	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\x8c\x04\n" +
+	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xc0\x04\n" +
 	"\aToChild\x128\n" +
 	"\x06record\x18\x01 \x01(\v2\x1e.liveclip.media.v1.RecordOrderH\x00R\x06record\x12A\n" +
 	"\trecognise\x18\x02 \x01(\v2!.liveclip.media.v1.RecogniseOrderH\x00R\trecognise\x128\n" +
@@ -2568,7 +2647,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05probe\x18\x05 \x01(\v2\x1d.liveclip.media.v1.ProbeOrderH\x00R\x05probe\x120\n" +
 	"\x05input\x18\x06 \x01(\v2\x18.liveclip.media.v1.InputH\x00R\x05input\x12:\n" +
 	"\tinput_end\x18\a \x01(\v2\x1b.liveclip.media.v1.InputEndH\x00R\binputEnd\x12-\n" +
-	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hear\x121\n" +
+	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hear\x122\n" +
+	"\x04copy\x18\t \x01(\v2\x1c.liveclip.media.v1.CopyOrderH\x00R\x04copy\x121\n" +
 	"\x06limits\x18\x0f \x01(\v2\x19.liveclip.media.v1.LimitsR\x06limitsB\t\n" +
 	"\amessage\"\xe0\x04\n" +
 	"\tFromChild\x12?\n" +
@@ -2742,7 +2822,14 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05notes\x18\b \x03(\tR\x05notes\x125\n" +
 	"\x05parts\x18\t \x03(\v2\x1f.liveclip.media.v1.FinishedPartR\x05parts\x12\x1d\n" +
 	"\n" +
-	"clipped_to\x18\x05 \x01(\tR\tclippedTo\"\x8b\x02\n" +
+	"clipped_to\x18\x05 \x01(\tR\tclippedTo\"\xdb\x01\n" +
+	"\tCopyOrder\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x121\n" +
+	"\x04part\x18\x02 \x01(\v2\x1d.liveclip.media.v1.FinishPartR\x04part\x12F\n" +
+	"\bmetadata\x18\x03 \x03(\v2*.liveclip.media.v1.CopyOrder.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x02\n" +
 	"\vRenderOrder\x12\x12\n" +
 	"\x04base\x18\x01 \x01(\tR\x04base\x12\x1f\n" +
 	"\vbase_filter\x18\x02 \x01(\tR\n" +
@@ -2789,7 +2876,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -2818,51 +2905,56 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*FinishedFile)(nil),   // 24: liveclip.media.v1.FinishedFile
 	(*FinishedPart)(nil),   // 25: liveclip.media.v1.FinishedPart
 	(*Finished)(nil),       // 26: liveclip.media.v1.Finished
-	(*RenderOrder)(nil),    // 27: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 28: liveclip.media.v1.RenderText
-	(*ProbeOrder)(nil),     // 29: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 30: liveclip.media.v1.Probed
-	nil,                    // 31: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 32: liveclip.media.v1.FinishOrder.MetadataEntry
+	(*CopyOrder)(nil),      // 27: liveclip.media.v1.CopyOrder
+	(*RenderOrder)(nil),    // 28: liveclip.media.v1.RenderOrder
+	(*RenderText)(nil),     // 29: liveclip.media.v1.RenderText
+	(*ProbeOrder)(nil),     // 30: liveclip.media.v1.ProbeOrder
+	(*Probed)(nil),         // 31: liveclip.media.v1.Probed
+	nil,                    // 32: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 33: liveclip.media.v1.FinishOrder.MetadataEntry
+	nil,                    // 34: liveclip.media.v1.CopyOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
 	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
 	17, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	27, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	29, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	28, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	30, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
 	15, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
 	16, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
 	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
-	2,  // 8: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
-	7,  // 9: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
-	8,  // 10: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
-	9,  // 11: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
-	10, // 12: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
-	14, // 13: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	23, // 14: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	26, // 15: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	30, // 16: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
-	3,  // 17: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
-	4,  // 18: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
-	5,  // 19: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	31, // 20: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
-	13, // 21: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
-	18, // 22: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
-	19, // 23: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	21, // 24: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	32, // 25: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	22, // 26: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	20, // 27: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
-	24, // 28: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	25, // 29: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
-	28, // 30: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	7,  // 31: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	27, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
+	2,  // 9: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
+	7,  // 10: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
+	8,  // 11: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
+	9,  // 12: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
+	10, // 13: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
+	14, // 14: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
+	23, // 15: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	26, // 16: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	31, // 17: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	3,  // 18: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
+	4,  // 19: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
+	5,  // 20: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
+	32, // 21: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	13, // 22: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
+	18, // 23: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
+	19, // 24: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
+	21, // 25: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	33, // 26: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	22, // 27: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	20, // 28: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
+	24, // 29: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	25, // 30: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	18, // 31: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
+	34, // 32: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
+	29, // 33: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
+	7,  // 34: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -2879,6 +2971,7 @@ func file_media_v1_media_proto_init() {
 		(*ToChild_Input)(nil),
 		(*ToChild_InputEnd)(nil),
 		(*ToChild_Hear)(nil),
+		(*ToChild_Copy)(nil),
 	}
 	file_media_v1_media_proto_msgTypes[1].OneofWrappers = []any{
 		(*FromChild_Parameters)(nil),
@@ -2899,7 +2992,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

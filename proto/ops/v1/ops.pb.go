@@ -904,6 +904,7 @@ type RequestClipRequest struct {
 	Title          string   `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`                                         // empty: one is written
 	IdempotencyKey string   `protobuf:"bytes,7,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"` // over HTTP the header Idempotency-Key
 	Vertical       bool     `protobuf:"varint,20,opt,name=vertical,proto3" json:"vertical,omitempty"`                                 // a 9:16 rendition, too
+	Mode           string   `protobuf:"bytes,8,opt,name=mode,proto3" json:"mode,omitempty"`                                           // "copy": a lossless cut, nothing drawn; empty: finished in every profile
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -992,6 +993,13 @@ func (x *RequestClipRequest) GetVertical() bool {
 		return x.Vertical
 	}
 	return false
+}
+
+func (x *RequestClipRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
 }
 
 type RequestClipReply struct {
@@ -3679,7 +3687,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\acontext\x18\x02 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\x12\x14\n" +
 	"\x05clear\x18\x03 \x03(\tR\x05clear\",\n" +
 	"\rDetachRequest\x12\x1b\n" +
-	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\xb1\x02\n" +
+	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\xc5\x02\n" +
 	"\x12RequestClipRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x1e\n" +
 	"\bbefore_s\x18\x02 \x01(\x01H\x00R\abeforeS\x88\x01\x01\x12\x1c\n" +
@@ -3688,7 +3696,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05end_s\x18\x05 \x01(\x01H\x03R\x04endS\x88\x01\x01\x12\x14\n" +
 	"\x05title\x18\x06 \x01(\tR\x05title\x12'\n" +
 	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKey\x12\x1a\n" +
-	"\bvertical\x18\x14 \x01(\bR\bverticalB\v\n" +
+	"\bvertical\x18\x14 \x01(\bR\bvertical\x12\x12\n" +
+	"\x04mode\x18\b \x01(\tR\x04modeB\v\n" +
 	"\t_before_sB\n" +
 	"\n" +
 	"\b_after_sB\n" +
