@@ -22,6 +22,12 @@
 //	            request_id, request_time, first_byte, cache
 //	liveclip    the log file of the VOD path itself
 //
+// An nginx that proxies the VOD path writes all of it with
+//
+//	log_format clips '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+//	                 '"$http_user_agent" range="$http_range" content_range="$sent_http_content_range" '
+//	                 'request_id=$request_id request_time=$request_time cache=$upstream_cache_status';
+//
 // Sent of aliyun, tencent and cloudfront counts the head of the response, too: that is what they charge for. Aliyun's offline
 // log has no Range.
 package delivery

@@ -40,7 +40,7 @@ type Destination struct {
 	URL     string `koanf:"url"`  // webhook; cdn: what purges
 	Secret  string `koanf:"secret"`
 	Profile string `koanf:"profile"` // which rendition; empty: the first
-	CDN     string `koanf:"cdn"`     // cdn: its name in publish.cdn
+	CDN     string `koanf:"cdn"`     // its name in publish.cdn; webhook: links lead through it; empty: to the VOD path itself
 }
 
 const (
@@ -104,7 +104,7 @@ func (c Config) Faults() []string {
 			fault("publish.destinations[%d].url: must be an http or https URL", i)
 		case d.calls() && len(d.Secret) < 16:
 			fault("publish.destinations[%d].secret: must have at least 16 bytes, has %d", i, len(d.Secret))
-		case d.Kind == kindCDN && c.cdn(d.CDN).Name == "":
+		case (d.Kind == kindCDN || d.CDN != "") && c.cdn(d.CDN).Name == "":
 			fault("publish.destinations[%d].cdn: must be one of publish.cdn, is %q", i, d.CDN)
 		case d.Kind != kindFolder && !d.calls():
 			fault("publish.destinations[%d].kind: must be %q, %q or %q, is %q", i, kindFolder, kindWebhook, kindCDN, d.Kind)

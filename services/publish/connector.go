@@ -42,7 +42,7 @@ func connectors(cfg Config, deps Deps) map[string]connector {
 		case kindFolder:
 			all[d.Name] = folder{deps.Store, d}
 		case kindWebhook:
-			all[d.Name] = webhook{newCaller(d, cfg.AllowPrivate, deps.Now), d, links{cfg.URL, deps.Keys, cfg.LinkTTL, deps.Now}}
+			all[d.Name] = webhook{newCaller(d, cfg.AllowPrivate, deps.Now), d, links{cfg.URL, deps.Keys, cfg.cdn(d.CDN), cfg.LinkTTL, deps.Now}}
 		case kindCDN:
 			all[d.Name] = cdn{newCaller(d, cfg.AllowPrivate, deps.Now), d, cfg.cdn(d.CDN)}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -260,5 +261,26 @@ func TestASweepGoesOnWhenOneEntryCannotBeRead(t *testing.T) {
 	d.work(t)
 	if open := d.open(t); len(contents(t, path)) != 4 || !reflect.DeepEqual(open, []place{{"default", "broken", 1, "shelf"}}) {
 		t.Errorf("open: %v", open)
+	}
+}
+
+func TestAWebhookMayBeGivenLinksThroughACDN(t *testing.T) {
+	far := newHook(t, answerWith(200, ""))
+	cfg := cdnConfig(far.URL, sign.TencentD)
+	cfg.Destinations = []Destination{{Name: "hook", Kind: kindWebhook, URL: far.URL, Secret: hookSecret, CDN: "edge"}}
+	d := newDesk(t, cfg)
+	d.decide(t, approval)
+	d.work(t)
+	var m message
+	if err := json.Unmarshal(far.bodies[0], &m); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{m.Video.URL, m.HLS, m.Listing, m.Cover, m.Subtitles} {
+		u, err := url.Parse(link)
+		if err != nil || u.Host != "edge.example" {
+			t.Errorf("%s: %v", link, err)
+		} else if _, err := cfg.CDN[0].Check(u, noon); err != nil {
+			t.Errorf("%s: %v", link, err)
+		}
 	}
 }

@@ -1,7 +1,7 @@
 package publish
 
 import (
-	"path"
+	"errors"
 	"strings"
 	"time"
 
@@ -33,7 +33,9 @@ type message struct {
 	Hash        string     `json:"hash"`
 	Video       *videoFile `json:"video,omitempty"`
 	HLS         string     `json:"hls,omitempty"`
+	Listing     string     `json:"listing,omitempty"` // JSON for a player that fetches ranges itself
 	Cover       string     `json:"cover,omitempty"`
+	Thumbnails  string     `json:"thumbnails,omitempty"`
 	Subtitles   string     `json:"subtitles,omitempty"`
 }
 
@@ -90,16 +92,17 @@ func videoOf(r domain.Rendition, url string) *videoFile {
 // folder is the path under which the revision's files are served.
 func (p parcel) folder() string { return "/vod/" + string(p.Clip) + "/" + p.hash + "/" }
 
-// links signs URLs of the VOD path.
+// links signs URLs of the VOD path, or of a CDN before it.
 type links struct {
 	base string
 	keys sign.Keys
+	cdn  sign.CDN // with a name: through it
 	ttl  time.Duration
 	now  func() time.Time
 }
 
 // fill gives the message links to the parcel's files, for a session of the destination's own.
-func (l links) fill(m *message, p parcel) {
+func (l links) fill(m *message, p parcel) error {
 	rendered := p.manifest.Rendered
 	grant := sign.Grant{
 		Path:    p.folder(),
@@ -107,13 +110,25 @@ func (l links) fill(m *message, p parcel) {
 		Session: p.Destination,
 		Expires: l.now().Add(l.ttl),
 	}
-	to := func(file string) string { return strings.TrimSuffix(l.base, "/") + l.keys.URL(grant, file) }
+	var faults error
+	to := func(file string) string {
+		if l.cdn.Name == "" {
+			return strings.TrimSuffix(l.base, "/") + l.keys.URL(grant, file)
+		}
+		link, err := l.cdn.URL(grant, file)
+		faults = errors.Join(faults, err)
+		return link
+	}
 	m.Video = videoOf(p.rendition, to(p.rendition.Profile+".mp4"))
-	m.HLS = to("index.m3u8")
+	m.HLS, m.Listing = to("index.m3u8"), to("index.json")
 	if rendered.Cover != "" {
 		m.Cover = to("cover.jpg")
 	}
-	if rendered.Subtitles != "" {
-		m.Subtitles = to(path.Base(rendered.Subtitles))
+	if rendered.Thumbnails != "" {
+		m.Thumbnails = to("thumbs.vtt")
 	}
+	if rendered.Subtitles != "" {
+		m.Subtitles = to("subtitles.vtt")
+	}
+	return faults
 }

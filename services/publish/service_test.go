@@ -164,7 +164,9 @@ func TestDeliveriesReachTheBus(t *testing.T) {
 	if _, err := blob.ReadJSON(t.Context(), h.store, record.Manifest("default", testClip), &p.manifest); err != nil {
 		t.Fatal(err)
 	}
-	link.fill(&m, p)
+	if err := link.fill(&m, p); err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		answer, err := http.Get(m.Video.URL)
 		if err != nil || answer.StatusCode != http.StatusOK {

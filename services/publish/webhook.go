@@ -19,7 +19,9 @@ func (w webhook) profile() string  { return w.dest.Profile }
 
 func (w webhook) push(ctx context.Context, p parcel) (outcome, error) {
 	m := messageOf(eventPublished, p, "")
-	w.links.fill(&m, p)
+	if err := w.links.fill(&m, p); err != nil {
+		return outcome{}, domain.Permanent(err)
+	}
 	status, said, err := w.call(ctx, m, p.String())
 	if err != nil {
 		return outcome{}, err
