@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"liveclip/internal/delivery"
 	"liveclip/internal/embedded/embeddedtest"
@@ -55,5 +56,35 @@ func TestPublishedDeliveriesGoUnderTheirClipsStream(t *testing.T) {
 	code, _, problems := commandLine(t, "deliveries", "import", "--form", "nginx", "--publish", "--kafka.brokers="+broker, "--kafka.partitions=2", "--kafka.replication_factor=1", "--store.url=file://"+filepath.Join(folder, "store"), log)
 	if code != 1 || !strings.Contains(problems, "1 deliveries, 0 lines not of the VOD path, 1 refused") || !strings.Contains(problems, "clip c2 of tenant default: no such clip") {
 		t.Errorf("exit %d, says %s", code, problems)
+	}
+}
+
+func TestSettingsOfCDNsAndLimitsAreRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.yaml")
+	text := `
+publish:
+  cdn:
+    - {name: ali, form: aliyun-a, host: "https://clips.example", keys: {current: {id: a, secret: "a key of the CDN"}}, valid: 30m, origin_secret: "a secret of sixteen"}
+  destinations:
+    - {name: ali, kind: cdn, cdn: ali, url: "https://hooks.example/purge", secret: "a secret of sixteen"}
+  log: {path: /var/log/deliveries.jsonl}
+  vod:
+    referer: {allow: ["shop.example", "*.shop.example"], empty: true}
+    limits:  {session: {rate: 20, burst: 60}, address: {rate: 100, burst: 300}}
+    trusted_proxies: ["10.0.0.0/8"]
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := loadSettings(defaultSettings(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults := s.Publish.Faults(); len(faults) > 0 {
+		t.Errorf("%q", faults)
+	}
+	cdn := s.Publish.CDN[0]
+	if cdn.Valid != 30*time.Minute || cdn.Keys.Current.Secret != "a key of the CDN" || s.Publish.VOD.Limits.Session.Burst != 60 || len(s.Publish.VOD.Referer.Allow) != 2 || s.Publish.Log.Bytes == 0 {
+		t.Errorf("%+v", s.Publish)
 	}
 }
