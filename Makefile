@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-record lint proto check-proto
+.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-record lint proto check-proto bench-vod
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,11 @@ bench-media: build ## recording, finishing and cutting beside ffmpeg, and how lo
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin
+
+bench-vod: build ## the VOD path against nginx, in turns (installs nginx, wrk and strace by apt when they lack)
+	@for tool in nginx wrk strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
+	go run ./test/bench/vod --bin bin
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) check-proto ## golangci-lint, and that generated code is fresh
 	$(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) run ./...
