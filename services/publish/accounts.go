@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,57 +65,72 @@ type book struct {
 	name    string
 	write   func(ctx context.Context, batch []vod.Delivery) error
 	log     *slog.Logger
-	waiting chan vod.Delivery
 	dropped prometheus.Counter
+	enough  chan struct{} // a batch is there
+
+	mu      sync.Mutex
+	waiting []vod.Delivery
 }
 
 func newBook(name string, write func(context.Context, []vod.Delivery) error, log *slog.Logger, dropped *prometheus.CounterVec) *book {
-	return &book{name, write, log, make(chan vod.Delivery, deliveriesWaiting), dropped.WithLabelValues(name)}
+	return &book{name: name, write: write, log: log, dropped: dropped.WithLabelValues(name), enough: make(chan struct{}, 1)}
 }
 
+// add wakes the book's goroutine for a batch only: for each delivery that would cost as much as a small answer.
 func (b *book) add(d vod.Delivery) {
-	select {
-	case b.waiting <- d:
-	default:
+	b.mu.Lock()
+	n := len(b.waiting)
+	if n < deliveriesWaiting {
+		b.waiting = append(b.waiting, d)
+	}
+	b.mu.Unlock()
+	switch {
+	case n == deliveriesWaiting:
 		b.dropped.Inc()
+	case n+1 == deliveriesBatch:
+		select {
+		case b.enough <- struct{}{}:
+		default:
+		}
 	}
 }
 
 func (b *book) run(ctx context.Context) {
 	tick := time.NewTicker(deliveriesEvery)
 	defer tick.Stop()
-	batch := make([]vod.Delivery, 0, deliveriesBatch)
-	flush := func() {
-		if len(batch) == 0 {
+	var spare []vod.Delivery
+	for {
+		select {
+		case <-b.enough:
+		case <-tick.C:
+		case <-ctx.Done():
+			b.flush(ctx, nil)
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliveriesTimeout)
-		defer cancel()
-		if err := b.write(ctx, batch); err != nil {
+		spare = b.flush(ctx, spare)
+	}
+}
+
+// flush writes what waits, by batches; what comes meanwhile waits in spare.
+func (b *book) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
+	b.mu.Lock()
+	all := b.waiting
+	b.waiting = spare[:0]
+	b.mu.Unlock()
+	for batch := range slices.Chunk(all, deliveriesBatch) {
+		if err := b.writeWithin(ctx, batch); err != nil {
 			b.dropped.Add(float64(len(batch)))
 			b.log.Warn("deliveries dropped", "to", b.name, "count", len(batch), "error", err)
 		}
-		batch = batch[:0]
 	}
-	take := func(d vod.Delivery) {
-		if batch = append(batch, d); len(batch) == deliveriesBatch {
-			flush()
-		}
-	}
-	for {
-		select {
-		case d := <-b.waiting:
-			take(d)
-		case <-tick.C:
-			flush()
-		case <-ctx.Done():
-			for len(b.waiting) > 0 {
-				take(<-b.waiting)
-			}
-			flush()
-			return
-		}
-	}
+	clear(all)
+	return all
+}
+
+func (b *book) writeWithin(ctx context.Context, batch []vod.Delivery) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliveriesTimeout)
+	defer cancel()
+	return b.write(ctx, batch)
 }
 
 func byBus(bus publisher) func(context.Context, []vod.Delivery) error {

@@ -19,7 +19,7 @@ type Delivery struct {
 }
 
 func (v *Handler) deliveryOf(r *http.Request, a *asked, s Served) Delivery {
-	m := a.found.manifest
+	m := &a.found.manifest
 	said := delivery.SaidBy(r.Header, r.URL.RawQuery)
 	d := Delivery{
 		Envelope: event.Envelope{Tenant: m.Tenant, Stream: m.Stream, Broadcast: m.Broadcast, Wall: a.started},

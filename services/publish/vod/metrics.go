@@ -2,6 +2,7 @@ package vod
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -9,10 +10,11 @@ import (
 type metrics struct {
 	answers *prometheus.CounterVec
 	sent    prometheus.Counter
+	by      [600]atomic.Pointer[prometheus.Counter] // of answers, by status
 }
 
-func newMetrics(reg prometheus.Registerer) (metrics, error) {
-	m := metrics{
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_vod_answers_total", Help: "Answers of the VOD path."}, []string{"status"}),
 		sent:    prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_vod_sent_bytes_total", Help: "Bytes of bodies sent on the VOD path."}),
 	}
@@ -24,7 +26,15 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	return m, nil
 }
 
-func (m metrics) answered(status int, sent int64) {
-	m.answers.WithLabelValues(strconv.Itoa(status)).Inc()
+func (m *metrics) answered(status int, sent int64) {
+	if status < len(m.by) {
+		counter := m.by[status].Load()
+		if counter == nil { // looked up once: a look-up costs more than the rest of counting
+			c := m.answers.WithLabelValues(strconv.Itoa(status))
+			counter = &c
+			m.by[status].Store(counter)
+		}
+		(*counter).Inc()
+	}
 	m.sent.Add(float64(sent))
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ type Deps struct {
 // ResponseWriter: a wrapped one can't send files. Safe for concurrent use.
 type Handler struct {
 	deps     Deps
-	metrics  metrics
+	metrics  *metrics
 	catalog  *catalog
 	access   access
 	indexes  *indexes
@@ -86,8 +85,6 @@ type asked struct {
 }
 
 const year = 365 * 24 * time.Hour
-
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := v.visit(w)
@@ -200,12 +197,23 @@ func (v *Handler) fail(w *answer, r *http.Request, a *asked, err error) {
 }
 
 func splitPath(p string) (clip domain.ClipID, hash, file string, ok bool) {
-	parts := strings.Split(p, "/")
-	if len(parts) != 5 || parts[0] != "" || parts[1] != "vod" {
+	rest, ok := strings.CutPrefix(p, "/vod/")
+	if !ok {
 		return "", "", "", false
 	}
-	ok = idPattern.MatchString(parts[2]) && idPattern.MatchString(parts[3]) && parts[4] != ""
-	return domain.ClipID(parts[2]), parts[3], parts[4], ok
+	id, rest, _ := strings.Cut(rest, "/")
+	hash, file, _ = strings.Cut(rest, "/")
+	return domain.ClipID(id), hash, file, isID(id) && isID(hash) && file != "" && !strings.Contains(file, "/")
+}
+
+// isID accepts 1 to 64 letters, digits, '_' or '-'.
+func isID(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
 }
 
 // cacheFor lets caches keep a file as long as its URL holds: what it names never changes.

@@ -75,7 +75,7 @@ const (
 	testTag  = `"sha-of-720p"`
 )
 
-func newOrigin(t *testing.T, content string) *origin {
+func newOrigin(t testing.TB, content string) *origin {
 	t.Helper()
 	store, err := blob.OpenFiles(t.TempDir())
 	if err != nil {
@@ -106,7 +106,7 @@ func newOrigin(t *testing.T, content string) *origin {
 	return o
 }
 
-func (o *origin) writeManifest(t *testing.T) {
+func (o *origin) writeManifest(t testing.TB) {
 	t.Helper()
 	m := domain.Manifest{
 		Tenant: "default", Stream: "room", Broadcast: "b1", Published: noon,
@@ -123,14 +123,14 @@ func (o *origin) writeManifest(t *testing.T) {
 	o.putJSON(t, record.Manifest("default", testClip), m)
 }
 
-func (o *origin) put(t *testing.T, key, content string) {
+func (o *origin) put(t testing.TB, key, content string) {
 	t.Helper()
 	if _, err := o.store.Put(t.Context(), key, strings.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (o *origin) putJSON(t *testing.T, key string, v any) {
+func (o *origin) putJSON(t testing.TB, key string, v any) {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {

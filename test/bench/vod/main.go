@@ -1,4 +1,4 @@
-// Command vod measures the VOD path of `liveclip up`, with the shipped defaults, against nginx: the same file, bounded
+// Command vod measures the VOD path of `liveclip serve publish`, with the shipped defaults, against nginx: the same file, bounded
 // ranges, signed URLs and accounts on both sides, in turns on the same machine. It prints a table and writes JSON. Nothing
 // else should run beside it.
 package main
@@ -58,7 +58,12 @@ func (b *bench) run(ctx context.Context, bin, out string) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.folder) }()
-	if b.ours, err = startLiveclip(ctx, bin, b.folder); err != nil {
+	on, err := startParts(ctx, b.folder)
+	defer on.stop()
+	if err != nil {
+		return err
+	}
+	if b.ours, err = startLiveclip(ctx, bin, b.folder, on); err != nil {
 		return err
 	}
 	defer b.ours.stop()
@@ -91,7 +96,11 @@ func (b *bench) print(out string) error {
 }
 
 func (b *bench) add(what, unit string, ours, theirs float64, reach string) {
-	b.rows = append(b.rows, row{what, unit, ours, theirs, ours / theirs, reach})
+	ratio := 0.0
+	if theirs != 0 {
+		ratio = ours / theirs
+	}
+	b.rows = append(b.rows, row{what, unit, ours, theirs, ratio, reach})
 }
 
 // turns measures both servers in turns and gives the median of each.

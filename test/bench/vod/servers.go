@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,6 +25,7 @@ import (
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
+	"liveclip/internal/embedded"
 	"liveclip/internal/record"
 	"liveclip/internal/sign"
 )
@@ -38,6 +41,9 @@ const (
 type server struct {
 	name    string
 	address string
+	admin   string // of liveclip
+	log     string // of nginx, the bytes of each answer at logged, as they end
+	logged  string
 	target  string // the film's path, signed
 	film    string // the file
 	process *exec.Cmd
@@ -51,38 +57,57 @@ func (s *server) at(size int) string {
 	return s.address
 }
 
-// startLiveclip starts `liveclip up` with nothing changed, and a published clip in its store.
-func startLiveclip(ctx context.Context, bin, folder string) (*server, error) {
-	data := filepath.Join(folder, "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, err
+// parts are what liveclip stands on: a broker for its accounts, in this process, and a Redis.
+type parts struct {
+	broker *embedded.Broker
+	redis  *embedded.Redis
+}
+
+func startParts(ctx context.Context, folder string) (p parts, err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	if p.broker, err = embedded.StartBroker(filepath.Join(folder, "kafka"), quiet); err != nil {
+		return p, err
 	}
-	keys := sign.Keys{Current: sign.Key{ID: "bench", Secret: "a secret that is long enough"}}
-	text, err := json.Marshal(keys)
+	p.redis, err = embedded.StartRedis(ctx, filepath.Join(folder, "redis"), quiet)
+	return p, err
+}
+
+func (p parts) stop() {
+	if p.redis != nil {
+		_ = p.redis.Close()
+	}
+	if p.broker != nil {
+		_ = p.broker.Close()
+	}
+}
+
+// patient is where what is sent is told at once.
+func (s *server) patient() string { return cmp.Or(s.logged, s.address) }
+
+// startLiveclip starts `liveclip serve publish` as it is shipped, and a published clip in its store.
+func startLiveclip(ctx context.Context, bin, folder string, on parts) (*server, error) {
+	key := sign.Key{ID: "bench", Secret: "a secret that is long enough"}
+	film, err := publish(ctx, filepath.Join(folder, "store"))
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(data, "keys.json"), text, 0o600); err != nil {
-		return nil, err
-	}
-	film, err := publish(ctx, filepath.Join(data, "store"))
-	if err != nil {
-		return nil, err
-	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
 	grant := sign.Grant{Path: "/vod/bench/hash/", Tenant: domain.DefaultTenant, Session: "viewer", Expires: time.Now().Add(24 * time.Hour)}
-	s := &server{name: "liveclip", address: ports[0], film: film, target: keys.URL(grant, "720p.mp4")}
+	s := &server{name: "liveclip", address: ports[0], admin: ports[1], film: film, target: sign.Keys{Current: key}.URL(grant, "720p.mp4")}
 	path, err := filepath.Abs(filepath.Join(bin, "liveclip"))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.start(exec.CommandContext(ctx, path, "up", "--data", data, "--listen", ports[0], "--rtmp", ports[1], "--admin", ports[2])); err != nil {
+	err = s.start(exec.CommandContext(ctx, path, "serve", "publish", "--listen.http="+ports[0], "--listen.admin="+ports[1],
+		"--kafka.brokers="+on.broker.Address(), "--kafka.replication_factor=1", "--redis.addresses="+on.redis.Address(),
+		"--store.url=file://"+filepath.Join(folder, "store"), "--keys.current.id="+key.ID, "--keys.current.secret="+key.Secret, "--log.level=warn"))
+	if err != nil {
 		return nil, err
 	}
-	return s, s.ready("http://" + ports[2] + "/readyz")
+	return s, s.ready("http://" + s.admin + "/readyz")
 }
 
 // publish puts a clip into the store as review would; gives its film.
@@ -127,6 +152,8 @@ http {
 	open_file_cache max=1000 inactive=60s; open_file_cache_valid 60s;
 	server { listen %[2]s reuseport backlog=8192; tcp_nopush off; root %[1]s; %[4]s }
 	server { listen %[3]s reuseport backlog=8192; tcp_nopush on; root %[1]s; %[4]s }
+	log_format bytes "$body_bytes_sent";
+	server { listen %[5]s; access_log %[1]s/sent.log bytes; tcp_nopush off; root %[1]s; %[4]s }
 }`
 
 const nginxSigned = `location / {
@@ -149,18 +176,19 @@ func startNginx(ctx context.Context, folder, film string) (*server, error) {
 	if err := os.Chmod(film, 0o644); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
 	conf := filepath.Join(root, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, root, ports[0], ports[1], nginxSigned), 0o644); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, root, ports[0], ports[1], nginxSigned, ports[2]), 0o644); err != nil {
 		return nil, err
 	}
 	expires := strconv.FormatInt(time.Now().Add(24*time.Hour).Unix(), 10)
 	sum := md5.Sum([]byte(expires + "/film.mp4 secret"))
 	s := &server{
 		name: "nginx", address: ports[0], film: film, choose: map[int]string{},
+		log: filepath.Join(root, "sent.log"), logged: ports[2],
 		target: "/film.mp4?md5=" + base64.RawURLEncoding.EncodeToString(sum[:]) + "&expires=" + expires,
 	}
 	if err := s.start(exec.CommandContext(ctx, "nginx", "-p", root, "-c", conf)); err != nil {
@@ -171,7 +199,7 @@ func startNginx(ctx context.Context, folder, film string) (*server, error) {
 	}
 	for _, size := range sizes {
 		best := 0.0
-		for _, port := range ports {
+		for _, port := range ports[:2] {
 			got, err := wrk(ctx, port, s.target, size, time.Second)
 			if err != nil {
 				return nil, err
