@@ -59,7 +59,7 @@ func setPayload(message *eventv1.Event, payload any) error {
 	field := wrapper.Elem().Field(0)
 	field.Set(reflect.New(field.Type().Elem()))
 	copyStruct(field.Elem(), reflect.ValueOf(payload))
-	reflect.ValueOf(message).Elem().FieldByName("Payload").Set(wrapper)
+	reflect.ValueOf(message).Elem().Field(payloadField).Set(wrapper)
 	return nil
 }
 
@@ -78,6 +78,11 @@ func getPayload(message *eventv1.Event) (any, error) {
 	}
 	return payload.Interface(), nil
 }
+
+var payloadField = func() int {
+	field, _ := reflect.TypeFor[eventv1.Event]().FieldByName("Payload")
+	return field.Index[0]
+}()
 
 var wrappers = map[Topic]reflect.Type{
 	StreamState:        reflect.TypeFor[eventv1.Event_StreamState](),
@@ -185,6 +190,10 @@ func copyValue(to, from reflect.Value) {
 		for key, value := range from.Seq2() {
 			to.SetMapIndex(key.Convert(to.Type().Key()), value.Convert(to.Type().Elem()))
 		}
+	case to.Kind() == reflect.String && from.Kind() == reflect.String: // Convert would allocate
+		to.SetString(from.String())
+	case to.CanInt() && from.CanInt():
+		to.SetInt(from.Int())
 	default:
 		to.Set(from.Convert(to.Type()))
 	}
