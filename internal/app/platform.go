@@ -16,6 +16,7 @@ import (
 	"liveclip/internal/lease"
 	"liveclip/internal/recording"
 	"liveclip/internal/sign"
+	"liveclip/internal/trust"
 )
 
 // RedisConfig is the part "redis" of the configuration.
@@ -24,6 +25,8 @@ type RedisConfig struct {
 	Username  string   `koanf:"username"`
 	Password  string   `koanf:"password"`
 	Database  int      `koanf:"database"`
+
+	TLS trust.TLS `koanf:"tls"`
 }
 
 // PlatformConfig names what every service stands on.
@@ -41,14 +44,12 @@ func (c PlatformConfig) Faults() []string {
 	if len(c.Kafka.Brokers) == 0 {
 		faults = append(faults, "kafka.brokers: must name at least one broker (only `liveclip up` brings its own)")
 	}
-	if c.Kafka.Partitions < 1 {
-		faults = append(faults, fmt.Sprintf("kafka.partitions: must be at least 1, is %d", c.Kafka.Partitions))
-	}
-	if c.Kafka.ReplicationFactor < 1 {
-		faults = append(faults, fmt.Sprintf("kafka.replication_factor: must be at least 1, is %d", c.Kafka.ReplicationFactor))
-	}
+	faults = append(faults, c.Kafka.Faults()...)
 	if len(c.Redis.Addresses) == 0 {
 		faults = append(faults, "redis.addresses: must name at least one server (only `liveclip up` brings its own)")
+	}
+	if fault := c.Redis.TLS.Fault(); fault != "" {
+		faults = append(faults, "redis."+fault)
 	}
 	if c.Store.URL == "" {
 		faults = append(faults, "store.url: must name the object store, file:///folder or s3://bucket")
@@ -86,8 +87,12 @@ func Open(ctx context.Context, cfg PlatformConfig, log *slog.Logger, metrics *pr
 	if err != nil {
 		return nil, err
 	}
+	secure, err := cfg.Redis.TLS.Config()
+	if err != nil {
+		return nil, fmt.Errorf("redis.%w", err)
+	}
 	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: cfg.Redis.Addresses, Username: cfg.Redis.Username, Password: cfg.Redis.Password, DB: cfg.Redis.Database,
+		Addrs: cfg.Redis.Addresses, Username: cfg.Redis.Username, Password: cfg.Redis.Password, DB: cfg.Redis.Database, TLSConfig: secure,
 	})
 	p := &Platform{
 		Bus: bus.New(cfg.Kafka, log, metrics), Redis: rdb, Store: store, Media: media, Keys: cfg.Keys,

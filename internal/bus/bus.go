@@ -23,6 +23,8 @@ type Bus struct {
 	client    *kafka.Client
 	writer    *kafka.Writer
 	dead      *kafka.Writer // of records a little larger than any that writer takes
+	security  security
+	fault     error // why nothing can be dialled
 }
 
 // Handler handles one event. A permanent error (domain.Permanent) sends it to the dead letters at once; any other is
@@ -34,9 +36,12 @@ const maxRecord = 1 << 20 // bytes, Kafka's own default for a record with its ke
 // New connects lazily: nothing is dialled before the first call. Zero values of cfg become those of Defaults. A nil reg
 // registers nothing.
 func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
+	secure, fault := cfg.security()
 	transport := &kafka.Transport{
 		Dial:        (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
 		ClientID:    "liveclip",
+		TLS:         secure.tls,
+		SASL:        secure.mechanism,
 		MetadataTTL: 3 * time.Second, // how long a moved leader may go unnoticed
 	}
 	address := kafka.TCP(cfg.Brokers...)
@@ -59,6 +64,8 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
 		client:    &kafka.Client{Addr: address, Transport: transport},
 		writer:    newWriter(maxRecord),
 		dead:      newWriter(2 * maxRecord),
+		security:  secure,
+		fault:     fault,
 	}
 }
 
@@ -96,7 +103,12 @@ func (b *Bus) configured() error {
 	if len(b.config.Brokers) == 0 {
 		return errors.New("kafka.brokers: must name at least one broker")
 	}
-	return nil
+	return b.fault
+}
+
+// dialer is for the parts of the library that do not take the transport.
+func (b *Bus) dialer() *kafka.Dialer {
+	return &kafka.Dialer{ClientID: "liveclip", Timeout: 3 * time.Second, TLS: b.security.tls, SASLMechanism: b.security.mechanism}
 }
 
 // topicName is the name of the topic on the brokers.

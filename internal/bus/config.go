@@ -3,6 +3,8 @@ package bus
 import (
 	"fmt"
 	"time"
+
+	"liveclip/internal/trust"
 )
 
 // Config is the part "kafka" of the configuration.
@@ -11,6 +13,9 @@ type Config struct {
 	Prefix            string   `koanf:"prefix"`     // before every topic and group name; empty: none
 	Partitions        int      `koanf:"partitions"` // of every topic, equal, so that a stream has one number on all
 	ReplicationFactor int      `koanf:"replication_factor"`
+
+	TLS  trust.TLS `koanf:"tls"`
+	SASL SASL      `koanf:"sasl"`
 
 	// Retention is how long records of topics that are not compacted are kept; dead letters are kept four times as long.
 	Retention time.Duration `koanf:"retention"`
@@ -47,6 +52,11 @@ func (c Config) Faults() []string {
 	}
 	if c.Backoff <= 0 {
 		faults = append(faults, fmt.Sprintf("kafka.backoff: must be more than 0, is %s", c.Backoff))
+	}
+	for _, fault := range []string{c.TLS.Fault(), c.SASL.fault()} {
+		if fault != "" {
+			faults = append(faults, "kafka."+fault)
+		}
 	}
 	return faults
 }

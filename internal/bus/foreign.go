@@ -27,7 +27,7 @@ func (b *Bus) ConsumeForeign(ctx context.Context, group, topic string, handle fu
 
 func (b *Bus) consumeForeign(ctx context.Context, group, topic string, handle func(ctx context.Context, value []byte) error) error {
 	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: b.config.Brokers, GroupID: b.config.Prefix + group + "-" + topic, Topic: topic,
+		Brokers: b.config.Brokers, Dialer: b.dialer(), GroupID: b.config.Prefix + group + "-" + topic, Topic: topic,
 		MaxWait: 100 * time.Millisecond, MaxBytes: partitionBytes, WatchPartitionChanges: true, StartOffset: kafka.LastOffset,
 	})
 	defer reader.Close()

@@ -48,7 +48,7 @@ func (b *Bus) join(ctx context.Context, group string, topics []event.Topic, hold
 	}
 	members, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: b.config.Prefix + group, Brokers: b.config.Brokers, Topics: names,
-		Dialer:            &kafka.Dialer{ClientID: "liveclip", Timeout: 3 * time.Second},
+		Dialer:            b.dialer(),
 		GroupBalancers:    []kafka.GroupBalancer{wholeNumbers{}},
 		HeartbeatInterval: heartbeat, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: 300 * time.Millisecond, StartOffset: kafka.FirstOffset,
