@@ -61,12 +61,12 @@ func (t *typeface) fit(text string, size, width, lines int) ([]string, int) {
 	least := max(8, size/2)
 	for s := size; s >= least; s -= max(1, s/16) {
 		if broken := t.wrap(text, s, width); len(broken) <= lines {
-			return broken, s
+			return t.balanced(text, s, width, len(broken)), s
 		}
 	}
 	broken := t.wrap(text, least, width)
 	if len(broken) <= lines {
-		return broken, least
+		return t.balanced(text, least, width, len(broken)), least
 	}
 	broken = broken[:lines]
 	last := []rune(broken[lines-1])
@@ -75,6 +75,26 @@ func (t *typeface) fit(text string, size, width, lines int) ([]string, int) {
 	}
 	broken[lines-1] = string(last) + "…"
 	return broken, least
+}
+
+// balanced breaks text into so many lines, which it takes at a width, of about one length.
+func (t *typeface) balanced(text string, size, width, lines int) []string {
+	narrow, wide := width/lines-1, width // too narrow; wide enough
+	for narrow+size/4 < wide && lines > 1 {
+		if try := (narrow + wide) / 2; len(t.wrap(text, size, try)) <= lines && t.widest(text, size, try) <= try {
+			wide = try
+		} else {
+			narrow = try
+		}
+	}
+	return t.wrap(text, size, wide)
+}
+
+func (t *typeface) widest(text string, size, width int) (widest int) {
+	for _, line := range t.wrap(text, size, width) {
+		widest = max(widest, t.width(line, size))
+	}
+	return widest
 }
 
 // wrap breaks text into lines no wider than width: between words, and between any two characters that are not Latin.
@@ -173,7 +193,7 @@ func (l line) filter(font, textFile string) string {
 		"x=" + escapeOption(l.x), "y=" + escapeOption(l.y),
 	}
 	if l.outline > 0 {
-		options = append(options, fmt.Sprintf("borderw=%d", l.outline), "bordercolor="+escapeOption("black@0.6"))
+		options = append(options, fmt.Sprintf("borderw=%d", l.outline), "bordercolor="+escapeOption("black@0.75"))
 	}
 	if l.box != "" {
 		options = append(options, "box=1", "boxcolor="+escapeOption(l.box), fmt.Sprintf("boxborderw=%d", l.padding))

@@ -38,7 +38,7 @@ func TestTextIsBrokenAndShrunkUntilItFits(t *testing.T) {
 		{"fits", "全场五折", 40, 200, 1, []string{"全场五折"}, 40},
 		{"is broken between characters", "最后三分钟全场五折", 40, 200, 2, []string{"最后三分钟", "全场五折"}, 40},
 		{"keeps words whole", "last three minutes", 40, 230, 2, []string{"last three", "minutes"}, 40},
-		{"keeps a mark with what it ends", "最后三分钟，全场五折", 40, 200, 3, []string{"最后三分", "钟，全场五", "折"}, 40},
+		{"keeps a mark with what it ends", "最后三分钟，全场五折", 40, 200, 3, []string{"最后三分", "钟，全场", "五折"}, 40},
 		{"is made smaller", "最后三分钟全场五折", 40, 200, 1, []string{"最后三分钟全场五折"}, 22},
 		{"is cut off at half its size", strings.Repeat("超", 50), 40, 200, 1, []string{strings.Repeat("超", 9) + "…"}, 20},
 		{"is one line of what can be drawn", "全场\n五折\x00🎉 \t!", 40, 400, 1, []string{"全场 五折 !"}, 40},

@@ -64,10 +64,16 @@ func (l layout) still(watermark bool) []line {
 	texts, size := l.face.fit(l.order.GetTitle().GetText(), l.of(0.07), l.width*86/100, 2)
 	for i, text := range texts {
 		lines = append(lines, line{
-			text: text, x: "(w-tw)/2", y: fmt.Sprint(l.head() + i*size*5/4), size: size, colour: "white", outline: max(1, size/14),
+			text: text, x: "(w-tw)/2", y: onBaseline(fmt.Sprint(l.head()+i*size*5/4), size), size: size, colour: "white", outline: max(1, size/14),
 		})
 	}
 	return lines
+}
+
+// onBaseline places a line of a size by its top: FFmpeg would place the top of its tallest character there, so that lines of
+// low ones would stand higher.
+func onBaseline(top string, size int) string {
+	return fmt.Sprintf("%s+%d-ascent", top, size*88/100)
 }
 
 // centred is text in the middle of the picture.
@@ -93,7 +99,7 @@ func (l layout) subtitles(part int, behind time.Duration) []line {
 		for i, text := range texts {
 			up := (len(texts)-i)*size*5/4 + l.foot()
 			lines = append(lines, line{
-				text: text, x: "(w-tw)/2", y: fmt.Sprintf("h-%d", up), size: size, colour: "white", outline: max(1, size/12),
+				text: text, x: "(w-tw)/2", y: onBaseline(fmt.Sprintf("h-%d", up), size), size: size, colour: "white", outline: max(1, size/12),
 				from: from, to: to,
 			})
 		}

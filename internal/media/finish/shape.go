@@ -98,7 +98,7 @@ func colourMatrix(stream *astiav.Stream) string {
 
 // scaler brings the pictures of one stream to the shape.
 type scaler struct {
-	g    *graph
+	g    *graph // nil: they have it
 	from picture
 }
 
@@ -126,9 +126,12 @@ func newScaler(f *astiav.Frame, stream *astiav.Stream, aspect astiav.Rational, t
 	if inW != to.width || inH != to.height {
 		steps = append(steps, fmt.Sprintf("pad=%d:%d:(ow-iw)/2:(oh-ih)/2", to.width, to.height))
 	}
-	steps = append(steps, "setsar=1", "format=yuv420p")
+	if len(steps) == 1 && f.Width() == to.width && f.Height() == to.height && f.PixelFormat() == astiav.PixelFormatYuv420P &&
+		f.ColorRange() != astiav.ColorRangeJpeg && colourMatrix(stream) == to.matrix {
+		return s, nil
+	}
 	var err error
-	if s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(steps, ",")+"[out]"); err != nil {
+	if s.g, err = newPictureGraph(s.from, "[in]"+strings.Join(append(steps, "setsar=1", "format=yuv420p"), ",")+"[out]"); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -139,13 +142,20 @@ func (s *scaler) fits(f *astiav.Frame) bool {
 }
 
 func (s *scaler) scale(f *astiav.Frame, take func(*astiav.Frame) error) error {
+	if s.g == nil {
+		return take(f.Clone())
+	}
 	if err := s.g.push(f); err != nil {
 		return err
 	}
 	return s.g.pull(take)
 }
 
-func (s *scaler) Close() { s.g.Close() }
+func (s *scaler) Close() {
+	if s.g != nil {
+		s.g.Close()
+	}
+}
 
 // mixer brings sound to stereo at sampleRate.
 type mixer struct {
