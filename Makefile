@@ -46,7 +46,7 @@ bench: build ## print what this machine reaches
 	./scripts/bench.sh
 
 bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (4 min)
-	./scripts/bench.sh --only record,finish,live --json bench-media.json
+	./scripts/bench.sh --only record,finish,cut,live --json bench-media.json
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin

@@ -296,7 +296,7 @@ func (h *house) cut(l *live, id domain.ClipID, window domain.Window, change func
 	}
 	e := event.Envelope{ID: "plan-" + string(id), Tenant: tenant, Stream: l.ref.Stream, Broadcast: l.id, Lane: domain.LaneLive, Wall: time.Now().UTC()}
 	h.write(record.Plan(tenant, id, 1), &record.Of[domain.Plan]{Envelope: e, Value: plan})
-	cut := domain.Cut{Clip: id, Revision: 1}
+	cut := domain.Cut{Clip: id, Revision: 1, Mode: plan.Mode}
 	for _, shot := range plan.Shots {
 		cut.Parts = append(cut.Parts, domain.CutPart{Window: shot.Window, File: shot.Template, Generated: shot.Kind == domain.ShotGenerated})
 	}

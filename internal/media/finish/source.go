@@ -72,8 +72,8 @@ func openFile(limits limit.Limits, path string, from time.Duration) (_ *demuxer,
 		d.zero = time.Duration(start) * time.Microsecond
 	}
 	if from > 0 && d.fc.InputFormat().Name() != "mpegts" { // which finds a place, not the keyframe before it
-		// A file that can't seek is decoded from its beginning.
-		_ = d.fc.SeekFrame(-1, (from + d.zero).Microseconds(), astiav.NewSeekFlags(astiav.SeekFlagBackward))
+		// A file that can't seek is decoded from its beginning. A keyframe is found by when it is decoded; shown it is later.
+		_ = d.fc.SeekFrame(-1, (from - time.Second + d.zero).Microseconds(), astiav.NewSeekFlags(astiav.SeekFlagBackward))
 	}
 	if err := d.openTracks(); err != nil {
 		return nil, err

@@ -107,15 +107,25 @@ func (m Made) CheckNear(seen Seen, start, end time.Duration) (faults []string) {
 }
 
 // CheckBoth is Check for a window [start, end) of media time over two recordings, of which each begins at a time of its own;
-// between them the last picture of the first stands.
-func CheckBoth(seen Seen, first Made, firstBegins time.Duration, second Made, secondBegins, start, end time.Duration) (faults []string) {
+// between them the last picture of the first stands. A finished one lasts as long as the window, so that its end may fall one
+// picture earlier or later.
+func CheckBoth(seen Seen, finished bool, first Made, firstBegins time.Duration, second Made, secondBegins, start, end time.Duration) (faults []string) {
 	want, then := first.Frames(start-firstBegins, 1<<62), second.Frames(-1<<62, end-secondBegins)
 	cut := slices.Index(seen.Numbers, second.First)
 	if cut < 0 || len(want) == 0 {
 		return []string{fmt.Sprintf("pictures %v, want %v and %v", short(seen.Numbers), short(want), short(then))}
 	}
-	shown := slices.Compact(slices.Clone(seen.Numbers[:cut]))
-	if !slices.Equal(shown, want) || !slices.Equal(seen.Numbers[cut:], then) {
+	shown, rest := slices.Compact(slices.Clone(seen.Numbers[:cut])), seen.Numbers[cut:]
+	if finished {
+		rest = slices.Compact(slices.Clone(rest))
+		if off := len(rest) - len(then); off >= -1 && off <= 1 {
+			then = second.Frames(-1<<62, 1<<62)[:len(rest)]
+		}
+		if n := int(math.Round(float64(end-start) / float64(first.Every))); len(seen.Numbers) != n || len(seen.Numbers)-cut-len(rest) > 1 {
+			faults = append(faults, fmt.Sprintf("%d pictures, %d of them the last one again, want %d", len(seen.Numbers), len(seen.Numbers)-cut-len(rest), n))
+		}
+	}
+	if !slices.Equal(shown, want) || !slices.Equal(rest, then) {
 		return []string{fmt.Sprintf("pictures %v, want %v and %v", short(seen.Numbers), short(want), short(then))}
 	}
 	begins := first.Times[want[0]-first.First] + firstBegins // media time of clip time 0
