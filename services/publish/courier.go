@@ -78,7 +78,7 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 		return c.close(ctx, e) // it may have been settled by one who died before telling
 	}
 	to, known := c.connectors[at.Destination]
-	down, err := c.ledger.takenDown(ctx, at)
+	down, err := c.ledger.isTakenDown(ctx, at)
 	switch {
 	case err != nil:
 		return fmt.Errorf("push %s: %w", at, err)
@@ -131,8 +131,8 @@ func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcom
 	case e.Calls >= c.attempts:
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: fmt.Sprintf("gave up after %d calls: %v", e.Calls, err)})
 	}
-	e.Calling, e.NotBefore, e.Value.Reason = time.Time{}, c.now().Add(pauseAfter(e.Calls, err)), err.Error()
-	if _, err := c.ledger.write(ctx, e, tag); err != nil {
+	e.NotBefore, e.Value.Reason = c.now().Add(pauseAfter(e.Calls, err)), err.Error()
+	if e, err = c.ledger.conclude(ctx, e, tag); err != nil {
 		return fmt.Errorf("push %s: %w", e.place(), err)
 	}
 	c.log.Info("publication waits", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "calls", e.Calls, "until", e.NotBefore, "reason", e.Value.Reason)
@@ -140,14 +140,14 @@ func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcom
 }
 
 func (c *courier) settle(ctx context.Context, e entry, tag string, o outcome) error {
-	value := e.Value
-	value.State, value.RemoteID, value.URL, value.Reason = o.state, o.remoteID, o.url, o.reason
-	e, err := c.ledger.settle(ctx, e, tag, value)
+	e.Value.State, e.Value.RemoteID, e.Value.URL, e.Value.Reason = o.state, o.remoteID, o.url, o.reason
+	e.NotBefore, e.Changed = time.Time{}, c.now()
+	e, err := c.ledger.conclude(ctx, e, tag)
 	if err != nil {
 		return err
 	}
 	c.settled.WithLabelValues(string(o.state)).Inc()
-	c.log.Info("publication settled", "clip_id", value.Clip, "destination", value.Destination, "state", o.state, "reason", o.reason)
+	c.log.Info("publication settled", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "state", o.state, "reason", o.reason)
 	return c.close(ctx, e)
 }
 

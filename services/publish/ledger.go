@@ -105,9 +105,14 @@ type ledger struct {
 
 // intend writes the entry unless there is one, and gives what stands.
 func (l *ledger) intend(ctx context.Context, cause event.Envelope, d domain.Decided, destination string) (entry, error) {
+	return l.intendAs(ctx, cause, d, destination, domain.PublicationIntended)
+}
+
+// intendAs does so with a state that it has already.
+func (l *ledger) intendAs(ctx context.Context, cause event.Envelope, d domain.Decided, destination string, state domain.PublicationState) (entry, error) {
 	e := entry{
 		Of: record.Of[domain.PublicationChanged]{Envelope: cause, Value: domain.PublicationChanged{
-			Clip: d.Clip, Revision: d.Revision, Destination: destination, State: domain.PublicationIntended,
+			Clip: d.Clip, Revision: d.Revision, Destination: destination, State: state,
 		}},
 		Hash:    d.Hash,
 		Changed: l.now(),
@@ -169,10 +174,10 @@ func (l *ledger) recall(ctx context.Context, at place, reason string) (entry, er
 	return entry{}, fmt.Errorf("recall publication %s: %w", at, blob.ErrChanged)
 }
 
-// settle sets the state that came of a push whose mark is at tag, and gives what stands. When somebody has meanwhile found
-// the mark and called the outcome unknown, the one who was there knows better; a withdrawal stands, and so does a recall.
-func (l *ledger) settle(ctx context.Context, e entry, tag string, outcome domain.PublicationChanged) (entry, error) {
-	e.Value, e.Calling, e.NotBefore, e.Changed = outcome, time.Time{}, time.Time{}, l.now()
+// conclude writes what came of a push whose mark is at tag, and gives what stands. When somebody has meanwhile found the mark
+// and called the outcome unknown, the one who was there knows better; a withdrawal stands, and so does a recall.
+func (l *ledger) conclude(ctx context.Context, e entry, tag string) (entry, error) {
+	e.Calling = time.Time{}
 	for range 5 {
 		_, err := l.write(ctx, e, tag)
 		if !errors.Is(err, blob.ErrChanged) {
@@ -187,7 +192,7 @@ func (l *ledger) settle(ctx context.Context, e entry, tag string, outcome domain
 		}
 		e.Recalled, tag = now.Recalled, newer
 	}
-	return e, fmt.Errorf("settle publication %s: %w", e.place(), blob.ErrChanged)
+	return e, fmt.Errorf("conclude publication %s: %w", e.place(), blob.ErrChanged)
 }
 
 // tell announces the entry as it stands; a repeat is the same events again.
@@ -207,8 +212,8 @@ func (l *ledger) tell(ctx context.Context, e entry) error {
 	return nil
 }
 
-// takenDown reports whether the clip was.
-func (l *ledger) takenDown(ctx context.Context, p place) (bool, error) {
+// isTakenDown reports whether the clip was taken down.
+func (l *ledger) isTakenDown(ctx context.Context, p place) (bool, error) {
 	_, err := l.store.Stat(ctx, record.TakeDown(p.Tenant, p.Clip))
 	if errors.Is(err, blob.ErrNotFound) {
 		return false, nil

@@ -284,3 +284,34 @@ func TestAWebhookMayBeGivenLinksThroughACDN(t *testing.T) {
 		}
 	}
 }
+
+func TestATakeDownDuringACallThatFailsEndsWithoutAnother(t *testing.T) {
+	var d *desk
+	far := newHook(t, func(w http.ResponseWriter, _ *http.Request) {
+		d.decide(t, takeDown)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	d = newDesk(t, hookConfig(far.URL))
+	d.decide(t, approval)
+	push := d.jobs[0]
+	d.jobs = nil
+	if err := d.do(t.Context(), push); err != nil {
+		t.Fatal(err)
+	}
+	d.work(t)
+	if got := d.stands(t, "hook"); got.State != domain.PublicationWithdrawn || got.Reason != "taken down before it was sent" || far.calls.Load() != 1 || len(d.open(t)) != 0 {
+		t.Errorf("after %d calls %+v, open %v", far.calls.Load(), got, d.open(t))
+	}
+}
+
+func TestACDNYoungerThanTheClipIsPurgedToo(t *testing.T) {
+	far := newHook(t, answerWith(200, ""))
+	d := newDesk(t, cdnConfig(far.URL, sign.AliyunA))
+	for range 2 {
+		d.decide(t, takeDown)
+		d.work(t)
+	}
+	if got := d.stands(t, "edge"); got.State != domain.PublicationWithdrawn || far.calls.Load() != 1 {
+		t.Errorf("after %d calls %+v", far.calls.Load(), got)
+	}
+}

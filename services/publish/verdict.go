@@ -9,6 +9,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/record"
 )
 
 // decided handles clip.decided.v1.
@@ -20,7 +21,7 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	s.vod.Drop(e.Tenant, d.Clip)
 	switch {
 	case d.TakeDown:
-		return s.takeBack(ctx, e.Tenant, d.Clip)
+		return s.takeBack(ctx, e.Envelope, d.Clip)
 	case d.Verdict == domain.VerdictApproved && d.Hash != "" && d.Destination != "":
 		return s.sendTo(ctx, e.Envelope, d)
 	case d.Verdict == domain.VerdictApproved && d.Hash != "":
@@ -77,8 +78,11 @@ func (s *Service) send(ctx context.Context, e entry) error {
 }
 
 // takeBack has a clip that was taken down withdrawn from wherever it is, or may be.
-func (s *Service) takeBack(ctx context.Context, t domain.Tenant, c domain.ClipID) error {
-	entries, err := s.ledger.of(ctx, t, c)
+func (s *Service) takeBack(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
+	if err := s.noteCDNs(ctx, cause, c); err != nil {
+		return fmt.Errorf("withdraw clip %s: %w", c, err)
+	}
+	entries, err := s.ledger.of(ctx, cause.Tenant, c)
 	if err != nil {
 		return fmt.Errorf("withdraw clip %s: %w", c, err)
 	}
@@ -88,6 +92,28 @@ func (s *Service) takeBack(ctx context.Context, t domain.Tenant, c domain.ClipID
 		}
 		if err := s.courier.recall(ctx, e.place(), takenDown); err != nil {
 			return fmt.Errorf("withdraw clip %s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// noteCDNs enters the playable clip at the CDNs that are younger than it: they may have it all the same.
+func (s *Service) noteCDNs(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
+	var m domain.Manifest
+	_, err := blob.ReadJSON(ctx, s.deps.Store, record.Manifest(cause.Tenant, c), &m)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, dest := range s.cfg.Destinations {
+		if dest.Kind != kindCDN {
+			continue
+		}
+		d := domain.Decided{Clip: c, Revision: m.Rendered.Revision, Hash: m.Rendered.Hash}
+		if _, err := s.ledger.intendAs(ctx, cause, d, dest.Name, domain.PublicationVisible); err != nil {
+			return err
 		}
 	}
 	return nil
