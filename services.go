@@ -84,7 +84,7 @@ func build(names []string, s settings, p *app.Platform) (running, error) {
 func (r running) servers(s settings, admin http.Handler) []app.Server {
 	servers := []app.Server{{Name: "admin", Address: s.Listen.Admin, Config: outlet.Config{Handler: admin}}}
 	if r.http != nil {
-		face := outlet.Config{Handler: r.http}
+		face := outlet.Config{Handler: r.http, TLS: s.Listen.tls()}
 		if r.vod != nil {
 			face.Below, face.Files = vodPath, r.vod
 		}

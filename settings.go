@@ -25,6 +25,8 @@ import (
 type listenConfig struct {
 	HTTP  string `koanf:"http"`  // ops API, console and VOD path of the services this process runs
 	Admin string `koanf:"admin"` // /healthz, /readyz, /metrics
+	Cert  string `koanf:"cert"`  // file of the certificates that http shows, PEM; empty: no TLS. A file that changes is read again
+	Key   string `koanf:"key"`   // file of their key
 }
 
 // settings are all settings; a process reads the parts its services need.
@@ -69,6 +71,7 @@ func (s settings) platform() app.PlatformConfig {
 // check tells every fault of the platform's settings and of those of the services named.
 func (s settings) check(services []string) error {
 	faults := append(s.Log.Faults(), s.platform().Faults()...)
+	faults = append(faults, s.Listen.faults()...)
 	for name, of := range map[string]func() []string{
 		"asr": s.ASR.Faults, "detect": s.Detect.Faults, "prompt": s.Prompt.Faults, "t2v": s.T2V.Faults,
 		"review": s.Review.Faults, "publish": s.Publish.Faults, "ops": func() []string { return append(s.Ops.Faults(), s.Publish.CDNFaults()...) },

@@ -46,11 +46,12 @@ func (c upCommand) Run(ctx context.Context, io stdio, flags settingFlags) error 
 	log := telemetry.Logger(s.Log, io.err)
 	ctx, stop := app.Signals(ctx, log)
 	defer stop()
-	s.Listen = listenConfig{HTTP: c.Listen, Admin: c.Admin}
+	s.Listen.HTTP, s.Listen.Admin = c.Listen, c.Admin
 	s.ASR.RTMP = c.RTMP
 	return up(ctx, s, c.Data, allServices, log, func(addresses map[string]string, token string) {
-		fmt.Fprintf(io.out, "console 控制台   http://%s/#token=%s\nAPI              http://%s/v1/\nVOD              http://%s/vod/\nRTMP push        rtmp://%s/live/{stream_id}\nadmin            http://%s/metrics\ntoken            %s\n",
-			addresses["http"], token, addresses["http"], addresses["http"], c.RTMP, addresses["admin"], filepath.Join(c.Data, "token"))
+		face := s.Listen.scheme() + "://" + addresses["http"]
+		fmt.Fprintf(io.out, "console 控制台   %s/#token=%s\nAPI              %s/v1/\nVOD              %s/vod/\nRTMP push        rtmp://%s/live/{stream_id}\nadmin            http://%s/metrics\ntoken            %s\n",
+			face, token, face, face, c.RTMP, addresses["admin"], filepath.Join(c.Data, "token"))
 	})
 }
 
@@ -216,7 +217,7 @@ func (h *home) settle(s *settings) {
 	if len(s.Ops.Tokens) == 0 {
 		s.Ops.Tokens = []ops.Token{{Token: h.token, Name: "operator", Role: "admin", Tenant: "default"}}
 	}
-	set(&s.Publish.URL, "http://"+reachable(s.Listen.HTTP))
+	set(&s.Publish.URL, s.Listen.scheme()+"://"+reachable(s.Listen.HTTP))
 }
 
 // reachable gives an address a client on this machine can use for one a server listens on.

@@ -91,7 +91,7 @@ func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	allowOrigins(w.Header())
 	v.serve(&x.answer, r, &x.asked)
 	v.metrics.answered(x.served.Status, x.served.Sent)
-	cut := x.cut
+	cut := x.cut && x.direct == nil // who sends directly sees by itself what is lacking
 	if x.found.manifest.Rendered.Clip == "" {
 		visits.Put(x)
 	} else {

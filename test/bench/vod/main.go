@@ -51,7 +51,7 @@ func main() {
 }
 
 func (b *bench) run(ctx context.Context, bin, out string) (err error) {
-	if err := raiseFiles(uint64(2*b.idle) + 1000); err != nil {
+	if err := raiseFiles(uint64(b.idle) + 1000); err != nil {
 		return err
 	}
 	if b.folder, err = os.MkdirTemp("", "liveclip-bench-vod-"); err != nil {
@@ -140,9 +140,9 @@ func raiseFiles(n uint64) error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return err
 	}
-	limit.Cur, limit.Max = max(limit.Cur, n), max(limit.Max, n)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("%d open files: %w; ulimit -n must allow them", n, err)
+	if limit.Max < n {
+		return fmt.Errorf("needs %d open files, ulimit -n allows %d", n, limit.Max)
 	}
-	return nil
+	limit.Cur = limit.Max
+	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
 }

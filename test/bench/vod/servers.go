@@ -142,8 +142,7 @@ func publish(ctx context.Context, folder string) (string, error) {
 // nginx is tuned as its manual advises for files. tcp_nopush holds the last part of some answers back for 40 ms here, so both
 // ways listen, and at each size the faster one is measured.
 const nginxConf = `
-daemon off; pid %[1]s/nginx.pid; error_log %[1]s/error.log; worker_processes auto; worker_rlimit_nofile 65536;
-events { worker_connections 30000; }
+daemon off; pid %[1]s/nginx.pid; error_log %[1]s/error.log; worker_processes auto; events { worker_connections 15000; }
 http {
 	types { video/mp4 mp4; }
 	access_log %[1]s/access.log combined buffer=64k flush=1s;
