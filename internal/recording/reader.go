@@ -54,6 +54,7 @@ func (r *Reader) Close() { r.owners.close() }
 func (r *Reader) Read(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window, emit func(Chunk) error) (End, error) {
 	rd := &reading{Reader: r, ref: ref, broadcast: b, window: w, emit: emit}
 	end, err := rd.run(ctx)
+	end.Gaps = rd.gaps
 	if err == nil {
 		end, err = rd.told(ctx, end)
 	}

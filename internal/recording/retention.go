@@ -287,12 +287,11 @@ func (s *Sweeper) delete(ctx context.Context, o object, swept *Swept) error {
 	return nil
 }
 
-// keptFrom is where retention has come to; 0: nothing was removed.
-func (rd *reading) keptFrom(ctx context.Context) (time.Duration, error) {
+// KeptFrom is the media time before which retention removes the broadcast's recording, or has; 0: it does not.
+func (r *Reader) KeptFrom(ctx context.Context, ref domain.Ref, b domain.BroadcastID) (time.Duration, error) {
 	var k kept
-	_, err := blob.ReadJSON(ctx, rd.store, Folder(rd.ref, rd.broadcast)+keptName, &k)
-	if errors.Is(err, blob.ErrNotFound) {
-		return 0, nil
+	if _, err := blob.ReadJSON(ctx, r.store, Folder(ref, b)+keptName, &k); err != nil && !errors.Is(err, blob.ErrNotFound) {
+		return 0, fmt.Errorf("look up what is kept of broadcast %s: %w", b, err)
 	}
-	return k.From, err
+	return k.From, nil
 }

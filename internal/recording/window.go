@@ -22,11 +22,10 @@ func (rd *reading) note(given domain.Window) {
 
 // told is the end with what became of the window; ErrRemoved when retention took all of it.
 func (rd *reading) told(ctx context.Context, end End) (End, error) {
-	end.Gaps = rd.gaps
 	late := !rd.began || rd.first-rd.window.Start >= gapLeast
 	removed := false
 	if late {
-		from, err := rd.keptFrom(ctx)
+		from, err := rd.KeptFrom(ctx, rd.ref, rd.broadcast)
 		if err != nil {
 			return end, err
 		}

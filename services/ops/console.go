@@ -13,9 +13,9 @@ var consoleFiles embed.FS
 
 // consolePolicy lets the page load nothing but itself, this server's API, and clips wherever the VOD path is.
 const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-	"img-src 'self' https: http: data:; media-src 'self' https: http:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+	"img-src 'self' https: http: data:; media-src 'self' blob: https: http:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
-// serveConsole serves the console's one page and its two files. It knows nothing: whoever opens it needs a token.
+// serveConsole serves the console's one page and its files. It knows nothing: whoever opens it needs a token.
 func serveConsole(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	if name == "" {

@@ -61,7 +61,7 @@ func (s *Service) sendFinished(w http.ResponseWriter, r *http.Request, finished 
 		}
 		return sendPlaylist(w, finishedPlaylist(finishedFile(finished)+tokenQuery(r), x))
 	}
-	return sendRange(w, r, finished.Bytes, true, func(ctx context.Context, out io.Writer, from, to int64) error {
+	return s.sendRange(w, r, finished.Bytes, true, func(ctx context.Context, out io.Writer, from, to int64) error {
 		body, _, err := s.Store.Get(ctx, finished.Key, from, to-from)
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func (s *Service) sendPreview(w http.ResponseWriter, r *http.Request) error {
 	if !ok || size == 0 {
 		return notFound("no such file: %.80q", file)
 	}
-	return sendRange(w, r, size, done, func(ctx context.Context, out io.Writer, from, to int64) error {
+	return s.sendRange(w, r, size, done, func(ctx context.Context, out io.Writer, from, to int64) error {
 		return one.send(ctx, s.preview.recording, out, run, from, to)
 	})
 }
@@ -94,7 +94,7 @@ func runFile(file string) (run int, ok bool) {
 }
 
 // sendRange answers a file of size bytes, which grows unless it is whole, or the one range of it that is asked for.
-func sendRange(w http.ResponseWriter, r *http.Request, size int64, whole bool, send func(ctx context.Context, out io.Writer, from, to int64) error) error {
+func (s *Service) sendRange(w http.ResponseWriter, r *http.Request, size int64, whole bool, send func(ctx context.Context, out io.Writer, from, to int64) error) error {
 	total := "*"
 	if whole {
 		total = strconv.FormatInt(size, 10)
@@ -118,6 +118,7 @@ func sendRange(w http.ResponseWriter, r *http.Request, size int64, whole bool, s
 	ctx, cancel := context.WithTimeout(r.Context(), previewRead)
 	defer cancel()
 	if err := send(ctx, w, from, to); err != nil && r.Context().Err() == nil {
+		s.Log.Warn("preview not sent whole", "path", r.URL.Path, "error", err)
 		panic(http.ErrAbortHandler) // fewer bytes than promised: the reader must not take them for all
 	}
 	return nil

@@ -32,9 +32,11 @@ func (r *rig) record() *recording.Writer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := r.leases.Take(r.t.Context(), room, "asr-1", serveRecording(r.t, w)); err != nil {
+	held, err := r.leases.Take(r.t.Context(), room, "asr-1", serveRecording(r.t, w))
+	if err != nil {
 		r.t.Fatal(err)
 	}
+	go held.Hold(r.t.Context())
 	return w
 }
 

@@ -52,7 +52,11 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 		return nil, err
 	}
 	now := s.Now()
-	window, note, err := requestedWindow(req, stream, now, s.cfg)
+	kept, err := s.Recording.KeptFrom(ctx, ref, stream.Broadcast.ID)
+	if err != nil {
+		return nil, err
+	}
+	window, note, err := requestedWindow(req, stream, kept, now, s.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +92,8 @@ func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.Request
 	}
 }
 
-// requestedWindow is the window asked for in media time, cut to what can exist; note says what was cut.
-func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, now time.Time, cfg Config) (w domain.Window, note string, err error) {
+// requestedWindow is the window asked for in media time, cut to what can exist and is kept; note says what was cut.
+func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, kept time.Duration, now time.Time, cfg Config) (w domain.Window, note string, err error) {
 	b := stream.Broadcast
 	if b.ID == "" {
 		return w, "", conflict("stream %s has not been on air: there is nothing to clip", req.StreamId)
@@ -113,11 +117,12 @@ func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, now time
 	if err != nil {
 		return w, "", unprocessable("window: %s", err)
 	}
-	return fit(w, b, head, cfg)
+	return fit(w, b, kept, head, cfg)
 }
 
-// fit cuts a window to the recording, and refuses one of which nothing is left or that is too long.
-func fit(w domain.Window, b view.Broadcast, head time.Duration, cfg Config) (domain.Window, string, error) {
+// fit cuts a window to the recording from kept on, and refuses one of which nothing is left or that is too long. One that ends
+// in the future is waited for.
+func fit(w domain.Window, b view.Broadcast, kept, head time.Duration, cfg Config) (domain.Window, string, error) {
 	var notes []string
 	switch {
 	case w.End < w.Start:
@@ -126,17 +131,22 @@ func fit(w domain.Window, b view.Broadcast, head time.Duration, cfg Config) (dom
 		return w, "", unprocessable("window: is 0 s long")
 	case w.End <= 0:
 		return w, "", unprocessable("window: lies before the recording began")
+	case w.End <= kept:
+		return w, "", unprocessable("window: ends at %s, and the recording is kept from %s on (asr.retention)", w.End.Round(time.Millisecond), kept.Round(time.Millisecond))
 	case b.Closed != nil && w.Start >= head:
 		return w, "", unprocessable("window: begins at %s, and the broadcast ended at %s", w.Start.Round(time.Millisecond), head.Round(time.Millisecond))
 	case b.Closed == nil && w.End > head+cfg.ClipAhead:
 		return w, "", unprocessable("window: ends %s from now; at most %s ahead can be asked for (ops.clip_ahead)", (w.End - head).Round(time.Second), cfg.ClipAhead)
 	}
-	if w.Start < 0 {
-		notes = append(notes, "begins with the recording, "+(-w.Start).Round(100*time.Millisecond).String()+" later than asked")
-		w.Start = 0
+	switch {
+	case kept > 0 && w.Start < kept:
+		notes = append(notes, domain.ClippedToKept)
+	case w.Start < 0:
+		notes = append(notes, domain.ClippedToStart)
 	}
+	w.Start = max(w.Start, kept)
 	if b.Closed != nil && w.End > head {
-		notes = append(notes, "ends with the broadcast, "+(w.End-head).Round(100*time.Millisecond).String()+" sooner than asked")
+		notes = append(notes, domain.ClippedToEnd)
 		w.End = head
 	}
 	if w.Length() > cfg.ClipMax {

@@ -76,30 +76,33 @@ func TestAWindowIsCutToWhatCanExistOrRefusedWithTheReason(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		stream view.Stream
+		kept   float64
 		req    *opsv1.RequestClipRequest
 		want   domain.Window
 		note   string // or what the refusal says
 	}{
-		"around now":               {live, &opsv1.RequestClipRequest{BeforeS: s(20), AfterS: s(5)}, sec(40, 65), ""},
-		"only before":              {live, &opsv1.RequestClipRequest{BeforeS: s(20)}, sec(40, 60), ""},
-		"media time":               {live, &opsv1.RequestClipRequest{StartS: s(1), EndS: s(2.5)}, sec(1, 2.5), ""},
-		"longer than recorded":     {live, &opsv1.RequestClipRequest{BeforeS: s(90)}, sec(0, 60), "begins with the recording, 30s later than asked"},
-		"reaches past the end":     {closed, &opsv1.RequestClipRequest{StartS: s(50), EndS: s(70)}, sec(50, 60), "ends with the broadcast, 10s sooner than asked"},
-		"last seconds of a closed": {closed, &opsv1.RequestClipRequest{BeforeS: s(10), AfterS: s(0)}, sec(50, 60), ""},
-		"0 s":                      {live, &opsv1.RequestClipRequest{BeforeS: s(0), AfterS: s(0)}, domain.Window{}, "0 s long"},
-		"0 s of media time":        {live, &opsv1.RequestClipRequest{StartS: s(5), EndS: s(5)}, domain.Window{}, "0 s long"},
-		"backwards":                {live, &opsv1.RequestClipRequest{StartS: s(9), EndS: s(5)}, domain.Window{}, "before it starts"},
-		"before the recording":     {live, &opsv1.RequestClipRequest{StartS: s(-9), EndS: s(-5)}, domain.Window{}, "must be 0"},
-		"after a closed one's end": {closed, &opsv1.RequestClipRequest{StartS: s(61), EndS: s(70)}, domain.Window{}, "ended at 1m0s"},
-		"too far ahead":            {live, &opsv1.RequestClipRequest{StartS: s(10), EndS: s(7000)}, domain.Window{}, "ops.clip_ahead"},
-		"too long":                 {long, &opsv1.RequestClipRequest{StartS: s(0), EndS: s(660)}, domain.Window{}, "ops.clip_max"},
-		"both kinds":               {live, &opsv1.RequestClipRequest{StartS: s(0), AfterS: s(6)}, domain.Window{}, "not both"},
-		"half a window":            {live, &opsv1.RequestClipRequest{StartS: s(0)}, domain.Window{}, "none given"},
-		"no window":                {live, &opsv1.RequestClipRequest{}, domain.Window{}, "none given"},
-		"never on air":             {view.Stream{}, &opsv1.RequestClipRequest{BeforeS: s(3)}, domain.Window{}, "not been on air"},
+		"around now":               {live, 0, &opsv1.RequestClipRequest{BeforeS: s(20), AfterS: s(5)}, sec(40, 65), ""},
+		"only before":              {live, 0, &opsv1.RequestClipRequest{BeforeS: s(20)}, sec(40, 60), ""},
+		"media time":               {live, 0, &opsv1.RequestClipRequest{StartS: s(1), EndS: s(2.5)}, sec(1, 2.5), ""},
+		"longer than recorded":     {live, 0, &opsv1.RequestClipRequest{BeforeS: s(90)}, sec(0, 60), domain.ClippedToStart},
+		"reaches past the end":     {closed, 0, &opsv1.RequestClipRequest{StartS: s(50), EndS: s(70)}, sec(50, 60), domain.ClippedToEnd},
+		"last seconds of a closed": {closed, 0, &opsv1.RequestClipRequest{BeforeS: s(10), AfterS: s(0)}, sec(50, 60), ""},
+		"0 s":                      {live, 0, &opsv1.RequestClipRequest{BeforeS: s(0), AfterS: s(0)}, domain.Window{}, "0 s long"},
+		"0 s of media time":        {live, 0, &opsv1.RequestClipRequest{StartS: s(5), EndS: s(5)}, domain.Window{}, "0 s long"},
+		"backwards":                {live, 0, &opsv1.RequestClipRequest{StartS: s(9), EndS: s(5)}, domain.Window{}, "before it starts"},
+		"before the recording":     {live, 0, &opsv1.RequestClipRequest{StartS: s(-9), EndS: s(-5)}, domain.Window{}, "must be 0"},
+		"after a closed one's end": {closed, 0, &opsv1.RequestClipRequest{StartS: s(61), EndS: s(70)}, domain.Window{}, "ended at 1m0s"},
+		"too far ahead":            {live, 0, &opsv1.RequestClipRequest{StartS: s(10), EndS: s(7000)}, domain.Window{}, "ops.clip_ahead"},
+		"too long":                 {long, 0, &opsv1.RequestClipRequest{StartS: s(0), EndS: s(660)}, domain.Window{}, "ops.clip_max"},
+		"both kinds":               {live, 0, &opsv1.RequestClipRequest{StartS: s(0), AfterS: s(6)}, domain.Window{}, "not both"},
+		"half a window":            {live, 0, &opsv1.RequestClipRequest{StartS: s(0)}, domain.Window{}, "none given"},
+		"no window":                {live, 0, &opsv1.RequestClipRequest{}, domain.Window{}, "none given"},
+		"never on air":             {view.Stream{}, 0, &opsv1.RequestClipRequest{BeforeS: s(3)}, domain.Window{}, "not been on air"},
+		"partly not kept":          {live, 30, &opsv1.RequestClipRequest{BeforeS: s(40)}, sec(30, 60), domain.ClippedToKept},
+		"not kept":                 {live, 30, &opsv1.RequestClipRequest{StartS: s(10), EndS: s(20)}, domain.Window{}, "kept from 30s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, note, err := requestedWindow(c.req, c.stream, now, Defaults())
+			got, note, err := requestedWindow(c.req, c.stream, time.Duration(c.kept*float64(time.Second)), now, Defaults())
 			if err != nil {
 				got, note = domain.Window{}, err.Error()
 			}

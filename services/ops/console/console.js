@@ -25,6 +25,12 @@ const words = {
     'snip': '剪最近 {0} 秒', 'before': '前', 'after': '后', 'snipped': '已请求切片：{0} 至 {1}',
     'approve': '通过', 'reject': '驳回', 'takedown': '下架', 'takedown.sure': '下架后无法恢复，所有地址都会失效。确定下架？', 'reason': '理由（可选）',
     'playable.in': '片尾后 {0} 秒可播', 'playable.at.once': '即时可播', 'making': '生成中', 'preview': '预览', 'generated': 'AI 生成',
+    'begins where the recording begins: nothing was recorded before': '从录制开始处开始：此前没有录制',
+    'ends with the broadcast: nothing was recorded after': '到直播结束为止：此后没有录制',
+    'ends where the recording broke off': '到录制中断处为止',
+    'shortened by a gap in the recording': '因录制中断而缩短',
+    'begins later than asked: what was recorded before is no longer kept': '开始晚于请求：更早的录制已按保留期限删除',
+    'spans a gap in the recording': '跨越一段录制中断',
     'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
     'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
     'publication.intended': '待发送', 'publication.accepted': '已接收', 'publication.visible': '已上线', 'publication.rejected': '被拒',
@@ -71,6 +77,9 @@ function t(key, ...values) {
   const text = words[language][key] ?? words.en[key] ?? key.slice(key.indexOf('.') + 1);
   return text.replace(/\{(\d)\}/g, (_, i) => values[i]);
 }
+
+// sentence translates what the server says in one of its fixed sentences, or several of them.
+function sentence(text) { return text.split('; ').map((s) => words[language][s] ?? s).join('; '); }
 
 // ---- small helpers -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +183,7 @@ function newRoom(id) {
   const after = h('input', { type: 'number', min: 0, max: 600, value: 0 });
   const button = h('button', { type: 'button', class: 'main', onclick: () => attempt(button, async () => {
     const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value) });
-    toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + answer.note : ''));
+    toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
     refresh(answer.clip_id);
   }) });
   const label = () => { button.textContent = t('snip', before.value || 0); };
@@ -297,8 +306,9 @@ function drawScreen(screen, clip) {
     return;
   }
   const ended = ['failed', 'rejected', 'taken_down'].includes(clip.state);
-  const preview = clip.preview && playsHLS && !ended && h('button', { type: 'button', onclick: () => {
-    screen.replaceChildren(video(safe(clip.preview + '?access_token=' + encodeURIComponent(token)), '', false));
+  const preview = clip.preview && !ended && h('button', { type: 'button', onclick: () => {
+    const address = safe(clip.preview + '?access_token=' + encodeURIComponent(token));
+    screen.replaceChildren(playsHLS ? video(address, '', false) : playPreview(address));
   } }, t('preview'));
   const waits = clip.state === 'needs_person';
   screen.replaceChildren(h('div', { class: 'waiting' }, !ended && !waits && h('div', { class: 'spin' }),
@@ -363,13 +373,13 @@ function timeline(clip) {
   const row = usual.filter((name) => !end || last.has(name)).map((name) => ({ name, step: last.get(name) }));
   if (end) row.push({ name: end.step, step: end });
   return h('ol', { class: 'steps' }, row.map(({ name, step }) => h('li', {
-    class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + step.note : '') : '',
+    class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + sentence(step.note) : '') : '',
   }, t('step.' + name), step && h('span', { class: 'at' }, `+${brief(step.since_trigger_s)}s`))));
 }
 
 function notes(clip) {
   const said = [];
-  if (clip.clipped_to) said.push(h('p', { class: 'note' }, clip.clipped_to));
+  if (clip.clipped_to) said.push(h('p', { class: 'note' }, sentence(clip.clipped_to)));
   const failed = clip.state === 'failed' && [...clip.steps].reverse().find((s) => s.step === 'failed');
   if (failed) said.push(h('p', { class: 'note' }, failed.note));
   const v = clip.verdict;
