@@ -289,6 +289,9 @@ func (s *Sweeper) delete(ctx context.Context, o object, swept *Swept) error {
 
 // KeptFrom is the media time before which retention removes the broadcast's recording, or has; 0: it does not.
 func (r *Reader) KeptFrom(ctx context.Context, ref domain.Ref, b domain.BroadcastID) (time.Duration, error) {
+	if b == "" {
+		return 0, nil
+	}
 	var k kept
 	if _, err := blob.ReadJSON(ctx, r.store, Folder(ref, b)+keptName, &k); err != nil && !errors.Is(err, blob.ErrNotFound) {
 		return 0, fmt.Errorf("look up what is kept of broadcast %s: %w", b, err)
