@@ -48,10 +48,12 @@ type settings struct {
 }
 
 func defaultSettings() settings {
+	kafka := bus.Defaults()
+	kafka.Brokers, kafka.Partitions, kafka.ReplicationFactor = []string{}, 12, 3
 	return settings{
 		Listen: listenConfig{HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:8081"},
 		Log:    telemetry.Config{Level: "info", Format: "text"},
-		Kafka:  bus.Config{Brokers: []string{}, Partitions: 12, ReplicationFactor: 3},
+		Kafka:  kafka,
 		Redis:  app.RedisConfig{Addresses: []string{}},
 		Media:  child.Defaults(),
 		ASR:    asr.Defaults(), Detect: detect.Defaults(), Prompt: prompt.Defaults(), T2V: t2v.Defaults(),
