@@ -7,6 +7,10 @@
 // passes the barrier and writes the clip's manifest, once, which makes the clip playable. A person's verdict comes in as
 // clip.decided.v1 and takes the same way; a take-down shuts the barrier for good.
 //
+// Finishing is done in places (slots.go): live clips before manual ones before batch, which never has more than half of them
+// and a queue of its own. A clip that waits for its window to come near its end holds no place (due.go). When many are
+// finished at once, or one begins late, it is made cheaper, by steps that are data (load.go), and its story says so.
+//
 // It takes cut.ready.v1 and clip.decided.v1, and follows clip.state.v1 for clips whose next step never came. It gives
 // clip.rendered.v1, clip.decided.v1 (with the manifest's hash once the clip is playable: only that one is published
 // anywhere) and the steps "rendered", "decided", "published", "failed" and "taken_down" of clip.state.v1.

@@ -46,9 +46,9 @@ type load struct {
 func (l load) holds(step LoadStep) (why string, ok bool) {
 	switch {
 	case step.Running > 0 && l.running >= step.Running:
-		return fmt.Sprintf("%d clips were finished at once", l.running), true
+		return fmt.Sprintf("%d clips were finished at once (同时成片 %[1]d 条)", l.running), true
 	case step.Behind > 0 && l.behind >= step.Behind && l.lane != domain.LaneBatch:
-		return fmt.Sprintf("it began %.1f s late", l.behind.Seconds()), true
+		return fmt.Sprintf("it began %.1f s late (晚 %[1].1f 秒开始)", l.behind.Seconds()), true
 	}
 	return "", false
 }
