@@ -38,7 +38,7 @@ type counted struct {
 // burst is one from its first unusual count on until counts are usual again.
 type burst struct {
 	Number int64   // of the hop it began in
-	Value  float64 // greatest so far
+	Height float64 // greatest so far
 }
 
 func (c *comments) take(h happening, r *room) []evidence {
@@ -54,15 +54,15 @@ func (c *comments) take(h happening, r *room) []evidence {
 		c.Burst = nil
 		return nil // everybody says hello
 	}
-	c.Count = c.count(c.Known && h.At-c.Asked < rules.AskedFor)
+	c.Count = c.count(c.asking(h.At, rules))
 	deviation := 0.
 	c.Median, deviation = usual(c.Usual)
 	c.Above = (float64(c.Count) - c.Median) / deviation
-	known := time.Duration(len(c.Usual)) * sampleEvery
+	settled := c.settled(rules)
 	if h.At%sampleEvery == 0 && (len(c.Usual) > 0 || c.Count > 0) {
 		c.Usual = newest(append(c.Usual, c.Count), int(rules.Memory/sampleEvery))
 	}
-	if known < rules.Settle || c.Count < rules.LeastUsers || c.Above < rules.Least {
+	if !settled || c.Count < rules.LeastUsers || c.Above < rules.Least {
 		if c.Above < rules.Least/2 {
 			c.Burst = nil
 		}
@@ -71,24 +71,59 @@ func (c *comments) take(h happening, r *room) []evidence {
 	return c.tell(h, r)
 }
 
+// asking tells whether the host asked for comments not long ago: he was heard to, or the comments look like it.
+func (c *comments) asking(now time.Duration, r CommentRules) bool {
+	return c.Known && now-c.Asked < r.AskedFor || c.answering()
+}
+
+const (
+	leastAnswers = 4   // users
+	answerShare  = 0.2 // of the users in the window
+)
+
+// answering tells whether many write what hosts ask for: a number, a sign over and over.
+func (c *comments) answering() bool {
+	users, answers := map[uint32]struct{}{}, map[uint32]struct{}{}
+	for _, in := range c.Window {
+		for _, m := range in.Remarks {
+			if users[m.User] = struct{}{}; m.Means&meansAnswer != 0 {
+				answers[m.User] = struct{}{}
+			}
+		}
+	}
+	return len(answers) >= leastAnswers && float64(len(answers)) >= answerShare*float64(len(users))
+}
+
+// settled tells whether enough is known of the room to call anything unusual.
+func (c *comments) settled(r CommentRules) bool {
+	return time.Duration(len(c.Usual))*sampleEvery >= r.Settle
+}
+
 // tell gives the burst's evidence when it begins or has grown.
 func (c *comments) tell(h happening, r *room) []evidence {
 	value := 0.4 + 0.6*ramp(c.Above, r.rules.Comments.Least, r.rules.Comments.Full)
 	if c.Burst == nil {
 		c.Burst = &burst{Number: h.Hop.Number}
 	}
-	if value < c.Burst.Value+growth && (value < 1 || c.Burst.Value == 1) {
+	height := value + 0.6*ramp(c.Above, r.rules.Comments.Full, 3*r.rules.Comments.Full)
+	if height < c.Burst.Height+growth {
 		return nil
 	}
-	c.Burst.Value = value
-	return []evidence{{
+	c.Burst.Height = height
+	burst := evidence{
 		Signal: signalComments, Feature: "comments.burst", Kind: kindBurst, Value: value,
 		Detail:  fmt.Sprintf("%d people comment in %.0f s, usually %.0f", c.Count, window.Seconds(), c.Median),
 		Chinese: fmt.Sprintf("%.0f 秒内 %d 人评论，平时 %.0f 人", window.Seconds(), c.Count, c.Median),
 		Moment:  r.answered(c.onset(h.At)),
 		Burst:   c.Burst.Number,
 		Source:  source{came: h.Hop.came},
-	}}
+	}
+	surge := burst
+	surge.Feature, surge.Value = "comments.surge", ramp(c.Above, r.rules.Comments.Full, 3*r.rules.Comments.Full)
+	if surge.Value == 0 {
+		return []evidence{burst}
+	}
+	return []evidence{burst, surge}
 }
 
 // slide moves the window on by a hop.

@@ -35,9 +35,9 @@ type condition struct {
 	program cel.Program
 }
 
-// measured are the names that conditions may use, each a number: what the signals measure at the moment.
-var measured = []string{
-	"comments.users", "comments.usual", "comments.z", "comments.buy", "comments.excited", "comments.complaint",
+// measuredNames are the names that conditions may use, each a number: what the signals measure at the moment.
+var measuredNames = []string{
+	"comments.users", "comments.usual", "comments.z", "comments.buy", "comments.excited", "comments.complaint", "comments.laugh",
 	"likes.count", "likes.z", "gifts.count", "gifts.z", "follows.count", "follows.z", "orders.count", "orders.z",
 	"price.percent_off", "price.now", "price.was", "product.on_show", "loudness.lu", "sound.laughter", "sound.applause",
 	"time.s", "moment.score",
@@ -53,7 +53,7 @@ func conditionEnv(features []string) (*cel.Env, error) {
 		cel.ParserExpressionSizeLimit(longestWhen),
 		cel.CrossTypeNumericComparisons(true),
 	}
-	for _, name := range measured {
+	for _, name := range measuredNames {
 		options = append(options, cel.Variable(name, cel.DoubleType))
 	}
 	for _, kind := range feeds {

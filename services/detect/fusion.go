@@ -34,10 +34,10 @@ func (r *room) consider(now []evidence, at time.Duration) []decision {
 	for _, e := range now {
 		r.remember(e)
 	}
-	if !slices.ContainsFunc(now, func(e evidence) bool { return r.rules.weights[e.Feature] > 0 || e.Kind != "" }) {
-		return nil
-	}
 	near := r.near(now[0].Moment.Start)
+	if !slices.ContainsFunc(near, func(i int) bool { return r.Evidence[i].Kind != "" }) {
+		return nil // nothing that makes a moment by itself
+	}
 	parts := make([]evidence, 0, len(near)+1)
 	for _, i := range near {
 		parts = append(parts, r.Evidence[i])
@@ -109,6 +109,9 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	anchor := r.anchorOf(parts)
 	envelope, id := r.anchor(anchor)
 	envelope.At = anchor.Moment.Start
+	if feature := r.silence(parts); feature != "" {
+		parts = append(parts, evidence{Feature: feature, Value: 1, Moment: anchor.Moment})
+	}
 	parts = append(parts, r.conditions(parts, at)...)
 	h := domain.Highlight{
 		ID:       domain.NewHighlightID(envelope.Broadcast, id),
@@ -129,6 +132,25 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	return d
 }
 
+// What it means that no comment answers a moment. Awaited: the audience is there and has not reacted yet; its weight is what
+// the answer is worth waiting for, and what is only said becomes a highlight once somebody reacts. Absent: no answer could be
+// heard, and what is said has to do.
+const (
+	awaited = "comments.awaited"
+	absent  = "comments.absent"
+)
+
+// silence gives the feature of a moment that no comment answers; empty where one does.
+func (r *room) silence(parts []evidence) string {
+	switch {
+	case slices.ContainsFunc(parts, func(e evidence) bool { return e.Signal == signalComments }):
+		return ""
+	case r.Comments.settled(r.rules.Comments) && r.healthOf(signalComments) == domain.HealthPresent:
+		return awaited
+	}
+	return absent
+}
+
 // score is the logistic of the weighted sum of the features: between 0 and 1.
 func (r *Rules) score(parts []evidence) float64 {
 	sum := r.Bias
@@ -144,13 +166,15 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 func (r *Rules) reasons(parts []evidence, score float64) []domain.Reason {
 	sum := 0.
 	for _, p := range parts {
-		sum += max(0, r.weights[p.Feature]*p.Value)
+		if p.Signal != "" {
+			sum += max(0, r.weights[p.Feature]*p.Value)
+		}
 	}
 	var reasons []domain.Reason
 	for _, p := range parts {
 		weight := r.weights[p.Feature] * p.Value
-		if weight == 0 {
-			continue
+		if p.Signal == "" || weight <= 0 {
+			continue // a silence, or what speaks against it
 		}
 		reasons = append(reasons, domain.Reason{
 			Signal: p.Signal, Detail: p.Detail, Chinese: p.Chinese, At: p.Moment.Start, Weight: score * weight / max(sum, 1e-9),

@@ -21,6 +21,28 @@ func (*keywords) take(h happening, r *room) []evidence {
 	for _, a := range h.Line.alike {
 		out = append(out, keyword(h.Line, a.match, r.rules.Keywords[a.group], 1-a.apart))
 	}
+	return append(out, h.Line.elsewhere(out)...)
+}
+
+// elsewhereReach is how many tokens around it tell that a phrase speaks of another time.
+const elsewhereReach = 8
+
+// elsewhere gives, for every phrase beside which another time or a denial was named, evidence that it speaks of that.
+func (l *spokenLine) elsewhere(said []evidence) []evidence {
+	var out []evidence
+	for _, e := range said {
+		for _, away := range l.away {
+			if away.last < e.first-elsewhereReach || away.first > e.last+elsewhereReach || l.span(away.first, away.last).Overlap(e.Sentence) == 0 {
+				continue
+			}
+			other := l.evidence(e.first, e.last)
+			other.Signal, other.Feature, other.Value = signalKeyword, "speech.elsewhere", 1
+			other.Detail = fmt.Sprintf("speaks of another time: %q", quote(l.spoken[away.first:away.last+1]))
+			other.Chinese = fmt.Sprintf("说的是别的时候：“%s”", quote(l.spoken[away.first:away.last+1]))
+			out = append(out, other)
+			break
+		}
+	}
 	return out
 }
 

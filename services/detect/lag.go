@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"time"
 
 	"liveclip/internal/domain"
@@ -18,7 +19,7 @@ const (
 	lagReach  = 26              // seconds after a moment in which its answer is looked for
 	lagFade   = 0.95            // of what was learned, with every moment learned from
 	lagApart  = 5 * time.Second // moments nearer than this are learned from once
-	lagStrong = 2.              // deviations above the usual that an answer rises to at least
+	lagSure   = 8.              // comments beyond the usual that make an answer count fully
 	mostAsked = 16
 )
 
@@ -55,36 +56,34 @@ func (l *lag) await(moment time.Duration) {
 	}
 }
 
-// answer gives the deviations from the usual by second after a moment; nil where they were not counted.
+// answer gives the comments a second beyond the usual, by second after a moment; nil where they were not counted.
 func answer(series []int, now, moment time.Duration, usually float64) []float64 {
 	from := len(series) - int((now-moment)/time.Second)
 	if from < 0 || from+lagReach > len(series) {
 		return nil
 	}
-	base := usually / window.Seconds()
-	deviation := max(1, 1.5*base)
-	out := make([]float64, lagReach)
+	out := smooth(floats(series[from : from+lagReach]))
 	for i := range out {
-		out[i] = min(8, max(0, (float64(series[from+i])-base)/deviation))
+		out[i] = max(0, out[i]-usually/window.Seconds())
 	}
 	return out
 }
 
-// learn adds one moment's answer, unless there was none.
+// learn adds one moment's answer: the more comments, the surer, and one moment never more than another with many.
 func (l *lag) learn(answer []float64) {
-	sum, most := 0., 0.
+	sum := 0.
 	for _, v := range answer {
 		sum += v
-		most = max(most, v)
 	}
-	if most < lagStrong {
+	if sum == 0 {
 		return
 	}
 	if l.Sum == nil {
 		l.Sum = make([]float64, lagReach)
 	}
+	weight := min(1, sum/lagSure)
 	for i, v := range answer {
-		l.Sum[i] = lagFade*l.Sum[i] + v/sum
+		l.Sum[i] = (1-(1-lagFade)*weight)*l.Sum[i] + weight*v/sum
 	}
 }
 
@@ -112,14 +111,8 @@ func prior(since time.Duration) float64 {
 	}
 }
 
-// base is what an answer rises from: the least of a series.
-func base(series []float64) float64 {
-	least := series[0]
-	for _, v := range series {
-		least = min(least, v)
-	}
-	return least
-}
+// base is what an answer rises from: the median of a series, most of which it does not take up.
+func base(series []float64) float64 { return middle(slices.Clone(series)) }
 
 // answered is what an audience that began to react at a time reacts to.
 func (r *room) answered(began time.Duration) (moment domain.Window) {

@@ -16,9 +16,9 @@ import (
 
 // builtInFeatures are what weights can be given to beside keywords and rules.
 var builtInFeatures = []string{
-	"comments.burst", "comments.buy", "comments.complaint", "comments.excited", "follows.burst", "gifts.burst", "likes.burst",
+	absent, awaited, "comments.burst", "comments.buy", "comments.complaint", "comments.excited", "comments.laugh", "comments.surge", "follows.burst", "gifts.burst", "likes.burst",
 	"loudness.jump", "orders.burst", "price.off", "product.listed", "product.priced", "product.shown", "product.sold_out",
-	"sound.applause", "sound.laughter", "urgency.countdown",
+	"sound.applause", "sound.laughter", "speech.elsewhere", "urgency.countdown",
 }
 
 // LoadRules reads the rules file at path over the built-in rules; empty: those. Its errors name file:line, all of them.
@@ -201,6 +201,8 @@ func (r *Rules) entries(f *strictyaml.File) (literal, bySound []entry) {
 	}
 	r.asked = len(r.Keywords)
 	read("comments.asked", r.Comments.Asked, r.asked, false, 0)
+	read("elsewhere", r.Elsewhere, r.asked+1, false, 0)
+	read("leads", r.Leads, r.asked+2, false, 0)
 	return literal, bySound
 }
 

@@ -40,7 +40,10 @@ func (l *loudness) take(h happening, r *room) []evidence {
 	for i, v := range h.Sound.Momentary {
 		at := h.Sound.Start + time.Duration(i)*h.Sound.Step
 		if second := int64(at / time.Second); second != l.Second {
-			out = append(out, l.close(r.rules.Loudness)...)
+			for _, e := range l.close(r.rules.Loudness) {
+				e.Source.came = h.Sound.came
+				out = append(out, e)
+			}
 			l.Second = second
 		}
 		if v > silence && !math.IsNaN(v) && v < 100 {
@@ -48,7 +51,7 @@ func (l *loudness) take(h happening, r *room) []evidence {
 			l.Count++
 		}
 	}
-	l.Until = soundEnd(*h.Sound)
+	l.Until = h.Sound.end()
 	return out
 }
 
@@ -73,7 +76,7 @@ func (l *loudness) close(r LoudnessRules) []evidence {
 	}
 	l.Value = value
 	return []evidence{{
-		Signal: signalLoudness, Feature: "loudness.jump", Kind: kindBurst, Value: value,
+		Signal: signalLoudness, Feature: "loudness.jump", Value: value,
 		Detail:  fmt.Sprintf("%.0f LU above the room's usual %.0f LUFS", l.Above, median),
 		Chinese: fmt.Sprintf("比平时的 %.0f LUFS 高 %.0f LU", median, l.Above),
 		Moment:  domain.Window{Start: at, End: at + time.Second},
@@ -83,6 +86,6 @@ func (l *loudness) close(r LoudnessRules) []evidence {
 
 func (l *loudness) values(give func(string, float64)) { give("loudness.lu", l.Above) }
 
-func soundEnd(s domain.SoundMeasured) time.Duration {
+func (s measured) end() time.Duration {
 	return s.Start + time.Duration(len(s.Momentary))*s.Step
 }

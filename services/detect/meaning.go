@@ -15,12 +15,15 @@ const (
 	meansBuy meanings = 1 << iota
 	meansExcited
 	meansComplaint
+	meansLaugh
 	meansGreeting
 	meansAnswer // what a host asks for: a number, or one sign over and over
 	meansLong   // nothing of the sort, but too long for two people to write it alike by chance
 )
 
-const longRemark = 5 // tokens
+const meansMood = meansBuy | meansExcited | meansComplaint | meansLaugh
+
+const longRemark = 7 // tokens
 
 const mostRemark = 240 // bytes of a comment that are looked at
 
@@ -29,6 +32,7 @@ type MeaningRules struct {
 	Buy        []string `yaml:"buy"`
 	Excited    []string `yaml:"excited"`
 	Complaint  []string `yaml:"complaint"`
+	Laugh      []string `yaml:"laugh"`
 	Greeting   []string `yaml:"greeting"`    // counts for nothing
 	LeastUsers int      `yaml:"least_users"` // distinct users in ten seconds who mean the same; fewer say nothing
 	Least      float64  `yaml:"least"`       // deviations above the room's median from which it counts
@@ -43,7 +47,7 @@ type wordList struct {
 
 // lexicon gives the words: the place of a list is that of its meaning's bit.
 func (m MeaningRules) lexicon() []wordList {
-	return []wordList{{"buy", m.Buy}, {"excited", m.Excited}, {"complaint", m.Complaint}, {"greeting", m.Greeting}}
+	return []wordList{{"buy", m.Buy}, {"excited", m.Excited}, {"complaint", m.Complaint}, {"laugh", m.Laugh}, {"greeting", m.Greeting}}
 }
 
 // meaning gives the hash of a comment's words and what they mean. Signs are no words, and nor is how often one is repeated.
@@ -85,7 +89,7 @@ func isAnswer(token string) bool {
 // meaning follows how many people write that they want to buy, are excited, or complain.
 type meaning struct {
 	Window []counted // the hops of the window, oldest first; only remarks that mean something
-	Moods  [3]mood   // buy, excited, complaint
+	Moods  [4]mood   // as moodNames
 }
 
 // mood is one meaning.
@@ -100,6 +104,7 @@ var moodNames = [...]struct{ feature, english, chinese string }{
 	{"comments.buy", "want to buy", "想买"},
 	{"comments.excited", "are excited", "很兴奋"},
 	{"comments.complaint", "complain", "在抱怨"},
+	{"comments.laugh", "laugh", "在笑"},
 }
 
 func (m *meaning) take(h happening, r *room) []evidence {
@@ -108,7 +113,7 @@ func (m *meaning) take(h happening, r *room) []evidence {
 	}
 	var telling remarks
 	for _, said := range h.Hop.Remarks {
-		if said.Means&(meansBuy|meansExcited|meansComplaint) != 0 {
+		if said.Means&meansMood != 0 {
 			telling = append(telling, said)
 		}
 	}
@@ -121,7 +126,7 @@ func (m *meaning) take(h happening, r *room) []evidence {
 	if h.At < r.rules.Comments.Greeting {
 		return nil
 	}
-	counts := m.count()
+	counts := m.count(r.Comments.asking(h.At, r.rules.Comments))
 	var out []evidence
 	for i := range m.Moods {
 		if value := m.Moods[i].follow(counts[i], h.At, r.rules); value > 0 {
@@ -141,11 +146,16 @@ func (m *meaning) take(h happening, r *room) []evidence {
 
 const moodWindow = 10 * time.Second
 
-// count gives the distinct users of the window by mood.
-func (m *meaning) count() (counts [3]int) {
+// count gives the distinct users of the window by mood; of those who write one text because the host asked for it, one.
+func (m *meaning) count(asked bool) (counts [4]int) {
 	users := map[uint32]meanings{}
+	texts := map[uint32]bool{}
 	for _, in := range m.Window {
 		for _, said := range in.Remarks {
+			if asked && texts[said.Text] {
+				continue
+			}
+			texts[said.Text] = true
 			users[said.User] |= said.Means
 		}
 	}

@@ -67,8 +67,11 @@ func kindsIn(r *Rules, text string) string {
 	seen := map[string]bool{}
 	for _, m := range r.matcher.find(r.folder.tokens(text)) {
 		name := "asked"
-		if m.group < len(r.Keywords) {
+		switch {
+		case m.group < len(r.Keywords):
 			name = r.Keywords[m.group].Name
+		case m.group > r.asked:
+			continue
 		}
 		if !seen[name] {
 			kinds = append(kinds, name)

@@ -33,7 +33,7 @@ func (s *reactions) take(h happening, _ *room) []evidence {
 			continue
 		}
 		e := evidence{
-			Signal: signalSound, Kind: kindBurst, Value: value, Burst: int64(heard.Window.Start),
+			Signal: signalSound, Kind: kindBurst, Value: value, Burst: int64(heard.Window.Start), Source: source{came: h.Sound.came},
 			Moment: domain.Window{Start: max(0, heard.Window.Start-reactionBefore), End: max(0, heard.Window.Start)},
 			Detail: fmt.Sprintf("%s, %.0f %% sure", heard.Kind, 100*value),
 		}

@@ -16,6 +16,7 @@ type Report struct {
 	Highlights []domain.Highlight // in the order they were decided
 	Decisions  []Decision         // every moment that was considered, those of the highlights included
 	Curve      []Point            // the score over media time, oldest first
+	Lag        time.Duration      // of the comments behind the picture, as it was learned by the end
 	Length     time.Duration      // of the broadcast, as far as the log goes
 }
 
@@ -53,6 +54,7 @@ func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, 
 	for ; p.curve <= p.report.Length; p.curve += time.Second {
 		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
+	p.report.Lag = p.room.Lag.is(rules.Lag)
 	return p.report, nil
 }
 

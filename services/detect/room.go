@@ -36,13 +36,14 @@ type memory struct {
 	Mark     time.Duration
 
 	Lines    []heard                // final, awaiting the mark, in order
-	Sounds   []domain.SoundMeasured // awaiting the mark, in order
+	Sounds   []measured      // awaiting the mark, in order
 	Shopping []shopping             // awaiting the mark, in order
 	Cuts     []time.Duration        // awaiting the mark, in order
 	Audience audience
 
 	Recent    []told          // lines taken up, in order
 	Sentences []domain.Window // of those
+	Leads     []domain.Window // sentences that call for attention
 	Edges     []time.Duration // where a window may well begin: the product or the picture changed
 	Evidence  []evidence
 	Fired     []fired
@@ -80,6 +81,12 @@ type heard struct {
 	Line   domain.TranscriptLine
 }
 
+// measured is a stretch of sound.
+type measured struct {
+	domain.SoundMeasured
+	came time.Duration
+}
+
 // told is what is kept of a line that was taken up.
 type told struct {
 	ID   string
@@ -102,12 +109,25 @@ func (r *room) put(e event.Envelope, payload any) (decisions []decision, lost bo
 	case domain.StreamProgress:
 		r.Envelope = e
 		lost = !r.cuts(payload.SceneCuts)
-		decisions = r.advance(payload.HeardTo)
+		decisions = r.advance(clock(e.Lane, payload))
 		if payload.Closed {
 			decisions = append(decisions, r.finish(max(payload.HeardTo, payload.RecordedTo))...)
 		}
 	}
 	return decisions, lost
+}
+
+// hearing is how long after its end a line may still come, and be taken up in its place among the comments.
+const hearing = 750 * time.Millisecond
+
+// clock is how far a broadcast may be taken up. A live one goes on with the picture: what the audience does waits for nobody
+// who speaks a long sentence, and a line that comes later than hearing is taken up when it comes. An archived one is recorded
+// long before it is heard, and waits for every line.
+func clock(lane domain.Lane, p domain.StreamProgress) time.Duration {
+	if lane == domain.LaneBatch {
+		return p.HeardTo
+	}
+	return max(p.HeardTo, p.RecordedTo)
 }
 
 func byEnd(a, b heard) int {
@@ -139,9 +159,9 @@ func (r *room) measure(s domain.SoundMeasured) bool {
 	if s.Start < r.Loudness.Until || s.Step <= 0 || len(r.Sounds) >= mostSounds {
 		return false
 	}
-	order := func(a, b domain.SoundMeasured) int { return cmp.Compare(soundEnd(a), soundEnd(b)) }
-	if _, known := slices.BinarySearchFunc(r.Sounds, s, order); !known {
-		r.Sounds = insert(r.Sounds, s, order)
+	order := func(a, b measured) int { return cmp.Compare(a.end(), b.end()) }
+	if _, known := slices.BinarySearchFunc(r.Sounds, measured{SoundMeasured: s}, order); !known {
+		r.Sounds = insert(r.Sounds, measured{s, r.clock}, order)
 	}
 	return true
 }
@@ -199,38 +219,38 @@ func (r *room) advance(mark time.Duration) []decision {
 	}
 }
 
-// next takes out the earliest thing that the mark has passed: sound before the picture before the shop before what was said
-// before the audience, where they are of one time.
+// next takes out the earliest thing whose time has come: sound before the picture before the shop before what was said before
+// the audience, where they are of one time.
 func (r *room) next() (happening, bool) {
 	const never = time.Duration(math.MaxInt64)
 	sound, cut, shop, line := never, never, never, never
+	grace := r.rules.Comments.Grace
 	if len(r.Sounds) > 0 {
-		sound = soundEnd(r.Sounds[0])
+		sound = r.Sounds[0].end() + hearing
 	}
 	if len(r.Cuts) > 0 {
-		cut = r.Cuts[0]
+		cut = r.Cuts[0] + hearing
 	}
 	if len(r.Shopping) > 0 {
-		shop = r.Shopping[0].Signal.At
+		shop = r.Shopping[0].Signal.At + grace
 	}
 	if len(r.Lines) > 0 {
-		line = r.Lines[0].Line.End
+		line = r.Lines[0].Line.End + hearing
 	}
-	audience := r.Audience.due(r.rules.Comments.Grace)
+	audience := r.Audience.due(grace)
 	next := min(sound, cut, shop, line, audience)
 	if next > r.Mark {
 		return happening{}, false
 	}
 	switch next {
 	case sound:
-		return happening{At: next, Sound: ptr(first(&r.Sounds))}, true
+		return happening{At: next - hearing, Sound: ptr(first(&r.Sounds))}, true
 	case cut:
-		first(&r.Cuts)
-		return happening{At: next, Cut: true}, true
+		return happening{At: first(&r.Cuts), Cut: true}, true
 	case shop:
-		return happening{At: next, Shop: ptr(first(&r.Shopping))}, true
+		return happening{At: next - grace, Shop: ptr(first(&r.Shopping))}, true
 	case line:
-		return happening{At: next, Line: r.speak(first(&r.Lines))}, true
+		return happening{At: next - hearing, Line: r.speak(first(&r.Lines))}, true
 	}
 	h := r.Audience.next()
 	return happening{At: h.end(), Hop: &h}, true
@@ -251,9 +271,9 @@ func (r *room) finish(end time.Duration) []decision {
 		end = max(end, r.Lines[n-1].Line.End)
 	}
 	if n := len(r.Sounds); n > 0 {
-		end = max(end, soundEnd(r.Sounds[n-1]))
+		end = max(end, r.Sounds[n-1].end())
 	}
-	return r.advance(max(end, r.Mark) + hopLength + r.rules.Comments.Grace)
+	return r.advance(max(end, r.Mark) + hopLength + hearing + r.rules.Comments.Grace)
 }
 
 // take lets every signal see what happened, and considers the moments they speak of.
@@ -309,6 +329,9 @@ func (r *room) keep(l spokenLine) {
 	t := told{l.ID, domain.Window{Start: l.Start, End: l.End}, l.Text, slices.Clone(tail)}
 	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
 	r.Sentences = append(r.Sentences, l.sentences...)
+	if l.lead != nil {
+		r.Leads = append(r.Leads, sentenceOf(domain.Window{Start: *l.lead, End: *l.lead}, l.sentences))
+	}
 }
 
 // text is what was said in the window so far.
@@ -330,6 +353,7 @@ func (r *room) forget(now time.Duration) {
 	r.Evidence = drop(r.Evidence, mostEvidence, func(e evidence) bool { return e.Moment.End < old })
 	r.Fired = drop(r.Fired, mostFired, func(f fired) bool { return f.Window.End < now-firedFor })
 	r.Sentences = drop(r.Sentences, 4*mostRecent, func(s domain.Window) bool { return s.End < old })
+	r.Leads = drop(r.Leads, mostRecent, func(s domain.Window) bool { return s.End < old })
 	r.Edges = drop(r.Edges, mostEdges, func(at time.Duration) bool { return at < old })
 }
 

@@ -34,6 +34,8 @@ type Spec struct {
 	Loose      float64          `yaml:"loose"` // how far a phrase may be, by its sound, a token in the mean
 	Keywords   []Group          `yaml:"keywords"`
 	More       []Group          `yaml:"more"`
+	Elsewhere  []string         `yaml:"elsewhere"` // phrases by which a host speaks of another time, or denies
+	Leads      []string         `yaml:"leads"`     // phrases by which a host calls for attention: the window begins with them
 	Comments   CommentRules     `yaml:"comments"`
 	Lag        LagRules         `yaml:"lag"`
 	Meaning    MeaningRules     `yaml:"meaning"`
@@ -86,7 +88,7 @@ type Rules struct {
 	matcher    *matcher
 	bySound    *matcher
 	lexicon    *matcher
-	asked      int // the matcher's group of Comments.Asked
+	asked      int // the matcher's group of Comments.Asked; Elsewhere and Leads are those after it
 	weights    map[string]float64
 	features   []string // names of the weights, sorted
 	conditions []condition

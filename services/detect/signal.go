@@ -37,7 +37,7 @@ type signal interface {
 type happening struct {
 	At    time.Duration
 	Line  *spokenLine
-	Sound *domain.SoundMeasured
+	Sound *measured
 	Shop  *shopping
 	Hop   *hop // what the audience did in the hop that ends at At
 	Cut   bool // the picture changed
@@ -81,6 +81,8 @@ type evidence struct {
 	Said     bool          `json:",omitempty"`
 	Sentence domain.Window `json:",omitzero"`
 	Number   int           `json:",omitempty"`
+
+	first, last int // tokens of the line
 }
 
 // outcome of a moment that was considered.

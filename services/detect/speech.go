@@ -33,6 +33,8 @@ type spokenLine struct {
 	sentences  []domain.Window
 	matches    []match        // literal, of all groups
 	alike      []alike        // by their sound
+	away       []match        // talk of another time
+	lead       *time.Duration // when the host called for attention
 	asked      *time.Duration // when the host asked for comments
 }
 
@@ -52,8 +54,13 @@ func (r *room) speak(h heard) *spokenLine {
 	l.matches = slices.DeleteFunc(r.rules.matcher.find(tokens), func(m match) bool { return m.last < l.carried })
 	l.alike = slices.DeleteFunc(r.rules.soundsLike(tokens, l.matches), func(a alike) bool { return a.last < l.carried })
 	for _, m := range l.matches {
-		if m.group == r.rules.asked {
+		switch m.group {
+		case r.rules.asked:
 			l.asked = &l.spoken[m.first].Start
+		case r.rules.asked + 1:
+			l.away = append(l.away, m)
+		case r.rules.asked + 2:
+			l.lead = &l.spoken[m.first].Start
 		}
 	}
 	return l
@@ -75,7 +82,7 @@ func (l *spokenLine) span(first, last int) domain.Window {
 // evidence makes evidence of the tokens first to last.
 func (l *spokenLine) evidence(first, last int) evidence {
 	moment := l.span(first, last)
-	return evidence{Moment: moment, Source: l.source, Said: true, Sentence: sentenceOf(moment, l.sentences)}
+	return evidence{Moment: moment, Source: l.source, Said: true, Sentence: sentenceOf(moment, l.sentences), first: first, last: last}
 }
 
 // hear gives a line's tokens with their times: those of its words, or, where the words are missing or are not those of the

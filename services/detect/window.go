@@ -22,6 +22,7 @@ func (r *room) window(anchor evidence) domain.Window {
 	if !anchor.Said {
 		sentence = sentenceOf(anchor.Moment, r.Sentences)
 	}
+	sentence = r.withLead(sentence)
 	var after time.Duration
 	for _, f := range r.Fired {
 		if f.Moment.Start < anchor.Moment.Start {
@@ -36,6 +37,19 @@ func (r *room) window(anchor evidence) domain.Window {
 	}
 	return w
 }
+
+// withLead begins a sentence where the host called for attention, if it follows that at once.
+func (r *room) withLead(sentence domain.Window) domain.Window {
+	for _, lead := range r.Leads {
+		if pause := sentence.Start - lead.End; pause >= 0 && pause <= leadPause && sentence.Start-lead.Start <= r.rules.Window.Reach {
+			sentence.Start = lead.Start
+		}
+	}
+	return sentence
+}
+
+// leadPause is how long after a call for attention the sentence may begin that it is of.
+const leadPause = 2500 * time.Millisecond
 
 // toEdge moves a start to the nearest change of product or picture, not into what was shown before nor past the moment.
 func (w WindowRules) toEdge(start, after, moment time.Duration, edges []time.Duration) time.Duration {
@@ -55,7 +69,7 @@ func (w WindowRules) toEdge(start, after, moment time.Duration, edges []time.Dur
 // known by then, oldest first. The window begins where a sentence begins and ends where one ends, as far as that is known
 // and within reach; it begins after the highlight before it where the moment allows that. It is never negative or empty.
 func (w WindowRules) around(moment, sentence domain.Window, sentences []domain.Window, after time.Duration) domain.Window {
-	start, end := sentence.Start-w.Before, sentence.End+w.After
+	start, end := sentence.Start-w.Before, max(sentence.End, moment.End+w.After)
 	if moment.Start-sentence.Start > w.Reach {
 		start = moment.Start - w.Before // a sentence of minutes: the moment's own surroundings
 	} else {
@@ -64,7 +78,7 @@ func (w WindowRules) around(moment, sentence domain.Window, sentences []domain.W
 	if sentence.End-moment.End > w.Reach {
 		end = moment.End + w.After
 	} else {
-		end = w.snapEnd(end, sentence, sentences)
+		end = w.endWith(end, sentence, sentences)
 	}
 	start = max(start, 0, min(after, sentence.Start, moment.Start))
 	end = max(end, start+w.Shortest)
@@ -89,10 +103,13 @@ func (w WindowRules) snapStart(start time.Duration, moment, sentence domain.Wind
 	return start
 }
 
-// snapEnd moves an end that would cut a known sentence to that one's end, unless it goes on for too long.
-func (w WindowRules) snapEnd(end time.Duration, sentence domain.Window, sentences []domain.Window) time.Duration {
+// snapEnd is how much longer a window may get to end with a sentence.
+const snapEnd = 3 * time.Second
+
+// endWith moves an end that would cut a known sentence to that one's end, unless it goes on for too long.
+func (w WindowRules) endWith(end time.Duration, sentence domain.Window, sentences []domain.Window) time.Duration {
 	for _, s := range sentences {
-		if s.Start < end && end < s.End && s.End > sentence.End && s.End-end <= w.After {
+		if s.Start < end && end < s.End && s.End > sentence.End && s.End-end <= snapEnd {
 			return s.End
 		}
 	}
