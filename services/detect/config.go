@@ -3,13 +3,15 @@ package detect
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // Config is the part "detect" of the configuration.
 type Config struct {
-	Rules string `koanf:"rules"` // YAML file that says what a moment is; empty: the built-in rules
-	Group string `koanf:"group"` // Kafka group, and name of the kept state; another one reads everything again
+	Rules  string `koanf:"rules"`  // YAML file that says what a moment is, read again when it changes; empty: the built-in rules
+	Preset string `koanf:"preset"` // of every room: beauty, electronics, fashion, food, sports, talk; empty: by its context's category
+	Group  string `koanf:"group"`  // Kafka group, and name of the kept state; another one reads everything again
 }
 
 // Defaults use the built-in rules.
@@ -23,10 +25,13 @@ func (c Config) Faults() []string {
 	if !groupPattern.MatchString(c.Group) {
 		faults = append(faults, fmt.Sprintf("detect.group: must be 1 to 64 letters, digits, '_' or '-', is %.80q", c.Group))
 	}
-	if _, err := LoadRules(c.Rules); err != nil {
+	if _, err := LoadBook(c.Rules, ""); err != nil {
 		for fault := range strings.SplitSeq(err.Error(), "\n") {
 			faults = append(faults, "detect.rules: "+fault)
 		}
+	}
+	if c.Preset != "" && !slices.Contains(PresetNames(), c.Preset) {
+		faults = append(faults, fmt.Sprintf("detect.preset: must be one of %s, is %.40q", strings.Join(PresetNames(), ", "), c.Preset))
 	}
 	return faults
 }

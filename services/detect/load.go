@@ -231,6 +231,7 @@ func (r *Rules) list(f *strictyaml.File, g Group) []string {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(f.Name()), path)
 	}
+	r.lists = append(r.lists, path)
 	file, err := os.Open(path)
 	if err != nil {
 		f.Fault(g.at+".list", "%v", err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"liveclip/internal/blob"
 	"liveclip/internal/bus"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
@@ -38,10 +39,11 @@ type publisher interface {
 // partition follows the rooms of one partition number. It is a bus.Merger.
 type partition struct {
 	number    int
-	rules     *Rules
+	rules     func(category string) *Rules // in force now
 	publisher publisher
 	now       func() time.Time
 	log       *slog.Logger
+	store     blob.Store
 	metrics   *metrics
 	keeper    keeper
 	streams   map[string]*stream // by domain.Ref
@@ -51,9 +53,11 @@ type partition struct {
 // stream is what is known of one stream over its broadcasts.
 type stream struct {
 	Last     time.Time
+	Category string // of its context
 	Detached bool
 	Ended    []domain.BroadcastID // oldest first
 	Rooms    []*occupied          // oldest first
+	leaving  []*occupied          // ended, with a log still to be written
 }
 
 // occupied is a room and when something last happened in it.
@@ -62,15 +66,17 @@ type occupied struct {
 	Epoch     int64 // highest seen; events of a lower one are of an owner since replaced
 	Last      time.Time
 	Memory    memory
+	Log       logged
 }
 
-func newPartition(number int, group string, rules *Rules, to publisher, deps Deps, m *metrics) *partition {
+func newPartition(number int, group string, rules func(category string) *Rules, to publisher, deps Deps, m *metrics) *partition {
 	return &partition{
 		number:    number,
 		rules:     rules,
 		publisher: to,
 		now:       deps.Now,
 		log:       deps.Log.With("partition", number),
+		store:     deps.Store,
 		metrics:   m,
 		keeper:    keeper{store: deps.Store, key: fmt.Sprintf("system/detect/%s/%d.json", group, number), owner: rand.Text()},
 		streams:   map[string]*stream{},
@@ -93,6 +99,7 @@ func (p *partition) Restore(ctx context.Context) (bus.Offsets, error) {
 // Keep stores the rooms with the offsets. It fails when another owner did so since.
 func (p *partition) Keep(ctx context.Context, next bus.Offsets) error {
 	p.sweep()
+	p.writeLogs(ctx)
 	size, err := p.keeper.write(ctx, kept{Offsets: next, Newest: p.newest, Streams: p.streams})
 	if err != nil {
 		return fmt.Errorf("keep partition %d: %w", p.number, err)
@@ -112,7 +119,7 @@ func (p *partition) Handle(ctx context.Context, e event.Event) error {
 	s := p.stream(e.Ref())
 	s.Last = p.newest
 	if state, ok := e.Payload.(domain.StreamState); ok {
-		s.Detached = !state.Attached
+		s.Detached, s.Category = !state.Attached, state.Context.Category
 		return nil
 	}
 	if signal, ok := e.Payload.(domain.AudienceSignal); ok {
@@ -146,7 +153,8 @@ func (p *partition) signal(s *stream, e event.Envelope, signal domain.AudienceSi
 		if e.Broadcast != "" && o.Broadcast != e.Broadcast {
 			continue
 		}
-		r := room{memory: o.Memory, rules: p.rules}
+		p.takeDown(o, e, signal)
+		r := room{memory: o.Memory, rules: p.rules(s.Category)}
 		if !r.signal(e, signal) {
 			p.ignore(e, ignoredLost)
 		}
@@ -168,7 +176,8 @@ func (p *partition) recorded(ctx context.Context, s *stream, e event.Event) erro
 		return nil
 	}
 	o.Epoch, o.Last = e.Epoch, e.Wall
-	r := room{memory: o.Memory, rules: p.rules}
+	p.takeDown(o, e.Envelope, e.Payload)
+	r := room{memory: o.Memory, rules: p.rules(s.Category)}
 	decisions, lost := r.put(e.Envelope, e.Payload)
 	if lost {
 		p.ignore(e.Envelope, ignoredLost)
@@ -198,12 +207,16 @@ func (p *partition) enter(s *stream, broadcast domain.BroadcastID) *occupied {
 	}
 	o := &occupied{Broadcast: broadcast, Last: p.newest}
 	s.Rooms = append(s.Rooms, o)
+	if s.Category != "" {
+		o.Log.note(event.Envelope{}, domain.Context{Category: s.Category}, 0, p.newest)
+	}
 	return o
 }
 
 func (p *partition) end(s *stream, ended *occupied) {
 	s.Rooms = slices.DeleteFunc(s.Rooms, func(o *occupied) bool { return o == ended })
 	s.Ended = newest(append(s.Ended, ended.Broadcast), mostEnded)
+	s.leaving = append(s.leaving, ended)
 }
 
 // health is published when it changes, every so often, and at the end.
@@ -214,6 +227,31 @@ func (p *partition) health(r *room, e event.Envelope, mark domain.StreamProgress
 	}
 	mark.By, mark.Health, mark.SceneCuts = "detect", health, nil
 	return []event.Event{e.Follow(mark, p.now(), "detect")}
+}
+
+// takeDown puts what a room is about to take into its log.
+func (p *partition) takeDown(o *occupied, e event.Envelope, payload any) {
+	p.metrics.unlogged.Add(float64(o.Log.note(e, payload, o.Memory.Mark, p.newest)))
+}
+
+// writeLogs writes what is due of the rooms' logs. What cannot be written now is kept for later.
+func (p *partition) writeLogs(ctx context.Context) {
+	write := func(ref string, o *occupied) bool {
+		err := o.Log.flush(ctx, p.store, ref+"/"+string(o.Broadcast)+logFolder)
+		if err != nil {
+			p.log.Warn("room log not written", "broadcast_id", o.Broadcast, "error", err)
+		}
+		return err == nil
+	}
+	for ref, s := range p.streams {
+		for _, o := range s.Rooms {
+			if o.Log.due(p.newest) {
+				write(ref, o)
+			}
+		}
+		s.leaving = slices.DeleteFunc(s.leaving, func(o *occupied) bool { return write(ref, o) })
+		s.leaving = newest(s.leaving, mostRooms)
+	}
 }
 
 // fired notes what was decided and gives the highlights among it.

@@ -65,7 +65,8 @@ func fileStore(t testing.TB, folder string) blob.Store {
 func openPartition(t *testing.T, store blob.Store, out *outbox) (*partition, bus.Offsets) {
 	t.Helper()
 	deps := Deps{Store: store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return wall }}
-	p := newPartition(3, "detect", builtIn(t), out, deps, newMetrics(nil))
+	rules := builtIn(t)
+	p := newPartition(3, "detect", func(string) *Rules { return rules }, out, deps, newMetrics(nil))
 	offsets, err := p.Restore(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,11 +13,13 @@ import (
 
 // Report is what a room's log comes to under some rules.
 type Report struct {
-	Highlights []domain.Highlight // in the order they were decided
-	Decisions  []Decision         // every moment that was considered, those of the highlights included
-	Curve      []Point            // the score over media time, oldest first
-	Lag        time.Duration      // of the comments behind the picture, as it was learned by the end
-	Length     time.Duration      // of the broadcast, as far as the log goes
+	Highlights []domain.Highlight       // in the order they were decided
+	Decisions  []Decision               // every moment that was considered, those of the highlights included
+	Curve      []Point                  // the score over media time, oldest first
+	Taken      map[string]int           // what the log held: lines, sound, and signals by kind
+	Health     map[string]domain.Health // of the feeds, at the end
+	Lag        time.Duration            // of the comments behind the picture, as it was learned by the end
+	Length     time.Duration            // of the broadcast, as far as the log goes
 }
 
 // Decision is what became of a moment.
@@ -40,7 +42,7 @@ type Point struct {
 
 // Replay runs a log through a room, as a live broadcast runs through it. It stops at the first error of the log.
 func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, error]) (Report, error) {
-	p := replay{room: room{rules: rules}}
+	p := replay{room: room{rules: rules}, report: Report{Taken: map[string]int{}}}
 	for e, err := range entries {
 		if err == nil {
 			err = ctx.Err()
@@ -54,6 +56,7 @@ func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, 
 	for ; p.curve <= p.report.Length; p.curve += time.Second {
 		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
+	p.report.Health = p.room.feedHealth()
 	p.report.Lag = p.room.Lag.is(rules.Lag)
 	return p.report, nil
 }
@@ -79,10 +82,13 @@ func (p *replay) take(e roomlog.Entry) {
 	var payload any
 	switch {
 	case e.Line != nil:
+		p.report.Taken["line"]++
 		payload = *e.Line
 	case e.Audience != nil:
+		p.report.Taken[string(e.Audience.Kind)]++
 		payload = *e.Audience
 	case e.Sound != nil:
+		p.report.Taken["sound"]++
 		payload = *e.Sound
 	case e.Progress != nil && e.Progress.By != "detect":
 		payload = *e.Progress

@@ -35,10 +35,10 @@ type memory struct {
 	Envelope event.Envelope // of the newest mark, for what follows from no event of its own
 	Mark     time.Duration
 
-	Lines    []heard                // final, awaiting the mark, in order
+	Lines    []heard         // final, awaiting the mark, in order
 	Sounds   []measured      // awaiting the mark, in order
-	Shopping []shopping             // awaiting the mark, in order
-	Cuts     []time.Duration        // awaiting the mark, in order
+	Shopping []shopping      // awaiting the mark, in order
+	Cuts     []time.Duration // awaiting the mark, in order
 	Audience audience
 
 	Recent    []told          // lines taken up, in order

@@ -92,6 +92,7 @@ type Rules struct {
 	weights    map[string]float64
 	features   []string // names of the weights, sorted
 	conditions []condition
+	lists      []string // files of phrases that were read
 }
 
 // FeatureWeights gives the weight of every feature, by name.

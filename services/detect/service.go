@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,23 +36,41 @@ type Deps struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
-	rules   *Rules
+	rules   *shelf
 	metrics *metrics
 }
 
 // New reads the rules; nothing is taken before Run.
 func New(cfg Config, deps Deps) (*Service, error) {
-	rules, err := LoadRules(cfg.Rules)
+	s := &Service{cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics)}
+	rules, err := openShelf(cfg, s.tellRules)
 	if err != nil {
 		return nil, fmt.Errorf("detect: %w", err)
 	}
-	return &Service{cfg, deps, rules, newMetrics(deps.Metrics)}, nil
+	s.rules = rules
+	return s, nil
+}
+
+// tellRules says what came of rules that changed.
+func (s *Service) tellRules(err error) {
+	if err != nil {
+		s.metrics.refused.Set(1)
+		s.deps.Log.Error("changed rules refused, the old ones stay", "file", s.cfg.Rules, "error", err)
+		return
+	}
+	s.metrics.refused.Set(0)
+	s.deps.Log.Info("changed rules taken up", "file", s.cfg.Rules)
 }
 
 // Run detects until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	watching, stop := context.WithCancel(ctx)
+	var watched sync.WaitGroup
+	watched.Go(func() { s.rules.watch(watching) })
+	defer watched.Wait()
+	defer stop()
 	return s.deps.Bus.Merge(ctx, s.cfg.Group, Takes, func(partition int) bus.Merger {
-		return newPartition(partition, s.cfg.Group, s.rules, s.deps.Bus, s.deps, s.metrics)
+		return newPartition(partition, s.cfg.Group, s.rules.of, s.deps.Bus, s.deps, s.metrics)
 	})
 }
 
@@ -62,13 +81,15 @@ type metrics struct {
 	decisions *prometheus.CounterVec
 	ignored   *prometheus.CounterVec
 	stored    prometheus.Histogram
+	refused   prometheus.Gauge
+	unlogged  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "liveclip_detect_moments_total",
-			Help: "Moments considered, by what became of them: fired, weak (below the threshold), swallowed (of a moment that has its highlight).",
+			Help: "Moments considered, by what became of them: fired, weak (below the threshold), swallowed (of a moment that has its highlight), barred (beyond the hour's budget), vetoed (by a rule).",
 		}, []string{"outcome"}),
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "liveclip_detect_ignored_total",
@@ -80,8 +101,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1<<10, 4, 9),
 		}),
 	}
+	m.refused = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "liveclip_detect_rules_refused", Help: "1 while the rules file has changed to what cannot be read, and the old rules stay.",
+	})
+	m.unlogged = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "liveclip_detect_unlogged_total", Help: "Entries that a room's log has no place for: too long, or the store was away.",
+	})
 	if reg != nil {
-		reg.MustRegister(m.decisions, m.ignored, m.stored)
+		reg.MustRegister(m.decisions, m.ignored, m.stored, m.refused, m.unlogged)
 	}
 	return m
 }

@@ -1,0 +1,81 @@
+package detect
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+const lookEvery = 2 * time.Second
+
+// shelf holds the rules that are in force, and takes up changed ones while the service runs.
+type shelf struct {
+	cfg   Config
+	book  atomic.Pointer[Book]
+	seen  string // of the files, when last read
+	alert func(err error)
+}
+
+func openShelf(cfg Config, alert func(error)) (*shelf, error) {
+	s := &shelf{cfg: cfg, alert: alert}
+	book, err := LoadBook(cfg.Rules, cfg.Preset)
+	if err != nil {
+		return nil, err
+	}
+	s.book.Store(book)
+	s.seen = fingerprint(book.files)
+	return s, nil
+}
+
+// of gives the rules of a room of a category, as they are now.
+func (s *shelf) of(category string) *Rules { return s.book.Load().Of(category) }
+
+// watch looks for changes every now and then, until ctx ends. Rules that cannot be read are told, and the old ones stay.
+func (s *shelf) watch(ctx context.Context) {
+	if s.cfg.Rules == "" {
+		return
+	}
+	ticks := time.NewTicker(lookEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			s.look()
+		}
+	}
+}
+
+// look reads the rules again if their files changed, and tells what came of it.
+func (s *shelf) look() {
+	now := fingerprint(s.book.Load().files)
+	if now == s.seen {
+		return
+	}
+	s.seen = now
+	book, err := LoadBook(s.cfg.Rules, s.cfg.Preset)
+	if err == nil {
+		s.book.Store(book)
+		s.seen = fingerprint(book.files)
+	}
+	s.alert(err)
+}
+
+// fingerprint changes when a file does; a file that cannot be read is one more state.
+func fingerprint(files []string) string {
+	h := sha256.New()
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			fmt.Fprintf(h, "%s: %v\n", f, err)
+			continue
+		}
+		fmt.Fprintf(h, "%s %d\n", f, len(text))
+		h.Write(text)
+	}
+	return string(h.Sum(nil))
+}
