@@ -63,7 +63,7 @@ func (b batchCommand) Run(ctx context.Context, stdio stdio, flags settingFlags) 
 	log := telemetry.Logger(s.Log, stdio.err)
 	ctx, stop := app.Signals(ctx, log)
 	defer stop()
-	run, err := openBatch(ctx, s, b, log)
+	run, err := openBatch(ctx, s, b, batchServices, log)
 	if err != nil {
 		return fmt.Errorf("batch: %w", err)
 	}
@@ -98,7 +98,7 @@ const (
 	batchPrefix  = "liveclip-batch-"
 )
 
-func openBatch(ctx context.Context, s settings, command batchCommand, log logger) (_ *batch, err error) {
+func openBatch(ctx context.Context, s settings, command batchCommand, names []string, log logger) (_ *batch, err error) {
 	b := &batch{batchCommand: command, ended: make(chan error, 2)}
 	defer func() {
 		if err != nil {
@@ -124,13 +124,13 @@ func openBatch(ctx context.Context, s settings, command batchCommand, log logger
 	if command.Lossless {
 		s.Prompt.Mode = domain.ModeCopy
 	}
-	if err := s.check(batchServices); err != nil {
+	if err := s.check(names); err != nil {
 		return nil, err
 	}
 	if b.platform, err = app.Open(ctx, s.platform(), log, telemetry.Registry()); err != nil {
 		return nil, err
 	}
-	services, err := build(batchServices, s, b.platform)
+	services, err := build(names, s, b.platform)
 	if err != nil {
 		return nil, failure{2, err}
 	}
