@@ -45,19 +45,20 @@ func TestARoomMeasuresTheSameFromItsLogAsFromMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeJSONFile(t, filepath.Join(folder, "one.labels.json"), room.Labels)
-	figures := filepath.Join(t.TempDir(), "eval.json")
-	code, out, said := commandLine(t, "detect", "eval", folder, "--synthetic", "1", "--json", figures)
+	written := filepath.Join(t.TempDir(), "eval.json")
+	code, out, said := commandLine(t, "detect", "eval", folder, "--synthetic", "1", "--json", written)
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, said)
 	}
-	text, err := os.ReadFile(figures)
+	text, err := os.ReadFile(written)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rows []measured
-	if err := json.Unmarshal(text, &rows); err != nil {
+	var got figures
+	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
+	rows := got.Sets
 	if len(rows) != 2 || rows[0].Moments != len(room.Labels.Moments) || rows[0].Clips == 0 {
 		t.Fatalf("rows %+v\n%s", rows, out)
 	}
