@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-record lint proto check-proto bench-vod
+.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ bench: build ## print what this machine reaches
 
 bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (4 min)
 	./scripts/bench.sh --only record,finish,cut,live --json bench-media.json
+
+bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (4 min)
+	./bin/liveclip detect eval --synthetic 40 --held-out 100 --ablate 12 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,7 +85,7 @@ func setExamples(ctx context.Context, rules *detect.Rules, set roomSet) ([]logit
 			if err != nil {
 				return fmt.Errorf("room %s: %w", room.name, err)
 			}
-			for _, d := range report.Decisions {
+			for _, d := range considered(report.Decisions) {
 				good := slices.ContainsFunc(room.moments, func(m roomlog.Moment) bool { return same(d.Highlight.Window, m.Window()) })
 				byRoom[n] = append(byRoom[n], logit.Example{Features: d.Highlight.Features, Good: good, Group: set.name + "/" + room.name})
 			}
@@ -93,6 +94,18 @@ func setExamples(ctx context.Context, rules *detect.Rules, set roomSet) ([]logit
 	}
 	err := work.Wait()
 	return slices.Concat(byRoom...), err
+}
+
+// considered gives of each moment the decision of most evidence: it is considered again whenever something more is known.
+func considered(decisions []detect.Decision) []detect.Decision {
+	slices.SortStableFunc(decisions, func(a, b detect.Decision) int { return cmp.Compare(b.Highlight.Score, a.Highlight.Score) })
+	var kept []detect.Decision
+	for _, d := range decisions {
+		if !slices.ContainsFunc(kept, func(k detect.Decision) bool { return same(k.Highlight.Window, d.Highlight.Window) }) {
+			kept = append(kept, d)
+		}
+	}
+	return kept
 }
 
 // same tells windows of one moment: they share half of the shorter.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
@@ -76,7 +75,7 @@ func manyRooms(ctx context.Context, rules *detect.Rules, like roomgen.Room) (too
 	for i := range turns {
 		turns[i] = make(chan []roomlog.Entry)
 		running.Go(func() {
-			_, errs[i] = detect.Replay(ctx, rules, func(yield func(roomlog.Entry, error) bool) {
+			errs[i] = detect.Watch(ctx, rules, func(yield func(roomlog.Entry, error) bool) {
 				for batch := range turns[i] {
 					for _, e := range batch {
 						if !yield(e, nil) {
@@ -85,7 +84,7 @@ func manyRooms(ctx context.Context, rules *detect.Rules, like roomgen.Room) (too
 					}
 					done <- struct{}{}
 				}
-			})
+			}, func(detect.Decision) {})
 		})
 	}
 	for at := range int(loadFor / time.Second) {
@@ -111,9 +110,8 @@ func manyRooms(ctx context.Context, rules *detect.Rules, like roomgen.Room) (too
 }
 
 // oneDay holds one room on air for a day and looks at what it holds on the way.
-func oneDay(ctx context.Context, rules *detect.Rules, like roomgen.Room) ([]roomMemory, error) {
+func oneDay(ctx context.Context, rules *detect.Rules, like roomgen.Room) (seen []roomMemory, err error) {
 	looks := map[time.Duration]bool{time.Hour: true, 6 * time.Hour: true, 12 * time.Hour: true, memoryUntil: true}
-	var seen []roomMemory
 	second := busySeconds(like, 8)
 	base := heap()
 	entries := func(yield func(roomlog.Entry, error) bool) {
@@ -128,8 +126,7 @@ func oneDay(ctx context.Context, rules *detect.Rules, like roomgen.Room) ([]room
 			}
 		}
 	}
-	_, err := detect.Replay(ctx, rules, iter.Seq2[roomlog.Entry, error](entries))
-	return seen, err
+	return seen, detect.Watch(ctx, rules, entries, func(detect.Decision) {})
 }
 
 // busySeconds gives what happens in each second of a room like this one, over and over, at the load's rate of comments.

@@ -3,7 +3,8 @@
 // A clip matches a moment when their temporal intersection over union is at least 0.5; matches are one to one, the best
 // overlap first. Precision is the part of the clips that match, recall the part of the moments that are matched, F1 their
 // harmonic mean. Start error is how far a matching clip begins from where its moment does. Average precision ranks
-// everything that was considered, also what fell below the threshold, by its score, and matches the highest first.
+// everything that was considered, also what fell below the threshold, by its score, and matches the highest first; of windows
+// of one room that match each other only the highest counts, for it was the same moment considered again.
 package tally
 
 import (
@@ -184,7 +185,7 @@ func averagePrecision(rooms []Room) float64 {
 	for i, r := range rooms {
 		moments += len(r.Moments)
 		taken[i] = map[int]bool{}
-		for _, f := range r.Found {
+		for _, f := range once(r.Found) {
 			all = append(all, ranked{f, i})
 		}
 	}
@@ -213,6 +214,25 @@ func averagePrecision(rooms []Room) float64 {
 		return 0
 	}
 	return area / float64(moments)
+}
+
+// once gives the highest of each moment that was considered, clips before what did not become one.
+func once(found []Found) []Found {
+	sorted := slices.Clone(found)
+	slices.SortStableFunc(sorted, func(a, b Found) int {
+		if a.Clip != b.Clip {
+			return map[bool]int{true: -1, false: 1}[a.Clip]
+		}
+		return cmp.Compare(b.Score, a.Score)
+	})
+	var kept []Found
+	for _, f := range sorted {
+		again := func(k Found) bool { return k.Window.Start <= f.Window.End && IoU(k.Window, f.Window) >= LeastIoU }
+		if f.Clip || !slices.ContainsFunc(kept, again) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
 }
 
 // spread sorts values.

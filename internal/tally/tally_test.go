@@ -31,7 +31,8 @@ func TestTheTableIsWhatHandsWorkOut(t *testing.T) {
 	rooms := []tally.Room{
 		{Length: time.Hour, Moments: []roomlog.Moment{moment(10, 20, "flash"), moment(40, 50, "price"), moment(80, 90, "price")}, Found: []tally.Found{
 			clip(12, 20, 0.9, 20, 20.5), clip(10, 15, 0.8, 21, 22), clip(41, 50, 0.7, 51, 51), clip(88, 110, 0.6, 100, 103),
-			{Window: window(80, 90), Score: 0.3}, // below the threshold
+			{Window: window(80, 90), Score: 0.3},                                        // below the threshold
+			{Window: window(80, 91), Score: 0.2}, {Window: window(11, 20), Score: 0.99}, // the same moments again
 		}},
 		{Length: time.Hour, Found: []tally.Found{clip(1, 2, 0.95, 3, 3)}},
 	}

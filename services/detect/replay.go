@@ -43,16 +43,9 @@ type Point struct {
 // Replay runs a log through a room, as a live broadcast runs through it. It stops at the first error of the log.
 func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, error]) (Report, error) {
 	p := replay{room: room{rules: rules}, report: Report{Taken: map[string]int{}}}
-	for e, err := range entries {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return Report{}, fmt.Errorf("replay: %w", err)
-		}
-		p.take(e)
+	if err := p.run(ctx, entries); err != nil {
+		return Report{}, err
 	}
-	p.note(p.room.finish(p.room.Mark))
 	for ; p.curve <= p.report.Length; p.curve += time.Second {
 		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
@@ -61,15 +54,36 @@ func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, 
 	return p.report, nil
 }
 
+// Watch runs a log as Replay does and keeps nothing but the room itself: take is given every decision as it is made.
+func Watch(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, error], take func(Decision)) error {
+	p := replay{room: room{rules: rules}, report: Report{Taken: map[string]int{}}, watched: take}
+	return p.run(ctx, entries)
+}
+
 // replayed names the broadcast that a log's highlights are of.
 const replayed = domain.BroadcastID("replay")
 
 type replay struct {
-	room   room
-	now    time.Duration
-	number int
-	curve  time.Duration // where it goes on
-	report Report
+	room    room
+	now     time.Duration
+	number  int
+	curve   time.Duration // where it goes on
+	report  Report
+	watched func(Decision) // is told, and nothing is kept; nil: the report is
+}
+
+func (p *replay) run(ctx context.Context, entries iter.Seq2[roomlog.Entry, error]) error {
+	for e, err := range entries {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("replay: %w", err)
+		}
+		p.take(e)
+	}
+	p.note(p.room.finish(p.room.Mark))
+	return nil
 }
 
 func (p *replay) take(e roomlog.Entry) {
@@ -101,15 +115,18 @@ func (p *replay) take(e roomlog.Entry) {
 	p.follow()
 }
 
-// note keeps what was decided.
+// note tells, or keeps, what was decided.
 func (p *replay) note(decisions []decision) {
 	for _, d := range decisions {
+		told := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why}
+		if p.watched != nil {
+			p.watched(told)
+			continue
+		}
 		if d.Outcome == outcomeFired {
 			p.report.Highlights = append(p.report.Highlights, d.Highlight)
 		}
-		p.report.Decisions = append(p.report.Decisions, Decision{
-			Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why,
-		})
+		p.report.Decisions = append(p.report.Decisions, told)
 	}
 }
 
@@ -118,7 +135,7 @@ const settled = 25 * time.Second // behind the mark nothing that is dated back c
 // follow takes the curve along, behind the mark.
 func (p *replay) follow() {
 	p.report.Length = max(p.report.Length, p.room.Mark)
-	for ; p.curve+settled <= p.room.Mark; p.curve += time.Second {
+	for ; p.watched == nil && p.curve+settled <= p.room.Mark; p.curve += time.Second {
 		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
 }
