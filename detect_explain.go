@@ -82,19 +82,9 @@ func (c detectExplainCommand) entries(ctx context.Context, s settings, stdio std
 
 // logged gives the log that detect kept of a broadcast; of a stream, that of the newest.
 func (c detectExplainCommand) logged(ctx context.Context, s settings) (iter.Seq2[roomlog.Entry, error], error) {
-	if s.Store.URL == "" {
-		folder, err := filepath.Abs(filepath.Join(c.Data, "store"))
-		if err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(folder); err != nil {
-			return nil, failure{2, fmt.Errorf("%s is neither a file, nor is there a store in %s: name one with --data or --store.url", c.Source, c.Data)}
-		}
-		s.Store.URL = "file://" + folder
-	}
-	store, err := blob.Open(ctx, s.Store)
+	store, err := openStore(ctx, s, c.Data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s is no file, and %w", c.Source, err)
 	}
 	stream, broadcast, named := strings.Cut(c.Source, "/")
 	ref := domain.Ref{Tenant: domain.Tenant(c.Tenant), Stream: domain.StreamID(stream)}
@@ -106,6 +96,21 @@ func (c detectExplainCommand) logged(ctx context.Context, s settings) (iter.Seq2
 		broadcast = string(newest)
 	}
 	return detect.ReadLog(ctx, store, ref, domain.BroadcastID(broadcast)), nil
+}
+
+// openStore opens the configured store, or that of an up's data folder.
+func openStore(ctx context.Context, s settings, data string) (blob.Store, error) {
+	if s.Store.URL == "" {
+		folder, err := filepath.Abs(filepath.Join(data, "store"))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(folder); err != nil {
+			return nil, failure{2, fmt.Errorf("there is no store in %s: name one with --data or --store.url", data)}
+		}
+		s.Store.URL = "file://" + folder
+	}
+	return blob.Open(ctx, s.Store)
 }
 
 // heard runs a recording through the recogniser and gives what detection was told of it.

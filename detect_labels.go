@@ -7,18 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"iter"
 	"maps"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/logit"
+	"liveclip/internal/record"
 	"liveclip/internal/roomgen"
 	"liveclip/internal/roomlog"
 	"liveclip/services/detect"
@@ -28,30 +27,14 @@ import (
 const mostLabel = 1 << 20
 
 // examples gathers what there is to learn from and says what of it could not be used.
-func (c detectTuneCommand) examples(ctx context.Context, rules *detect.Rules, out io.Writer) ([]logit.Example, error) {
+func (c detectTuneCommand) examples(ctx context.Context, rules *detect.Rules, s settings, out io.Writer) ([]logit.Example, error) {
 	var sets []roomSet
-	var examples []logit.Example
 	for _, folder := range c.Labels {
-		if logs, _ := filepath.Glob(filepath.Join(folder, "*.jsonl*")); len(logs) > 0 {
-			set, err := labelledSet(folder)
-			if err != nil {
-				return nil, err
-			}
-			sets = append(sets, set)
-			continue
-		}
-		labels, err := readLabels(folder)
+		set, err := labelledSet(folder)
 		if err != nil {
 			return nil, err
 		}
-		more, unused, err := c.fromPeople(ctx, rules, labels)
-		if err != nil {
-			return nil, err
-		}
-		if unused > 0 {
-			fmt.Fprintf(out, "%s: %d labels could not be used: a window by hand needs its broadcast's log (--logs), a clip the values it was noticed by.\n", folder, unused)
-		}
-		examples = append(examples, more...)
+		sets = append(sets, set)
 	}
 	if c.Synthetic > 0 {
 		set, err := madeRooms(roomgen.Train, c.Synthetic)
@@ -60,6 +43,7 @@ func (c detectTuneCommand) examples(ctx context.Context, rules *detect.Rules, ou
 		}
 		sets = append(sets, set)
 	}
+	var examples []logit.Example
 	for _, set := range sets {
 		more, err := setExamples(ctx, rules, set)
 		if err != nil {
@@ -67,7 +51,70 @@ func (c detectTuneCommand) examples(ctx context.Context, rules *detect.Rules, ou
 		}
 		examples = append(examples, more...)
 	}
-	return examples, nil
+	if len(sets) > 0 {
+		return examples, nil
+	}
+	store, err := openStore(ctx, s, c.Data)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := c.kept(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	examples, unused, err := fromPeople(ctx, rules, labels, func(l domain.Label) iter.Seq2[roomlog.Entry, error] {
+		return detect.ReadLog(ctx, store, domain.Ref{Tenant: domain.Tenant(c.Tenant), Stream: l.Stream}, l.Broadcast)
+	})
+	if unused > 0 {
+		fmt.Fprintf(out, "%d of %d labels could not be used: nothing was considered where a window by hand lies, or its broadcast's log is gone.\n", unused, unused+len(examples))
+	}
+	return examples, err
+}
+
+// kept are the labels in the store that are asked for; of several of one clip the newest.
+func (c detectTuneCommand) kept(ctx context.Context, store blob.Store) ([]domain.Label, error) {
+	if _, err := domain.ParseTenant(c.Tenant); err != nil {
+		return nil, err
+	}
+	if _, err := domain.ParseStreamID(c.Stream); c.Stream != "" && err != nil {
+		return nil, err
+	}
+	newest := map[domain.ClipID]domain.Label{}
+	for info, err := range store.List(ctx, record.Labels(domain.Tenant(c.Tenant), domain.StreamID(c.Stream)), "") {
+		if err != nil {
+			return nil, fmt.Errorf("list labels: %w", err)
+		}
+		l, err := readLabel(ctx, store, info.Key)
+		if err != nil {
+			return nil, err
+		}
+		if c.Category != "" && l.Category != c.Category {
+			continue
+		}
+		if known, ok := newest[l.Clip]; !ok || l.At.After(known.At) {
+			newest[l.Clip] = l
+		}
+	}
+	var labels []domain.Label
+	for _, id := range slices.Sorted(maps.Keys(newest)) {
+		labels = append(labels, newest[id])
+	}
+	return labels, nil
+}
+
+func readLabel(ctx context.Context, store blob.Store, key string) (l domain.Label, err error) {
+	text, _, err := store.Get(ctx, key, 0, -1)
+	if err != nil {
+		return l, fmt.Errorf("read label %s: %w", key, err)
+	}
+	defer text.Close()
+	if err := json.NewDecoder(io.LimitReader(text, mostLabel)).Decode(&l); err != nil {
+		return l, fmt.Errorf("read label %s: %w", key, err)
+	}
+	if l.Clip == "" || l.Verdict != domain.VerdictApproved && l.Verdict != domain.VerdictRejected {
+		return l, fmt.Errorf("label %s: names no clip, or neither approves nor rejects it", key)
+	}
+	return l, nil
 }
 
 // gathering are rules under which nothing is noticed, so that all of a moment's evidence comes together.
@@ -111,24 +158,25 @@ func considered(decisions []detect.Decision) []detect.Decision {
 // same tells windows of one moment: they share half of the shorter.
 func same(a, b domain.Window) bool { return 2*a.Overlap(b) >= max(1, min(a.Length(), b.Length())) }
 
-// fromPeople makes examples of what people decided. Of several decisions on a clip the newest counts.
-func (c detectTuneCommand) fromPeople(ctx context.Context, rules *detect.Rules, labels []domain.Label) (examples []logit.Example, unused int, err error) {
-	newest := map[domain.ClipID]domain.Label{}
+// fromPeople makes examples of what people decided; log gives a label's broadcast.
+func fromPeople(ctx context.Context, rules *detect.Rules, labels []domain.Label, log func(domain.Label) iter.Seq2[roomlog.Entry, error]) (examples []logit.Example, unused int, err error) {
+	replayed := map[domain.BroadcastID][]detect.Decision{}
 	for _, l := range labels {
-		if c.Stream != "" && string(l.Stream) != c.Stream || c.Category != "" && l.Category != c.Category {
-			continue
-		}
-		if known, ok := newest[l.Clip]; !ok || l.At.After(known.At) {
-			newest[l.Clip] = l
-		}
-	}
-	logs := map[domain.BroadcastID][]detect.Decision{}
-	for _, id := range slices.Sorted(maps.Keys(newest)) {
-		l := newest[id]
 		example := logit.Example{Features: l.Features, Good: l.Verdict == domain.VerdictApproved, Group: string(l.Broadcast)}
 		if l.Manual {
-			if example.Features, err = c.featuresAt(ctx, rules, l, logs); err != nil {
-				return nil, 0, err
+			decisions, known := replayed[l.Broadcast]
+			if !known {
+				report, err := detect.Replay(ctx, gathering(rules), roomlog.Marked(log(l)))
+				if err != nil && !errors.Is(err, detect.ErrNoLog) {
+					return nil, 0, err
+				}
+				decisions = considered(report.Decisions)
+				replayed[l.Broadcast] = decisions
+			}
+			// sorted by score: the first is the one of most evidence
+			i := slices.IndexFunc(decisions, func(d detect.Decision) bool { return same(d.Highlight.Window, l.Window) })
+			if i >= 0 {
+				example.Features = decisions[i].Highlight.Features
 			}
 		}
 		if len(example.Features) == 0 {
@@ -138,82 +186,4 @@ func (c detectTuneCommand) fromPeople(ctx context.Context, rules *detect.Rules, 
 		examples = append(examples, example)
 	}
 	return examples, unused, nil
-}
-
-// featuresAt is what a broadcast's log says of a window that a person chose: of the decisions on it the one of most evidence.
-func (c detectTuneCommand) featuresAt(ctx context.Context, rules *detect.Rules, l domain.Label, logs map[domain.BroadcastID][]detect.Decision) (map[string]float64, error) {
-	decisions, read := logs[l.Broadcast]
-	if !read {
-		path := roomLogFile(c.Logs, l.Broadcast)
-		if path != "" {
-			report, err := detect.Replay(ctx, gathering(rules), roomlog.Marked(roomlog.ReadFile(path)))
-			if err != nil {
-				return nil, err
-			}
-			decisions = report.Decisions
-		}
-		logs[l.Broadcast] = decisions
-	}
-	var features map[string]float64
-	most := -1.
-	for _, d := range decisions {
-		if same(d.Highlight.Window, l.Window) && d.Highlight.Score > most {
-			features, most = d.Highlight.Features, d.Highlight.Score
-		}
-	}
-	return features, nil
-}
-
-// roomLogFile is a broadcast's log in a folder; empty: there is none.
-func roomLogFile(folder string, b domain.BroadcastID) string {
-	if folder == "" || b == "" {
-		return ""
-	}
-	for _, suffix := range []string{".jsonl", ".jsonl.gz"} {
-		path := filepath.Join(folder, filepath.Base(string(b))+suffix)
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
-// readLabels reads every label below a folder, or the one file.
-func readLabels(path string) ([]domain.Label, error) {
-	var labels []domain.Label
-	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(file, ".json") {
-			return err
-		}
-		label, err := readLabel(file)
-		if err != nil {
-			return fmt.Errorf("read label %s: %w", file, err)
-		}
-		labels = append(labels, label)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(labels) == 0 {
-		return nil, fmt.Errorf("%s: holds no labels", path)
-	}
-	return labels, nil
-}
-
-func readLabel(path string) (l domain.Label, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return l, err
-	}
-	defer file.Close()
-	decoder := json.NewDecoder(io.LimitReader(file, mostLabel))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l); err != nil {
-		return l, err
-	}
-	if l.Clip == "" || l.Verdict != domain.VerdictApproved && l.Verdict != domain.VerdictRejected {
-		return l, errors.New("is no label: it names no clip, or neither approves nor rejects it")
-	}
-	return l, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/record"
 	"liveclip/internal/roomgen"
 	"liveclip/internal/roomlog"
 	"liveclip/services/detect"
@@ -68,8 +70,9 @@ func TestARoomMeasuresTheSameFromItsLogAsFromMemory(t *testing.T) {
 	}
 }
 
-// keptLabels writes labels as ops keeps them: what had buyers was liked, what was only loud was not.
-func keptLabels(t *testing.T, folder string, each int) {
+// keptLabels puts labels where ops keeps them: what had buyers was liked, what was only loud was not. It gives the folder.
+func keptLabels(t *testing.T, each int) string {
+	folder := t.TempDir()
 	for i := range 2 * each {
 		l := domain.Label{
 			Clip: domain.ClipID(fmt.Sprint("clip", i)), Stream: "room1", Broadcast: domain.BroadcastID(fmt.Sprint("b", i/4)), Category: "beauty",
@@ -78,26 +81,25 @@ func keptLabels(t *testing.T, folder string, each int) {
 		if i%2 == 0 {
 			l.Verdict, l.Features = domain.VerdictRejected, map[string]float64{"loudness.jump": 0.8}
 		}
-		writeJSONFile(t, filepath.Join(folder, string(l.Stream), string(l.Clip), "event.json"), l)
+		writeJSONFile(t, filepath.Join(folder, "store", record.Label(domain.DefaultTenant, l.Stream, l.Clip, "event")), l)
 	}
+	return folder
 }
 
 func TestTuningLearnsWhatPeopleLikedAndChangesNothingUnasked(t *testing.T) {
-	folder := t.TempDir()
-	labels, rules := filepath.Join(folder, "labels"), filepath.Join(folder, "rules.yaml")
-	keptLabels(t, labels, 30)
+	data, rules := keptLabels(t, 30), filepath.Join(t.TempDir(), "rules.yaml")
 	before := "# mine\nthreshold: 0.55 # low\nweights:\n  comments: {buy: 1} # buyers\n"
 	if err := os.WriteFile(rules, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, said := commandLine(t, "detect", "tune", labels, "--rules", rules)
+	code, out, said := commandLine(t, "detect", "tune", "--data", data, "--rules", rules)
 	if code != 0 || !strings.Contains(out, "Nothing was changed") || !strings.Contains(out, "comments.buy") {
 		t.Fatalf("exit %d: %s%s", code, out, said)
 	}
 	if text, _ := os.ReadFile(rules); string(text) != before {
 		t.Errorf("the rules were changed unasked:\n%s", text)
 	}
-	if code, out, said = commandLine(t, "detect", "tune", labels, "--rules", rules, "--write", rules); code != 0 {
+	if code, out, said = commandLine(t, "detect", "tune", "--data", data, "--rules", rules, "--write", rules); code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, said)
 	}
 	text, _ := os.ReadFile(rules)
@@ -116,23 +118,20 @@ func TestTuningLearnsWhatPeopleLikedAndChangesNothingUnasked(t *testing.T) {
 }
 
 func TestTuningRefusesWhatItCannotLearnFrom(t *testing.T) {
-	folder := t.TempDir()
-	keptLabels(t, filepath.Join(folder, "few"), 5)
-	keptLabels(t, filepath.Join(folder, "enough"), 30)
-	writeJSONFile(t, filepath.Join(folder, "odd", "x.json"), map[string]string{"Clip": "c"})
-	writeJSONFile(t, filepath.Join(folder, "strange", "x.json"), map[string]string{"Colour": "red"})
+	few, enough, odd := keptLabels(t, 5), keptLabels(t, 30), t.TempDir()
+	writeJSONFile(t, filepath.Join(odd, "store/default/labels/room1/c/x.json"), map[string]string{"Clip": "c"})
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"too few":         {[]string{filepath.Join(folder, "few")}, "5 moments that were wanted and 5 that were not; at least 20 of each are needed"},
-		"none of a room":  {[]string{filepath.Join(folder, "enough"), "--stream", "other"}, "0 moments that were wanted"},
-		"none of a kind":  {[]string{filepath.Join(folder, "enough"), "--category", "food"}, "0 moments that were wanted"},
-		"not a label":     {[]string{filepath.Join(folder, "odd")}, "is no label"},
-		"unknown fields":  {[]string{filepath.Join(folder, "strange")}, "Colour"},
-		"nothing there":   {[]string{filepath.Join(folder, "missing")}, "missing"},
-		"nothing at all":  {nil, "0 moments"},
-		"unreadable rule": {[]string{"--rules", filepath.Join(folder, "none.yaml")}, "none.yaml"},
+		"too few":         {[]string{"--data", few}, "5 moments that were wanted and 5 that were not; at least 20 of each are needed"},
+		"none of a room":  {[]string{"--data", enough, "--stream", "other"}, "0 moments that were wanted"},
+		"none of a kind":  {[]string{"--data", enough, "--category", "food"}, "0 moments that were wanted"},
+		"no stream":       {[]string{"--data", enough, "--stream", "../b"}, "stream ID"},
+		"not a label":     {[]string{"--data", odd}, "neither approves nor rejects it"},
+		"no store":        {[]string{"--data", filepath.Join(odd, "missing")}, "no store"},
+		"no labelled set": {[]string{filepath.Join(odd, "store")}, "holds no NAME.jsonl"},
+		"unreadable rule": {[]string{"--rules", filepath.Join(odd, "none.yaml")}, "none.yaml"},
 	} {
 		code, _, said := commandLine(t, append([]string{"detect", "tune"}, c.args...)...)
 		if code == 0 || !strings.Contains(said, c.want) {
@@ -148,13 +147,14 @@ func TestAClipByHandIsLookedUpInItsBroadcastsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	room := maker.Room(roomgen.Train, 1)
-	var log bytes.Buffer
-	if _, err := roomlog.Write(&log, room.Entries...); err != nil {
-		t.Fatal(err)
-	}
-	logs := t.TempDir()
-	if err := os.WriteFile(filepath.Join(logs, "b1.jsonl"), log.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
+	log := func(domain.Label) iter.Seq2[roomlog.Entry, error] {
+		return func(yield func(roomlog.Entry, error) bool) {
+			for _, e := range room.Entries {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
 	}
 	rules, err := detect.LoadRules("")
 	if err != nil {
@@ -164,12 +164,15 @@ func TestAClipByHandIsLookedUpInItsBroadcastsLog(t *testing.T) {
 	for i, m := range room.Labels.Moments {
 		labels = append(labels, domain.Label{Clip: domain.ClipID(fmt.Sprint("m", i)), Broadcast: "b1", Window: m.Window(), Verdict: domain.VerdictApproved, Manual: true})
 	}
-	got, unused, err := detectTuneCommand{Logs: logs}.fromPeople(t.Context(), rules, labels)
+	got, unused, err := fromPeople(t.Context(), rules, labels, log)
 	if err != nil || len(got) < len(labels)/2 || len(got)+unused != len(labels) {
 		t.Errorf("%d of %d found, %d not: %v", len(got), len(labels), unused, err)
 	}
-	got, unused, err = detectTuneCommand{}.fromPeople(t.Context(), rules, labels)
+	gone := func(domain.Label) iter.Seq2[roomlog.Entry, error] {
+		return func(yield func(roomlog.Entry, error) bool) { yield(roomlog.Entry{}, detect.ErrNoLog) }
+	}
+	got, unused, err = fromPeople(t.Context(), rules, labels, gone)
 	if err != nil || len(got) != 0 || unused != len(labels) {
-		t.Errorf("without logs: %d found, %d not: %v", len(got), unused, err)
+		t.Errorf("without its log: %d found, %d not: %v", len(got), unused, err)
 	}
 }

@@ -20,20 +20,22 @@ import (
 )
 
 type detectTuneCommand struct {
-	Labels    []string `arg:"" optional:"" help:"What people said: folders of labelled rooms (NAME.jsonl, NAME.labels.json), or of the labels that liveclip keeps (STORE/TENANT/labels)."`
-	Stream    string   `help:"Only the labels of this stream."`
-	Category  string   `help:"Only the labels of rooms of this category."`
-	Logs      string   `help:"Folder of the broadcasts' room logs, BROADCAST.jsonl or .jsonl.gz: what manual clips are looked up in." type:"path"`
-	Synthetic int      `help:"Also learn from this many made rooms." placeholder:"N"`
+	Labels    []string `arg:"" optional:"" help:"Labelled sets: folders of NAME.jsonl with NAME.labels.json beside it. Without any, what people approved, rejected and cut by hand in the store."`
+	Stream    string   `help:"Of the store, only the labels of this stream."`
+	Category  string   `help:"Of the store, only the labels of rooms of this category."`
+	Synthetic int      `help:"Learn from this many made rooms." placeholder:"N"`
 	Rules     string   `help:"Rules file (YAML) to begin from; without it the built-in rules." type:"path"`
 	Write     string   `help:"Write the rules with the new weights to this file; without it nothing is changed." placeholder:"FILE" type:"path"`
+	Data      string   `help:"Data folder of the up whose store is meant." default:"data" type:"path"`
+	Tenant    string   `help:"Tenant whose labels are meant." default:"default"`
+	Config    string   `help:"Settings file (YAML), for its store." type:"path"`
 }
 
 func (detectTuneCommand) Help() string {
 	return `Fits the weights of the score to what people approved, rejected and cut by hand: logistic regression, pulled towards the
 weights there are, so that few labels change little. The gain is measured by cross-validation, on broadcasts that were not learned from.
 
-Example: liveclip detect tune data/store/default/labels --category beauty
+Example: liveclip detect tune --category beauty
          liveclip detect tune my-rooms/ --rules beauty.yaml --write beauty.yaml`
 }
 
@@ -43,12 +45,16 @@ const (
 	largestWeight = 20 // what a rules file may say
 )
 
-func (c detectTuneCommand) Run(ctx context.Context, io stdio) error {
+func (c detectTuneCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
+	s, err := loadSettings(defaultSettings(), c.Config, flags)
+	if err != nil {
+		return failure{2, err}
+	}
 	rules, err := detect.LoadRules(c.Rules)
 	if err != nil {
 		return failure{2, fmt.Errorf("detect tune: %w", err)}
 	}
-	examples, err := c.examples(ctx, rules, io.out)
+	examples, err := c.examples(ctx, rules, s, io.out)
 	if err != nil {
 		return fmt.Errorf("detect tune: %w", err)
 	}

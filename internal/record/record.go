@@ -74,7 +74,15 @@ func File(t domain.Tenant, c domain.ClipID, hash, name string) string {
 
 // Label is the key of a domain.Label: of one decision, which the event names, of a person on a clip.
 func Label(t domain.Tenant, s domain.StreamID, c domain.ClipID, eventID string) string {
-	return fmt.Sprintf("%s/labels/%s/%s/%s.json", t, s, c, eventID)
+	return fmt.Sprintf("%s%s/%s.json", Labels(t, s), c, eventID)
+}
+
+// Labels is the prefix of the keys of a stream's labels, or of a tenant's where no stream is named.
+func Labels(t domain.Tenant, s domain.StreamID) string {
+	if s == "" {
+		return fmt.Sprintf("%s/labels/", t)
+	}
+	return fmt.Sprintf("%s/labels/%s/", t, s)
 }
 
 // Shot is the key of a rendered or generated shot of a clip.
