@@ -126,6 +126,26 @@ func checkRecap(t *testing.T, out string, recap *recapped, longest float64) {
 	}
 }
 
+func TestALosslessBatchLeavesTheRecordingsOwnPictures(t *testing.T) {
+	room, movie := makeRoom(t, 5)
+	left, out, code, said := runBatch(t, "--lossless", movie)
+	if code != 0 || len(left.Sources) != 1 || len(left.Sources[0].Clips) != len(room.Moments()) {
+		t.Fatalf("exit %d: %s: %+v", code, said, left)
+	}
+	for _, c := range left.Sources[0].Clips {
+		if len(c.Renditions) != 1 || filepath.Base(c.Renditions[0].Path) != "source.mp4" {
+			t.Fatalf("renditions %+v", c.Renditions)
+		}
+		r := c.Renditions[0]
+		if err := demo.Decodes(context.Background(), filepath.Join(out, r.Path)); err != nil {
+			t.Error(err)
+		}
+		if off := r.Duration - (c.End - c.Start); off > 0.05 || off < -0.05 {
+			t.Errorf("%s is %.3f s long, its window %.3f s", r.Path, r.Duration, c.End-c.Start)
+		}
+	}
+}
+
 func TestABatchNamesWhatItCouldNotReadAndDoesTheRest(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, text string) string {

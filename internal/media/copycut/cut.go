@@ -56,21 +56,23 @@ type cutter struct {
 	progress   func(done, total time.Duration)
 	start, end time.Duration
 
-	runs     *finish.Runs // of a recording
-	in       *source
-	track    track // the picture's, as the first run had it
-	source   record
-	lengths  int64 // of a picture of which the source doesn't say
-	pictures *pictures
-	sounds   *sounds
-	fresh    bool // a session begins
-	ends     *ends
-	unlike   error // why ends can't be encoded
-	out      *output
-	zero     int64         // ticks of media time at which the clip begins
-	latest   time.Duration // how far the source has come
-	told     time.Duration
-	result   Result
+	runs      *finish.Runs // of a recording
+	in        *source
+	track     track // the picture's, as the first run had it
+	source    record
+	lengths   int64 // of a picture of which the source doesn't say
+	pictures  *pictures
+	sounds    *sounds
+	fresh     bool  // a session begins
+	decoded   int64 // when the last picture is, in ticks …
+	scheduled bool  // … and whether there was one
+	ends      *ends
+	unlike    error // why ends can't be encoded
+	out       *output
+	zero      int64         // ticks of media time at which the clip begins
+	latest    time.Duration // how far the source has come
+	told      time.Duration
+	result    Result
 }
 
 func (c *cutter) run(ctx context.Context) error {

@@ -252,8 +252,8 @@ func (p *pictures) finish() error {
 	}
 	if !p.copying {
 		all := span{decode: p.waiting, from: p.start - p.slack, to: p.end - p.slack}
-		if !p.complete(&all) {
-			return nil
+		if !p.any && !p.more || !p.complete(&all) {
+			return nil // the source ended before the window began
 		}
 		return p.encode(all)
 	}

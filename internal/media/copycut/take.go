@@ -17,14 +17,15 @@ import (
 
 // takePicture looks at a packet of the picture, which becomes the cutter's.
 func (c *cutter) takePicture(p *astiav.Packet) error {
-	if p.Dts() == astiav.NoPtsValue || p.Pts() == astiav.NoPtsValue {
+	if p.Pts() == astiav.NoPtsValue {
 		p.Free()
 		return domain.Permanent(errors.New("a picture of the source has no time: it can't be cut exactly"))
 	}
+	c.measure(p.Duration())
+	c.schedule(p)
 	c.latest = max(c.latest, timeOf(p.Dts(), c.track.base))
 	x := picture{packet: p, pts: p.Pts(), dts: p.Dts(), length: p.Duration(), beginsSession: c.fresh,
 		key: p.Flags().Has(astiav.PacketFlagKey), hidden: p.Flags().Has(astiav.PacketFlagDiscard)}
-	c.measure(x.length)
 	if c.fresh = false; x.length <= 0 {
 		x.length = c.lengths
 	}
@@ -35,6 +36,21 @@ func (c *cutter) takePicture(p *astiav.Packet) error {
 		}
 	}
 	return c.pictures.add(x)
+}
+
+// mostReordered is by how many pictures decoding is taken to precede showing where the source doesn't say when it decodes.
+const mostReordered = 4
+
+// schedule gives a packet without a time of decoding (Matroska's, at first) one between its neighbours'.
+func (c *cutter) schedule(p *astiav.Packet) {
+	if p.Dts() == astiav.NoPtsValue {
+		at := p.Pts() - mostReordered*c.lengths
+		if c.scheduled {
+			at = max(at, c.decoded+1)
+		}
+		p.SetDts(min(at, p.Pts()))
+	}
+	c.decoded, c.scheduled = p.Dts(), true
 }
 
 // measure finds how long a picture usually is shown: as the source's header says, or its first picture, as a recording's does.

@@ -26,7 +26,10 @@ func Read(t testing.TB, path string) Seen {
 	pictures, sound := filepath.Join(folder, "pictures"), filepath.Join(folder, "sound")
 	args := []string{"-xerror", "-err_detect", "explode", "-copyts", "-i", path,
 		"-map", "0:v:0", "-vsync", "passthrough", "-vf", fmt.Sprintf("scale=%d:%d:flags=area,format=gray", columns, rows), "-f", "rawvideo", pictures,
-		"-map", "0:a:0?", "-af", "aresample=48000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", sound}
+	}
+	if len(run(t, "ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=index", "-of", "csv=p=0", path)) > 0 {
+		args = append(args, "-map", "0:a:0", "-af", "aresample=48000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", sound)
+	}
 	FFmpeg(t, args...)
 	var s Seen
 	data := read(t, pictures)
