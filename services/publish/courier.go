@@ -170,7 +170,7 @@ func (c *courier) close(ctx context.Context, e entry) error {
 
 // replace has the older revisions at the same destination taken back.
 func (c *courier) replace(ctx context.Context, by entry) error {
-	if by.Value.Revision <= 1 {
+	if by.Value.Revision == 0 { // the first
 		return nil
 	}
 	entries, err := c.ledger.of(ctx, by.Envelope.Tenant, by.Value.Clip)

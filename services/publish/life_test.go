@@ -315,3 +315,15 @@ func TestACDNYoungerThanTheClipIsPurgedToo(t *testing.T) {
 		t.Errorf("after %d calls %+v", far.calls.Load(), got)
 	}
 }
+
+func TestTheFirstRevisionIsReplacedToo(t *testing.T) {
+	cfg, _ := folderConfig(t)
+	d := newDesk(t, cfg)
+	d.decide(t, event.Event{Envelope: cause, Payload: domain.Decided{Clip: testClip, Verdict: domain.VerdictApproved, Hash: testHash}})
+	d.work(t)
+	d.decide(t, d.edited(t))
+	d.work(t)
+	if got := d.entry(t, 0, "shelf").Value; got.State != domain.PublicationWithdrawn || got.Reason != "replaced by revision 2" {
+		t.Errorf("%+v", got)
+	}
+}
