@@ -2,7 +2,6 @@ package outlet
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -34,9 +33,8 @@ type conn struct {
 	readErr error
 	waits   bool // the wait under way has its deadline set
 
-	plain  http.Request // with the connection's context: what every request begins as
-	q      request
-	answer reply
+	remote string
+	x      *exchange // nil while the connection waits
 
 	job      job
 	tryWrite func(socket uintptr) bool
@@ -49,6 +47,16 @@ type conn struct {
 	body int64   // bytes of it
 }
 
+// exchange is a request and its answer. Connections that wait share them, since most of them wait.
+type exchange struct {
+	request
+	reply
+}
+
+var exchanges = sync.Pool{New: func() any {
+	return &exchange{request{Request: http.Request{Header: http.Header{}}}, reply{header: http.Header{}}}
+}}
+
 var heads = sync.Pool{New: func() any { return new([maxHead]byte) }}
 
 func newConn(s *server, tcp *net.TCPConn) (*conn, error) {
@@ -56,33 +64,28 @@ func newConn(s *server, tcp *net.TCPConn) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{server: s, tcp: tcp, raw: raw}
+	c := &conn{server: s, tcp: tcp, raw: raw, remote: tcp.RemoteAddr().String()}
 	c.tryRead, c.tryWrite = c.readOnce, c.writeOnce
-	c.answer.c, c.answer.header = c, http.Header{}
 	return c, nil
 }
 
 // serve answers requests until the connection ends or turns out to be net/http's.
 func (c *conn) serve() {
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), http.LocalAddrContextKey, c.tcp.LocalAddr()))
-	defer cancel()
 	defer c.server.forget(c)
-	c.plain = *(&http.Request{
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: c.tcp.RemoteAddr().String(),
-	}).WithContext(ctx)
-	c.q.Header = http.Header{}
 	for {
-		switch head, err := c.next(); {
-		case err != nil:
+		head, err := c.next()
+		if err != nil {
 			c.end(false)
 			return
-		case !c.parse(head):
+		}
+		if !c.parse(head) {
 			c.settle(true)
 			c.handOver(head)
 			return
 		}
-		if !c.respond() || c.last.Load() {
-			c.end(c.answer.err == nil)
+		goesOn, whole := c.respond()
+		if !goesOn || c.last.Load() {
+			c.end(whole)
 			return
 		}
 	}
@@ -93,10 +96,24 @@ func (c *conn) parse(head string) bool {
 	if head == "" {
 		return false
 	}
-	header, u := c.q.Header, c.q.URL
-	c.q.Request = c.plain
-	c.q.Header, c.q.URL = header, u
-	return c.q.parse(head, c.server.Below)
+	c.x = exchanges.Get().(*exchange)
+	q := &c.x.request
+	header, u := q.Header, q.URL
+	q.Request = c.server.plain
+	q.Header, q.URL, q.RemoteAddr = header, u, c.remote
+	if !q.parse(head, c.server.Below) {
+		c.rest()
+		return false
+	}
+	return true
+}
+
+// rest gives the exchange back.
+func (c *conn) rest() {
+	if c.x != nil {
+		exchanges.Put(c.x)
+		c.x = nil
+	}
 }
 
 // next waits for a head and reads it; "" is one that is too long for us.
@@ -247,21 +264,23 @@ func (c *conn) pending() []byte {
 	return c.in[:c.have]
 }
 
-// respond has the request answered; false: the connection cannot go on.
-func (c *conn) respond() (goesOn bool) {
-	a := &c.answer
-	a.begin()
+// respond has the request answered. goesOn: the connection may; whole: the answer was written as it was meant.
+func (c *conn) respond() (goesOn, whole bool) {
+	a := &c.x.reply
+	a.begin(c)
 	defer func() {
 		switch fault := recover(); {
 		case fault == nil:
 		case fault == http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
-			goesOn = false
+			goesOn, whole = false, false
 		default:
 			c.server.Log.Error("handler panicked", "panic", fault, "stack", string(debug.Stack()))
-			goesOn = false
+			goesOn, whole = false, false
 		}
 		a.end()
+		c.rest()
 	}()
-	c.server.Files.ServeHTTP(a, &c.q.Request)
-	return a.finish() && !c.q.close
+	c.server.Files.ServeHTTP(a, &c.x.request.Request)
+	goesOn = a.finish() && !c.x.close
+	return goesOn, a.err == nil
 }

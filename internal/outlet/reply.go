@@ -56,9 +56,9 @@ type reply struct {
 
 var outs = sync.Pool{New: func() any { return new([maxOut]byte) }}
 
-func (a *reply) begin() {
+func (a *reply) begin(c *conn) {
 	clear(a.header)
-	*a = reply{c: a.c, header: a.header}
+	*a = reply{c: c, header: a.header}
 }
 
 func (a *reply) Header() http.Header { return a.header }
@@ -74,8 +74,8 @@ func (a *reply) WriteHeader(status int) {
 			a.length = n
 		}
 	}
-	a.bare = a.c.q.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
-	a.ends = a.length < 0 && !a.bare || a.c.q.close || a.c.last.Load()
+	a.bare = a.c.x.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	a.ends = a.length < 0 && !a.bare || a.c.x.close || a.c.last.Load()
 	a.out = outs.Get().(*[maxOut]byte)
 	head := a.head(a.out[:0])
 	if len(head) > maxOut {
@@ -138,11 +138,11 @@ func (a *reply) Write(p []byte) (int, error) {
 		a.body += int64(len(p))
 		return len(p), nil
 	}
-	more := a.length >= 0 && a.body+int64(len(p)) < a.length
-	if a.flush(more || len(p) > 0); a.err != nil {
+	if a.flush(len(p) <= onePacket); a.err != nil {
 		return 0, a.err
 	}
-	sent, err := a.c.write(job{bytes: p, more: more})
+	more := a.length >= 0 && a.body+int64(len(p)) < a.length
+	sent, err := a.c.write(job{bytes: p, more: more && len(p) <= onePacket})
 	a.body += sent
 	a.err = err
 	return int(sent), err
@@ -175,7 +175,7 @@ func (a *reply) SendFile(f *os.File, offset, n int64) (int64, error) {
 		a.cut = true
 		return int64(read), err
 	}
-	j := job{file: int(f.Fd()), at: offset, n: n, more: true}
+	j := job{file: int(f.Fd()), at: offset, n: n}
 	if a.out != nil {
 		j.bytes = a.out[:a.have]
 	}
@@ -241,8 +241,8 @@ func (a *reply) end() {
 	}
 	if a.owed != nil {
 		a.c.owed, a.c.from, a.c.body = a.owed, a.from, a.body
-		a.owed = nil
 	}
+	a.c, a.owed = nil, nil
 }
 
 // dates writes the Date field once a second.

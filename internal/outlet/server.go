@@ -35,8 +35,9 @@ type Config struct {
 // server is Config at work.
 type server struct {
 	Config
-	rest *handover
-	date dates
+	rest  *handover
+	plain http.Request // what every request begins as
+	date  dates
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{} // those that are ours
@@ -50,6 +51,9 @@ func Serve(ctx context.Context, listener net.Listener, cfg Config) error {
 		cfg.Patience = time.Minute
 	}
 	s := &server{Config: cfg, conns: map[*conn]struct{}{}}
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	s.plain = *(&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}).WithContext(working)
 	s.rest = &handover{address: listener.Addr(), conns: make(chan net.Conn, handedOver), closed: make(chan struct{})}
 	other := &http.Server{
 		Handler:           cfg.Handler,

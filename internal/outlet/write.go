@@ -10,6 +10,10 @@ import (
 
 const step = 512 << 10 // bytes: what a reader must take within its patience
 
+// onePacket is how much of a file goes into one packet with the head before it. Of more, a head of its own costs less than
+// how the kernel cuts the two apart: at 64 KiB 26 µs of CPU an answer, not 39.
+const onePacket = 48 << 10
+
 // job is what is being written: bytes, then a part of a file.
 type job struct {
 	bytes []byte
@@ -65,7 +69,7 @@ func (c *conn) writeOnce(socket uintptr) (done bool) {
 // once is one system call of the job.
 func (j *job) once(socket uintptr) (n int, err error) {
 	if len(j.bytes) > 0 {
-		n, err = send(socket, j.bytes, j.more || j.n > 0)
+		n, err = send(socket, j.bytes, j.more || j.n > 0 && j.n <= onePacket)
 		j.bytes = j.bytes[n:]
 		return n, err
 	}
