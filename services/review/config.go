@@ -37,6 +37,7 @@ func Defaults() Config {
 		Waiting: 64,
 		Load: []LoadStep{ // veryfast costs 0.29 cores a clip that is followed, superfast 0.2, ultrafast 0.1
 			{Running: 4, Preset: "superfast"},
+			{Backlog: 20 * time.Second, Preset: "superfast"},
 			{Behind: 3 * time.Second, Preset: "superfast"},
 			{Behind: 8 * time.Second, Preset: "ultrafast"},
 		},

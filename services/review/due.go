@@ -61,6 +61,15 @@ func measuredTo(sound []domain.SoundMeasured) time.Duration {
 	return to
 }
 
+// backlog is how much of the windows was recorded already, as far as its sound tells.
+func backlog(sound []domain.SoundMeasured, windows []domain.Window) (length time.Duration) {
+	to := measuredTo(sound)
+	for _, w := range windows {
+		length += max(0, min(w.End, to)-w.Start)
+	}
+	return length
+}
+
 // loudness is what the clip's footage is levelled by; 0: not known. Where the window is still being recorded, the sound before
 // it counts too.
 func (s *Service) loudness(ctx context.Context, c clip, sound []domain.SoundMeasured) float64 {

@@ -100,7 +100,7 @@ func (s *Service) finishInTurn(ctx context.Context, c clip, order *mediav1.Finis
 	}
 	defer release()
 	order.Loudness = s.loudness(ctx, c, sound)
-	notes := lighten(order, s.cfg.Load, load{running: running, behind: s.now().Sub(due), lane: lane})
+	notes := lighten(order, s.cfg.Load, load{running, s.now().Sub(due), backlog(sound, c.windows()), lane})
 	notes = append(notes, s.faces(c, order)...)
 	finished, err := s.runFinisher(ctx, c, child.Finish, &mediav1.ToChild{Message: &mediav1.ToChild_Finish{Finish: order}}, order.GetParts())
 	if err != nil {

@@ -10,21 +10,22 @@ import (
 )
 
 // LoadStep is what is given up when much is to be finished: it holds when so many clips are finished at once, this one among
-// them, or when this one began so late after it could have. The last step that holds counts.
+// them, or when this one is so far behind. A batch clip is never behind. The last step that holds counts.
 type LoadStep struct {
 	Running int           `koanf:"running"` // clips at once; 0: however many
-	Behind  time.Duration `koanf:"behind"`  // waited for a place; 0: however long. A batch clip is never behind
+	Behind  time.Duration `koanf:"behind"`  // waited for a place; 0: however long
+	Backlog time.Duration `koanf:"backlog"` // of footage that was recorded before the clip began to be made; 0: however much
 	Preset  string        `koanf:"preset"`  // of libx264, where it is faster than the usual one; empty: the usual one
 	Rungs   int           `koanf:"rungs"`   // profiles at most, the first of the plan; 0: all
 }
 
 func (l LoadStep) fault(name string) []string {
 	var faults []string
-	if l.Running < 0 || l.Behind < 0 || l.Rungs < 0 {
-		faults = append(faults, fmt.Sprintf("%s: running, behind and rungs must not be negative", name))
+	if min(l.Running, l.Rungs) < 0 || min(l.Behind, l.Backlog) < 0 {
+		faults = append(faults, fmt.Sprintf("%s: running, behind, backlog and rungs must not be negative", name))
 	}
-	if l.Running == 0 && l.Behind == 0 {
-		faults = append(faults, fmt.Sprintf("%s: must say when it holds: running or behind", name))
+	if l.Running == 0 && l.Behind == 0 && l.Backlog == 0 {
+		faults = append(faults, fmt.Sprintf("%s: must say when it holds: running, behind or backlog", name))
 	}
 	if l.Preset == "" && l.Rungs == 0 {
 		faults = append(faults, fmt.Sprintf("%s: must say what is given up: preset or rungs", name))
@@ -37,18 +38,21 @@ func (l LoadStep) fault(name string) []string {
 
 // load is what is to be finished beside a clip when it begins.
 type load struct {
-	running int
-	behind  time.Duration
-	lane    domain.Lane
+	running         int
+	behind, backlog time.Duration
+	lane            domain.Lane
 }
 
 // holds tells whether a step holds, and why, for a person.
 func (l load) holds(step LoadStep) (why string, ok bool) {
+	live := l.lane != domain.LaneBatch
 	switch {
 	case step.Running > 0 && l.running >= step.Running:
 		return fmt.Sprintf("%d clips were finished at once (同时成片 %[1]d 条)", l.running), true
-	case step.Behind > 0 && l.behind >= step.Behind && l.lane != domain.LaneBatch:
-		return fmt.Sprintf("it began %.1f s late (晚 %[1].1f 秒开始)", l.behind.Seconds()), true
+	case step.Backlog > 0 && l.backlog >= step.Backlog && live:
+		return fmt.Sprintf("%.0f s of it were over when it was asked for (请求时已过去 %.0[1]f 秒)", l.backlog.Seconds()), true
+	case step.Behind > 0 && l.behind >= step.Behind && live:
+		return fmt.Sprintf("it began %.1f s late (晚 %.1[1]f 秒开始)", l.behind.Seconds()), true
 	}
 	return "", false
 }

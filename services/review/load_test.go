@@ -12,6 +12,7 @@ import (
 func TestUnderLoadAClipIsMadeCheaperAndSaysSo(t *testing.T) {
 	steps := []LoadStep{
 		{Running: 4, Preset: "superfast"},
+		{Backlog: 20 * time.Second, Preset: "superfast"},
 		{Behind: 3 * time.Second, Preset: "medium"}, // slower than the usual one: no relief
 		{Behind: 8 * time.Second, Preset: "ultrafast", Rungs: 1},
 	}
@@ -27,7 +28,9 @@ func TestUnderLoadAClipIsMadeCheaperAndSaysSo(t *testing.T) {
 		{"a step that is none", load{running: 4, behind: 4 * time.Second, lane: domain.LaneLive}, "veryfast", 2, nil},
 		{"late", load{running: 4, behind: 8500 * time.Millisecond, lane: domain.LaneManual}, "ultrafast", 1,
 			[]string{"encoded at ultrafast instead of veryfast: it began 8.5 s late (晚 8.5 秒开始)", "made in 1 of 2 profiles: it began 8.5 s late (晚 8.5 秒开始)"}},
-		{"batch has time", load{running: 2, behind: time.Hour, lane: domain.LaneBatch}, "veryfast", 2, nil},
+		{"the last half minute", load{running: 1, backlog: 30 * time.Second, lane: domain.LaneManual}, "superfast", 2,
+			[]string{"encoded at superfast instead of veryfast: 30 s of it were over when it was asked for (请求时已过去 30 秒)"}},
+		{"batch has time", load{running: 2, behind: time.Hour, backlog: time.Hour, lane: domain.LaneBatch}, "veryfast", 2, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			order := &mediav1.FinishOrder{Preset: "veryfast", Profiles: []*mediav1.FinishProfile{{Name: "720p"}, {Name: "360p"}}}
@@ -43,9 +46,9 @@ func TestALoadStepThatCannotHoldIsAFault(t *testing.T) {
 	c := Defaults()
 	c.Load = []LoadStep{{Preset: "superfast"}, {Running: 2}, {Running: -1, Preset: "placebo"}}
 	want := []string{
-		"review.load[0]: must say when it holds: running or behind",
+		"review.load[0]: must say when it holds: running, behind or backlog",
 		"review.load[1]: must say what is given up: preset or rungs",
-		"review.load[2]: running, behind and rungs must not be negative",
+		"review.load[2]: running, behind, backlog and rungs must not be negative",
 		`review.load[2]: preset must be one of [ultrafast superfast veryfast faster fast medium], is "placebo"`,
 	}
 	if got := c.Faults(); !reflect.DeepEqual(got, want) {
@@ -64,6 +67,9 @@ func TestLoudnessIsThatOfTheFootageOnceItIsKnown(t *testing.T) {
 	}
 	if got := inside(sound, windows); !reflect.DeepEqual(got, want) {
 		t.Errorf("inside are %v", got)
+	}
+	if length := backlog(sound, []domain.Window{{Start: time.Second, End: 2 * time.Second}, {Start: 4 * time.Second, End: 9 * time.Second}}); length != 2*time.Second {
+		t.Errorf("a backlog of %v", length)
 	}
 	if to := measuredTo(sound); to != 5*time.Second {
 		t.Errorf("measured to %v", to)
