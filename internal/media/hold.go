@@ -67,6 +67,9 @@ func (r *recorder) begin(ctx context.Context) error {
 	if _, err := head.track.adopt(head.unit); err != nil {
 		return err
 	}
+	if err := head.track.check(); err != nil {
+		return err
+	}
 	head.track.keyed = true // a picture without a keyframe yet begins a run of its own when it comes
 	if err := r.newRun(r.start); err != nil {
 		return err

@@ -265,6 +265,9 @@ func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error
 	if err != nil {
 		return err
 	}
+	if tooLarge := t.check(); tooLarge != nil {
+		return r.leaveOut(t, isIn, tooLarge)
+	}
 	t.keyed = true
 	anchor := u.dts
 	if t.video && u.key {
@@ -292,6 +295,18 @@ func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error
 		return nil
 	}
 	return r.listen(t, pkt, max(at, r.start))
+}
+
+// leaveOut goes on without a picture that has become too large, until it is small again; without sound there is nothing left.
+func (r *recorder) leaveOut(t *track, isIn bool, why error) error {
+	t.keyed = false
+	switch {
+	case !isIn:
+		return nil
+	case len(r.inRun) == 1:
+		return why
+	}
+	return r.newRun(r.start)
 }
 
 // newRun ends the run before and begins one with every track that is ready.

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	maxStreams = 64       // of a source
-	maxSide    = 8192     // pixels, of a picture's side
-	maxPacket  = 32 << 20 // bytes
+	maxStreams = 64          // of a source
+	maxPixels  = 4096 * 2304 // of a picture
+	maxPacket  = 32 << 20    // bytes
 )
 
 // supported codecs, by the names they are reported with.
@@ -94,8 +94,8 @@ func (t *track) ready() bool {
 
 // check refuses what no part of liveclip can handle.
 func (t *track) check() error {
-	if t.video && (t.par.Width() > maxSide || t.par.Height() > maxSide) {
-		return domain.Permanent(fmt.Errorf("picture of %d×%d pixels is greater than %d×%d", t.par.Width(), t.par.Height(), maxSide, maxSide))
+	if t.video && t.par.Width()*t.par.Height() > maxPixels {
+		return domain.Permanent(fmt.Errorf("picture of %d×%d has more than %d pixels", t.par.Width(), t.par.Height(), maxPixels))
 	}
 	return nil
 }
@@ -171,7 +171,13 @@ func (t *track) adopt(u unit) (changed bool, err error) {
 		t.par.SetWidth(w)
 		t.par.SetHeight(h)
 	}
-	return true, t.check()
+	if rate, layout, ok := aacSound(u.extra); ok && t.par.CodecID() == astiav.CodecIDAac && (rate != t.par.SampleRate() || layout.NbChannels() != t.par.Channels()) {
+		t.par.SetSampleRate(rate)
+		t.par.SetChannelLayout(layout)
+		t.par.SetChannels(layout.NbChannels()) // FFmpeg 5.1 has both
+		t.scale = int64(rate)
+	}
+	return true, nil
 }
 
 // time reads the packet's times; a packet without one follows the packet before it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/hevc"
+	"github.com/asticode/go-astiav"
 )
 
 // videoCodec tells parameter sets from other NAL units.
@@ -144,6 +145,23 @@ func fromADTS(b []byte) (frame, config []byte, err error) {
 	rate := b[2] >> 2 & 0xf
 	channels := b[2]&1<<2 | b[3]>>6
 	return b[header:length], []byte{objectType<<3 | rate>>1, rate&1<<7 | channels<<3}, nil
+}
+
+var aacRates = []int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
+
+// aacSound reads the rate and the channels of a plain AudioSpecificConfig (ISO/IEC 14496-3). HE-AAC, whose decoder gives another
+// rate than it says, and layouts described in the stream are not read.
+func aacSound(config []byte) (rate int, layout astiav.ChannelLayout, ok bool) {
+	if len(config) < 2 || config[0]>>3 != 2 {
+		return 0, layout, false
+	}
+	layouts := []astiav.ChannelLayout{1: astiav.ChannelLayoutMono, 2: astiav.ChannelLayoutStereo, 3: astiav.ChannelLayoutSurround,
+		4: astiav.ChannelLayout4Point0, 5: astiav.ChannelLayout5Point0Back, 6: astiav.ChannelLayout5Point1Back, 7: astiav.ChannelLayout7Point1}
+	frequency, channels := int(config[0]&7<<1|config[1]>>7), int(config[1]>>3&15)
+	if frequency >= len(aacRates) || channels < 1 || channels >= len(layouts) {
+		return 0, layout, false
+	}
+	return aacRates[frequency], layouts[channels], true
 }
 
 // avccSets gives the parameter sets of an AVC or HEVC decoder configuration record.

@@ -43,6 +43,9 @@ func FuzzUnpack(f *testing.F) {
 			codec.size(sets)
 			codec.avccSets(b)
 		}
+		if rate, layout, ok := aacSound(b); ok && (rate < 7350 || layout.NbChannels() < 1) {
+			t.Fatalf("%d Hz, %d channels", rate, layout.NbChannels())
+		}
 		if frame, _, err := fromADTS(b); err == nil && len(frame) >= len(b) {
 			t.Fatal("a frame as long as its packet")
 		}

@@ -5,8 +5,9 @@
 //
 //	{start}-{end}-{epoch}-{run}-{k|n}.m4s   parts (moof+mdat) in order, each after its index box; k: begins on a keyframe
 //	{epoch}-{run}.init.mp4                  the run's initialisation segment
-//	lines/{from}-{to}-{epoch}.json          final lines, everything that ends in (from, to]
+//	lines/{from}-{to}-{epoch}.json          final lines, everything that ends in (from, to], and the loudness measured since from
 //	closed.json                             the broadcast ended: where and why; everything of it is in the store
+//	kept.json                               retention: before this only what open clips need is still there
 //
 // A stored object is a file of the spool, byte for byte. Where epochs overlap, the greater one counts from its first part on.
 package recording

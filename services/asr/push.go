@@ -74,7 +74,7 @@ func (s *pushServer) serve(ctx context.Context, l net.Listener) error {
 	server := rtmp.NewServer(&rtmp.ServerConfig{OnConnect: s.connect})
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(l); err != nil && ctx.Err() == nil {
+	if err := server.Serve(patient{l, ctx, s.log}); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("serve RTMP on %s: %w", l.Addr(), err)
 	}
 	return nil
