@@ -127,7 +127,7 @@ func (s *Starter) start(mode Mode) (*Process, error) {
 
 	p := &Process{mode: mode, limits: s.cfg.Limits.of(mode), stdin: pipes.stdin[1], stdout: pipes.stdout[0], lifeline: pipes.lifeline[1],
 		in: wire.NewReader(pipes.stdout[0]), out: wire.NewWriter(pipes.stdin[1]), exited: make(chan struct{})}
-	cmd := exec.Command(s.binary, string(mode), "--lifeline=3")
+	cmd := exec.CommandContext(context.Background(), s.binary, string(mode), "--lifeline=3")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pipes.stdin[0], pipes.stdout[1], &p.stderr
 	cmd.ExtraFiles = []*os.File{pipes.lifeline[0]}
 	// Arenas per thread would take much of the memory that is bounded.

@@ -151,10 +151,8 @@ func (l Limits) named(mode Mode, words string) *Exceeded {
 func (l Limits) suspected(mode Mode, ended *os.ProcessState) *Exceeded {
 	status, _ := ended.Sys().(syscall.WaitStatus)
 	usage, _ := ended.SysUsage().(*syscall.Rusage)
-	if !status.Signaled() || status.Signal() != syscall.SIGSEGV && status.Signal() != syscall.SIGABRT || usage == nil || l.Memory <= 0 {
-		return nil
-	}
-	if usage.Maxrss<<10 < l.Memory/2 {
+	fault := status.Signal() == syscall.SIGSEGV || status.Signal() == syscall.SIGABRT // -1: no signal ended it
+	if !fault || usage == nil || l.Memory <= 0 || usage.Maxrss<<10 < l.Memory/2 {
 		return nil
 	}
 	return l.exceeded(mode, "memory", fmt.Sprint(l.Memory))

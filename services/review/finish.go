@@ -3,10 +3,10 @@ package review
 import (
 	"context"
 	"fmt"
-	"liveclip/internal/child"
 	"strings"
 
 	"liveclip/internal/blob"
+	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"

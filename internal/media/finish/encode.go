@@ -58,7 +58,7 @@ func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q qual
 	}()
 	from := s.picture()
 	if followed(s.width, s.height, profile) {
-		from.width, r.width, r.height = cropBox(s.width, s.height, profile)
+		from.width, r.width, r.height = cropBox(s.height, profile)
 		r.operator = newOperator(s, from.width)
 	} else {
 		r.width, r.height = fitBox(s.width, s.height, int(profile.Width), int(profile.Height))

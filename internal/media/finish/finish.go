@@ -220,6 +220,7 @@ func (f *finisher) decode(ctx context.Context, out chan<- media) error {
 		if err := give(media{part: p.index, ends: true, at: length}); err != nil {
 			return err
 		}
+		f.finish.Notes = append(f.finish.Notes, p.notes...)
 		if clipped != "" && f.finish.ClippedTo == "" {
 			f.finish.ClippedTo = clipped
 		}

@@ -1,6 +1,8 @@
 package finish
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -55,6 +57,11 @@ func (p *part) givePicture(f *astiav.Frame, give func(media) error) error {
 }
 
 func (p *part) giveScaled(f *astiav.Frame, at time.Duration, give func(media) error) error {
+	// A stream may change in the middle, without a word. The picture before stands for one that is too large.
+	if err := p.limits.Picture(f.Width(), f.Height()); err != nil {
+		p.leaveOut(err)
+		return nil
+	}
 	if p.scaler == nil || !p.scaler.fits(f) {
 		if p.scaler != nil {
 			p.scaler.Close()
@@ -67,6 +74,14 @@ func (p *part) giveScaled(f *astiav.Frame, at time.Duration, give func(media) er
 	return p.scaler.scale(f, func(scaled *astiav.Frame) error {
 		return give(media{part: p.index, at: at - p.start, origin: p.start, picture: scaled})
 	})
+}
+
+// leaveOut notes why something of the source is not in the clip, once.
+func (p *part) leaveOut(why error) {
+	note := fmt.Sprintf("%s: left out (已略去): %v", p.name(), why)
+	if !slices.Contains(p.notes, note) {
+		p.notes = append(p.notes, note)
+	}
 }
 
 // giveSamples resamples; nil takes out what the resampler holds back.

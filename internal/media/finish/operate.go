@@ -24,7 +24,7 @@ func followed(width, height int, p *mediav1.FinishProfile) bool {
 }
 
 // cropBox gives the size of the crop of a picture, and what it is made to.
-func cropBox(width, height int, p *mediav1.FinishProfile) (crop, w, h int) {
+func cropBox(height int, p *mediav1.FinishProfile) (crop, w, h int) {
 	by := min(enlarge, float64(p.Height)/float64(height))
 	aspect := float64(p.Width) / float64(p.Height)
 	return even(float64(height) * aspect), even(float64(height) * by * aspect), even(float64(height) * by)

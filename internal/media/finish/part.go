@@ -39,6 +39,8 @@ type part struct {
 	mixer  *mixer
 	held   *astiav.Frame // the last picture before the start
 	first  bool          // something of the window was given
+	limits limit.Limits
+	notes  []string      // what was left out
 	reach  time.Duration // to where the window was covered, since start
 }
 
@@ -74,19 +76,22 @@ func (p *part) open(ctx context.Context) error {
 		return nil
 	}
 	var err error
+	p.limits = limit.Of(ctx)
 	if p.file != "" {
-		p.in, err = openFile(limit.Of(ctx), p.file, p.start)
+		if p.in, err = openFile(p.limits, p.file, p.start); err == nil && p.in.without != nil {
+			p.leaveOut(p.in.without)
+		}
 		return err
 	}
 	p.runs = &runs{next: func() ([]byte, string, error) { return p.feed.next(ctx, p.source) }}
-	ok, err := p.openNextRun(ctx)
+	ok, err := p.openNextRun()
 	if err == nil && !ok {
 		return p.nothing()
 	}
 	return err
 }
 
-func (p *part) openNextRun(ctx context.Context) (bool, error) {
+func (p *part) openNextRun() (bool, error) {
 	if p.runs == nil {
 		return false, nil
 	}
@@ -96,11 +101,13 @@ func (p *part) openNextRun(ctx context.Context) (bool, error) {
 		}
 		return false, nil
 	}
-	in, err := openRun(limit.Of(ctx), p.runs)
+	in, err := openRun(p.limits, p.runs)
 	if err != nil && !errors.Is(p.runs.ended, io.EOF) && p.runs.ended != nil {
 		return false, p.runs.ended
 	}
-	p.in = in
+	if p.in = in; err == nil && in.without != nil {
+		p.leaveOut(in.without)
+	}
 	return err == nil, err
 }
 
@@ -158,7 +165,7 @@ func (p *part) run(ctx context.Context, s shape, give func(media) error) (length
 			break
 		}
 		p.closeRun()
-		more, err := p.openNextRun(ctx)
+		more, err := p.openNextRun()
 		if err != nil {
 			return 0, "", fmt.Errorf("%s: %w", p.name(), err)
 		}

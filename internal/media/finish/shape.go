@@ -103,9 +103,6 @@ type scaler struct {
 }
 
 func newScaler(f *astiav.Frame, stream *astiav.Stream, aspect astiav.Rational, to shape) (*scaler, error) {
-	if f.Width() > maxSide || f.Height() > maxSide {
-		return nil, fmt.Errorf("picture of %dx%d exceeds %dx%d", f.Width(), f.Height(), maxSide, maxSide)
-	}
 	s := &scaler{from: picture{width: f.Width(), height: f.Height(), pixel: f.PixelFormat(), timeBase: astiav.NewRational(1, 1000), aspect: aspect}}
 	var steps []string
 	switch rotation(stream) {

@@ -23,11 +23,12 @@ const fileFormats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,mp3,wav,aa
 
 // demuxer reads the packets of one file, or of one run of a recording.
 type demuxer struct {
-	fc    *astiav.FormatContext // nil when opening failed: FFmpeg frees it then
-	io    *astiav.IOContext
-	video *track
-	audio *track
-	zero  time.Duration // file time of the first frame's timestamp
+	fc      *astiav.FormatContext // nil when opening failed: FFmpeg frees it then
+	io      *astiav.IOContext
+	video   *track
+	audio   *track
+	without error         // why a track is left out
+	zero    time.Duration // file time of the first frame's timestamp
 }
 
 // track is one stream of a demuxer and its decoder.
@@ -75,7 +76,7 @@ func openFile(limits limit.Limits, path string, from time.Duration) (_ *demuxer,
 		// A file that can't seek is decoded from its beginning. A keyframe is found by when it is decoded; shown it is later.
 		_ = d.fc.SeekFrame(-1, (from - time.Second + d.zero).Microseconds(), astiav.NewSeekFlags(astiav.SeekFlagBackward))
 	}
-	if err := d.openTracks(); err != nil {
+	if err := d.openTracks(limits); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -118,17 +119,17 @@ func openRun(limits limit.Limits, r io.Reader) (_ *demuxer, err error) {
 		d.fc = nil
 		return nil, err
 	}
-	if err := limits.Container(d.fc); err != nil {
+	if err := limits.Count(d.fc); err != nil {
 		return nil, err
 	}
-	if err := d.openTracks(); err != nil {
+	if err := d.openTracks(limits); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
 // openTracks opens decoders for the first picture and the first sound that can be decoded.
-func (d *demuxer) openTracks() error {
+func (d *demuxer) openTracks(limits limit.Limits) error {
 	var why error
 	for _, stream := range d.fc.Streams() {
 		kind := stream.CodecParameters().MediaType()
@@ -136,7 +137,7 @@ func (d *demuxer) openTracks() error {
 			kind != astiav.MediaTypeVideo && kind != astiav.MediaTypeAudio {
 			continue
 		}
-		t, err := openTrack(stream)
+		t, err := openTrack(limits, stream)
 		switch {
 		case err != nil:
 			why = errors.Join(why, err)
@@ -149,14 +150,15 @@ func (d *demuxer) openTracks() error {
 	if d.video == nil && d.audio == nil {
 		return domain.Permanent(errors.Join(errors.New("neither picture nor sound that can be decoded"), why))
 	}
+	d.without = why
 	return nil
 }
 
-func openTrack(stream *astiav.Stream) (*track, error) {
+func openTrack(limits limit.Limits, stream *astiav.Stream) (*track, error) {
 	parameters := stream.CodecParameters()
 	name := parameters.CodecID().Name()
-	if parameters.Width() > maxSide || parameters.Height() > maxSide {
-		return nil, fmt.Errorf("picture of %dx%d exceeds %dx%d", parameters.Width(), parameters.Height(), maxSide, maxSide)
+	if err := limits.Picture(parameters.Width(), parameters.Height()); err != nil {
+		return nil, err
 	}
 	codec := astiav.FindDecoder(parameters.CodecID())
 	if codec == nil {

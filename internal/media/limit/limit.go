@@ -42,20 +42,23 @@ func (l Limits) exceeded(what string, is, limit int64) error {
 
 // File looks at a file's size. One that can't be looked at is left to whoever opens it.
 func (l Limits) File(path string) error {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		return l.exceeded("input", info.Size(), l.Input)
 	}
-	return l.exceeded("input", info.Size(), l.Input)
+	return nil
+}
+
+// Count looks at how many streams an open input has.
+func (l Limits) Count(fc *astiav.FormatContext) error {
+	return l.exceeded("streams", int64(len(fc.Streams())), l.Streams)
 }
 
 // Container looks at what the header of an open input tells of its streams.
 func (l Limits) Container(fc *astiav.FormatContext) error {
-	streams := fc.Streams()
-	if err := l.exceeded("streams", int64(len(streams)), l.Streams); err != nil {
+	if err := l.Count(fc); err != nil {
 		return err
 	}
-	for _, s := range streams {
+	for _, s := range fc.Streams() {
 		if err := l.Picture(s.CodecParameters().Width(), s.CodecParameters().Height()); err != nil {
 			return err
 		}
