@@ -8,18 +8,19 @@ import (
 
 // Config is the part "review" of the configuration.
 type Config struct {
-	Workers       int           `koanf:"workers"`    // clips finished at once
-	Waiting       int           `koanf:"waiting"`    // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
-	Load          []LoadStep    `koanf:"load"`       // what is given up when much is to be finished at once
-	Warm          int           `koanf:"warm"`       // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
-	Moderators    int           `koanf:"moderators"` // clips waited for to be heard, at once; costs next to nothing
-	MaxRetry      int           `koanf:"max_retry"`  // attempts after the first
-	Timeout       time.Duration `koanf:"timeout"`    // of one attempt, the wait for the window's end included
-	Drain         time.Duration `koanf:"drain"`      // how long clips in hand may take at shutdown
-	Sweep         time.Duration `koanf:"sweep"`      // a step that never came for so long is taken up again
-	Work          string        `koanf:"work"`       // folder for files in the making; empty: the temporary folder
-	Preset        string        `koanf:"preset"`     // of libx264
-	Font          string        `koanf:"font"`       // font file with Chinese in it; empty: one is looked for
+	Workers       int           `koanf:"workers"`     // clips finished at once
+	Waiting       int           `koanf:"waiting"`     // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
+	Load          []LoadStep    `koanf:"load"`        // what is given up when much is to be finished at once
+	Warm          int           `koanf:"warm"`        // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
+	WarmCopies    int           `koanf:"warm_copies"` // the same for lossless cuts
+	Moderators    int           `koanf:"moderators"`  // clips waited for to be heard, at once; costs next to nothing
+	MaxRetry      int           `koanf:"max_retry"`   // attempts after the first
+	Timeout       time.Duration `koanf:"timeout"`     // of one attempt, the wait for the window's end included
+	Drain         time.Duration `koanf:"drain"`       // how long clips in hand may take at shutdown
+	Sweep         time.Duration `koanf:"sweep"`       // a step that never came for so long is taken up again
+	Work          string        `koanf:"work"`        // folder for files in the making; empty: the temporary folder
+	Preset        string        `koanf:"preset"`      // of libx264
+	Font          string        `koanf:"font"`        // font file with Chinese in it; empty: one is looked for
 	Faces         FacesConfig   `koanf:"faces"`
 	Watermark     string        `koanf:"watermark"`      // text in the profiles that ask for it; empty: none
 	Producer      string        `koanf:"producer"`       // ContentProducer of the implicit AI label
@@ -65,6 +66,7 @@ func (c Config) Faults() []string {
 	}
 	fault(c.Workers < 1, "review.workers: must be at least 1, is %d", c.Workers)
 	fault(c.Warm < 0 || c.Warm > 16, "review.warm: must be 0 to 16, is %d", c.Warm)
+	fault(c.WarmCopies < 0 || c.WarmCopies > 16, "review.warm_copies: must be 0 to 16, is %d", c.WarmCopies)
 	fault(c.Waiting < 0, "review.waiting: must not be negative, is %d", c.Waiting)
 	for i, step := range c.Load {
 		faults = append(faults, step.fault(fmt.Sprintf("review.load[%d]", i))...)

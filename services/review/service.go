@@ -143,12 +143,8 @@ func (s *Service) Run(ctx context.Context) error {
 		group.Go(func() error { return server.Run(ctx, s.cfg.Drain) })
 	}
 	group.Go(func() error { return s.stories.Run(ctx) })
-	for range s.cfg.Warm {
-		group.Go(func() error {
-			s.media.KeepWarm(ctx, child.Finish)
-			return nil
-		})
-	}
+	s.keepWarm(ctx, group, child.Finish, s.cfg.Warm)
+	s.keepWarm(ctx, group, child.Copy, s.cfg.WarmCopies)
 	for _, sweep := range []struct {
 		done, missing domain.Step
 		again         func(context.Context, story.Clip) error
@@ -162,6 +158,15 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	return group.Wait()
+}
+
+func (s *Service) keepWarm(ctx context.Context, group *errgroup.Group, mode child.Mode, n int) {
+	for range n {
+		group.Go(func() error {
+			s.media.KeepWarm(ctx, mode)
+			return nil
+		})
+	}
 }
 
 // Ready reports why the service cannot work, or nil.
