@@ -48,7 +48,7 @@ type dot struct {
 }
 
 func draw(rules *Rules, report Report) chart {
-	rows := min(mostRows, int(report.Length/chartRow)+1)
+	rows := min(mostRows, int(max(0, report.Length-5*time.Second)/chartRow)+1)
 	c := chart{Width: chartWidth, Height: rows*(chartHeight+chartTop+20) + 10}
 	for i := range rows {
 		row := chartLine{Y: i*(chartHeight+chartTop+20) + 10, From: time.Duration(i) * chartRow}

@@ -102,7 +102,13 @@ func (r *room) before(a, b evidence) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(weight(b), weight(a)))
 }
 
-func (r *room) anchorOf(parts []evidence) evidence { return parts[0] }
+// anchorOf gives the first of the parts that makes a moment by itself.
+func (r *room) anchorOf(parts []evidence) evidence {
+	if i := slices.IndexFunc(parts, func(e evidence) bool { return e.Kind != "" }); i > 0 {
+		return parts[i]
+	}
+	return parts[0]
+}
 
 // decide makes the highlight of a moment and says what becomes of it.
 func (r *room) decide(parts []evidence, at time.Duration) decision {
@@ -125,7 +131,7 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 		d.came = max(d.came, p.Source.came)
 	}
 	h.Reasons = r.rules.reasons(parts, h.Score)
-	h.Window = r.window(anchor)
+	h.Window = r.window(anchor, parts)
 	h.Text = r.text(h.Window)
 	d.Highlight = h
 	d.Outcome, d.Why = r.outcome(anchor, parts, d)

@@ -32,6 +32,7 @@ type Decision struct {
 	At        time.Duration // when it was decided, on the clock of Entry.At
 	Needed    time.Duration // when the last thing it rests on had come, on the same clock
 	Why       string        // it is no highlight; empty for one that is
+	moment    time.Duration
 }
 
 // Point is the score at a media time, of all that became known of it.
@@ -49,6 +50,7 @@ func Replay(ctx context.Context, rules *Rules, entries iter.Seq2[roomlog.Entry, 
 	for ; p.curve <= p.report.Length; p.curve += time.Second {
 		p.report.Curve = append(p.report.Curve, Point{p.curve, p.room.scoreAt(p.curve)})
 	}
+	p.raise()
 	p.report.Health = p.room.feedHealth()
 	p.report.Lag = p.room.Lag.is(rules.Lag)
 	return p.report, nil
@@ -118,7 +120,7 @@ func (p *replay) take(e roomlog.Entry) {
 // note tells, or keeps, what was decided.
 func (p *replay) note(decisions []decision) {
 	for _, d := range decisions {
-		told := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why}
+		told := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why, moment: d.Anchor.At}
 		if p.watched != nil {
 			p.watched(told)
 			continue
@@ -127,6 +129,16 @@ func (p *replay) note(decisions []decision) {
 			p.report.Highlights = append(p.report.Highlights, d.Highlight)
 		}
 		p.report.Decisions = append(p.report.Decisions, told)
+	}
+}
+
+// raise puts the decisions' scores into the curve: one is of the moment that all its evidence speaks of together.
+func (p *replay) raise() {
+	for _, d := range p.report.Decisions {
+		i := int(d.moment / time.Second)
+		for at := i; at < min(i+3, len(p.report.Curve)); at++ {
+			p.report.Curve[at].Score = max(p.report.Curve[at].Score, d.Highlight.Score)
+		}
 	}
 }
 

@@ -16,11 +16,17 @@ type WindowRules struct {
 	Longest  time.Duration `yaml:"longest"`
 }
 
-// window places the window of the highlight that evidence anchors.
-func (r *room) window(anchor evidence) domain.Window {
+// window places the window of the highlight that evidence anchors: from the sentence of the moment, or an earlier one that
+// was part of it.
+func (r *room) window(anchor evidence, parts []evidence) domain.Window {
 	sentence := anchor.Sentence
 	if !anchor.Said {
-		sentence = sentenceOf(anchor.Moment, r.Sentences)
+		sentence = nearestSentence(anchor.Moment.End, r.Sentences)
+	}
+	for _, p := range parts {
+		if p.Said && r.rules.weights[p.Feature] > 0 && p.Sentence.Start < sentence.Start && sentence.Start-p.Sentence.Start <= r.rules.Window.Reach {
+			sentence.Start = p.Sentence.Start
+		}
 	}
 	sentence = r.withLead(sentence)
 	var after time.Duration
@@ -36,6 +42,17 @@ func (r *room) window(anchor evidence) domain.Window {
 		w.End = w.Start + rules.Longest
 	}
 	return w
+}
+
+// nearestSentence is the sentence that a time is in, or nearest to; the time itself where nothing was said about it.
+func nearestSentence(at time.Duration, sentences []domain.Window) domain.Window {
+	nearest, distance := domain.Window{Start: at, End: at}, 3*time.Second
+	for _, s := range sentences {
+		if d := max(s.Start-at, at-s.End, 0); d < distance {
+			nearest, distance = s, d
+		}
+	}
+	return nearest
 }
 
 // withLead begins a sentence where the host called for attention, if it follows that at once.
