@@ -14,6 +14,7 @@ const (
 	mostInHop    = 2000             // comments of one hop; more are lost
 	mostAwaiting = 180_000          // comments of all hops still to come: an archive's may all come before its speech
 	latest       = 30 * time.Second // a comment later than this is lost; one less late counts when it comes
+	earliest     = 26 * time.Hour   // before its time: an archive's signals come all at once
 	mostCount    = 1_000_000        // of one signal: likes, or a gift's value
 	mostSeen     = 256              // signals whose repeats are known, and gift combos still open
 	comboFor     = 10 * time.Second
@@ -127,7 +128,7 @@ func (a *audience) Until() time.Duration { return time.Duration(a.Next) * hopLen
 // the future goes first.
 func (a *audience) add(s domain.AudienceSignal, r *Rules, came time.Duration) bool {
 	at := max(0, s.At)
-	if at < a.Until()-latest {
+	if at < a.Until()-latest || at > a.Until()+earliest {
 		return false
 	}
 	h := a.hop(max(int64(at/hopLength), a.Next))

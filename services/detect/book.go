@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"liveclip/internal/strictyaml"
 )
@@ -31,14 +32,13 @@ func PresetNames() []string {
 // for concurrent use.
 type Book struct {
 	general *Rules
-	presets map[string]*Rules
-	names   map[string]string // of presets, by category
-	fixed   string            // the preset of every room; empty: by its category
-	files   []string          // that were read
+	presets map[string]func() (*Rules, error) // made when first asked for: a long list of phrases takes a while
+	names   map[string]string                 // of presets, by category
+	fixed   string                            // the preset of every room; empty: by its category
+	files   []string                          // that were read
 }
 
-// LoadBook reads the operator's file at path (empty: none). Its errors name file:line, all of them; the file stands by itself,
-// so that one fault is told once.
+// LoadBook reads the operator's file at path (empty: none). Its errors name file:line, all of them.
 func LoadBook(path, preset string) (*Book, error) {
 	if preset != "" && !slices.Contains(PresetNames(), preset) {
 		return nil, fmt.Errorf("no preset %.40q; there are %s", preset, strings.Join(PresetNames(), ", "))
@@ -47,61 +47,61 @@ func LoadBook(path, preset string) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := func() (*strictyaml.File, error) { return nil, nil }
-	b := &Book{presets: map[string]*Rules{}, names: map[string]string{}, fixed: preset}
+	b := &Book{presets: map[string]func() (*Rules, error){}, names: map[string]string{}, fixed: preset}
+	var own *strictyaml.File
 	if path != "" {
-		own = func() (*strictyaml.File, error) { return strictyaml.Open(path) }
 		b.files = append(b.files, path)
+		if own, err = strictyaml.Open(path); err != nil {
+			return nil, err
+		}
 	}
-	file, err := own()
-	if err != nil {
-		return nil, err
-	}
-	if b.general, err = parseRules(with, file); err != nil {
+	if b.general, err = parseRules(with, own); err != nil {
 		return nil, err
 	}
 	b.files = append(b.files, b.general.lists...)
 	for _, name := range PresetNames() {
-		if file, err = own(); err == nil {
-			err = b.preset(with, name, file)
-		}
-		if err != nil {
+		if err := b.add(with, name, own); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
 }
 
-func (b *Book) preset(with words, name string, own *strictyaml.File) error {
+// add makes a preset known, with the operator's file over it.
+func (b *Book) add(with words, name string, own *strictyaml.File) error {
 	text, err := presetFiles.ReadFile(path.Join("rules/presets", name+".yaml"))
 	if err != nil {
 		return err
 	}
-	preset := strictyaml.New("preset "+name, text)
-	alone, err := parseRules(with, preset)
-	if err != nil {
+	file := strictyaml.New("preset "+name, text)
+	var spec Spec
+	if err := file.Decode(&spec); err != nil {
 		return err
 	}
-	for _, category := range alone.Categories {
+	for _, category := range spec.Categories {
 		b.names[strings.ToLower(category)] = name
 	}
-	if b.presets[name] = alone; own == nil {
+	b.presets[name] = sync.OnceValues(func() (*Rules, error) { return parseRules(with, file, own) })
+	if len(b.general.lists) > 0 && name != b.fixed {
 		return nil
 	}
-	if b.presets[name], err = parseRules(with, strictyaml.New("preset "+name, text), own); err != nil {
+	if _, err := b.presets[name](); err != nil {
 		return fmt.Errorf("over the preset %s: %w", name, err)
 	}
 	return nil
 }
 
-// Of gives the rules of a room of a category, as operators name it; the general ones where no preset is for it.
+// Of gives the rules of a room of a category, as operators name it; the general ones where no preset is
+// for it, or it does not go with the operator's lists.
 func (b *Book) Of(category string) *Rules {
 	name := b.fixed
 	if name == "" {
 		name = b.names[strings.ToLower(strings.TrimSpace(category))]
 	}
-	if r := b.presets[name]; r != nil {
-		return r
+	if preset := b.presets[name]; preset != nil {
+		if r, err := preset(); err == nil {
+			return r
+		}
 	}
 	return b.general
 }

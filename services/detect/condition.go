@@ -24,9 +24,9 @@ type ConditionRules struct {
 
 const (
 	mostConditions = 100
-	longestWhen    = 2000   // characters
-	deepestWhen    = 50     // nested brackets
-	mostCost       = 10_000 // steps of one condition at one moment; one that needs more does not hold
+	longestWhen    = 2000 // characters
+	deepestWhen    = 50   // nested brackets
+	mostCost       = 500  // steps of one condition at one moment; one that needs more does not hold
 )
 
 // condition is a rule ready to be asked.

@@ -328,6 +328,9 @@ func (r *room) keep(l spokenLine) {
 	tail := l.spoken[max(0, len(l.spoken)-carriedTokens):]
 	t := told{l.ID, domain.Window{Start: l.Start, End: l.End}, l.Text, slices.Clone(tail)}
 	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
+	for i := range len(r.Recent) - 1 {
+		r.Recent[i].Tail = nil // a phrase goes on from the newest line only
+	}
 	r.Sentences = append(r.Sentences, l.sentences...)
 	if l.lead != nil {
 		r.Leads = append(r.Leads, sentenceOf(domain.Window{Start: *l.lead, End: *l.lead}, l.sentences))

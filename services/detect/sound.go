@@ -90,7 +90,9 @@ func (s *sounds) likeness(p phrase, heard []token) (apart float64, own int) {
 	for i, part := range parts {
 		switch d := s.apart(part, heard[i].text); {
 		case part == numberMark:
-			if !isNumber(heard[i].text) && !joinsNumbers(heard[i].text) {
+			if isNumber(heard[i].text) || joinsNumbers(heard[i].text) {
+				own++
+			} else {
 				apart += apartNumber
 			}
 		case d == 0:
