@@ -1,24 +1,46 @@
-// Package detect notices the moments of a room that sell: it turns what is said, how loud it is and how the audience
-// answers into highlights.
+// Package detect notices the moments of a room that sell: it turns what is said, how loud it is, what the shop does and how
+// the audience answers into highlights, and can say why.
 //
 // It takes broadcast.changed, stream.progress, transcript.line, sound.measured, audience.signal and stream.state, and gives
-// highlight.found and, for the health of the comment feed, stream.progress.
+// highlight.found and, for the health of the audience's feeds, stream.progress.
 //
 // The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is put aside with its media time and
-// taken up, in media-time order, only when the recogniser's mark (stream.progress, HeardTo) has passed it. So the same
-// broadcast gives the same highlights however the topics were interleaved; live, replayed after a crash, or read from an
-// archive. Only TriggeredAt, a wall clock, differs.
+// taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 750 ms after their
+// end, or when they come. An archived broadcast waits for its lines instead. So the same broadcast gives the same highlights
+// live, replayed after a crash, from an archive, and from its own log; as long as its recogniser is not behind by more than
+// that. Only TriggeredAt, a wall clock, differs.
 //
-// Three signals make a score:
+// Signals, each a file, look at what happens and give evidence: a named feature between 0 and 1, the media time it speaks of,
+// and a sentence for a person in English and Chinese.
 //
-//   - keywords: phrases of the rules file, on normalised text; each group has a weight between 0 and 1;
-//   - comments: distinct users in ten seconds against the room's own median and median deviation;
-//   - loudness: a second's mean against the room's own median of the last minute.
+//	keywords.go   phrases, literally or by their sound (pinyin, stems, homophones); talk of another time beside them
+//	prices.go     discounts and prices as values: 五折, 半价, 立减50, was 200 now 99, against the price of the product on show
+//	countdown.go  three falling numbers
+//	comments.go   distinct users in ten seconds against the room's own median; greetings, answers a host asked for, and one
+//	              long text from many do not count
+//	meaning.go    comments that want to buy, are excited, complain, laugh
+//	rate.go       likes, gifts (a combo once), follows, orders
+//	product.go    shown, listed, repriced, sold out
+//	loudness.go   a second's mean against the median of the last minute
+//	reactions.go  laughter and applause
+//	scene.go      the picture changes
 //
-// The score is 1 − Π(1 − weight) over the evidence of one moment: it stays between 0 and 1, every further signal raises it,
-// and none is needed. A group counts once. Loudness counts only beside another signal. At the rules' threshold the highlight
-// is published at once, while its window still lies open: the window is what will be shown, not what has been heard.
+// What the audience does is dated back by the room's lag (lag.go), which is learned: the comments' rate after what was said
+// and sold is added up over moments, and where the sum begins to rise is the lag.
+//
+// The score of a moment is the logistic of a weighted sum of the features near it (fusion.go); the weights are the rules',
+// and a highlight carries the features they were multiplied with. Where comments come and none answers yet, most of what is
+// said waits for an answer. At the threshold the highlight is published at once, while its window may still lie open: unless
+// the moment has its highlight, the score has not fallen since the one before, the hour's budget asks for more, or a rule
+// forbids it. The window (window.go) begins with the earliest sentence that was part of the moment, a call for attention
+// before it, or a change of product or picture near it, and ends with a sentence where one ends soon.
+//
+// Rules are data (load.go, check.go): YAML over the built-in file, with presets for kinds of rooms between the two (book.go),
+// conditions in CEL (condition.go), and lists of phrases in files of their own. A changed file is taken up while the service
+// runs (watch.go); one that cannot be read is told, and the old rules stay.
 //
 // A partition number of the topics is one bus.Merger, whose rooms are kept with its offsets in one conditional write of the
-// object store; two owners of one partition cannot both go on.
+// object store; two owners of one partition cannot both go on. Beside it every broadcast's log is kept (log.go), from which
+// Replay says what rules would have made of it and Explain makes a page. Of a killed process up to half a minute of log is
+// missing; of its rooms nothing.
 package detect

@@ -60,6 +60,7 @@ type memory struct {
 	Product   product
 	Loudness  loudness
 	Reactions reactions
+	Scene     scene
 	Lag       lag
 
 	Health map[string]domain.Health
@@ -71,7 +72,7 @@ func (r *room) signals() []signal {
 	return []signal{
 		&r.Keywords, &r.Prices, &r.Countdown, &r.Product, &r.Comments, &r.Meaning,
 		r.Likes.of(signalLikes), r.Gifts.of(signalGifts), r.Follows.of(signalFollows), r.Orders.of(signalOrders),
-		&r.Loudness, &r.Reactions,
+		&r.Loudness, &r.Reactions, &r.Scene,
 	}
 }
 
