@@ -53,10 +53,11 @@ func (b *bench) cutting(ctx context.Context) error {
 	return nil
 }
 
-// hour makes an hour of 720p with a keyframe a group.
+// hour makes an hour of 720p with a keyframe a group, at whole multiples of it: the sound is no longer than the picture, or
+// every minute would begin later.
 func (b *bench) hour(ctx context.Context, group time.Duration) (string, error) {
 	minute, hour := filepath.Join(b.folder, "minute.mp4"), filepath.Join(b.folder, "hour.mp4")
-	err := ffmpeg(ctx, "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30,noise=alls=4:allf=t", "-f", "lavfi", "-i", "sine=r=48000", "-t", "60", "-pix_fmt", "yuv420p",
+	err := ffmpeg(ctx, "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30,noise=alls=4:allf=t", "-f", "lavfi", "-i", "sine=r=48000:d=59.9", "-t", "60", "-pix_fmt", "yuv420p",
 		"-c:v", "libx264", "-preset", "ultrafast", "-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "3M", "-bf", "2", "-g", fmt.Sprint(int(30*group.Seconds())), "-c:a", "aac", minute)
 	if err == nil {
 		err = ffmpeg(ctx, "-stream_loop", "59", "-i", minute, "-c", "copy", "-movflags", "faststart", hour)
