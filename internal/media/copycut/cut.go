@@ -110,7 +110,9 @@ func (c *cutter) open(ctx context.Context) (err error) {
 		if err == nil {
 			c.in, err = openRun(c.limits, c.runs)
 		}
-		err = errors.Join(err, c.runs.Lost())
+		if lost := c.runs.Lost(); err != nil && lost != nil {
+			err = lost // and not what the lack of it led to: the same again may go well
+		}
 	}
 	if err != nil {
 		return err
@@ -148,8 +150,11 @@ func (c *cutter) nextRun() (bool, error) {
 		return false, err
 	}
 	next, err := openRun(c.limits, c.runs)
+	if lost := c.runs.Lost(); err != nil && lost != nil {
+		return false, lost
+	}
 	if err != nil {
-		return false, errors.Join(err, c.runs.Lost())
+		return false, err
 	}
 	if !c.in.like(next) {
 		defer next.Close()

@@ -5,12 +5,14 @@ import (
 	"errors"
 
 	"github.com/Eyevinn/mp4ff/bits"
+
+	"liveclip/internal/domain"
 )
 
 // x265 gives its parameter sets the ID 0, as every other encoder does. An ID of 0 is the bit 1 (Exp-Golomb), 15 is 000010000:
 // eight bits more, so that all behind it moves by one byte and keeps its alignment. Nothing of it has to be understood.
 
-var errHEVC = errors.New("encoded picture has a form that is not known")
+var errHEVC = domain.Permanent(errors.New("encoded picture has a form that is not known"))
 
 // renumber gives a NAL unit of x265's, parameter set or slice, the sets' ID 15 in place of 0.
 func renumber(nal []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 package copycut_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,7 +9,10 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/media/copycut"
+	"liveclip/internal/media/finish"
 	"liveclip/internal/media/truth"
+	mediav1 "liveclip/proto/media/v1"
 )
 
 // odd is a source of a second and a half groups whose pictures are encoded in some other way.
@@ -69,6 +73,20 @@ func TestWindowsBeyondTheSourceAreTold(t *testing.T) {
 	}
 	if _, err := cutFile(t, made.Path, 20*time.Second, 22*time.Second); err == nil || !domain.IsPermanent(err) || !strings.Contains(err.Error(), "nothing between 20s and 22s") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestALostInputIsTemporary(t *testing.T) {
+	for name, sent := range map[string][]byte{"nothing": nil, "half a header": {0, 0, 0, 40, 'f', 't', 'y', 'p'}} {
+		feed := finish.NewFeed()
+		if err := feed.Add(0, sent); err != nil {
+			t.Fatal(err)
+		}
+		feed.Close(errors.New("standard input ended before the source did"))
+		_, err := copycut.Cut(t.Context(), &mediav1.CopyOrder{Folder: t.TempDir(), Part: &mediav1.FinishPart{End: 3e9}}, feed, nil)
+		if err == nil || domain.IsPermanent(err) || !strings.Contains(err.Error(), "standard input ended") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 

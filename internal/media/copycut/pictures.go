@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/domain"
 )
 
 // picture is a packet of the source's picture track, times in its ticks.
@@ -56,8 +58,8 @@ type pictures struct {
 const mostWaiting = 36000
 
 var (
-	errSession   = errors.New("the source went on, after a break, with a keyframe that nothing can precede")
-	errKeyframes = errors.New("the source has too few keyframes to be copied")
+	errSession   = domain.Permanent(errors.New("the source went on, after a break, with a keyframe that nothing can precede"))
+	errKeyframes = domain.Permanent(errors.New("the source has too few keyframes to be copied"))
 )
 
 func (p *pictures) within(pts int64) bool { return pts >= p.start-p.slack && pts < p.end-p.slack }

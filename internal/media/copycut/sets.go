@@ -8,6 +8,8 @@ import (
 
 	"github.com/Eyevinn/mp4ff/bits"
 	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/domain"
 )
 
 // codec tells NAL units apart.
@@ -62,7 +64,7 @@ type form int
 
 var startCode = []byte{0, 0, 1}
 
-var errNAL = errors.New("damaged picture data")
+var errNAL = domain.Permanent(errors.New("damaged picture data"))
 
 // each calls do with every NAL unit of a packet that is not empty.
 func (f form) each(data []byte, do func(nal []byte) error) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/domain"
 )
 
 // lead is how many packets before the first one heard are copied, so that a decoder has settled when that comes.
@@ -36,7 +38,7 @@ func newSounds(t *track, write func(heard) error) (*sounds, error) {
 	par := t.stream.CodecParameters()
 	s := &sounds{rate: int64(par.SampleRate()), write: write}
 	if s.rate <= 0 {
-		return nil, errors.New("the source's sound has no sample rate")
+		return nil, domain.Permanent(errors.New("the source's sound has no sample rate"))
 	}
 	s.usual = int64(par.FrameSize())
 	if s.usual <= 0 {
