@@ -85,7 +85,7 @@ func (c *cutter) takeSound(p *astiav.Packet, t *track) error {
 		return nil
 	}
 	c.latest = max(c.latest, timeOf(p.Pts(), t.base))
-	if frame, _, err := media.FromADTS(p.Data()); err == nil {
+	if frame, _, err := media.FromADTS(p.Data()); err == nil && t.stream.CodecParameters().CodecID() == astiav.CodecIDAac {
 		if err := replace(p, bytes.Clone(frame)); err != nil {
 			p.Free()
 			return err
