@@ -222,12 +222,17 @@ func (u *upProcess) absolute(link string) string {
 func (u *upProcess) preview(ctx context.Context, id string) (time.Time, error) {
 	playlist := u.absolute("/preview/" + id + "/index.m3u8")
 	for range 500 {
-		text, err := u.fetch(ctx, playlist)
+		text, err := u.fetch(ctx, playlist, "")
 		if err != nil {
 			return time.Time{}, err
 		}
+		part := ""
 		lines := bufio.NewScanner(strings.NewReader(string(text)))
 		for lines.Scan() {
+			var size, from int64
+			if n, _ := fmt.Sscanf(lines.Text(), "#EXT-X-BYTERANGE:%d@%d", &size, &from); n == 2 {
+				part = fmt.Sprintf("bytes=%d-%d", from, from+size-1)
+			}
 			if line := lines.Text(); line != "" && !strings.HasPrefix(line, "#") {
 				at, err := url.Parse(playlist)
 				if err == nil {
@@ -236,7 +241,7 @@ func (u *upProcess) preview(ctx context.Context, id string) (time.Time, error) {
 				if err != nil {
 					return time.Time{}, err
 				}
-				first, err := u.fetch(ctx, at.String())
+				first, err := u.fetch(ctx, at.String(), part)
 				if err == nil && len(first) > 0 {
 					return time.Now(), nil
 				}
@@ -247,13 +252,16 @@ func (u *upProcess) preview(ctx context.Context, id string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("no preview of clip %s", id)
 }
 
-// fetch gets what the operator may; nothing when it is not there yet.
-func (u *upProcess) fetch(ctx context.Context, address string) ([]byte, error) {
+// fetch gets what the operator may, or the range of it; nothing when it is not there yet.
+func (u *upProcess) fetch(ctx context.Context, address, part string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+u.ops.Token)
+	if part != "" {
+		request.Header.Set("Range", part)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
