@@ -130,8 +130,11 @@ func (a *reply) room(n int64) error {
 }
 
 func (a *reply) Write(p []byte) (int, error) {
-	if err := a.room(int64(len(p))); err != nil || a.bare {
-		return len(p), err
+	if err := a.room(int64(len(p))); err != nil {
+		return 0, err
+	}
+	if a.bare {
+		return len(p), nil
 	}
 	if a.have+len(p) <= maxOut && a.out != nil {
 		a.have += copy(a.out[a.have:], p)

@@ -41,10 +41,11 @@ type blockKey struct {
 // block is a part of an object, as far as it came.
 type block struct {
 	key  blockKey
-	data []byte
+	size int
 	at   *list.Element
 
 	mu    sync.Mutex
+	data  []byte        // made when it is fetched, not while it waits for that
 	there int           // bytes of data that came
 	err   error         // no more will come
 	more  chan struct{} // closed when there or err changes
@@ -72,7 +73,7 @@ func (b *blocks) copy(ctx context.Context, w *answer, o blob.Info, part span) er
 			_, hit := b.get(o, fetched)
 			w.served.CacheHit = w.served.CacheHit && hit
 		}
-		for end := min(part.last+1, number*blockSize+int64(len(k.data))); at < end; {
+		for end := min(part.last+1, number*blockSize+int64(k.size)); at < end; {
 			data, err := k.wait(ctx, int(at-number*blockSize))
 			if err != nil {
 				return fmt.Errorf("read %s at %d: %w", o.Key, at, err)
@@ -96,10 +97,10 @@ func (b *blocks) get(o blob.Info, number int64) (k *block, hit bool) {
 		b.order.MoveToFront(k.at)
 		return k, true
 	}
-	k = &block{key: key, data: make([]byte, min(blockSize, o.Size-number*blockSize)), more: make(chan struct{})}
+	k = &block{key: key, size: int(min(blockSize, o.Size-number*blockSize)), more: make(chan struct{})}
 	k.at = b.order.PushFront(k)
 	b.known[key] = k
-	b.bytes += int64(len(k.data))
+	b.bytes += int64(k.size)
 	for b.bytes > b.max && b.order.Len() > 1 {
 		b.forget(b.order.Back().Value.(*block)) // who reads it goes on reading
 	}
@@ -112,7 +113,7 @@ func (b *blocks) forget(k *block) {
 	if b.known[k.key] == k {
 		delete(b.known, k.key)
 		b.order.Remove(k.at)
-		b.bytes -= int64(len(k.data))
+		b.bytes -= int64(k.size)
 	}
 }
 
@@ -122,6 +123,9 @@ func (b *blocks) fetch(k *block, size int64) {
 	defer func() { <-b.fetches }()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchWithin)
 	defer cancel()
+	k.mu.Lock()
+	k.data = make([]byte, k.size)
+	k.mu.Unlock()
 	var err error
 	for range fetchTries {
 		if err = b.read(ctx, k, size); err == nil || errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrChanged) || ctx.Err() != nil {
@@ -179,11 +183,11 @@ func (k *block) grow(n int, err error) {
 func (k *block) wait(ctx context.Context, from int) ([]byte, error) {
 	for {
 		k.mu.Lock()
-		there, err, more := k.there, k.err, k.more
+		data, there, err, more := k.data, k.there, k.err, k.more
 		k.mu.Unlock()
 		switch {
 		case there > from:
-			return k.data[from:there], nil
+			return data[from:there], nil
 		case err != nil:
 			return nil, err
 		}

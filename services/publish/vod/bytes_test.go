@@ -124,12 +124,12 @@ func TestWhateverIsAskedTheBytesAreTheFiles(t *testing.T) {
 		origin    *origin
 		transport *http.Transport
 	}{
-		"sendfile":           {newOrigin(t, content).direct(t), plain},
+		"sendfile":           {newOrigin(t, content), plain},
 		"net/http":           {newOrigin(t, content), plain},
-		"HTTP/2":             {newOrigin(t, content).direct(t), h2c},
-		"blocks":             {newOrigin(t, content).direct(t), plain},
-		"blocks over HTTP/2": {newOrigin(t, content).direct(t), h2c},
-		"few blocks":         {newOrigin(t, content).direct(t), plain},
+		"HTTP/2":             {newOrigin(t, content), h2c},
+		"blocks":             {newOrigin(t, content), plain},
+		"blocks over HTTP/2": {newOrigin(t, content), h2c},
+		"few blocks":         {newOrigin(t, content), plain},
 	} {
 		o := c.origin
 		if strings.Contains(way, "blocks") {
@@ -138,12 +138,15 @@ func TestWhateverIsAskedTheBytesAreTheFiles(t *testing.T) {
 		if way == "few blocks" {
 			o.shelf.blocks.max = blockSize
 		}
+		if way != "net/http" {
+			o.direct(t)
+		}
 		t.Run(way, func(t *testing.T) {
 			var all sync.WaitGroup
 			for worker := range 4 {
 				all.Go(func() {
 					random := rand.New(rand.NewPCG(uint64(worker), 5))
-					for range 60 {
+					for range 20 {
 						set := randomSet(random, int64(len(content)))
 						r, _ := http.NewRequest(http.MethodGet, "http://"+o.address+o.path("720p.mp4"), nil)
 						r.Header.Set("Range", set)
@@ -265,15 +268,18 @@ func TestAnObjectStoreThatBreaksOffIsReadOnOrTheAnswerIsCut(t *testing.T) {
 		body, err := io.ReadAll(answer.Body)
 		return answer.StatusCode, string(body), err
 	}
-	o := newOrigin(t, content).direct(t)
-	store := &brittle{Store: o.store}
-	o.over(store)
-
+	over := func() (*origin, *brittle) {
+		o := newOrigin(t, content)
+		store := &brittle{Store: o.store}
+		return o.over(store).direct(t), store
+	}
+	o, store := over()
 	store.after.Store(blockSize/2 + 1) // a second read brings the rest
 	if status, body, err := fetch(o); status != 200 || body != content || err != nil {
 		t.Errorf("read on: %d, %d bytes, %v", status, len(body), err)
 	}
-	o.over(store)
+
+	o, store = over()
 	store.after.Store(1000) // three reads bring 3000 bytes of the first block
 	if status, body, err := fetch(o); status != 200 || err == nil || body != content[:len(body)] || len(body) > 3*1000 {
 		t.Errorf("broke off: %d, %d bytes, %v", status, len(body), err)
@@ -282,7 +288,8 @@ func TestAnObjectStoreThatBreaksOffIsReadOnOrTheAnswerIsCut(t *testing.T) {
 	if status, body, err := fetch(o); status != 200 || body != content || err != nil {
 		t.Errorf("afterwards: %d, %d bytes, %v", status, len(body), err)
 	}
-	o.over(store)
+
+	o, store = over()
 	other := "another"
 	store.tag.Store(&other) // replaced between the look and the read
 	if status, body, _ := fetch(o); status != 500 || strings.Contains(body, content[:100]) {
@@ -292,9 +299,9 @@ func TestAnObjectStoreThatBreaksOffIsReadOnOrTheAnswerIsCut(t *testing.T) {
 
 func TestReadersOfOneBlockShareOneRead(t *testing.T) {
 	content := noise(blockSize)
-	o := newOrigin(t, content).direct(t)
+	o := newOrigin(t, content)
 	store := &brittle{Store: o.store, gate: make(chan struct{})}
-	o.over(store)
+	o.over(store).direct(t)
 	const readers = 10
 	bodies := make(chan string, readers)
 	for range readers {
@@ -362,7 +369,7 @@ func TestAnAnswerNobodyBoundedGoesOutAsTheFilmPlays(t *testing.T) {
 	o := newOrigin(t, content)
 	o.writeLength(t, 10*time.Second)
 	o.pacing = Pace{Multiple: 2, Head: 2 * time.Second}
-	var rests int
+	var rests int // read when the answer is over
 	o.pause = func(_ *http.Request, d time.Duration) { rests++; o.clock.advance(d) }
 	for _, c := range []struct {
 		asked string
@@ -430,9 +437,10 @@ func TestThePaceFollowsTheIndex(t *testing.T) {
 }
 
 func TestAViewerWhoLeavesARestIsNotWaitedFor(t *testing.T) {
-	o := newOrigin(t, noise(1<<20)).direct(t)
+	o := newOrigin(t, noise(1<<20))
 	o.writeLength(t, time.Hour)
 	o.pacing = Defaults().Pace
+	o.direct(t)
 	r, err := http.NewRequest(http.MethodGet, "http://"+o.address+o.path("720p.mp4"), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -31,9 +31,26 @@
 // vod.go reads the path and asks access.go whether the request may be answered (limits.go: how many) and catalog.go what may
 // be fetched. files.go knows what a name stands for; playlist.go and indexes.go make HLS of the file's own fragments. send.go
 // is the engine below: it holds the conditions (condition.go) and the Range (range.go) against the file and has its bytes
-// sent; answer.go counts them. delivery.go says what became of it.
+// sent; answer.go counts them. shelf.go has files open, each once for all its readers, and heads of hot ones in memory;
+// blocks.go reads an object store. pace.go sends what nobody bounded. delivery.go says what became of it.
 //
 // It keeps to RFC 9110: conditions in their order, single ranges as plain 206, several as multipart/byteranges (at most 16
 // after joining, else the whole), 416 with the size for what cannot be satisfied and for a range set that breaks the
 // grammar. A Range of another unit, a repeated Range field, and any Range of an empty file or of a HEAD are ignored.
+//
+// # Bytes
+//
+// Over the server of package outlet a local file goes out by sendfile at an offset; over TLS and HTTP/2 it is copied. Of an
+// object store, blocks of 256 KiB are read, each once for all who wait for it and handed on while it comes, three ahead of
+// whoever reads on, and kept within publish.vod.blocks bytes. A read that breaks off goes on from where it was, twice. What
+// cannot be had after the head was sent, a file that shrank or an object that is another by its tag, ends the connection (the
+// HTTP/2 stream): no byte of another version is sent, nor anything in the place of a byte.
+//
+// # Waste
+//
+// A bounded range is what a player asked for, and goes out as fast as it can. An open-ended one, or none, gets the first two
+// seconds of the film so, and then 1.5 times the speed it plays at by its index, with little in the kernel's buffers
+// (publish.vod.pace); so most of what a viewer who leaves would not have watched is never sent. What a CDN asks for is not
+// held back: it keeps it. Acked in a delivery is what the client's side acknowledged (TCP_INFO): all, when it asked again on
+// the connection, else what it was when the connection ended or a second after the last byte; -1 over TLS and HTTP/2.
 package vod

@@ -70,6 +70,9 @@ func (s *shelf) take(ctx context.Context, key string) (h *held, hit bool, err er
 		if err == nil && info.ETag == h.info.ETag && info.Size == h.info.Size {
 			return h, true, nil
 		}
+		if err != nil && !errors.Is(err, blob.ErrNotFound) && h.file == nil {
+			return h, true, nil // the store is away: blocks that are here are still its
+		}
 		s.drop(h)
 		s.give(h)
 		if err != nil {
