@@ -135,7 +135,7 @@ func starts(words []string, with ...string) bool {
 }
 
 func oneOf(words []string, at int, of ...string) bool {
-	return at < len(words) && slices.Contains(of, words[at])
+	return at >= 0 && at < len(words) && slices.Contains(of, words[at])
 }
 
 // readFold reads 五折, 八五折, 8.5折; not 三折伞.

@@ -91,7 +91,7 @@ func TestPricesOfAShopAreRead(t *testing.T) {
 
 func FuzzOffersStayWithinTheText(f *testing.F) {
 	folder := testFolder(f)
-	for _, seed := range []string{"原价199现在只要99块9", "百分之", "was 5 to to 3", "满满满减", "nineteen ninety nine hundred", "点点五", "一百百百", "9999999999999999999折"} {
+	for _, seed := range []string{"原价199现在只要99块9", "百分之", "was 5 to to 3", "满满满减", "nineteen ninety nine hundred", "点点五", "一百百百", "9999999999999999999折", "50% and 半", "对折"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
