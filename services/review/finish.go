@@ -47,6 +47,8 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 
 // render runs one finisher over a folder of its own and puts what it made into the store.
 func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
+	s.making.Add(1)
+	defer s.making.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	work, err := workfolder.Make(s.cfg.Work, workPrefix)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,6 +67,7 @@ type Service struct {
 	archive    queue // what is finished of the batch lane
 	moderating queue
 	slots      *slots
+	making     sync.WaitGroup // work folders in use
 	recording  recordings
 	media      *child.Starter
 	lists      *lists
@@ -157,7 +159,9 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.stories.Sweep(ctx, sweep.done, sweep.missing, s.cfg.Sweep, s.cfg.Sweep, sweep.again)
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	s.making.Wait() // what the servers gave up ends now, and leaves no folder behind
+	return err
 }
 
 func (s *Service) keepWarm(ctx context.Context, group *errgroup.Group, mode child.Mode, n int) {
