@@ -146,7 +146,8 @@ func (c detectEvalCommand) sets() ([]roomSet, error) {
 	if c.HeldOut > roomgen.HeldOutRooms {
 		return nil, fmt.Errorf("--held-out: there are %d", roomgen.HeldOutRooms)
 	}
-	for split, rooms := range map[roomgen.Split]int{roomgen.Train: c.Synthetic, roomgen.HeldOut: c.HeldOut} {
+	for _, split := range []roomgen.Split{roomgen.Train, roomgen.HeldOut} {
+		rooms := map[roomgen.Split]int{roomgen.Train: c.Synthetic, roomgen.HeldOut: c.HeldOut}[split]
 		if rooms < 0 {
 			return nil, errors.New("a number of rooms is at least 0")
 		}
@@ -162,7 +163,6 @@ func (c detectEvalCommand) sets() ([]roomSet, error) {
 	if len(sets) == 0 && c.Ablate == 0 && c.Comments == "" && !c.Load {
 		return nil, errors.New("name labelled sets, or --synthetic, --held-out or --ablate with a number of rooms")
 	}
-	slices.SortStableFunc(sets, func(a, b roomSet) int { return -strings.Compare(a.name, b.name) })
 	return sets, nil
 }
 

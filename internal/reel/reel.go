@@ -20,6 +20,7 @@ import (
 const (
 	duplicate   = 0.7 // so much alike is the same again
 	sameProduct = 0.4 // how much alike two clips of one product are at least
+	mostClips   = 500 // are compared, each with each: of more, those with the best score
 )
 
 // Clip can be shown.
@@ -35,6 +36,8 @@ type Clip struct {
 // Choose gives clips of at most so much length together, in order of time; none when no clip is short enough.
 func Choose(clips []Clip, budget time.Duration) []Clip {
 	clips = slices.DeleteFunc(slices.Clone(clips), func(c Clip) bool { return c.Window.Length() == 0 || c.Window.Length() > budget || c.Score <= 0 })
+	slices.SortStableFunc(clips, func(a, b Clip) int { return cmp.Compare(b.Score, a.Score) })
+	clips = clips[:min(len(clips), mostClips)]
 	slices.SortStableFunc(clips, func(a, b Clip) int {
 		return cmp.Or(cmp.Compare(a.Window.Start, b.Window.Start), cmp.Compare(a.Window.End, b.Window.End))
 	})
