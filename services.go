@@ -86,7 +86,7 @@ func (r running) servers(s settings, admin http.Handler) []app.Server {
 	if r.http != nil {
 		face := outlet.Config{Handler: r.http, TLS: s.Listen.tls()}
 		if r.vod != nil {
-			face.Below, face.Files = vodPath, r.vod
+			face.Below, face.Files, face.Patience = vodPath, r.vod, s.Publish.VOD.Patience
 		}
 		servers = append(servers, app.Server{Name: "http", Address: s.Listen.HTTP, Config: face})
 	}

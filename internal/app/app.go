@@ -28,6 +28,9 @@ type Service interface {
 	Ready(ctx context.Context) error
 }
 
+// Closer is a service that still hears from its face after Run: Close is called once no face answers any more.
+type Closer interface{ Close() }
+
 // Part is a service with its name.
 type Part struct {
 	Name    string
@@ -83,7 +86,13 @@ func Run(ctx context.Context, log *slog.Logger, parts []Part, servers []Server, 
 	}
 	workErr := work.Wait()
 	stopServing()
-	return errors.Join(workErr, faces.Wait())
+	facesErr := faces.Wait()
+	for _, part := range parts {
+		if c, ok := part.Service.(Closer); ok {
+			c.Close()
+		}
+	}
+	return errors.Join(workErr, facesErr)
 }
 
 func listen(ctx context.Context, servers []Server) ([]net.Listener, map[string]string, error) {

@@ -116,7 +116,7 @@ func (c *conn) rest() {
 	}
 }
 
-// next waits for a head and reads it; "" is one that is too long for us.
+// next waits for a head and reads it; "" is one that is not for us: too long, or with lines that end in another way.
 func (c *conn) next() (string, error) {
 	waited := false
 	for searched := 0; ; {
@@ -131,7 +131,8 @@ func (c *conn) next() (string, error) {
 				c.settle(waited && c.have == 0) // whoever asks again has read the last answer, unless it asked ahead
 				return head, nil
 			}
-			if searched = c.have; c.have == maxHead {
+			if searched = c.have; c.have == maxHead || bytes.Count(c.in[:c.have], lf) > bytes.Count(c.in[:c.have], crlf2[:2]) {
+				c.headBy = time.Time{}
 				return "", nil
 			}
 			if c.headBy.IsZero() {
@@ -149,7 +150,7 @@ func (c *conn) next() (string, error) {
 	}
 }
 
-var crlf2 = []byte("\r\n\r\n")
+var lf, crlf2 = []byte("\n"), []byte("\r\n\r\n")
 
 // read takes what the client sent; the wait for it holds no buffer.
 func (c *conn) read() error {
@@ -232,9 +233,10 @@ func (c *conn) release() {
 	}
 }
 
-// end closes the connection. After a whole answer the client may take a moment to read it: then it is known how much it got.
+// end closes the connection. After a whole answer the client may take a moment to read it: then it is known how much it got,
+// and to close on what it sent too much would take the answer's end from it.
 func (c *conn) end(whole bool) {
-	if whole && c.owed != nil && c.tcp.CloseWrite() == nil {
+	if whole && c.tcp.CloseWrite() == nil {
 		_ = c.tcp.SetReadDeadline(time.Now().Add(settleWithin))
 		var b [512]byte
 		for n := 0; n < 64; n++ { // what it still sends is not ours to answer

@@ -188,7 +188,8 @@ func TestWhatIsNotSimpleIsNetHTTPsWithAllItsBytes(t *testing.T) {
 		"a space in a name":   {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n", 400},
 		"a NUL":               {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n", 400},
 		"a control character": {"GET /files/\x01?n=3 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-		"bare line feeds":     {"GET /files/x?n=3 HTTP/1.1\nHost: h\n\n\r\n\r\n", 200},
+		"bare line feeds":     {"GET /files/x?n=3 HTTP/1.1\nHost: h\n\n", 200},
+		"one at the end":      {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\n\n", 200},
 		"a long head":         {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\n" + strings.Repeat(long, 40) + "\r\n", 200},
 		"too long a head":     {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\n" + strings.Repeat(long, 300) + "\r\n", 431},
 		"many fields":         {"GET /files/x?n=3 HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("A: b\r\n", maxFields) + "\r\n", 200},
@@ -246,6 +247,18 @@ func TestABodyThatIsCutEndsTheConnection(t *testing.T) {
 	fmt.Fprint(conn, "GET /files/endless HTTP/1.1\r\nHost: h\r\n\r\n")
 	if _, _, body := read(t, in, "GET"); body != "until the end" {
 		t.Errorf("without a length: %q", body)
+	}
+}
+
+func TestTheLastAnswerArrivesWholeWhateverIsSentAfterIt(t *testing.T) {
+	f := open(t, 1<<20, nil)
+	conn, in := f.dial(t)
+	if err := conn.(*net.TCPConn).SetReadBuffer(32 << 10); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "GET /files/parts HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"+strings.Repeat("x", 20<<10))
+	if status, by, body := read(t, in, "GET"); status != 200 || by != "outlet" || len(body) != 4+3*100_000 {
+		t.Errorf("%d by %q: %d bytes", status, by, len(body))
 	}
 }
 
@@ -354,6 +367,20 @@ func TestTheServerEndsWithItsRequestsAnswered(t *testing.T) {
 	if _, err := net.Dial("tcp", f.address); err == nil {
 		t.Error("it still listens")
 	}
+}
+
+func TestAHandlerThatWaitsForOthersDoesNotKeepTheServer(t *testing.T) {
+	begun := make(chan struct{})
+	f := open(t, 1, func(cfg *Config) {
+		cfg.Files = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(begun)
+			<-r.Context().Done()
+		})
+	})
+	conn, _ := f.dial(t)
+	fmt.Fprint(conn, "GET /files/x HTTP/1.1\r\nHost: h\r\n\r\n")
+	<-begun
+	f.stop() // or never returns
 }
 
 func TestTLSAndHTTP2AreServedByNetHTTP(t *testing.T) {

@@ -18,7 +18,6 @@ const (
 	idleWithin   = 2 * time.Minute
 	closeWithin  = 5 * time.Second
 	maxHeadOther = 64 << 10 // bytes of a request's head that net/http reads; more: 431
-	handedOver   = 64       // connections on their way to net/http; full: their goroutines wait
 )
 
 // Config says what a server answers with.
@@ -54,7 +53,7 @@ func Serve(ctx context.Context, listener net.Listener, cfg Config) error {
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	s.plain = *(&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}).WithContext(working)
-	s.rest = &handover{address: listener.Addr(), conns: make(chan net.Conn, handedOver), closed: make(chan struct{})}
+	s.rest = &handover{address: listener.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
 	other := &http.Server{
 		Handler:           cfg.Handler,
 		Protocols:         new(http.Protocols),
@@ -86,6 +85,7 @@ func Serve(ctx context.Context, listener net.Listener, cfg Config) error {
 	_ = listener.Close()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
+	defer context.AfterFunc(closing, stopWork)() // what a handler still waits for is not worth more
 	s.shutdown(closing)
 	if other.Shutdown(closing) != nil {
 		_ = other.Close() // streams that never end, such as events
@@ -175,7 +175,7 @@ func (s *server) shutdown(ctx context.Context) {
 // handover is the listener net/http takes connections from.
 type handover struct {
 	address net.Addr
-	conns   chan net.Conn
+	conns   chan net.Conn // who gives one waits until it is taken, so that none is left in it
 	closed  chan struct{}
 	once    sync.Once
 }

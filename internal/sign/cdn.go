@@ -38,7 +38,8 @@ type CDN struct {
 	// Valid is what the CDN adds to the time in a URL, as it is configured there. CloudFront adds nothing.
 	Valid time.Duration `koanf:"valid"`
 	// OriginSecret is what the CDN sends in the header OriginHeader when it asks the origin: Aliyun takes the signature off
-	// before it does. Empty: it sends none, and the origin checks the signature again.
+	// before it does. Empty: it sends none, and the origin checks the signature again; not of form C, whose paths the origin
+	// does not have.
 	OriginSecret string `koanf:"origin_secret"`
 }
 
@@ -215,7 +216,7 @@ func (c CDN) Faults(name string) []string {
 	if c.Valid < 0 || c.Form == CloudFront && c.Valid != 0 {
 		fault(".valid: must be what the CDN adds to a URL's time, 0 for CloudFront, is %s", c.Valid)
 	}
-	if c.OriginSecret != "" && len(c.OriginSecret) < 16 {
+	if (c.OriginSecret != "" || c.Form == AliyunC) && len(c.OriginSecret) < 16 {
 		fault(".origin_secret: must have at least 16 bytes, has %d", len(c.OriginSecret))
 	}
 	switch c.Form {

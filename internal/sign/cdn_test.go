@@ -29,7 +29,7 @@ func forms() []CDN {
 	pair := Keys{Current: Key{"k2", "aliyuncdnexp1234"}, Previous: Key{"k1", "previous1234"}}
 	return []CDN{
 		{Name: "a", Form: AliyunA, Host: "https://a.example", Keys: pair, Valid: 30 * time.Minute},
-		{Name: "c", Form: AliyunC, Host: "https://c.example", Keys: pair, Valid: 30 * time.Minute},
+		{Name: "c", Form: AliyunC, Host: "https://c.example", Keys: pair, Valid: 30 * time.Minute, OriginSecret: "a secret of the origin"},
 		{Name: "d", Form: TencentD, Host: "https://d.example", Keys: pair, Valid: 10 * time.Minute},
 		{Name: "cf", Form: CloudFront, Host: "https://cf.example", Keys: Keys{Current: Key{"KEYPAIR", rsaKey()}}},
 	}
@@ -211,6 +211,9 @@ func TestFaultsOfCDNSettings(t *testing.T) {
 		`cdn.form: must be "aliyun-a", "aliyun-c", "tencent-d" or "cloudfront", is "akamai"`,
 	}
 	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := (CDN{Name: "c", Form: AliyunC, Host: "https://c.example", Keys: forms()[0].Keys}).Faults("cdn"); !reflect.DeepEqual(got, []string{"cdn.origin_secret: must have at least 16 bytes, has 0"}) {
 		t.Errorf("%q", got)
 	}
 	if got := (CDN{Name: "cf", Form: CloudFront, Host: "https://cf.example", Keys: Keys{Current: Key{"", "no key"}}}).Faults("cdn"); len(got) != 2 {

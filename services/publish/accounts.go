@@ -51,11 +51,16 @@ func (a *accounts) add(d vod.Delivery) {
 	}
 }
 
-// run tells until ctx ends, and then what is still waiting.
-func (a *accounts) run(ctx context.Context) {
+// run tells until ctx ends. What is added later waits for rest.
+func (a *accounts) run(ctx context.Context) { a.each(func(b *book) { b.run(ctx) }) }
+
+// rest tells what is still waiting.
+func (a *accounts) rest() { a.each(func(b *book) { b.flush(context.Background(), nil) }) }
+
+func (a *accounts) each(do func(*book)) {
 	var all errgroup.Group
 	for _, b := range a.books {
-		all.Go(func() error { b.run(ctx); return nil })
+		all.Go(func() error { do(b); return nil })
 	}
 	_ = all.Wait()
 }

@@ -103,6 +103,24 @@ func TestWhatTheBusDoesNotTakeIsCountedAndLoggedAllTheSame(t *testing.T) {
 	}
 }
 
+func TestAnswersThatEndWhileTheProcessDoesAreToldToo(t *testing.T) {
+	bus, dropped := &told{}, dropCounter()
+	s := &Service{accounts: newAccounts(LogConfig{}, bus, embeddedtest.Log(t), dropped)}
+	runUntilTold(s.accounts, 2)
+	for i := range 3 {
+		s.accounts.add(sent(2 + i))
+	}
+	s.Close()
+	for i, e := range bus.all {
+		if want := sent(i); e.Payload != any(want.Delivery) {
+			t.Errorf("the %dth is %+v", i, e)
+		}
+	}
+	if n := testutil.ToFloat64(dropped.WithLabelValues("bus")); len(bus.all) != 5 || n != 0 {
+		t.Errorf("%d told, %g dropped", len(bus.all), n)
+	}
+}
+
 func TestAViewerNeverWaitsForTheAccounts(t *testing.T) {
 	dropped := dropCounter()
 	a := newAccounts(LogConfig{}, &told{}, embeddedtest.Log(t), dropped) // nobody takes them

@@ -158,6 +158,10 @@ func renews(e entry, cause event.Envelope) bool {
 	return false
 }
 
+// originsKnow is how long after a decision every origin answers by it (package vod: a second). What a CDN fetches between its
+// purge and that it would keep, so nothing is taken back before.
+const originsKnow = 2 * time.Second
+
 // recall writes down that the publication is to be taken back, and why; the first reason stands. It gives what stands.
 func (l *ledger) recall(ctx context.Context, at place, reason string) (entry, error) {
 	for range 5 {
@@ -165,7 +169,7 @@ func (l *ledger) recall(ctx context.Context, at place, reason string) (entry, er
 		if err != nil || e.Recalled != "" || e.gone() {
 			return e, err
 		}
-		e.Recalled, e.NotBefore = reason, time.Time{}
+		e.Recalled, e.NotBefore = reason, l.now().Add(originsKnow)
 		_, err = l.write(ctx, e, tag)
 		if !errors.Is(err, blob.ErrChanged) {
 			return e, err

@@ -155,7 +155,10 @@ func TestATakeDownDuringTheCallIsNotForgotten(t *testing.T) {
 
 func cdnConfig(hook string, form sign.Form) Config {
 	cfg := hookConfig(hook)
-	cfg.CDN = []sign.CDN{{Name: "edge", Form: form, Host: "https://edge.example/", Keys: sign.Keys{Current: sign.Key{ID: "K", Secret: "a key of the CDN"}}}}
+	cfg.CDN = []sign.CDN{{
+		Name: "edge", Form: form, Host: "https://edge.example/", OriginSecret: "a secret of the origin",
+		Keys: sign.Keys{Current: sign.Key{ID: "K", Secret: "a key of the CDN"}},
+	}}
 	cfg.Destinations = []Destination{{Name: "edge", Kind: kindCDN, CDN: "edge", URL: hook, Secret: hookSecret}}
 	return cfg
 }
@@ -173,6 +176,9 @@ func TestATakeDownPurgesTheCDNUntilItIsDone(t *testing.T) {
 			t.Errorf("after %d calls %+v", far.calls.Load(), got)
 		}
 		d.decide(t, takeDown)
+		if delay := d.jobs[0].Delay; delay <= time.Second {
+			t.Errorf("purged after %s: an origin that does not know yet would fill the CDN again", delay)
+		}
 		d.work(t)
 		if got := d.stands(t, "edge"); got.State != domain.PublicationWithdrawn || got.Reason != takenDown || far.calls.Load() != 3 {
 			t.Errorf("after %d calls %+v", far.calls.Load(), got)

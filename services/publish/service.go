@@ -111,6 +111,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return all.Wait()
 }
 
+// Close tells of the answers that ended while the process did.
+func (s *Service) Close() { s.accounts.rest() }
+
 type metrics struct {
 	dropped *prometheus.CounterVec // by where they should have been told
 	settled *prometheus.CounterVec

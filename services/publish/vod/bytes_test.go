@@ -324,6 +324,26 @@ func TestReadersOfOneBlockShareOneRead(t *testing.T) {
 	}
 }
 
+func TestABlockTakesNoMemoryUntilItIsFetched(t *testing.T) {
+	o := newOrigin(t, noise(100))
+	info, err := o.store.Stat(t.Context(), record.File("default", testClip, testHash, "720p.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBlocks(o.store, blockSize)
+	for range fetchesAtMax {
+		b.fetches <- struct{}{}
+	}
+	k, _ := b.get(info, 0)
+	if k.data != nil {
+		t.Errorf("%d bytes while it waits", len(k.data))
+	}
+	<-b.fetches
+	if got, err := k.wait(t.Context(), 0); err != nil || string(got) != o.content[:len(got)] {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestTheShelfClosesWhatNobodyUses(t *testing.T) {
 	store, err := blob.OpenFiles(t.TempDir())
 	if err != nil {

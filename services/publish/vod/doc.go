@@ -22,7 +22,7 @@
 //
 // # What is told
 //
-// One Delivery per answer for a clip that exists, the refused ones too: X-Request-Id or rid, the signature's session (for
+// One Delivery per answer to a good signature for a clip that exists, the refused ones too: X-Request-Id or rid, the signature's session (for
 // want of one CMCD's sid), and the purpose as the request colours it: X-Purpose or purpose with head, preload, fill (P0, P1,
 // P3), else by CMCD: com.liveclip-purpose, su or bs for head, bl for fill. All of that is the client's word.
 //
