@@ -9,12 +9,12 @@ function playPreview(address) {
   element.src = URL.createObjectURL(media);
   media.addEventListener('sourceopen', () => {
     URL.revokeObjectURL(element.src);
-    feed(element, media, address).catch((e) => { element.dataset.why = String(e); if (media.readyState === 'open') media.endOfStream('network'); });
+    fill(element, media, address).catch((e) => { element.dataset.why = String(e); if (media.readyState === 'open') media.endOfStream('network'); });
   }, { once: true });
   return element;
 }
 
-async function feed(element, media, address) {
+async function fill(element, media, address) {
   let buffer = null;
   let head = '';
   for (let given = 0; media.readyState === 'open';) {
