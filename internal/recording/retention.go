@@ -221,9 +221,10 @@ func (s *Sweeper) judge(stream []*holding, swept *Swept) {
 	swept.Kept += total
 }
 
-// announce says what will be removed.
+// announce says what will be removed. What was announced last comes first: moved on at every sweep, a mark would never grow old
+// where sweeps follow each other closely.
 func (s *Sweeper) announce(ctx context.Context, h *holding) error {
-	if h.from <= h.mark.From {
+	if h.from <= h.mark.From || s.Now().Sub(h.mark.At) < markedFor {
 		return nil
 	}
 	body, err := json.Marshal(kept{From: h.from, At: s.Now()})

@@ -234,6 +234,36 @@ func TestRetentionAnnouncesThenRemovesWhatIsOldAndSaysSo(t *testing.T) {
 	same(t, "for a while", keysIn(t, store), []string(nil))
 }
 
+func TestRetentionRemovesHoweverCloselySweepsFollow(t *testing.T) {
+	folder := t.TempDir()
+	store, err := blob.OpenFiles(folder)
+	must(t, err)
+	archive(t, store, show)
+	begin := time.Now()
+	age := 10 * time.Second // one segment more of it grows old between two sweeps
+	for info, err := range store.List(t.Context(), "", "") {
+		must(t, err)
+		name := filepath.Base(info.Key)
+		if seg, ok := recording.ParseSegmentName(name); ok {
+			at := begin.Add(5 * seg.Window.Start)
+			must(t, os.Chtimes(filepath.Join(folder, info.Key), at, at))
+		}
+	}
+	now := begin.Add(age)
+	s := recording.Sweeper{Store: store, Limits: recording.Limits{Age: age}, Now: func() time.Time { return now },
+		Needed: func(domain.BroadcastID) []domain.Window { return nil }}
+	var removed int64
+	for now.Before(begin.Add(age + 2*time.Minute)) { // six processes that keep recordings
+		now = now.Add(30 * time.Second)
+		swept, err := s.Sweep(t.Context())
+		must(t, err)
+		removed += swept.Removed
+	}
+	if removed == 0 {
+		t.Error("nothing was removed")
+	}
+}
+
 func TestRetentionByBytesTakesTheOldestOfAStreamsBroadcasts(t *testing.T) {
 	folder := t.TempDir()
 	store, err := blob.OpenFiles(folder)
