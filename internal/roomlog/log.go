@@ -19,7 +19,8 @@ const (
 	mostLog    = 512 << 20 // bytes of a log, unpacked
 )
 
-// Write appends entries to w, one JSON object a line, and gives how many bytes were written.
+// Write appends entries to w, one JSON object a line, and gives how many bytes were written. An entry that Read would find too
+// long is an error.
 func Write(w io.Writer, entries ...Entry) (int, error) {
 	written := 0
 	for _, e := range entries {
@@ -29,6 +30,9 @@ func Write(w io.Writer, entries ...Entry) (int, error) {
 		text, err := json.Marshal(toWire(e))
 		if err != nil {
 			return written, fmt.Errorf("write room log: entry at %s: %w", e.At, err)
+		}
+		if len(text) >= mostLine-1 {
+			return written, fmt.Errorf("write room log: entry at %s is longer than %d KiB", e.At, mostLine>>10)
 		}
 		n, err := w.Write(append(text, '\n'))
 		written += n

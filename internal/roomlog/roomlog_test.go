@@ -209,3 +209,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatCouldNotBeReadAgainIsNotWritten(t *testing.T) {
+	for _, length := range []int{1<<20 - 200, 1 << 20} {
+		var log bytes.Buffer
+		_, err := roomlog.Write(&log, roomlog.Entry{Line: &domain.TranscriptLine{ID: "l", Final: true, Text: strings.Repeat("x", length)}})
+		lines := 0
+		for _, readErr := range roomlog.Read(bytes.NewReader(log.Bytes())) {
+			if readErr != nil {
+				t.Errorf("%d characters: %v", length, readErr)
+			}
+			lines++
+		}
+		if (err == nil) != (lines == 1) || (length == 1<<20) != (err != nil) {
+			t.Errorf("%d characters: written %v, read %d", length, err, lines)
+		}
+	}
+}

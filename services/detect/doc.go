@@ -7,8 +7,8 @@
 // The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is put aside with its media time and
 // taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 750 ms after their
 // end, or when they come. An archived broadcast waits for its lines instead. So the same broadcast gives the same highlights
-// live, replayed after a crash, from an archive, and from its own log; as long as its recogniser is not behind by more than
-// that. Only TriggeredAt, a wall clock, differs.
+// live, replayed after a crash, and from its own log; and from an archive, as long as its live recogniser was not behind by
+// more than that. Only TriggeredAt, a wall clock, differs.
 //
 // Signals, each a file, look at what happens and give evidence: a named feature between 0 and 1, the media time it speaks of,
 // and a sentence for a person in English and Chinese.

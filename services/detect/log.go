@@ -22,7 +22,7 @@ const (
 	logAfter  = 30 * time.Second // after which it is written anyway
 	mostHeld  = 4 << 20          // bytes held while the store is away; more are lost, and counted
 	mostLog   = 256 << 20        // bytes of one broadcast's log, unpacked
-	markEvery = time.Second      // of the marks, which come several times a second
+	markEvery = time.Second      // of the marks, which come several times a second, while nothing else comes
 )
 
 // LogFolder is the prefix of the keys of a broadcast's log, with its slash: pieces of a roomlog, gzipped, in order.
@@ -40,11 +40,12 @@ type logged struct {
 	since   time.Time     // wall clock of the oldest pending
 	last    time.Duration // media time of the newest
 	marked  time.Duration
-	cuts    []time.Duration // of marks that were left out
+	held    domain.StreamProgress // the newest mark, where it is not written yet
+	heldBy  string                // the event that told it
 	closed  bool
 }
 
-// note takes down what a room is about to take; mark is how far it is known. It reports how many bytes had to be left out.
+// note takes down what a room is about to take; mark is how far it is known. It reports how many entries had to be left out.
 func (l *logged) note(e event.Envelope, payload any, mark time.Duration, wall time.Time) (lost int) {
 	entry := roomlog.Entry{At: max(l.last, mark), Event: e.ID}
 	switch p := payload.(type) {
@@ -52,27 +53,49 @@ func (l *logged) note(e event.Envelope, payload any, mark time.Duration, wall ti
 		if !p.Final {
 			return 0
 		}
+		lost = l.mark(wall)
 		entry.Line = &p
 	case domain.SoundMeasured:
 		entry.Sound = &p
 	case domain.AudienceSignal:
+		if p.At < mark {
+			lost = l.mark(wall)
+		}
 		p.Text = p.Text[:min(len(p.Text), mostRemark)]
 		entry.Audience = &p
 	case domain.StreamProgress:
-		to := clock(e.Lane, p)
-		l.cuts = append(l.cuts, p.SceneCuts...)
-		if !p.Closed && to-l.marked < markEvery {
+		l.hold(e, p)
+		if !p.Closed && l.held.RecordedTo-l.marked < markEvery {
 			return 0
 		}
-		l.marked, l.closed = to, p.Closed
-		entry.At = max(l.last, to)
-		entry.Progress = &domain.StreamProgress{HeardTo: p.HeardTo, RecordedTo: to, Closed: p.Closed, By: p.By, SceneCuts: newest(l.cuts, mostCuts)}
-		l.cuts = nil
+		return l.mark(wall)
 	case domain.Context:
 		entry.Context = &p
 	default:
 		return 0
 	}
+	return lost + l.write(entry, wall)
+}
+
+// hold keeps a mark back, with the cuts of those before that were.
+func (l *logged) hold(e event.Envelope, p domain.StreamProgress) {
+	cuts := newest(append(l.held.SceneCuts, p.SceneCuts...), mostCuts)
+	l.heldBy = e.ID
+	l.held = domain.StreamProgress{HeardTo: p.HeardTo, RecordedTo: clock(e.Lane, p), Closed: p.Closed, By: p.By, SceneCuts: cuts}
+}
+
+// mark writes the mark that was held back: what comes late is taken up where the room has got to, in a replay too.
+func (l *logged) mark(wall time.Time) (lost int) {
+	held := l.held
+	if held.RecordedTo <= l.marked && !held.Closed {
+		return 0
+	}
+	l.marked, l.closed, l.held = held.RecordedTo, held.Closed, domain.StreamProgress{}
+	return l.write(roomlog.Entry{At: max(l.last, held.RecordedTo), Event: l.heldBy, Progress: &held}, wall)
+}
+
+// write adds an entry to what is pending. It reports 1 where there is no room for it.
+func (l *logged) write(entry roomlog.Entry, wall time.Time) (lost int) {
 	before := l.pending.Len()
 	if before >= mostHeld || l.Bytes >= mostLog {
 		return 1
@@ -80,11 +103,11 @@ func (l *logged) note(e event.Envelope, payload any, mark time.Duration, wall ti
 	if before == 0 {
 		l.since = wall
 	}
-	l.last = entry.At
-	if _, err := roomlog.Write(&l.pending, entry); err != nil { // into memory: only what cannot be said
+	if _, err := roomlog.Write(&l.pending, entry); err != nil { // into memory: only what cannot be said, or is too long
 		l.pending.Truncate(before)
 		return 1
 	}
+	l.last = entry.At
 	return 0
 }
 

@@ -145,6 +145,51 @@ func TestTheSameRecordingLiveFromAnArchiveAndReplayedGivesTheSameHighlights(t *t
 	}
 }
 
+func TestLinesThatComeLateAreReplayedWhereTheyCame(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	var events []event.Event
+	for _, e := range evening() {
+		switch p := e.Payload.(type) {
+		case domain.TranscriptLine:
+			e.At = p.End + time.Duration(random.Int64N(int64(14*time.Second))) // a recogniser that lags
+		case domain.AudienceSignal:
+			e.At = p.At + time.Duration(random.Int64N(int64(3*time.Second)))
+		case domain.StreamProgress:
+			for ; !p.Closed && p.RecordedTo > e.At-seconds(1.1); p.RecordedTo -= 200 * time.Millisecond {
+				mark := e
+				mark.ID, mark.At, mark.Payload = fmt.Sprint(e.ID, p.RecordedTo), p.RecordedTo+150*time.Millisecond, p
+				events = append(events, mark)
+			}
+			if !p.Closed {
+				continue
+			}
+			e.At += time.Minute
+		}
+		events = append(events, e)
+	}
+	slices.SortStableFunc(events, func(a, b event.Event) int { return int(a.At - b.At) })
+	store, out := fileStore(t, t.TempDir()), &outbox{}
+	p, _ := openPartition(t, store, out)
+	handle(t, p, events...)
+	if err := p.Keep(t.Context(), bus.Offsets{}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Replay(t.Context(), builtIn(t), ReadLog(t.Context(), store, domain.Ref{Tenant: "t", Stream: "s"}, broadcast))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := out.highlights()
+	for i := range live {
+		live[i].ID = ""
+	}
+	for i := range report.Highlights {
+		report.Highlights[i].ID = ""
+	}
+	if got, want := windows(report.Highlights), windows(live); len(want) < 8 || !reflect.DeepEqual(got, want) {
+		t.Errorf("replayed: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestOfABroadcastThatWasNotLoggedThereIsNoLog(t *testing.T) {
 	store := fileStore(t, t.TempDir())
 	ref := domain.Ref{Tenant: "t", Stream: "s"}

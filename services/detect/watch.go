@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -21,13 +22,31 @@ type shelf struct {
 
 func openShelf(cfg Config, alert func(error)) (*shelf, error) {
 	s := &shelf{cfg: cfg, alert: alert}
-	book, err := LoadBook(cfg.Rules, cfg.Preset)
-	if err != nil {
+	var files []string
+	if cfg.Rules != "" {
+		files = []string{cfg.Rules}
+	}
+	if err := s.read(files); err != nil {
 		return nil, err
 	}
-	s.book.Store(book)
-	s.seen = fingerprint(book.files)
 	return s, nil
+}
+
+// read reads the rules of what is thought to be their files. How those looked is noted before they are read, so that what
+// changes meanwhile is a change; where they turn out to be other files, all is read again.
+func (s *shelf) read(files []string) error {
+	for {
+		s.seen = fingerprint(files)
+		book, err := LoadBook(s.cfg.Rules, s.cfg.Preset)
+		if err != nil {
+			return err
+		}
+		if slices.Equal(files, book.files) {
+			s.book.Store(book)
+			return nil
+		}
+		files = book.files
+	}
 }
 
 // of gives the rules of a room of a category, as they are now.
@@ -52,17 +71,10 @@ func (s *shelf) watch(ctx context.Context) {
 
 // look reads the rules again if their files changed, and tells what came of it.
 func (s *shelf) look() {
-	now := fingerprint(s.book.Load().files)
-	if now == s.seen {
-		return
+	files := s.book.Load().files
+	if fingerprint(files) != s.seen {
+		s.alert(s.read(files))
 	}
-	s.seen = now
-	book, err := LoadBook(s.cfg.Rules, s.cfg.Preset)
-	if err == nil {
-		s.book.Store(book)
-		s.seen = fingerprint(book.files)
-	}
-	s.alert(err)
 }
 
 // fingerprint changes when a file does; a file that cannot be read is one more state.
