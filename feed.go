@@ -59,10 +59,10 @@ func (f feedCommand) Run(ctx context.Context, out stdio) error {
 	}
 	for tries := 0; ; {
 		frames, err := f.carry(ctx, header, out)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if refused(err) {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // it was told to end
+		case refused(err):
 			return err
 		}
 		if tries++; frames > 0 {
@@ -84,14 +84,14 @@ func (f feedCommand) Run(ctx context.Context, out stdio) error {
 func (f feedCommand) carry(ctx context.Context, header http.Header, out stdio) (frames int, err error) {
 	dialling, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	feed, response, err := websocket.Dial(dialling, f.URL, &websocket.DialOptions{HTTPHeader: header})
+	feed, response, err := websocket.Dial(dialling, f.URL, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // the library closes it
 	if err != nil {
 		if response != nil {
 			return 0, fmt.Errorf("open the feed: it answered %s", response.Status)
 		}
 		return 0, fmt.Errorf("open the feed: %w", err)
 	}
-	defer feed.CloseNow()
+	defer func() { _ = feed.CloseNow() }()
 	feed.SetReadLimit(feedFrame)
 	ctx, cancel = context.WithCancel(ctx)
 	defer cancel()

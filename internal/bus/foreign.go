@@ -15,14 +15,13 @@ func (b *Bus) ConsumeForeign(ctx context.Context, group, topic string, handle fu
 		return err
 	}
 	for first := true; first || sleep(ctx, jitter(2*time.Second)); first = false {
-		if err := b.consumeForeign(ctx, group, topic, handle); err != nil && ctx.Err() == nil {
-			b.log.Warn("reading another's topic interrupted", "topic", topic, "error", err)
-		}
+		err := b.consumeForeign(ctx, group, topic, handle)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
+		b.log.Warn("reading another's topic interrupted", "topic", topic, "error", err)
 	}
-	return nil
+	return nil //nolint:nilerr // it was told to end
 }
 
 func (b *Bus) consumeForeign(ctx context.Context, group, topic string, handle func(ctx context.Context, value []byte) error) error {

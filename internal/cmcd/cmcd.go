@@ -58,7 +58,7 @@ func (d *Data) read(list string) error {
 		return errors.New("CMCD: is longer than 4096 bytes")
 	}
 	for n := 0; list != ""; n++ {
-		key, rest, value := list, "", ""
+		key, rest, value := list, "", "true"
 		if at := strings.IndexAny(list, "=,"); at >= 0 {
 			key, rest = list[:at], list[at:]
 		}
@@ -67,8 +67,6 @@ func (d *Data) read(list string) error {
 			if value, rest, ok = cutValue(rest[1:]); !ok {
 				return errForm
 			}
-		} else {
-			value = "true"
 		}
 		key = strings.Trim(key, " \t")
 		if key == "" || n == maxKeys || rest != "" && rest[0] != ',' {

@@ -89,10 +89,10 @@ func (in *Importer) Read(from io.Reader) iter.Seq2[Imported, error] {
 		}
 		for number := 1; ; number++ {
 			text, whole, err := nextLine(buffered)
-			if err == io.EOF && text == "" {
+			if errors.Is(err, io.EOF) && text == "" {
 				return
 			}
-			if err != nil && err != io.EOF {
+			if err != nil && !errors.Is(err, io.EOF) {
 				yield(Imported{}, fmt.Errorf("line %d: %w", number, err))
 				return
 			}
@@ -114,7 +114,7 @@ func (in *Importer) Read(from io.Reader) iter.Seq2[Imported, error] {
 func nextLine(r *bufio.Reader) (text string, whole bool, err error) {
 	line, err := r.ReadSlice('\n')
 	text, whole = strings.TrimRight(string(line), "\r\n"), true
-	for err == bufio.ErrBufferFull {
+	for errors.Is(err, bufio.ErrBufferFull) {
 		whole = false
 		_, err = r.ReadSlice('\n')
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -145,7 +146,7 @@ func TestALogOfSomethingElseSaysSo(t *testing.T) {
 
 func TestCloudFrontsFieldsAreThoseItNames(t *testing.T) {
 	records, faults := imported(t, "cloudfront", "#Version: 1.0\n#Fields: time date cs-uri-stem sc-status sc-bytes cs-method x-edge-result-type\n17:58:09\t2015-06-08\t"+where+"\t200\t5\tHEAD\tMiss\n")
-	if len(faults) > 0 || len(records) != 1 || records[0].Method != "HEAD" || records[0].Sent != 5 || records[0].CacheHit {
+	if len(faults) > 0 || len(records) != 1 || records[0].Method != http.MethodHead || records[0].Sent != 5 || records[0].CacheHit {
 		t.Errorf("%v %+v", faults, records)
 	}
 }

@@ -271,9 +271,9 @@ func (c *conn) respond() (goesOn, whole bool) {
 	a := &c.x.reply
 	a.begin(c)
 	defer func() {
-		switch fault := recover(); {
-		case fault == nil:
-		case fault == http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
+		switch fault := recover(); fault {
+		case nil:
+		case http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
 			goesOn, whole = false, false
 		default:
 			c.server.Log.Error("handler panicked", "panic", fault, "stack", string(debug.Stack()))
@@ -282,7 +282,7 @@ func (c *conn) respond() (goesOn, whole bool) {
 		a.end()
 		c.rest()
 	}()
-	c.server.Files.ServeHTTP(a, &c.x.request.Request)
+	c.server.Files.ServeHTTP(a, &c.x.Request)
 	goesOn = a.finish() && !c.x.close
 	return goesOn, a.err == nil
 }

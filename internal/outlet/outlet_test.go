@@ -27,7 +27,6 @@ type face struct {
 	address string
 	content []byte
 	path    string
-	client  *http.Client
 
 	settled chan int64
 	failed  chan error

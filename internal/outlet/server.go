@@ -252,7 +252,7 @@ func (p *patient) SetWriteDeadline(t time.Time) error {
 }
 
 func (p *patient) SetDeadline(t time.Time) error {
-	return errors.Join(p.Conn.SetReadDeadline(t), p.SetWriteDeadline(t))
+	return errors.Join(p.SetReadDeadline(t), p.SetWriteDeadline(t))
 }
 
 // CloseWrite lets net/http end its half, so that a client that is still sending reads the answer.

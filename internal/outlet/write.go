@@ -51,7 +51,7 @@ func (c *conn) writeOnce(socket uintptr) (done bool) {
 		n, err := j.once(socket)
 		j.sent += int64(n)
 		switch err {
-		case nil, unix.EINTR:
+		case nil, unix.EINTR: //nolint:errorlint // the kernel wraps nothing
 		case unix.EAGAIN:
 			if !c.timed || j.sent-j.mark >= step {
 				c.timed, j.mark = true, j.sent

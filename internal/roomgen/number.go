@@ -48,7 +48,7 @@ func chinese(n int) string {
 			b.WriteString("零")
 			zero = false
 		}
-		if !(place.value == 10 && d == 1 && b.Len() == 0) {
+		if place.value != 10 || d != 1 || b.Len() != 0 {
 			b.WriteString(digits[d])
 		}
 		b.WriteString(place.name)

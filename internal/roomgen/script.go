@@ -214,11 +214,11 @@ func (w *writer) announcement(kind string) string {
 	if w.held {
 		n += len(said.Held)
 	}
-	if i := w.d.IntN(n); i < len(said.Said) {
+	i := w.d.IntN(n)
+	if i < len(said.Said) {
 		return said.Said[i]
-	} else {
-		return said.Held[i-len(said.Said)]
 	}
+	return said.Held[i-len(said.Said)]
 }
 
 // label is what a good editor would cut of t.

@@ -2,6 +2,7 @@ package asr
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -27,14 +28,14 @@ func TestAListenerWithoutFileDescriptorsIsAskedAgainUntilItIsClosed(t *testing.T
 	if _, err := p.Accept(); err != nil || len(l.answers) != 2 {
 		t.Errorf("%v, %d answers left", err, len(l.answers))
 	}
-	if _, err := p.Accept(); err != net.ErrClosed {
+	if _, err := p.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	l.answers = []error{syscall.EMFILE}
 	p.ctx = stopped
-	if _, err := p.Accept(); err != syscall.EMFILE {
+	if _, err := p.Accept(); !errors.Is(err, syscall.EMFILE) {
 		t.Error(err)
 	}
 }

@@ -55,8 +55,8 @@ func (c *comments) take(h happening, r *room) []evidence {
 		return nil // everybody says hello
 	}
 	c.Count = c.count(c.asking(h.At, rules))
-	deviation := 0.
-	c.Median, deviation = usual(c.Usual)
+	median, deviation := usual(c.Usual)
+	c.Median = median
 	c.Above = (float64(c.Count) - c.Median) / deviation
 	settled := c.settled(rules)
 	if h.At%sampleEvery == 0 && (len(c.Usual) > 0 || c.Count > 0) {

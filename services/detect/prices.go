@@ -308,7 +308,7 @@ func readNow(words []string, at int) (now money, next int) {
 
 // nowPrice reads 现在只要99, 到手价九块九, now only nineteen dollars.
 func nowPrice(words []string) (now money, next int) {
-	at := 0
+	var at int
 	switch {
 	case starts(words, "现", "在"), starts(words, "今", "天"), starts(words, "到", "手"), starts(words, "券", "后"), starts(words, "直", "播"):
 		at = 2

@@ -57,7 +57,7 @@ func (s *sounds) number(token string) bool {
 	syllable := syllableOf(token)
 	if syllable == "" {
 		switch token {
-		case "to", "too", "for", "won", "ate", "tree", "free", "sex", "tan", "fourty", "dirty", "fifth":
+		case "to", "too", "for", "won", "ate", "tree", "free", "sex", "tan", "forty", "dirty", "fifth":
 			return true
 		}
 		return false

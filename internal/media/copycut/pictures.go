@@ -62,7 +62,6 @@ var (
 	errKeyframes = domain.Permanent(errors.New("the source has too few keyframes to be copied"))
 )
 
-func (p *pictures) within(pts int64) bool { return pts >= p.start-p.slack && pts < p.end-p.slack }
 func (p *pictures) before(pts int64) bool { return pts < p.end-p.slack }
 
 // add takes the next picture. What it doesn't keep it frees.

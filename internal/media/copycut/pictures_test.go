@@ -1,6 +1,7 @@
 package copycut
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -111,7 +112,7 @@ func TestWhatIsCopiedAndWhatIsEncoded(t *testing.T) {
 }
 
 func TestASessionThatBeginsInTheMiddleOfAStreamIsNotCopied(t *testing.T) {
-	if _, _, err := decided("I0 P1 P2 *K9 P10", 0, 11); err != errSession {
+	if _, _, err := decided("I0 P1 P2 *K9 P10", 0, 11); !errors.Is(err, errSession) {
 		t.Errorf("error %v", err)
 	}
 }

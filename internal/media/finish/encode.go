@@ -144,7 +144,7 @@ func (r *rendition) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case u, ok := <-r.queue:
-			err := error(nil)
+			var err error
 			if ok {
 				err = r.take(u)
 				u.free()

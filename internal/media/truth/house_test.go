@@ -131,14 +131,6 @@ func (h *house) writeTo(at time.Duration) {
 	}
 }
 
-// close ends the broadcast.
-func (h *house) close() {
-	h.writeTo(1 << 62)
-	if err := h.writer.Close(h.writer.RecordedTo(), "the publisher left"); err != nil {
-		h.t.Error(err)
-	}
-}
-
 // way makes a clip of a window: finished or copied.
 type way func(ctx context.Context, folder string, part *mediav1.FinishPart, feed *finish.Feed) (path string, err error)
 

@@ -38,7 +38,6 @@ type signed struct{ folder, query string }
 type admission struct {
 	sign.Grant
 	cdn *sign.CDN // it came through; nil: none
-	own string    // the query's own signature parameters, to be carried on
 	via bool      // the CDN vouches for it by its secret
 }
 

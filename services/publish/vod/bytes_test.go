@@ -92,7 +92,7 @@ func check(r *http.Response, content string) error {
 		in := multipart.NewReader(strings.NewReader(string(body)), parameters["boundary"])
 		for n := 0; ; n++ {
 			part, err := in.NextPart()
-			if err == io.EOF && n >= 2 && n <= maxParts {
+			if errors.Is(err, io.EOF) && n >= 2 && n <= maxParts {
 				return nil
 			}
 			if err != nil {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -143,7 +144,7 @@ func recordOurs(ctx context.Context, starter *child.Starter, address string, len
 	if err := process.CloseSend(); err != nil {
 		return u, err
 	}
-	if err := <-received; err != io.EOF {
+	if err := <-received; !errors.Is(err, io.EOF) {
 		return u, err
 	}
 	return u, nil
