@@ -51,11 +51,15 @@ func (a *accounts) add(d vod.Delivery) {
 	}
 }
 
-// run tells until ctx ends. What is added later waits for rest.
+// run tells until ctx ends. What waits then, and what is added later, is for rest.
 func (a *accounts) run(ctx context.Context) { a.each(func(b *book) { b.run(ctx) }) }
 
-// rest tells what is still waiting.
-func (a *accounts) rest() { a.each(func(b *book) { b.flush(context.Background(), nil) }) }
+// rest tells what is still waiting, all of it within deliveriesTimeout: a process that ends can't wait for each batch.
+func (a *accounts) rest() {
+	ctx, cancel := context.WithTimeout(context.Background(), deliveriesTimeout)
+	defer cancel()
+	a.each(func(b *book) { b.flush(ctx, nil) })
+}
 
 func (a *accounts) each(do func(*book)) {
 	var all errgroup.Group
@@ -109,10 +113,9 @@ func (b *book) run(ctx context.Context) {
 		case <-b.enough:
 		case <-tick.C:
 		case <-ctx.Done():
-			b.flush(ctx, nil)
 			return
 		}
-		spare = b.flush(ctx, spare)
+		spare = b.flush(context.WithoutCancel(ctx), spare)
 	}
 }
 
@@ -133,7 +136,7 @@ func (b *book) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
 }
 
 func (b *book) writeWithin(ctx context.Context, batch []vod.Delivery) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliveriesTimeout)
+	ctx, cancel := context.WithTimeout(ctx, deliveriesTimeout)
 	defer cancel()
 	return b.write(ctx, batch)
 }

@@ -61,6 +61,7 @@ func runUntilTold(a *accounts, n int) {
 	}
 	cancel()
 	<-ended
+	a.rest()
 }
 
 func TestDeliveriesAreToldOnTheBusAndInTheLog(t *testing.T) {
