@@ -47,6 +47,8 @@ type Limits struct {
 type Sweeper struct {
 	Store  blob.Store
 	Limits Limits
+	// Beside names folders of a broadcast that others write, whose objects go by the limit of age alone.
+	Beside []string
 	// Needed are the windows that open clips need of a broadcast.
 	Needed func(domain.BroadcastID) []domain.Window
 	Now    func() time.Time
@@ -123,6 +125,14 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 			return swept, fmt.Errorf("sweep recordings: %w", err)
 		}
 		fields := strings.SplitN(info.Key, "/", 5)
+		if len(fields) == 5 && slices.Contains(s.Beside, fields[3]) {
+			if age := s.Limits.Age; age > 0 && s.Now().Sub(info.Modified) > age {
+				if err := s.delete(ctx, object{Info: info}, &swept); err != nil {
+					return swept, fmt.Errorf("sweep %s: %w", info.Key, err)
+				}
+			}
+			continue
+		}
 		if len(fields) < 5 || fields[3] != "rec" {
 			continue
 		}

@@ -234,6 +234,29 @@ func TestRetentionAnnouncesThenRemovesWhatIsOldAndSaysSo(t *testing.T) {
 	same(t, "for a while", keysIn(t, store), []string(nil))
 }
 
+func TestWhatOthersKeepBesideARecordingGoesWithItsAge(t *testing.T) {
+	store := openStore(t)
+	archive(t, store, show)
+	beside := "default/room1/" + string(show) + "/detect/000001.jsonl.gz"
+	_, err := store.Put(t.Context(), beside, strings.NewReader("what the audience wrote"))
+	must(t, err)
+	now := time.Now()
+	s := recording.Sweeper{Store: store, Limits: recording.Limits{Age: time.Hour}, Beside: []string{"detect"}, Now: func() time.Time { return now },
+		Needed: func(domain.BroadcastID) []domain.Window { return []domain.Window{window(0, 1000)} }}
+	for _, c := range []struct {
+		after time.Duration
+		there bool
+	}{{time.Minute, true}, {2 * time.Hour, false}} {
+		now = now.Add(c.after)
+		_, err := s.Sweep(t.Context())
+		must(t, err)
+		_, err = store.Stat(t.Context(), beside)
+		if there := err == nil; there != c.there {
+			t.Errorf("after %s it is there: %v", c.after, there)
+		}
+	}
+}
+
 func TestRetentionRemovesHoweverCloselySweepsFollow(t *testing.T) {
 	folder := t.TempDir()
 	store, err := blob.OpenFiles(folder)

@@ -42,6 +42,7 @@ func newKeeper(cfg Config, deps Deps) *keeper {
 	}
 	deps.Metrics.MustRegister(k.removed, k.lost, k.kept, k.held)
 	k.sweeper = recording.Sweeper{Store: deps.Store, Now: deps.Now, Needed: k.needed,
+		Beside: []string{"detect"}, // detect's log of the room
 		Limits: recording.Limits{Age: cfg.Retention.Age, Bytes: cfg.Retention.Bytes}}
 	return k
 }
