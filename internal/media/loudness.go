@@ -13,7 +13,7 @@ const (
 
 // loudness measures momentary loudness (ITU-R BS.1770, EBU R 128) of sound of one rate.
 type loudness struct {
-	perStep int
+	rate    int
 	filters []kWeighting // one per channel
 	sum     float64      // of squares, of the step that is being filled
 	filled  int          // samples of it
@@ -22,7 +22,7 @@ type loudness struct {
 }
 
 func newLoudness(rate, channels int) *loudness {
-	l := &loudness{perStep: rate / 10, filters: make([]kWeighting, channels)}
+	l := &loudness{rate: rate, filters: make([]kWeighting, channels)}
 	for i := range l.filters {
 		l.filters[i] = newKWeighting(float64(rate))
 	}
@@ -34,17 +34,20 @@ func newLoudness(rate, channels int) *loudness {
 func (l *loudness) add(planes [][]float32) []float64 {
 	var values []float64
 	for at, length := 0, len(planes[0]); at < length; {
-		n := min(l.perStep-l.filled, length-at)
+		n := min(l.perStep()-l.filled, length-at)
 		for c := range l.filters {
 			l.sum += l.filters[c].energy(planes[c][at : at+n])
 		}
 		at += n
-		if l.filled += n; l.filled == l.perStep {
+		if l.filled += n; l.filled == l.perStep() {
 			values = append(values, l.step())
 		}
 	}
 	return values
 }
+
+// perStep is how many samples the step has: of rates that ten does not divide now one more, now one less.
+func (l *loudness) perStep() int { return (l.count+1)*l.rate/10 - l.count*l.rate/10 }
 
 func (l *loudness) step() float64 {
 	l.steps[l.count%loudnessWindow] = l.sum
@@ -54,7 +57,7 @@ func (l *loudness) step() float64 {
 	for _, s := range l.steps {
 		energy += s
 	}
-	mean := energy / float64(loudnessWindow*l.perStep)
+	mean := energy / (loudnessWindow * loudnessStep.Seconds() * float64(l.rate))
 	if !(mean > 0) {
 		return loudnessFloor
 	}
@@ -100,9 +103,9 @@ func (f *kWeighting) energy(samples []float32) (sum float64) {
 	return sum
 }
 
-// settled: silence would end in denormals, which are slow.
+// settled: silence would end in denormals, which are slow; and what is no number, as damaged sound may be, would never go.
 func (f biquad) settled() biquad {
-	if math.Abs(f.z1)+math.Abs(f.z2) < 1e-30 {
+	if !(math.Abs(f.z1)+math.Abs(f.z2) >= 1e-30) {
 		f.z1, f.z2 = 0, 0
 	}
 	return f
