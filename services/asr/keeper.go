@@ -51,16 +51,25 @@ func newKeeper(cfg Config, deps Deps) *keeper {
 func (k *keeper) needed(b domain.BroadcastID) []domain.Window {
 	var windows []domain.Window
 	for _, c := range k.stories.Waiting(domain.StepPlanned, domain.StepPublished, 0) {
-		plan := c.Steps[domain.StepPlanned].Plan
-		if c.Envelope.Broadcast != b || plan == nil {
-			continue
+		if plan := c.Steps[domain.StepPlanned].Plan; c.Envelope.Broadcast == b && plan != nil {
+			windows = append(windows, footage(*plan)...)
 		}
+	}
+	return windows
+}
+
+// footage is what a plan may be cut from. The window of one that has footage shots is not: a recap's is the whole evening.
+func footage(plan domain.Plan) []domain.Window {
+	var windows []domain.Window
+	whole := true
+	for _, shot := range plan.Shots {
+		if shot.Window.Length() > 0 {
+			windows = append(windows, shot.Window)
+			whole = whole && shot.Kind != domain.ShotFootage
+		}
+	}
+	if whole {
 		windows = append(windows, plan.Window)
-		for _, shot := range plan.Shots {
-			if shot.Window.Length() > 0 {
-				windows = append(windows, shot.Window)
-			}
-		}
 	}
 	return windows
 }
