@@ -83,8 +83,12 @@ func (s *Service) recapLength(seconds float64) (time.Duration, error) {
 	return length, nil
 }
 
-// recappable are the clips of a broadcast that a recap may show.
+// recappable are the clips of a broadcast that a recap may show: those whose recording is still kept.
 func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast domain.BroadcastID) ([]reel.Clip, error) {
+	kept, err := s.Recording.KeptFrom(ctx, ref, broadcast)
+	if err != nil {
+		return nil, err
+	}
 	var clips []reel.Clip
 	after := ""
 	for scanned := 0; scanned < maxScan; scanned += maxPage {
@@ -93,7 +97,7 @@ func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast doma
 			return nil, lookup(err, "clips of stream %s", ref.Stream)
 		}
 		for _, clip := range page {
-			if shown, ok := recapClip(clip); ok && clip.Envelope.Broadcast == broadcast {
+			if shown, ok := recapClip(clip); ok && clip.Envelope.Broadcast == broadcast && shown.Window.Start >= kept {
 				clips = append(clips, shown)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/recording"
 )
 
 // planned tells of a clip that was planned, and what was decided on it.
@@ -68,6 +69,13 @@ func TestARecapIsTheBestOfABroadcastsClipsInOrder(t *testing.T) {
 		if got := r.operator("POST", "/v1/streams/room1/recaps", body); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.detail(), want) {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
 		}
+	}
+	if _, err := r.store.Put(t.Context(), recording.Folder(room, "b1")+"kept.json", strings.NewReader(`{"From":200000000000}`)); err != nil {
+		t.Fatal(err)
+	}
+	rest := r.operator("POST", "/v1/streams/room1/recaps", `{"length_s":45}`).json()
+	if chapters, _ := rest["chapters"].([]any); len(chapters) == 0 || chapters[0].(map[string]any)["start_s"].(float64) < 200 {
+		t.Errorf("of what is still kept: %v", rest)
 	}
 }
 
