@@ -28,7 +28,7 @@ type batchCommand struct {
 	Vertical bool          `help:"Make a 9:16 rendition of every clip, too, that follows who speaks."`
 	Comments string        `help:"Comments of the recording: Bilibili XML, or a JSON array of {at_s, user, text}." type:"path"`
 	Lossless bool          `help:"Cut clips exactly without encoding more than their ends: the recording's own picture and sound, nothing drawn."`
-	Recap    time.Duration `help:"Also make one reel of the best of each recording, at most so long." placeholder:"3m"`
+	Recap    time.Duration `help:"Also make one reel of the best of each recording, at most so long (such as 3m)." placeholder:"LENGTH"`
 	Config   string        `help:"Settings file (YAML)." type:"path"`
 }
 

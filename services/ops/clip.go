@@ -320,7 +320,7 @@ func stepMessage(stream domain.StreamID, step domain.ClipStep) *opsv1.Step {
 func reasonMessages(reasons []domain.Reason) []*opsv1.Reason {
 	var messages []*opsv1.Reason
 	for _, r := range reasons {
-		messages = append(messages, &opsv1.Reason{Signal: r.Signal, Detail: r.Detail, AtS: r.At.Seconds(), Weight: r.Weight})
+		messages = append(messages, &opsv1.Reason{Signal: r.Signal, Detail: r.Detail, AtS: r.At.Seconds(), Weight: r.Weight, Chinese: r.Chinese})
 	}
 	return messages
 }

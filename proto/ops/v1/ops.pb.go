@@ -1865,6 +1865,7 @@ type Reason struct {
 	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	AtS           float64                `protobuf:"fixed64,3,opt,name=at_s,json=atS,proto3" json:"at_s,omitempty"`
 	Weight        float64                `protobuf:"fixed64,4,opt,name=weight,proto3" json:"weight,omitempty"`
+	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1925,6 +1926,13 @@ func (x *Reason) GetWeight() float64 {
 		return x.Weight
 	}
 	return 0
+}
+
+func (x *Reason) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
 }
 
 type Finding struct {
@@ -3774,12 +3782,13 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"heard_to_s\x18\x06 \x01(\x01R\bheardToS\x12\x14\n" +
 	"\x05clips\x18\a \x01(\x05R\x05clips\x12\x1c\n" +
 	"\tpublished\x18\b \x01(\x05R\tpublished\x12\x14\n" +
-	"\x05ended\x18\t \x01(\x05R\x05ended\"c\n" +
+	"\x05ended\x18\t \x01(\x05R\x05ended\"}\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x11\n" +
 	"\x04at_s\x18\x03 \x01(\x01R\x03atS\x12\x16\n" +
-	"\x06weight\x18\x04 \x01(\x01R\x06weight\"v\n" +
+	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"v\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +

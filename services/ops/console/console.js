@@ -21,7 +21,9 @@ const words = {
     'signal.picture': '画面', 'signal.speech': '语音', 'signal.sound': '声音', 'signal.comments': '弹幕',
     'health.present': '正常', 'health.quiet': '安静', 'health.missing': '缺失', 'health.behind': '滞后',
     'why.keyword': '关键词', 'why.comments': '弹幕', 'why.loudness': '音量', 'why.request': '人工', 'why.orders': '订单',
+    'why.price': '价格', 'why.urgency': '紧迫', 'why.likes': '点赞', 'why.gifts': '礼物', 'why.follows': '关注', 'why.product': '商品', 'why.sound': '声音', 'why.scene': '画面', 'why.rule': '规则',
     'kind.flash_sale': '限时抢购', 'kind.discount': '折扣', 'kind.price_drop': '降价', 'kind.manual': '手动切片',
+    'kind.scarcity': '库存紧张', 'kind.gift': '福利', 'kind.burst': '弹幕热议', 'kind.product': '商品', 'kind.price': '价格', 'kind.urgency': '倒数', 'kind.keyword': '话术', 'kind.recap': '回顾',
     'snip': '剪最近 {0} 秒', 'before': '前', 'after': '后', 'snipped': '已请求切片：{0} 至 {1}',
     'approve': '通过', 'reject': '驳回', 'takedown': '下架', 'takedown.sure': '下架后无法恢复，所有地址都会失效。确定下架？', 'reason': '理由（可选）',
     'playable.in': '片尾后 {0} 秒可播', 'playable.at.once': '即时可播', 'making': '生成中', 'preview': '预览', 'generated': 'AI 生成',
@@ -55,6 +57,7 @@ const words = {
     'health.present': 'present', 'health.quiet': 'quiet', 'health.missing': 'missing', 'health.behind': 'behind',
     'why.keyword': 'keyword', 'why.comments': 'comments', 'why.loudness': 'loudness', 'why.request': 'request', 'why.orders': 'orders',
     'kind.flash_sale': 'Flash sale', 'kind.discount': 'Discount', 'kind.price_drop': 'Price drop', 'kind.manual': 'Manual clip',
+    'kind.scarcity': 'Scarcity', 'kind.gift': 'Gift', 'kind.burst': 'Burst of comments', 'kind.product': 'Product', 'kind.price': 'Price', 'kind.urgency': 'Countdown', 'kind.keyword': 'Words', 'kind.recap': 'Recap',
     'snip': 'Clip last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
     'approve': 'Approve', 'reject': 'Reject', 'takedown': 'Take down', 'takedown.sure': 'A take-down is final: every address of the clip goes dead. Take it down?', 'reason': 'reason (optional)',
     'playable.in': 'playable {0} s after its end', 'playable.at.once': 'playable at once', 'making': 'in the making', 'preview': 'Preview', 'generated': 'AI-generated',
@@ -348,8 +351,9 @@ function sendAgain(e, clip, p) {
   attempt(e.currentTarget, () => call('POST', `/v1/clips/${clip.clip_id}/publications`, { destination: p.destination }));
 }
 
-// explained names the rule at the head of a reason in the reader's language: `flash_sale: "last three minutes"`.
-function explained(detail) {
+// explained says a reason in the reader's language; of one without Chinese, the rule at its head: `flash_sale: "last three minutes"`.
+function explained({ detail, chinese }) {
+  if (language === 'zh' && chinese) return chinese;
   const [, rule, rest] = /^([a-z_]+)(:.*)$/s.exec(detail) || [];
   const name = rule && t('kind.' + rule);
   return name && name !== 'kind.' + rule ? name + rest : detail;
@@ -360,7 +364,7 @@ function reasons(list) {
   return h('ul', { class: 'reasons' }, list.map((r) => {
     const bar = h('i');
     bar.style.width = Math.round(Math.min(1, Math.max(0.04, r.weight)) * 100) + '%';
-    return h('li', {}, h('span', { class: 'weight', title: r.weight.toFixed(2) }, bar), h('span', { class: 'say' }, h('em', {}, t('why.' + r.signal)), explained(r.detail)));
+    return h('li', {}, h('span', { class: 'weight', title: r.weight.toFixed(2) }, bar), h('span', { class: 'say' }, h('em', {}, t('why.' + r.signal)), explained(r)));
   }));
 }
 
