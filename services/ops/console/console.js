@@ -27,6 +27,7 @@ const words = {
     'snip': '剪最近 {0} 秒', 'before': '前', 'after': '后', 'snipped': '已请求切片：{0} 至 {1}',
     'approve': '通过', 'reject': '驳回', 'takedown': '下架', 'takedown.sure': '下架后无法恢复，所有地址都会失效。确定下架？', 'reason': '理由（可选）',
     'playable.in': '片尾后 {0} 秒可播', 'playable.at.once': '即时可播', 'making': '生成中', 'preview': '预览', 'generated': 'AI 生成',
+    'the source ended': '推流已结束',
     'begins where the recording begins: nothing was recorded before': '从录制开始处开始：此前没有录制',
     'ends with the broadcast: nothing was recorded after': '到直播结束为止：此后没有录制',
     'ends where the recording broke off': '到录制中断处为止',
@@ -229,7 +230,7 @@ function roomTop(room, time) {
       h('span', { class: 'pill ' + room.state }, t(room.state === 'waiting' && room.source !== 'push' ? 'state.connecting' : 'state.' + room.state)), time),
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
-    room.reason && h('p', { class: 'reason' }, room.reason),
+    room.reason && h('p', { class: 'reason' }, words[language][room.reason] ?? room.reason),
     room.push && room.state === 'waiting' && h('p', { class: 'push' }, room.push.url),
   ].filter(Boolean);
 }
