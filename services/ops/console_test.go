@@ -18,3 +18,17 @@ func TestTheConsoleKnowsEverySentenceInChinese(t *testing.T) {
 		}
 	}
 }
+
+func TestTheConsoleNamesEverySignalInChinese(t *testing.T) {
+	script, err := consoleFiles.ReadFile("console/console.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, signal := range []string{
+		"request", "keyword", "price", "urgency", "comments", "likes", "gifts", "follows", "orders", "product", "loudness", "sound", "scene", "rule",
+	} {
+		if !strings.Contains(string(script), "'why."+signal+"': '") {
+			t.Errorf("%q has no Chinese name", signal)
+		}
+	}
+}

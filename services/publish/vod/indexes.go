@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -13,7 +14,10 @@ import (
 	"liveclip/internal/sidecar"
 )
 
-const indexesKept = 1024 // of renditions, a few kilobytes each
+const (
+	indexesKept = 1024 // of renditions, a few kilobytes each
+	indexWithin = 10 * time.Second
+)
 
 // indexes knows where what lies in the renditions asked for lately.
 type indexes struct {
@@ -32,7 +36,8 @@ func (x *indexes) of(ctx context.Context, r domain.Rendition) (sidecar.Index, er
 		return known, nil
 	}
 	found, err, _ := x.flight.Do(r.Key, func() (any, error) {
-		ctx := context.WithoutCancel(ctx) // others wait for it too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), indexWithin) // others wait for it too
+		defer cancel()
 		index, err := x.read(ctx, r)
 		if err != nil {
 			return nil, fmt.Errorf("index of %s: %w", r.Key, err)
