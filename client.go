@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/domain"
 	"liveclip/internal/opsclient"
 )
 
@@ -40,13 +41,13 @@ func (f serverFlags) client() (*opsclient.Client, error) {
 
 type attachCommand struct {
 	serverFlags
-	StreamID string `arg:"" help:"The room's stream ID."`
-	Source   string `arg:"" optional:"" help:"URL to pull, or 'push'; without it the configured template finds the room."`
-	Host     string `help:"The host's name, for titles."`
-	Product  string `help:"The product on show, for titles."`
-	Price    string `help:"Its price as shown."`
-	Language string `help:"Language of titles: zh or en; without it that of the room's names and words."`
-	Vertical *bool  `help:"Make a 9:16 rendition of every clip, too." negatable:""`
+	StreamID streamArg `arg:"" help:"The room's stream ID."`
+	Source   string    `arg:"" optional:"" help:"URL to pull, or 'push'; without it the configured template finds the room."`
+	Host     string    `help:"The host's name, for titles."`
+	Product  string    `help:"The product on show, for titles."`
+	Price    string    `help:"Its price as shown."`
+	Language string    `help:"Language of titles: zh or en; without it that of the room's names and words."`
+	Vertical *bool     `help:"Make a 9:16 rendition of every clip, too." negatable:""`
 }
 
 func (attachCommand) Help() string {
@@ -76,7 +77,7 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 		body["source"] = a.Source
 	}
 	var answer json.RawMessage
-	if err := c.Call(ctx, http.MethodPut, "/v1/streams/"+url.PathEscape(a.StreamID), body, &answer); err != nil {
+	if err := c.Call(ctx, http.MethodPut, "/v1/streams/"+string(a.StreamID), body, &answer); err != nil {
 		return err
 	}
 	var stream struct {
@@ -92,7 +93,7 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 
 type detachCommand struct {
 	serverFlags
-	StreamID string `arg:"" help:"The room's stream ID."`
+	StreamID streamArg `arg:"" help:"The room's stream ID."`
 }
 
 func (detachCommand) Help() string { return "Example: liveclip detach room-42" }
@@ -102,7 +103,7 @@ func (d detachCommand) Run(ctx context.Context, io stdio) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Call(ctx, http.MethodDelete, "/v1/streams/"+url.PathEscape(d.StreamID), nil, nil); err != nil {
+	if err := c.Call(ctx, http.MethodDelete, "/v1/streams/"+string(d.StreamID), nil, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(io.out, "detached", d.StreamID)
@@ -111,7 +112,7 @@ func (d detachCommand) Run(ctx context.Context, io stdio) error {
 
 type clipCommand struct {
 	serverFlags
-	StreamID string        `arg:"" help:"The room's stream ID."`
+	StreamID streamArg     `arg:"" help:"The room's stream ID."`
 	Before   time.Duration `help:"How much of what just happened." default:"20s"`
 	After    time.Duration `help:"How much of what is about to happen." default:"5s"`
 	Title    string        `help:"Title of the clip; without one it is written from what is said."`
@@ -140,7 +141,7 @@ func (c clipCommand) Run(ctx context.Context, io stdio) error {
 		headers = []string{"Idempotency-Key", c.Key}
 	}
 	var answer json.RawMessage
-	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+url.PathEscape(c.StreamID)+"/clips", body, &answer, headers...); err != nil {
+	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+string(c.StreamID)+"/clips", body, &answer, headers...); err != nil {
 		return err
 	}
 	return printJSON(io.out, answer)
@@ -152,5 +153,14 @@ func printJSON(w io.Writer, text json.RawMessage) error {
 		return fmt.Errorf("print the answer: %w", err)
 	}
 	_, err := fmt.Fprintln(w, pretty.String())
+	return err
+}
+
+// streamArg is a stream ID on the command line.
+type streamArg string
+
+// Validate is called by the command line's parser.
+func (s streamArg) Validate() error {
+	_, err := domain.ParseStreamID(string(s))
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -20,10 +19,10 @@ import (
 // signing the URL and logging in are left to whoever opens the feed.
 type feedCommand struct {
 	serverFlags
-	StreamID string   `arg:"" help:"The room's stream ID."`
-	Form     string   `arg:"" enum:"douyin-web,kuaishou-web" help:"Whose frames: douyin-web or kuaishou-web."`
-	URL      string   `arg:"" name:"url" help:"The feed's WebSocket URL, as the platform's web player opened it."`
-	Header   []string `help:"A header to open it with, such as 'Cookie: …'; may be repeated." placeholder:"NAME: VALUE" sep:"none"`
+	StreamID streamArg `arg:"" help:"The room's stream ID."`
+	Form     string    `arg:"" enum:"douyin-web,kuaishou-web" help:"Whose frames: douyin-web or kuaishou-web."`
+	URL      string    `arg:"" name:"url" help:"The feed's WebSocket URL, as the platform's web player opened it."`
+	Header   []string  `help:"A header to open it with, such as 'Cookie: …'; may be repeated." placeholder:"NAME: VALUE" sep:"none"`
 }
 
 func (feedCommand) Help() string {
@@ -148,7 +147,7 @@ func (f feedCommand) send(ctx context.Context, frame []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ops.Post(ctx, "/v1/streams/"+url.PathEscape(f.StreamID)+"/audience/"+f.Form, frame)
+	return ops.Post(ctx, "/v1/streams/"+string(f.StreamID)+"/audience/"+f.Form, frame)
 }
 
 // refused tells an answer that every further frame would get.

@@ -45,6 +45,7 @@ func TestAWrongCommandLineEndsWith2AndSaysWhy(t *testing.T) {
 		{[]string{"batch", "x.mp4"}, "--out"},
 		{[]string{"up", "--data", t.TempDir(), "--no.such=1"}, "--no.such: no such setting"},
 		{[]string{"clip", "room", "--before", "soon"}, "--before"},
+		{[]string{"attach", "room 42/é", "push"}, "must be 1 to 64 letters"},
 	} {
 		if code, _, problems := commandLine(t, c.args...); code != 2 || !strings.Contains(problems, c.says) {
 			t.Errorf("%v: exit %d, says %q; want 2 and %q", c.args, code, problems, c.says)

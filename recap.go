@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 )
 
 type recapCommand struct {
 	serverFlags
-	StreamID  string        `arg:"" help:"The room's stream ID."`
+	StreamID  streamArg     `arg:"" help:"The room's stream ID."`
 	Length    time.Duration `help:"At most so long." default:"3m"`
 	Broadcast string        `help:"Broadcast ID; without it the newest."`
 	Title     string        `help:"Title of the recap; without one it is written."`
@@ -32,7 +31,7 @@ func (r recapCommand) Run(ctx context.Context, io stdio) error {
 		headers = []string{"Idempotency-Key", r.Key}
 	}
 	var answer json.RawMessage
-	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+url.PathEscape(r.StreamID)+"/recaps", body, &answer, headers...); err != nil {
+	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+string(r.StreamID)+"/recaps", body, &answer, headers...); err != nil {
 		return err
 	}
 	return printJSON(io.out, answer)
