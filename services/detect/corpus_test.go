@@ -55,7 +55,7 @@ func TestRealCommentFeedsHaveNoHighlightWhereEverybodySaysHello(t *testing.T) {
 			end := signals[len(signals)-1].At
 			for _, d := range r.finish(end) {
 				t.Logf("%s: %+v", d.Outcome, d.Highlight.Reasons)
-				if at := d.Highlight.Reasons[0].At; at < 20*time.Second {
+				if at := d.Anchor.At; at < 20*time.Second {
 					t.Errorf("a moment at %s: %+v", at, d.Highlight)
 				}
 			}

@@ -115,7 +115,7 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	anchor := r.anchorOf(parts)
 	envelope, id := r.anchor(anchor)
 	envelope.At = anchor.Moment.Start
-	if feature := r.silence(parts); feature != "" {
+	for _, feature := range r.silence(parts, at) {
 		parts = append(parts, evidence{Feature: feature, Value: 1, Moment: anchor.Moment})
 	}
 	parts = append(parts, r.conditions(parts, at)...)
@@ -140,21 +140,27 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 
 // What it means that no comment answers a moment. Awaited: the audience is there and has not reacted yet; its weight is what
 // the answer is worth waiting for, and what is only said becomes a highlight once somebody reacts. Absent: no answer could be
-// heard, and what is said has to do.
+// heard, and what is said has to do. And of a room whose host is not heard at all, what the audience does has to do.
 const (
 	awaited = "comments.awaited"
 	absent  = "comments.absent"
+	unheard = "speech.absent"
+
+	unheardAfter = 10 * time.Minute // without a line
 )
 
-// silence gives the feature of a moment that no comment answers; empty where one does.
-func (r *room) silence(parts []evidence) string {
+// silence gives the features of what is not heard about a moment.
+func (r *room) silence(parts []evidence, at time.Duration) []string {
+	answered := slices.ContainsFunc(parts, func(e evidence) bool { return e.Signal == signalComments })
 	switch {
-	case slices.ContainsFunc(parts, func(e evidence) bool { return e.Signal == signalComments }):
-		return ""
+	case answered && (r.Spoke == 0 || at-r.Spoke > unheardAfter):
+		return []string{unheard}
+	case answered:
+		return nil
 	case r.Comments.settled(r.rules.Comments) && r.healthOf(signalComments) == domain.HealthPresent:
-		return awaited
+		return []string{awaited}
 	}
-	return absent
+	return []string{absent}
 }
 
 // score is the logistic of the weighted sum of the features: between 0 and 1.

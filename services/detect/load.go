@@ -18,7 +18,7 @@ import (
 var builtInFeatures = []string{
 	absent, awaited, "comments.burst", "comments.buy", "comments.complaint", "comments.excited", "comments.laugh", "comments.surge", "follows.burst", "gifts.burst", "likes.burst",
 	"loudness.jump", "orders.burst", "price.off", "product.listed", "product.priced", "product.shown", "product.sold_out",
-	"scene.cut", "sound.applause", "sound.laughter", "speech.elsewhere", "urgency.countdown",
+	"scene.cut", "sound.applause", "sound.laughter", unheard, "speech.elsewhere", "urgency.countdown",
 }
 
 // LoadRules reads the rules file at path over the built-in rules; empty: those. Its errors name file:line, all of them.

@@ -41,6 +41,7 @@ type memory struct {
 	Cuts     []time.Duration // awaiting the mark, in order
 	Audience audience
 
+	Spoke     time.Duration   // end of the last line taken up; 0: nothing was said yet
 	Recent    []told          // lines taken up, in order
 	Sentences []domain.Window // of those
 	Leads     []domain.Window // sentences that call for attention
@@ -328,6 +329,7 @@ func moments(said []evidence, apart time.Duration) [][]evidence {
 func (r *room) keep(l spokenLine) {
 	tail := l.spoken[max(0, len(l.spoken)-carriedTokens):]
 	t := told{l.ID, domain.Window{Start: l.Start, End: l.End}, l.Text, slices.Clone(tail)}
+	r.Spoke = max(r.Spoke, l.End)
 	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
 	for i := range len(r.Recent) - 1 {
 		r.Recent[i].Tail = nil // a phrase goes on from the newest line only
