@@ -124,6 +124,13 @@ func TestAProbeNamesWhatIsWrong(t *testing.T) {
 	}
 	vorbis := makeMedia(t, "vorbis.mkv", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "flac")
 	mpeg4 := makeMedia(t, "mpeg4.mp4", "-f", "lavfi", "-i", "testsrc2=d=1", "-c:v", "mpeg4")
+	unnamed := func(codec string, args ...string) string {
+		film, err := os.ReadFile(makeMedia(t, "named.mp4", args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return write(codec+".mp4", strings.ReplaceAll(string(film), codec, "xy_1"))
+	}
 	cut := makeMedia(t, "cut.mp4", x264...)
 	if err := os.Truncate(cut, 20000); err != nil {
 		t.Fatal(err)
@@ -136,6 +143,8 @@ func TestAProbeNamesWhatIsWrong(t *testing.T) {
 		"a folder":         {folder, "Is a directory"},
 		"other sound":      {vorbis, "codec flac is not supported"},
 		"other picture":    {mpeg4, "codec mpeg4 is not supported"},
+		"unknown sound":    {unnamed("alac", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "alac"), `sound of codec unknown ("xy_1") is not supported`},
+		"unknown picture":  {unnamed("avc1", x264...), `picture of codec unknown ("xy_1") is not supported`},
 		"other scheme":     {"gopher://host/x", `scheme "gopher" is not allowed`},
 		"pseudo protocol":  {"concat:" + vorbis + "|" + vorbis, `scheme "concat" is not allowed`},
 		"no host":          {"http:///x", `scheme "http" is not allowed`},
@@ -147,6 +156,13 @@ func TestAProbeNamesWhatIsWrong(t *testing.T) {
 				t.Errorf("error %v, want a permanent one that names the input and says %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestAFileWhoseSoundNamesNoCodecIsRefused(t *testing.T) {
+	path := corpus(t, "broken/sample_missing_stsd.mp4")
+	if r := record(t, &mediav1.RecordOrder{Url: path}); !domain.IsPermanent(r.err) || !strings.Contains(r.err.Error(), "sound of codec unknown") {
+		t.Errorf("recording gives %v, want a permanent error that names the sound", r.err)
 	}
 }
 

@@ -20,15 +20,15 @@ func Probe(ctx context.Context, order *mediav1.ProbeOrder) (*mediav1.Probed, err
 		return nil, err
 	}
 	defer src.close()
-	probed, err := probe(src.fc)
+	probed, err := probe(src)
 	if err != nil {
 		return nil, fmt.Errorf("probe %s: %w", src.name, err)
 	}
 	return probed, nil
 }
 
-func probe(fc *astiav.FormatContext) (*mediav1.Probed, error) {
-	video, audio, err := choose(fc)
+func probe(src *source) (*mediav1.Probed, error) {
+	video, audio, err := choose(src)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func probe(fc *astiav.FormatContext) (*mediav1.Probed, error) {
 		if s == nil {
 			continue
 		}
-		t, err := newTrack(fc, s)
+		t, err := newTrack(src.fc, s)
 		if err != nil {
 			return nil, err
 		}
@@ -50,9 +50,9 @@ func probe(fc *astiav.FormatContext) (*mediav1.Probed, error) {
 	if len(tracks) == 0 {
 		return nil, domain.Permanent(errors.New("it has neither picture nor sound that is supported"))
 	}
-	p := &mediav1.Parameters{Duration: fileDuration(fc)}
+	p := &mediav1.Parameters{Duration: fileDuration(src.fc)}
 	describe(p, tracks)
-	return &mediav1.Probed{Parameters: p, Format: fc.InputFormat().Name(), Duration: p.Duration}, nil
+	return &mediav1.Probed{Parameters: p, Format: src.fc.InputFormat().Name(), Duration: p.Duration}, nil
 }
 
 // describe fills in what the tracks are.

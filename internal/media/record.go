@@ -135,7 +135,7 @@ func (r *recorder) close() {
 // chooseTracks looks at the source's streams; those already chosen stay.
 func (r *recorder) chooseTracks() error {
 	r.streams = r.src.fc.NbStreams()
-	video, audio, err := choose(r.src.fc)
+	video, audio, err := choose(r.src)
 	if err != nil {
 		return err
 	}

@@ -247,10 +247,11 @@ func (t *track) place(u unit, at, show, floor time.Duration) placed {
 	return p
 }
 
-// choose picks the picture and the sound to record: the largest picture, the first sound. Streams of which nothing is
-// known yet are left out; one that can only be of another codec is an error that names it.
-func choose(fc *astiav.FormatContext) (video, audio *astiav.Stream, err error) {
-	streams := fc.Streams()
+// choose picks the picture and the sound to record: the largest picture, the first sound. One that can only be of another
+// codec is an error that names it. Streams whose codec nobody knows are left out of live sources, where it may come yet; of
+// others they are refused, too.
+func choose(src *source) (video, audio *astiav.Stream, err error) {
+	streams := src.fc.Streams()
 	if len(streams) > maxStreams {
 		return nil, nil, domain.Permanent(fmt.Errorf("%d streams are more than %d", len(streams), maxStreams))
 	}
@@ -261,7 +262,7 @@ func choose(fc *astiav.FormatContext) (video, audio *astiav.Stream, err error) {
 		kind, id := par.MediaType(), par.CodecID()
 		_, ok := supported[id]
 		switch {
-		case id == astiav.CodecIDNone:
+		case id == astiav.CodecIDNone && src.live:
 		case kind == astiav.MediaTypeVideo && ok:
 			if area := 1 + par.Width()*par.Height(); area > pictures {
 				video, pictures = s, area
@@ -271,7 +272,7 @@ func choose(fc *astiav.FormatContext) (video, audio *astiav.Stream, err error) {
 				audio = s
 			}
 		case kind == astiav.MediaTypeVideo || kind == astiav.MediaTypeAudio:
-			refused[kind] = id.Name()
+			refused[kind] = codecName(par)
 		}
 	}
 	if name := refused[astiav.MediaTypeAudio]; audio == nil && name != "" {
@@ -282,4 +283,16 @@ func choose(fc *astiav.FormatContext) (video, audio *astiav.Stream, err error) {
 		return nil, nil, domain.Permanent(fmt.Errorf("picture of codec %s is not supported (h264 and hevc are)", name))
 	}
 	return video, audio, nil
+}
+
+// codecName is FFmpeg's name, or what the container calls a codec that FFmpeg doesn't know.
+func codecName(par *astiav.CodecParameters) string {
+	if id := par.CodecID(); id != astiav.CodecIDNone {
+		return id.Name()
+	}
+	tag := uint32(par.CodecTag())
+	if tag == 0 {
+		return "unknown (the container names none)"
+	}
+	return fmt.Sprintf("unknown (%q)", []byte{byte(tag), byte(tag >> 8), byte(tag >> 16), byte(tag >> 24)})
 }

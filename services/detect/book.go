@@ -35,33 +35,43 @@ type Book struct {
 	presets map[string]func() (*Rules, error) // made when first asked for: a long list of phrases takes a while
 	names   map[string]string                 // of presets, by category
 	fixed   string                            // the preset of every room; empty: by its category
-	files   []string                          // that were read
+	files   []string                          // that were read, or looked for
 }
 
 // LoadBook reads the operator's file at path (empty: none). Its errors name file:line, all of them.
 func LoadBook(path, preset string) (*Book, error) {
-	if preset != "" && !slices.Contains(PresetNames(), preset) {
-		return nil, fmt.Errorf("no preset %.40q; there are %s", preset, strings.Join(PresetNames(), ", "))
-	}
-	with, err := newWords()
+	b, err := readBook(path, preset)
 	if err != nil {
 		return nil, err
 	}
+	return b, nil
+}
+
+// readBook is LoadBook whose book tells its files beside an error, too.
+func readBook(path, preset string) (*Book, error) {
 	b := &Book{presets: map[string]func() (*Rules, error){}, names: map[string]string{}, fixed: preset}
+	if preset != "" && !slices.Contains(PresetNames(), preset) {
+		return b, fmt.Errorf("no preset %.40q; there are %s", preset, strings.Join(PresetNames(), ", "))
+	}
+	with, err := newWords()
+	if err != nil {
+		return b, err
+	}
 	var own *strictyaml.File
 	if path != "" {
 		b.files = append(b.files, path)
 		if own, err = strictyaml.Open(path); err != nil {
-			return nil, err
+			return b, err
 		}
 	}
-	if b.general, err = parseRules(with, own); err != nil {
-		return nil, err
-	}
+	b.general, err = parseRules(with, own)
 	b.files = append(b.files, b.general.lists...)
+	if err != nil {
+		return b, err
+	}
 	for _, name := range PresetNames() {
 		if err := b.add(with, name, own); err != nil {
-			return nil, err
+			return b, err
 		}
 	}
 	return b, nil

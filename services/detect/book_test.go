@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,6 +95,34 @@ func TestChangedRulesAreTakenUpAndBadOnesRefused(t *testing.T) {
 	s.look()
 	if len(told) != 3 || told[2] == nil || kindsIn(s.of(""), "橘朵") != "brands" {
 		t.Errorf("no rules: told %v", told)
+	}
+}
+
+func TestRulesAreReadAgainWhenTheListTheyNameAppears(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "rules.yaml")
+	write(t, path, "# nothing\n")
+	var log bytes.Buffer
+	s, err := New(Config{Rules: path}, Deps{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "keywords:\n- {name: brands, weight: 5, list: brands.txt}\n")
+	s.rules.look()
+	s.rules.look()
+	if said := log.String(); strings.Count(said, "refused") != 1 || strings.Contains(said, "taken up") {
+		t.Errorf("the list is missing; said %q", said)
+	}
+	write(t, filepath.Join(folder, "brands.txt"), "橘朵\n")
+	s.rules.look()
+	s.rules.look()
+	if said := log.String(); kindsIn(s.rules.of(""), "橘朵") != "brands" || strings.Count(said, "taken up") != 1 {
+		t.Errorf("the list is there; said %q", said)
+	}
+	write(t, filepath.Join(folder, "brands.txt"), "花西子\n")
+	s.rules.look()
+	if said := log.String(); kindsIn(s.rules.of(""), "花西子") != "brands" || strings.Count(said, "taken up") != 1 {
+		t.Errorf("a change that follows no refusal; said %q", said)
 	}
 }
 

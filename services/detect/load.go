@@ -48,7 +48,8 @@ func newWords() (words, error) {
 	return words{f, newSounds()}, err
 }
 
-// parseRules reads the files, each over the one before, over the built-in rules.
+// parseRules reads the files, each over the one before, over the built-in rules. Beside an error it gives what it got to know,
+// such as the lists that they name.
 func parseRules(with words, layers ...*strictyaml.File) (*Rules, error) {
 	r := Rules{folder: with.folder, sounds: with.sounds}
 	var last *strictyaml.File
@@ -57,14 +58,11 @@ func parseRules(with words, layers ...*strictyaml.File) (*Rules, error) {
 			continue
 		}
 		if err := r.over(layer); err != nil {
-			return nil, err
+			return &r, err
 		}
 		last = layer
 	}
-	if err := r.ready(last); err != nil {
-		return nil, err
-	}
-	return &r, nil
+	return &r, r.ready(last)
 }
 
 // over decodes a file over what is known: groups are added by name, weights one by one.

@@ -37,6 +37,7 @@ type Service struct {
 	cfg     Config
 	deps    Deps
 	rules   *shelf
+	refused bool // the last change of the rules
 	metrics *metrics
 }
 
@@ -51,15 +52,21 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// tellRules says what came of rules that changed.
+// tellRules says what came of rules that changed. Whoever was told of a refusal is told that it is over, as loudly.
 func (s *Service) tellRules(err error) {
-	if err != nil {
+	after := s.refused
+	s.refused = err != nil
+	if s.refused {
 		s.metrics.refused.Set(1)
 		s.deps.Log.Error("changed rules refused, the old ones stay", "file", s.cfg.Rules, "error", err)
 		return
 	}
 	s.metrics.refused.Set(0)
-	s.deps.Log.Info("changed rules taken up", "file", s.cfg.Rules)
+	level := slog.LevelInfo
+	if after {
+		level = slog.LevelWarn
+	}
+	s.deps.Log.Log(context.Background(), level, "changed rules taken up", "file", s.cfg.Rules)
 }
 
 // Run detects until ctx ends.

@@ -16,7 +16,8 @@ const lookEvery = 2 * time.Second
 type shelf struct {
 	cfg   Config
 	book  atomic.Pointer[Book]
-	seen  string // of the files, when last read
+	files []string // of the rules last read, refused or not
+	seen  string   // how they looked then
 	alert func(err error)
 }
 
@@ -36,14 +37,13 @@ func openShelf(cfg Config, alert func(error)) (*shelf, error) {
 // changes meanwhile is a change; where they turn out to be other files, all is read again.
 func (s *shelf) read(files []string) error {
 	for {
-		s.seen = fingerprint(files)
-		book, err := LoadBook(s.cfg.Rules, s.cfg.Preset)
-		if err != nil {
-			return err
-		}
+		s.files, s.seen = files, fingerprint(files)
+		book, err := readBook(s.cfg.Rules, s.cfg.Preset)
 		if slices.Equal(files, book.files) {
-			s.book.Store(book)
-			return nil
+			if err == nil {
+				s.book.Store(book)
+			}
+			return err
 		}
 		files = book.files
 	}
@@ -71,9 +71,8 @@ func (s *shelf) watch(ctx context.Context) {
 
 // look reads the rules again if their files changed, and tells what came of it.
 func (s *shelf) look() {
-	files := s.book.Load().files
-	if fingerprint(files) != s.seen {
-		s.alert(s.read(files))
+	if fingerprint(s.files) != s.seen {
+		s.alert(s.read(s.files))
 	}
 }
 
