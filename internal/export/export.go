@@ -6,12 +6,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 )
 
@@ -106,8 +107,9 @@ func Write(folder string, sources []Source) error {
 			continue
 		}
 		name := filepath.Join(folder, string(s.StreamID))
+		cues := caption.Of(0, s.Transcript, domain.Window{End: math.MaxInt64})
 		for path, text := range map[string]string{
-			name + ".srt": SRT(s.Transcript), name + ".vtt": VTT(s.Transcript), name + ".edl": EDL(*s),
+			name + ".srt": caption.SubRip(cues), name + ".vtt": caption.WebVTT(cues), name + ".edl": EDL(*s),
 		} {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				return fmt.Errorf("write %s: %w", path, err)
@@ -144,36 +146,6 @@ func writeJSON(path string, v any) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// SRT gives the transcript as SubRip subtitles.
-func SRT(all []domain.TranscriptLine) string {
-	var out strings.Builder
-	for i, l := range all {
-		fmt.Fprintf(&out, "%d\n%s --> %s\n%s\n\n", i+1, clock(l.Start, ","), clock(l.End, ","), cue(l.Text))
-	}
-	return out.String()
-}
-
-// VTT gives the transcript as WebVTT.
-func VTT(all []domain.TranscriptLine) string {
-	var out strings.Builder
-	out.WriteString("WEBVTT\n\n")
-	for _, l := range all {
-		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(cue(l.Text))
-		fmt.Fprintf(&out, "%s --> %s\n%s\n\n", clock(l.Start, "."), clock(l.End, "."), escaped)
-	}
-	return out.String()
-}
-
-// cue is one line of text: an empty line would end a cue, and an arrow would begin one.
-func cue(text string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "-->", "→")
-}
-
-func clock(t time.Duration, point string) string {
-	ms := t.Round(time.Millisecond).Milliseconds()
-	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3_600_000, ms/60_000%60, ms/1000%60, point, ms%1000)
 }
 
 // EDL gives a source's clips as a CMX 3600 edit decision list, non-drop-frame, at the source's frame rate.

@@ -16,17 +16,6 @@ var said = []domain.TranscriptLine{
 	{Start: 3700 * time.Second, End: 3701 * time.Second, Text: "a <b>\n\n--> c"},
 }
 
-func TestSubtitlesKeepTheirTimesAndEscapeTheirText(t *testing.T) {
-	wantSRT := "1\n00:00:01,500 --> 00:00:03,000\nlast three minutes\n\n2\n01:01:40,000 --> 01:01:41,000\na <b> → c\n\n"
-	if got := SRT(said); got != wantSRT {
-		t.Errorf("SRT:\n%s", got)
-	}
-	wantVTT := "WEBVTT\n\n00:00:01.500 --> 00:00:03.000\nlast three minutes\n\n01:01:40.000 --> 01:01:41.000\na &lt;b&gt; → c\n\n"
-	if got := VTT(said); got != wantVTT {
-		t.Errorf("VTT:\n%s", got)
-	}
-}
-
 func TestAnEDLCountsFramesOfTheSource(t *testing.T) {
 	got := EDL(Source{Source: "a/room.mp4", FrameRate: 30, Clips: []Clip{{Start: 1, End: 3.5, Title: "全场五折"}, {Start: 60, End: 61}}})
 	want := "TITLE: room.mp4\nFCM: NON-DROP FRAME\n\n" +

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"os"
-	"time"
 )
 
 //go:embed page.html
@@ -14,7 +13,7 @@ var pageText string
 // writePage writes the contact sheet: every clip with its cover, reasons and player.
 func writePage(path string, sources []Source) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"clock":   func(s float64) string { return clock(time.Duration(s*float64(time.Second)), ".")[:8] },
+		"clock":   func(s float64) string { return fmt.Sprintf("%02d:%02d:%02d", int(s)/3600, int(s)/60%60, int(s)%60) },
 		"seconds": func(s float64) string { return fmt.Sprintf("%.1f s", s) },
 		"percent": func(s float64) string { return fmt.Sprintf("%.0f %%", s*100) },
 	}).Parse(pageText)

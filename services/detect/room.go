@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 )
@@ -91,10 +92,11 @@ type measured struct {
 
 // told is what is kept of a line that was taken up.
 type told struct {
-	ID   string
-	Span domain.Window
-	Text string
-	Tail []spoken // its last tokens: a phrase may go on in the next line
+	ID    string
+	Span  domain.Window
+	Text  string // of a line that has no Words
+	Words []domain.Word
+	Tail  []spoken // its last tokens: a phrase may go on in the next line
 }
 
 // put takes one thing in and gives what it brought out; lost tells what came too late, or for which there was no room. After
@@ -328,7 +330,10 @@ func moments(said []evidence, apart time.Duration) [][]evidence {
 // keep remembers a line that was taken up.
 func (r *room) keep(l spokenLine) {
 	tail := l.spoken[max(0, len(l.spoken)-carriedTokens):]
-	t := told{l.ID, domain.Window{Start: l.Start, End: l.End}, l.Text, slices.Clone(tail)}
+	t := told{ID: l.ID, Span: domain.Window{Start: l.Start, End: l.End}, Words: l.Words, Tail: slices.Clone(tail)}
+	if len(l.Words) == 0 {
+		t.Text = l.Text
+	}
 	r.Spoke = max(r.Spoke, l.End)
 	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
 	for i := range len(r.Recent) - 1 {
@@ -342,13 +347,13 @@ func (r *room) keep(l spokenLine) {
 
 // text is what was said in the window so far.
 func (r *room) text(w domain.Window) string {
-	var said []string
+	var lines []domain.TranscriptLine
 	for _, l := range r.Recent {
-		if l.Span.Overlap(w) > 0 && l.Text != "" {
-			said = append(said, l.Text)
+		if l.Span.Overlap(w) > 0 {
+			lines = append(lines, domain.TranscriptLine{Start: l.Span.Start, End: l.Span.End, Text: l.Text, Words: l.Words})
 		}
 	}
-	return strings.Join(said, " ")
+	return caption.Said(lines, w)
 }
 
 // forget lets go of what is of no use at media time now. It goes by what is taken up, not by the mark, so that a mark that

@@ -104,6 +104,23 @@ func TestAKeywordMakesAHighlightAroundItsSentence(t *testing.T) {
 	}
 }
 
+func TestAHighlightsTextIsOfItsWindowOnly(t *testing.T) {
+	line := said(0, 60, strings.Repeat("so much for the bag ", 11)+"last three minutes now please hurry")
+	got := found(t, line)
+	if len(got) != 1 {
+		t.Fatalf("got %+v, want one", got)
+	}
+	var want []string
+	for _, w := range line.Line.Words {
+		if middle := (w.Start + w.End) / 2; got[0].Window.Start <= middle && middle < got[0].Window.End {
+			want = append(want, w.Text)
+		}
+	}
+	if len(want) == len(line.Line.Words) || got[0].Text != strings.Join(want, " ") {
+		t.Errorf("the text of %v is %q, want %q", got[0].Window, got[0].Text, want)
+	}
+}
+
 func TestWindowsBeginAndEndWithSentences(t *testing.T) {
 	moment := said(20, 23, "fifty percent off everything")
 	for name, test := range map[string]struct {

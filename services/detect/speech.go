@@ -26,6 +26,7 @@ type spoken struct {
 type spokenLine struct {
 	ID         string
 	Text       string
+	Words      []domain.Word
 	Start, End time.Duration
 	source     source
 	spoken     []spoken // the last of the line before first, where the line went on from it
@@ -42,7 +43,7 @@ type spokenLine struct {
 func (r *room) speak(h heard) *spokenLine {
 	own := r.rules.folder.hear(h.Line)
 	l := &spokenLine{
-		ID: h.Line.ID, Text: h.Line.Text, Start: h.Line.Start, End: h.Line.End, source: h.Source,
+		ID: h.Line.ID, Text: h.Line.Text, Words: h.Line.Words, Start: h.Line.Start, End: h.Line.End, source: h.Source,
 		sentences: sentences(own, h.Line), spoken: own,
 	}
 	if n := len(r.Recent); n > 0 && l.Start-r.Recent[n-1].Span.End <= carriedPause {

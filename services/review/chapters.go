@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 	"liveclip/internal/record"
 	mediav1 "liveclip/proto/media/v1"
@@ -14,9 +15,9 @@ import (
 const chaptersName = "chapters.vtt"
 
 // chapters are a recap's, in clip time: one for each piece of footage, exact to the picture it begins with.
-func (s *Service) chapters(c clip, finished []*mediav1.FinishedPart) []cue {
+func (s *Service) chapters(c clip, finished []*mediav1.FinishedPart) []caption.Cue {
 	titles := c.plan.Value.Chapters
-	var chapters []cue
+	var chapters []caption.Cue
 	for i, part := range c.cut.Value.Parts {
 		if len(titles) == 0 || i >= len(finished) {
 			break
@@ -28,7 +29,7 @@ func (s *Service) chapters(c clip, finished []*mediav1.FinishedPart) []cue {
 		title, _ := s.lists.clean(titles[0].Title)
 		titles = titles[1:]
 		if length > 0 {
-			chapters = append(chapters, cue{start: at, end: at + length, text: title})
+			chapters = append(chapters, caption.Cue{Start: at, End: at + length, Text: title})
 		}
 	}
 	return chapters
@@ -41,7 +42,7 @@ func (s *Service) putChapters(ctx context.Context, c clip, finished *mediav1.Fin
 		return nil
 	}
 	r.Chapters = record.File(c.Tenant, c.Clip, r.Hash, chaptersName)
-	if _, err := s.store.Put(ctx, r.Chapters, strings.NewReader(webVTT(chapters))); err != nil {
+	if _, err := s.store.Put(ctx, r.Chapters, strings.NewReader(caption.WebVTT(chapters))); err != nil {
 		return fmt.Errorf("put %s: %w", r.Chapters, err)
 	}
 	return nil

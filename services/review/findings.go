@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 )
 
@@ -70,7 +71,7 @@ func within(line domain.TranscriptLine, w domain.Window) []domain.Word {
 	}
 	var heard []domain.Word
 	for _, word := range words {
-		if w.Overlap(domain.Window{Start: word.Start, End: word.End}) > 0 || (word.Start == word.End && w.Start <= word.Start && word.Start < w.End) {
+		if caption.Heard(word, w) {
 			heard = append(heard, word)
 		}
 	}

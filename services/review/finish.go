@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"liveclip/internal/blob"
+	"liveclip/internal/caption"
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
@@ -68,7 +69,7 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	if err != nil {
 		return domain.Rendered{}, err
 	}
-	return s.upload(ctx, c, folder, finished, func() []cue {
+	return s.upload(ctx, c, folder, finished, func() []caption.Cue {
 		return laid(words.wait(ctx, s.cfg.SubtitlesWait), finished.GetParts())
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -23,11 +24,7 @@ func TestSubtitlesAreCutForReadingInClipTime(t *testing.T) {
 		{Start: at(19500), End: at(21000), Text: "a line without words"},
 		{Start: at(22000), End: at(23000), Text: "after"},
 	}
-	var cues []cue
-	for _, line := range lines {
-		cues = append(cues, s.cuesOf(line, 1, domain.Window{Start: at(10000), End: at(20000)})...)
-	}
-	cues = laid(standing(cues), []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 20e9}})
+	cues := laid(s.cues(1, lines, domain.Window{Start: at(10000), End: at(20000)}), []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 20e9}})
 	want := `WEBVTT
 
 00:00:02.000 --> 00:00:03.000
@@ -40,9 +37,9 @@ left
 ***好茶&lt;b&gt;&amp;
 
 00:00:11.500 --> 00:00:12.000
-a line without words
+a line
 `
-	if got := webVTT(cues); got != want {
+	if got := caption.WebVTT(cues); got != want {
 		t.Errorf("subtitles are\n%s\nwant\n%s", got, want)
 	}
 	wantSRT := `1
@@ -59,50 +56,23 @@ left
 
 4
 00:00:11,500 --> 00:00:12,000
-a line without words
+a line
 
 `
-	if got := subRip(cues); got != wantSRT {
+	if got := caption.SubRip(cues); got != wantSRT {
 		t.Errorf("SubRip is\n%s\nwant\n%s", got, wantSRT)
 	}
 }
 
 func TestCuesAreWhereTheirWordsAreThoughPartsBeginElsewhere(t *testing.T) {
 	second := time.Second
-	cues := []cue{{0, 10 * second, 12 * second, "across the beginning"}, {0, 19 * second, 20 * second, "across the end"}, {0, 25 * second, 26 * second, "after"},
-		{1, 40 * second, 41 * second, "in the second part"}, {7, 0, second, "of no part"}}
+	cues := []caption.Cue{{Part: 0, Start: 10 * second, End: 12 * second, Text: "across the beginning"}, {Part: 0, Start: 19 * second, End: 20 * second, Text: "across the end"}, {Part: 0, Start: 25 * second, End: 26 * second, Text: "after"},
+		{Part: 1, Start: 40 * second, End: 41 * second, Text: "in the second part"}, {Part: 7, Start: 0, End: second, Text: "of no part"}}
 	parts := []*mediav1.FinishedPart{{At: 0, Start: 11e9, End: 19500e6}, {At: 8500e6, Start: 39980e6, End: 45e9}}
-	want := []cue{{0, 0, second, "across the beginning"}, {0, 8 * second, 8500 * time.Millisecond, "across the end"},
-		{1, 8520 * time.Millisecond, 9520 * time.Millisecond, "in the second part"}}
+	want := []caption.Cue{{Part: 0, Start: 0, End: second, Text: "across the beginning"}, {Part: 0, Start: 8 * second, End: 8500 * time.Millisecond, Text: "across the end"},
+		{Part: 1, Start: 8520 * time.Millisecond, End: 9520 * time.Millisecond, Text: "in the second part"}}
 	if got := laid(cues, parts); !slices.Equal(got, want) {
 		t.Errorf("laid %v, want %v", got, want)
-	}
-}
-
-func TestShortCuesStandUntilTheNext(t *testing.T) {
-	ms := time.Millisecond
-	got := standing([]cue{{0, 0, 200 * ms, "yes"}, {0, 500 * ms, 600 * ms, "no"}, {1, 0, 2000 * ms, "of another part"}})
-	want := []cue{{0, 0, 500 * ms, "yes"}, {0, 500 * ms, 1300 * ms, "no"}, {1, 0, 2000 * ms, "of another part"}}
-	if !slices.Equal(got, want) {
-		t.Errorf("stand %v, want %v", got, want)
-	}
-}
-
-func TestALongLineBecomesSeveralCues(t *testing.T) {
-	s := &Service{lists: shippedLists(t)}
-	var line domain.TranscriptLine
-	for i := range 30 {
-		start := time.Duration(i) * 300 * time.Millisecond
-		line.Words = append(line.Words, domain.Word{Text: "word", Start: start, End: start + 300*time.Millisecond})
-	}
-	cues := s.cuesOf(line, 0, domain.Window{End: time.Minute})
-	for i, c := range cues {
-		if columns(c.text) > cueWidth || c.end-c.start > cueLength || i > 0 && c.start < cues[i-1].end {
-			t.Errorf("cue %d is %+v", i, c)
-		}
-	}
-	if len(cues) != 4 {
-		t.Errorf("%d cues, want 4", len(cues))
 	}
 }
 
@@ -129,7 +99,7 @@ func TestARecapsChaptersLieWhereItsPiecesPlay(t *testing.T) {
 	c.plan.Value.Chapters = []domain.Chapter{{Title: "one"}, {Title: "two"}, {Title: "three"}}
 	c.cut.Value.Parts = []domain.CutPart{{File: "opening.mp4"}, {Window: domain.Window{Start: 1, End: 2}}, {Window: domain.Window{Start: 3, End: 4}}, {Window: domain.Window{Start: 5, End: 6}}}
 	got := s.chapters(c, []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 15e9}, {At: 7e9, Start: 30e9, End: 30e9}, {At: 7e9, Start: 40e9, End: 41e9}})
-	want := []cue{{start: 2 * time.Second, end: 7 * time.Second, text: "one"}, {start: 7 * time.Second, end: 8 * time.Second, text: "three"}}
+	want := []caption.Cue{{Start: 2 * time.Second, End: 7 * time.Second, Text: "one"}, {Start: 7 * time.Second, End: 8 * time.Second, Text: "three"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/caption"
 	"liveclip/internal/domain"
 	"liveclip/internal/record"
 	mediav1 "liveclip/proto/media/v1"
@@ -25,7 +26,7 @@ const (
 )
 
 // upload puts the finished files under the hash of all renditions: what lies there never changes. Words come last.
-func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() []cue) (domain.Rendered, error) {
+func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() []caption.Cue) (domain.Rendered, error) {
 	plan := c.plan.Value
 	r := domain.Rendered{
 		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(), Notes: finished.GetNotes(),
@@ -79,7 +80,7 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 		return r, nil
 	}
 	r.Subtitles, r.SubRip = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName), record.File(c.Tenant, c.Clip, r.Hash, subRipName)
-	for key, text := range map[string]string{r.Subtitles: webVTT(cues), r.SubRip: subRip(cues)} {
+	for key, text := range map[string]string{r.Subtitles: caption.WebVTT(cues), r.SubRip: caption.SubRip(cues)} {
 		if _, err := s.store.Put(ctx, key, strings.NewReader(text)); err != nil {
 			return domain.Rendered{}, fmt.Errorf("put %s: %w", key, err)
 		}
