@@ -184,11 +184,18 @@ func (b *batch) all(ctx context.Context, sources []string, comments []domain.Aud
 			fmt.Fprintf(stdio.out, "%s: %s\n", s.Source, s.Note)
 		}
 	}
-	fmt.Fprintf(stdio.out, "%d clips from %d of %d recordings: %s\n", clips, len(sources)-len(unread), len(sources), filepath.Join(b.Out, "index.html"))
+	fmt.Fprintf(stdio.out, "%s from %d of %s: %s\n", counted(clips, "clip"), len(sources)-len(unread), counted(len(sources), "recording"), filepath.Join(b.Out, "index.html"))
 	if len(unread) > 0 {
 		return failure{1, errors.New("could not be read:\n  " + strings.Join(unread, "\n  "))}
 	}
 	return nil
+}
+
+func counted(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return fmt.Sprintf("%d %s", n, of)
 }
 
 // one runs a source and gives what came of it; a fault of the source is in its Error.

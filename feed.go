@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -88,7 +90,7 @@ func (f feedCommand) carry(ctx context.Context, header http.Header, out stdio) (
 		if response != nil {
 			return 0, fmt.Errorf("open the feed: it answered %s", response.Status)
 		}
-		return 0, fmt.Errorf("open the feed: %w", err)
+		return 0, fmt.Errorf("open the feed: %w", unreached(err))
 	}
 	defer func() { _ = feed.CloseNow() }()
 	feed.SetReadLimit(feedFrame)
@@ -115,6 +117,30 @@ func (f feedCommand) carry(ctx context.Context, header http.Header, out stdio) (
 			}
 		}
 	}
+}
+
+// unreached says in short which host could not be reached and why; the URL's query, which may sign somebody in, stays out.
+func unreached(err error) error {
+	var asked *url.Error
+	if !errors.As(err, &asked) {
+		return err
+	}
+	host, why := asked.URL, asked.Err
+	if u, err := url.Parse(asked.URL); err == nil {
+		host = u.Host
+	}
+	var dialled *net.OpError
+	if errors.As(why, &dialled) {
+		why = dialled.Err
+	}
+	var lookup *net.DNSError
+	switch {
+	case errors.As(why, &lookup):
+		why = errors.New(lookup.Err)
+	case errors.Is(why, context.DeadlineExceeded):
+		why = errors.New("no answer in time")
+	}
+	return fmt.Errorf("%s: %w", host, why)
 }
 
 func readFrame(ctx context.Context, feed *websocket.Conn) ([]byte, error) {

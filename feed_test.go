@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -83,5 +85,21 @@ func TestFeedEndsWhenTheServerKnowsNoSuchRoom(t *testing.T) {
 	}.Run(t.Context(), stdio{&out, &out})
 	if err == nil || !strings.Contains(err.Error(), "stream room1 is not known") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAFeedThatCannotBeReachedSaysWhichHostAndWhyInShort(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	host := strings.TrimPrefix(closed.URL, "http://")
+	_, err := feedCommand{URL: "ws://" + host + "/x?signature=1"}.carry(t.Context(), nil, stdio{io.Discard, io.Discard})
+	if want := "open the feed: " + host + ": connect: connection refused"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	unknown := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "room.example", Server: "192.0.2.1:53"}}
+	for why, want := range map[error]string{unknown: "room.example: no such host", context.DeadlineExceeded: "room.example: no answer in time"} {
+		if got := unreached(fmt.Errorf("dial: %w", &url.Error{Op: "Get", URL: "http://room.example/x?signature=1", Err: why})); got.Error() != want {
+			t.Errorf("error %v, want %s", got, want)
+		}
 	}
 }

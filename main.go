@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -56,7 +58,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 	exit := -1
 	parser, err := kong.New(&cli, kong.Name("liveclip"), kong.UsageOnError(), kong.Writers(io.out, io.err),
 		kong.Description("Turns live shopping rooms into published clips while the room is still live.\n把直播间的高光时刻，在直播还在进行时变成已发布的短视频。\n\nAny setting can be given as --section.name=value; see README.md."),
-		kong.Exit(func(code int) { exit = code }),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeLength)), kong.Exit(func(code int) { exit = code }),
 		kong.Bind(io, flags), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		fmt.Fprintln(io.err, "liveclip:", err)
@@ -79,6 +81,20 @@ func run(ctx context.Context, args []string, io stdio) int {
 		return 1
 	}
 	return 0
+}
+
+// decodeLength reads a flag's length of time.
+func decodeLength(ctx *kong.DecodeContext, target reflect.Value) error {
+	if !ctx.Scan.Peek().IsValue() {
+		return errors.New("needs a length of time, such as 90s or 3m")
+	}
+	value := ctx.Scan.Pop().String()
+	length, err := time.ParseDuration(value)
+	if err != nil {
+		return fmt.Errorf("must be a length of time, such as 90s or 3m, is %q", value)
+	}
+	target.SetInt(int64(length))
+	return nil
 }
 
 // settingFlags are settings given on the command line, by name.

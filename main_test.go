@@ -44,7 +44,9 @@ func TestAWrongCommandLineEndsWith2AndSaysWhy(t *testing.T) {
 		{[]string{"serve", "dance"}, "no service \"dance\""},
 		{[]string{"batch", "x.mp4"}, "--out"},
 		{[]string{"up", "--data", t.TempDir(), "--no.such=1"}, "--no.such: no such setting"},
-		{[]string{"clip", "room", "--before", "soon"}, "--before"},
+		{[]string{"clip", "room", "--before", "soon"}, "--before: must be a length of time, such as 90s or 3m, is \"soon\""},
+		{[]string{"batch", "x.mp4", "--out", t.TempDir(), "--recap"}, "--recap: needs a length of time, such as 90s or 3m"},
+		{[]string{"batch", "x.mp4", "--recap", "--vertical"}, "--recap: needs a length of time, such as 90s or 3m"},
 		{[]string{"attach", "room 42/é", "push"}, "must be 1 to 64 letters"},
 	} {
 		if code, _, problems := commandLine(t, c.args...); code != 2 || !strings.Contains(problems, c.says) {
@@ -105,5 +107,13 @@ func TestClientsSayWhichServerDidNotAnswer(t *testing.T) {
 	code, _, problems := commandLine(t, "detach", "room", "--server", "http://127.0.0.1:1", "--token", "x")
 	if code != 1 || !strings.Contains(problems, "127.0.0.1:1") || !strings.Contains(problems, "is liveclip up?") {
 		t.Errorf("exit %d: %s", code, problems)
+	}
+}
+
+func TestOneIsNotCountedAsSeveral(t *testing.T) {
+	for n, want := range map[int]string{0: "0 clips", 1: "1 clip", 2: "2 clips"} {
+		if got := counted(n, "clip"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
