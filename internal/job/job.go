@@ -18,10 +18,22 @@ type Job struct {
 	Payload []byte
 	Delay   time.Duration // not before so long from now; 0: at once
 	Attempt int           // set on delivery, from 1
+	Waited  time.Duration // set on delivery: since its handler first answered Later; 0: it has not
 }
 
-// Handler does one job. A permanent error (domain.Permanent) archives it at once; another is retried with backoff.
+// Handler does one job. A permanent error (domain.Permanent) archives it at once; a Later brings it back after a while; another
+// is retried with backoff.
 type Handler func(ctx context.Context, j Job) error
+
+// Later is a handler's answer when it has to wait for what others do: no failure, and no try. How long it does is for the
+// handler to bound, by Job.Waited.
+type Later struct {
+	After time.Duration
+	Why   error
+}
+
+func (l Later) Error() string { return l.Why.Error() }
+func (l Later) Unwrap() error { return l.Why }
 
 // Names of the headers that carry a job through asynq: its task ID may have a suffix.
 const (

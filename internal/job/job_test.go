@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,6 +116,36 @@ func TestAFailedAttemptIsRetriedWithItsNumber(t *testing.T) {
 		if got := next(t, attempts); got != want {
 			t.Errorf("attempt %d came as number %d", want, got)
 		}
+	}
+}
+
+func TestAJobThatWaitsComesBackWithoutAWarningOrATry(t *testing.T) {
+	rdb := embeddedtest.Redis(t)
+	var log bytes.Buffer
+	jobs := make(chan job.Job, 8)
+	server := job.NewServer(rdb, job.Config{Service: "test", MaxRetry: 1}, map[string]job.Handler{"clip:finish": func(_ context.Context, j job.Job) error {
+		jobs <- j
+		if len(jobs) < 4 {
+			return fmt.Errorf("finish: %w", job.Later{After: time.Millisecond, Why: errors.New("more is to come")})
+		}
+		return nil
+	}}, nil, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx, 10*time.Second) }()
+	enqueue(t, rdb, finish("c1"))
+	eventually(t, "done", func() bool { return len(jobs) == 4 })
+	stop()
+	if err := next(t, ended); err != nil || log.Len() > 0 {
+		t.Errorf("ended with %v, said %s", err, log.String())
+	}
+	for i := range 4 {
+		if j := <-jobs; j.Attempt != 1 || (j.Waited > 0) != (i > 0) {
+			t.Errorf("delivery %d is attempt %d that waited %s", i, j.Attempt, j.Waited)
+		}
+	}
+	if known, err := rdb.Exists(t.Context(), "liveclip:waits:job:"+finish("c1").ID).Result(); err != nil || known != 0 {
+		t.Errorf("remembered when it was done: %d, %v", known, err)
 	}
 }
 

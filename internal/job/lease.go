@@ -14,10 +14,7 @@ import (
 
 func leaseKey(jobID string) string { return "liveclip:lease:job:" + jobID }
 
-// heldError says that another worker runs the job.
-type heldError struct{ left time.Duration }
-
-func (e heldError) Error() string { return "another worker runs this job" }
+var errHeld = errors.New("another worker runs this job")
 
 // renewal answers 1 when the lease is ours for another ttl: also when it had vanished.
 var renewal = redis.NewScript(`
@@ -36,7 +33,7 @@ type leases struct {
 }
 
 // with runs work while it holds the job's lease. work's context ends when the lease is lost. When another holds it, the
-// error is a heldError.
+// error is a Later with errHeld.
 func (l leases) with(ctx context.Context, jobID string, work func(ctx context.Context) error) error {
 	key, token := leaseKey(jobID), rand.Text()
 	taken, err := l.rdb.SetNX(ctx, key, token, l.ttl).Result()
@@ -48,7 +45,7 @@ func (l leases) with(ctx context.Context, jobID string, work func(ctx context.Co
 		if err != nil || left <= 0 {
 			left = l.ttl
 		}
-		return heldError{left}
+		return Later{left, errHeld}
 	}
 	ctx, lose := context.WithCancelCause(ctx)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -25,7 +25,7 @@ func newMetrics(service string, reg prometheus.Registerer) *metrics {
 	make := promauto.With(reg)
 	return &metrics{
 		ended: make.NewCounterVec(prometheus.CounterOpts{
-			Name: "liveclip_job_ended_total", Help: "Attempts by how they ended: done, retry, failed, held.",
+			Name: "liveclip_job_ended_total", Help: "Attempts by how they ended: done, later, retry, failed, held.",
 		}, []string{"kind", "how"}),
 		seconds: make.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "liveclip_job_seconds", Help: "One attempt of one job.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 18),

@@ -49,6 +49,7 @@ type Server struct {
 	handlers map[string]Handler
 	failed   func(ctx context.Context, j Job, err error)
 	leases   leases
+	waiting  waiting
 	log      *slog.Logger
 	metrics  *metrics
 }
@@ -59,7 +60,7 @@ func NewServer(rdb redis.UniversalClient, cfg Config, handlers map[string]Handle
 	cfg = cfg.filled()
 	return &Server{
 		rdb: rdb, config: cfg, handlers: handlers, failed: failed,
-		leases: leases{rdb, cfg.Lease}, log: log, metrics: newMetrics(cfg.Service, reg),
+		leases: leases{rdb, cfg.Lease}, waiting: waiting{rdb}, log: log, metrics: newMetrics(cfg.Service, reg),
 	}
 }
 
@@ -76,7 +77,7 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 		TaskCheckInterval:        20 * time.Millisecond, // an idle worker finds a job after 10 ms, not half a second
 		DelayedTaskCheckInterval: 250 * time.Millisecond,
 		ShutdownTimeout:          max(drain, time.Millisecond),
-		IsFailure:                func(err error) bool { return !errors.As(err, &heldError{}) },
+		IsFailure:                func(err error) bool { return !errors.As(err, &Later{}) },
 		RetryDelayFunc:           s.delay,
 		Logger:                   libraryLog{s.log},
 		LogLevel:                 asynq.WarnLevel,
@@ -91,9 +92,9 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 
 // delay before the next delivery, after n failures.
 func (s *Server) delay(n int, err error, _ *asynq.Task) time.Duration {
-	var held heldError
-	if errors.As(err, &held) {
-		return held.left + rand.N(100*time.Millisecond)
+	var later Later
+	if errors.As(err, &later) {
+		return later.After + rand.N(100*time.Millisecond)
 	}
 	d := min(s.config.Backoff<<min(n, 16), time.Minute)
 	return d/2 + rand.N(d/2+1)
@@ -113,9 +114,9 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	err := s.leases.with(ctx, j.ID, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("took longer than %s", s.config.Timeout))
 		defer cancel()
-		return guarded(ctx, handler, j)
+		return s.waiting.with(ctx, j, func(j Job) error { return guarded(ctx, handler, j) })
 	})
-	if errors.As(err, &heldError{}) {
+	if errors.Is(err, errHeld) {
 		s.metrics.ended.WithLabelValues(j.Kind, "held").Inc()
 		return err
 	}
@@ -139,6 +140,10 @@ func (s *Server) end(ctx context.Context, j Job, err error) error {
 	case err == nil:
 		s.metrics.ended.WithLabelValues(j.Kind, "done").Inc()
 		return nil
+	case errors.As(err, &Later{}):
+		s.metrics.ended.WithLabelValues(j.Kind, "later").Inc()
+		s.log.Debug("job waits", "job_id", j.ID, "waited", j.Waited, "for", err)
+		return err
 	case !domain.IsPermanent(err) && j.Attempt <= s.config.MaxRetry:
 		s.metrics.ended.WithLabelValues(j.Kind, "retry").Inc()
 		s.log.Warn("job not done, trying again", "job_id", j.ID, "attempt", j.Attempt, "error", err)

@@ -301,10 +301,10 @@ func TestAWindowThatWasNotHeardToItsEndIsWaitedForAndThenLeftToAPerson(t *testin
 	s, _ := newService(t, domain.Plan{})
 	s.recording = room{heardTo: 15 * time.Second}
 	j := job.Job{Payload: []byte(`{"Tenant":"default","Clip":"c1","Revision":1}`), Attempt: 1}
-	if err := s.moderate(t.Context(), j); err == nil || err.Error() != "moderate clip c1/1: heard to 0:00:15.0 of 0:00:20.0 only" || domain.IsPermanent(err) {
-		t.Fatalf("moderation gives %v, want an error worth a retry", err)
+	if err := s.moderate(t.Context(), j); err == nil || err.Error() != "moderate clip c1/1: heard to 0:00:15.0 of 0:00:20.0 only" || !errors.As(err, &job.Later{}) {
+		t.Fatalf("moderation gives %v, want to wait", err)
 	}
-	j.Attempt = s.cfg.MaxRetry + 1
+	j.Waited = patience
 	if err := s.moderate(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}

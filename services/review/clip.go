@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
@@ -35,7 +36,8 @@ type clip struct {
 	name
 	plan    record.Of[domain.Plan]
 	cut     record.Of[domain.Cut]
-	attempt int  // from 1
+	attempt int // from 1
+	waited  time.Duration
 	last    bool // attempt at it: what is there has to do
 }
 

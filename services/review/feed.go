@@ -96,7 +96,7 @@ func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart
 		return gaps, unreadable{fmt.Errorf("read the recording %v to %v: %w", window.Start, window.End, err)}
 	}
 	if strings.HasPrefix(end.Reason, ownerLost) && !c.last {
-		return gaps, unreadable{fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason)}
+		return gaps, unreadable{later(c.waited, fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason))}
 	}
 	reason := end.Clipped
 	if reason == "" {

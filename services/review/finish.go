@@ -36,7 +36,7 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 	if err != nil {
 		return err
 	}
-	c.attempt, c.last = j.Attempt, j.Attempt > s.cfg.MaxRetry
+	c.attempt, c.waited, c.last = j.Attempt, j.Waited, j.Attempt > s.cfg.MaxRetry || j.Waited >= patience
 	began := s.now()
 	rendered, err := s.render(ctx, c)
 	s.metrics.finished.WithLabelValues(outcome(err)).Observe(s.now().Sub(began).Seconds())

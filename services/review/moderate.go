@@ -17,7 +17,13 @@ import (
 const (
 	maxFindings = 50                     // of one clip; the worst come first
 	soundless   = 500 * time.Millisecond // too short to hold a word: the end of a recording that was not heard
+	patience    = 2 * time.Minute        // for what is to come of a recording; then what is there has to do
 )
+
+// later brings a job back that waits, the later the longer it does.
+func later(waited time.Duration, why error) error {
+	return job.Later{After: time.Second + waited/8, Why: why}
+}
 
 // moderate waits until the clip was heard to its end and writes the rule's verdict.
 func (s *Service) moderate(ctx context.Context, j job.Job) error {
@@ -46,8 +52,8 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("moderate clip %s: %w", n, err)
-		case !whole && j.Attempt <= s.cfg.MaxRetry:
-			return fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heardTo), clock(w.End))
+		case !whole && j.Waited < patience:
+			return later(j.Waited, fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heardTo), clock(w.End)))
 		case !whole:
 			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: severityPerson})
 		}
