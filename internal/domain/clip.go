@@ -73,6 +73,7 @@ type Plan struct {
 	Features  map[string]float64 // the highlight's
 	Chapters  []Chapter          // the highlight's
 	Product   string             // the highlight's
+	Shortest  time.Duration      // the highlight's
 }
 
 // CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.
@@ -99,6 +100,9 @@ const (
 	ClippedToGap   = "shortened by a gap in the recording"
 	ClippedToKept  = "begins later than asked: what was recorded before is no longer kept"
 )
+
+// TooShort is why a person has to look at a noticed clip that was shortened: it became shorter than its rules want clips to be.
+const TooShort = "shorter than the rules allow: less was recorded"
 
 // NoteGap is the note of a clip that goes on over a gap in the recording: the last picture stands, in silence.
 const NoteGap = "spans a gap in the recording"

@@ -106,6 +106,7 @@ type Highlight struct {
 	Product  string // ID of the product that was on show; empty: unknown
 	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
 	Chapters []Chapter
+	Shortest time.Duration // length that a clip of it may have by the rules; 0: any, as a request's
 }
 
 // Chapter is a piece of a recap.

@@ -124,6 +124,7 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 		Kind:     anchor.Kind,
 		Score:    r.rules.score(parts),
 		Features: map[string]float64{},
+		Shortest: r.rules.Window.Shortest,
 	}
 	d := decision{Outcome: outcomeFired, Anchor: envelope, Bar: r.bar(at)}
 	for _, p := range parts {

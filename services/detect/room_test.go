@@ -98,6 +98,7 @@ func TestAKeywordMakesAHighlightAroundItsSentence(t *testing.T) {
 		}},
 		Text:     "hurry up last three minutes now",
 		Features: map[string]float64{"keyword.flash_sale": 1, "comments.absent": 1},
+		Shortest: 6 * time.Second,
 	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -12,7 +12,7 @@ func TestTheConsoleKnowsEverySentenceInChinese(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sentence := range []string{domain.ClippedToStart, domain.ClippedToEnd, domain.ClippedToLoss, domain.ClippedToGap, domain.ClippedToKept, domain.NoteGap} {
+	for _, sentence := range []string{domain.ClippedToStart, domain.ClippedToEnd, domain.ClippedToLoss, domain.ClippedToGap, domain.ClippedToKept, domain.TooShort, domain.NoteGap} {
 		if !strings.Contains(string(script), "'"+sentence+"': '") {
 			t.Errorf("%q is not translated", sentence)
 		}

@@ -68,6 +68,7 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		Features:  h.Features,
 		Chapters:  h.Chapters,
 		Product:   h.Product,
+		Shortest:  h.Shortest,
 	}
 	if cfg.Vertical || room.Vertical || h.Vertical {
 		p.Profiles = append(p.Profiles, domain.Profile{Name: "vertical", Width: 720, Height: 1280, Watermark: true, Framing: domain.FramingFollow})

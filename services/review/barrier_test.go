@@ -332,6 +332,35 @@ func TestARoomThatEndedEarlyWasHeardWholeWhenItsClipWas(t *testing.T) {
 	}
 }
 
+func TestANoticedClipShorterThanItsRulesWantIsLeftToAPerson(t *testing.T) {
+	for name, c := range map[string]struct {
+		plan domain.Plan
+		want domain.Decided
+	}{
+		"noticed":     {domain.Plan{Shortest: 6 * time.Second}, domain.Decided{Verdict: domain.VerdictNeedsPerson, Reason: domain.TooShort}},
+		"long enough": {domain.Plan{Shortest: 3 * time.Second}, domain.Decided{Verdict: domain.VerdictApproved}},
+		"asked for":   {domain.Plan{By: "ann"}, domain.Decided{Verdict: domain.VerdictApproved}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := newService(t, c.plan)
+			s.recording = room{heardTo: 13 * time.Second}
+			of, err := s.load(t.Context(), one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := domain.Rendered{Clip: clipID, Revision: 1, Hash: "h1", Window: domain.Window{Start: 10 * time.Second, End: 13 * time.Second}, ClippedTo: domain.ClippedToEnd}
+			if err := s.keepRendered(t.Context(), of, ended); err != nil {
+				t.Fatal(err)
+			}
+			acts(t, s)["moderated"]()
+			got, _, _ := s.verdict(t.Context(), one)
+			if got.Value.Verdict != c.want.Verdict || got.Value.Reason != c.want.Reason {
+				t.Errorf("verdict %+v, want %s because %q", got.Value, c.want.Verdict, c.want.Reason)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeHeardIsLeftToAPerson(t *testing.T) {
 	s, bus := newService(t, domain.Plan{})
 	s.recording = room{err: errors.New("store away")}

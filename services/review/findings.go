@@ -14,6 +14,7 @@ const (
 	inTitle      = "title"
 	inOverlay    = "overlay"
 	inTranscript = "transcript"
+	inLength     = "length"
 )
 
 // written gives what liveclip would put out itself: the title, the overlay, the texts of template shots. In a title and an

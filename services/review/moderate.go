@@ -48,7 +48,7 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 			return fmt.Errorf("moderate clip %s: hear %v to %v: %w", n, w.Start, w.End, err)
 		}
 		findings = append(findings, s.lists.spoken(lines, w)...)
-		whole, err := s.heardWhole(ctx, n, w, heardTo)
+		whole, rendered, err := s.heardWhole(ctx, n, w, heardTo)
 		switch {
 		case err != nil:
 			return fmt.Errorf("moderate clip %s: %w", n, err)
@@ -57,19 +57,22 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 		case !whole:
 			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: severityPerson})
 		}
+		if short := rendered.Window.Length(); short > 0 && short+soundless < c.plan.Value.Shortest {
+			findings = append(findings, domain.Finding{List: tooShort, Where: inLength, At: rendered.Window.End, Severity: severityPerson})
+		}
 	}
 	return s.rule(ctx, c, judge(n, findings))
 }
 
-// heardWhole reports whether all of a window that is in the clip was heard. A room that ended early ends its clip early, which
+// heardWhole reports whether all of a window that is in the clip was heard, and what was rendered where that matters. A room that ended early ends its clip early, which
 // finishing finds out; one whose recorder died may be taken up by another.
-func (s *Service) heardWhole(ctx context.Context, n name, w domain.Window, heardTo time.Duration) (bool, error) {
+func (s *Service) heardWhole(ctx context.Context, n name, w domain.Window, heardTo time.Duration) (bool, domain.Rendered, error) {
 	if heardTo >= w.End {
-		return true, nil
+		return true, domain.Rendered{}, nil
 	}
 	var rendered record.Of[domain.Rendered]
 	_, found, err := s.find(ctx, record.Rendered(n.Tenant, n.Clip, n.Revision), &rendered)
-	return found && heardTo+soundless >= min(w.End, rendered.Value.Window.End), err
+	return found && heardTo+soundless >= min(w.End, rendered.Value.Window.End), rendered.Value, err
 }
 
 // moderateFailed is told when a clip could not be moderated: a person has to listen.
@@ -128,8 +131,11 @@ func (s *Service) ruled(ctx context.Context, n name, v record.Of[domain.Decided]
 	return nil
 }
 
-// notHeard stands for a list in the finding that a clip's end was not heard: silence of ours is none of the room's.
-const notHeard = "hearing"
+// What stands for a list in findings that are of none.
+const (
+	notHeard = "hearing" // the clip's end was not heard: silence of ours is none of the room's
+	tooShort = "shortest"
+)
 
 // judge makes a verdict of what was found.
 func judge(n name, findings []domain.Finding) domain.Decided {
@@ -160,8 +166,11 @@ func judge(n name, findings []domain.Finding) domain.Decided {
 
 // sentence says a finding to a person.
 func sentence(f domain.Finding) string {
-	if f.List == notHeard {
+	switch f.List {
+	case notHeard:
 		return "what was said after " + clock(f.At) + " was not heard"
+	case tooShort:
+		return domain.TooShort
 	}
 	if f.Where == inTranscript {
 		return fmt.Sprintf("%s term %q was said at %s", f.List, f.Term, clock(f.At))

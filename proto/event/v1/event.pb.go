@@ -1686,6 +1686,7 @@ type Highlight struct {
 	Chapters      []*Chapter             `protobuf:"bytes,12,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	Product       string                 `protobuf:"bytes,13,opt,name=product,proto3" json:"product,omitempty"`
 	Vertical      bool                   `protobuf:"varint,14,opt,name=vertical,proto3" json:"vertical,omitempty"`
+	Shortest      int64                  `protobuf:"varint,15,opt,name=shortest,proto3" json:"shortest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,6 +1817,13 @@ func (x *Highlight) GetVertical() bool {
 		return x.Vertical
 	}
 	return false
+}
+
+func (x *Highlight) GetShortest() int64 {
+	if x != nil {
+		return x.Shortest
+	}
+	return 0
 }
 
 type Chapter struct {
@@ -2058,6 +2066,7 @@ type Plan struct {
 	Features      map[string]float64     `protobuf:"bytes,16,rep,name=features,proto3" json:"features,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Chapters      []*Chapter             `protobuf:"bytes,17,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	Product       string                 `protobuf:"bytes,18,opt,name=product,proto3" json:"product,omitempty"`
+	Shortest      int64                  `protobuf:"varint,19,opt,name=shortest,proto3" json:"shortest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2216,6 +2225,13 @@ func (x *Plan) GetProduct() string {
 		return x.Product
 	}
 	return ""
+}
+
+func (x *Plan) GetShortest() int64 {
+	if x != nil {
+		return x.Shortest
+	}
+	return 0
 }
 
 type CutPart struct {
@@ -3547,7 +3563,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"\x91\x04\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\xad\x04\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3563,7 +3579,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\bfeatures\x18\v \x03(\v2*.liveclip.event.v1.Highlight.FeaturesEntryR\bfeatures\x126\n" +
 	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
 	"\aproduct\x18\r \x01(\tR\aproduct\x12\x1a\n" +
-	"\bvertical\x18\x0e \x01(\bR\bvertical\x1a;\n" +
+	"\bvertical\x18\x0e \x01(\bR\bvertical\x12\x1a\n" +
+	"\bshortest\x18\x0f \x01(\x03R\bshortest\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
@@ -3586,7 +3603,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
-	"\aframing\x18\x06 \x01(\tR\aframing\"\xa5\x05\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\xc1\x05\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -3606,7 +3623,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04mode\x18\x0f \x01(\tR\x04mode\x12A\n" +
 	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x126\n" +
 	"\bchapters\x18\x11 \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
-	"\aproduct\x18\x12 \x01(\tR\aproduct\x1a;\n" +
+	"\aproduct\x18\x12 \x01(\tR\aproduct\x12\x1a\n" +
+	"\bshortest\x18\x13 \x01(\x03R\bshortest\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"n\n" +

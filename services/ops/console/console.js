@@ -33,6 +33,7 @@ const words = {
     'ends where the recording broke off': '到录制中断处为止',
     'shortened by a gap in the recording': '因录制中断而缩短',
     'begins later than asked: what was recorded before is no longer kept': '开始晚于请求：更早的录制已按保留期限删除',
+    'shorter than the rules allow: less was recorded': '短于规则规定的最短时长：录制不足',
     'spans a gap in the recording': '跨越一段录制中断',
     'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
     'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
@@ -389,8 +390,8 @@ function notes(clip) {
   if (failed) said.push(h('p', { class: 'note' }, failed.note));
   const v = clip.verdict;
   if (v && v.verdict !== 'approved') {
-    const terms = (v.findings || []).map((f) => `“${f.term}” (${f.where})`).join(', ');
-    said.push(h('p', { class: 'note' }, [v.by === 'rule' ? '' : v.by, v.reason, terms].filter(Boolean).join(' · ')));
+    const terms = (v.findings || []).filter((f) => f.term).map((f) => `“${f.term}” (${f.where})`).join(', ');
+    said.push(h('p', { class: 'note' }, [v.by === 'rule' ? '' : v.by, sentence(v.reason || ''), terms].filter(Boolean).join(' · ')));
   } else if (v && v.by !== 'rule') said.push(h('p', { class: 'note plain' }, [t('state.approved'), v.by, v.reason].filter(Boolean).join(' · ')));
   return said.filter((p) => p.textContent);
 }
