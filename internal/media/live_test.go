@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -377,5 +378,19 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 		func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF })
 	if r.err == nil || ctx.Err() != nil || !strings.Contains(r.err.Error(), "nothing was received for 500ms") {
 		t.Errorf("error %v", errors.Join(r.err, ctx.Err()))
+	}
+}
+
+func TestAPushWhoseSoundNobodyKnowsIsRecordedWithoutIt(t *testing.T) {
+	flv := readFile(t, makeMedia(t, "in.flv", talk(2)...))
+	for at := 13; at+15 < len(flv); { // tags: kind, length in three bytes, seven more, data, length again
+		if flv[at] == 8 {
+			flv[at+11] = 12<<4 | flv[at+11]&15 // no such sound format
+		}
+		at += 11 + int(flv[at+1])<<16 + int(flv[at+2])<<8 + int(flv[at+3]) + 4
+	}
+	r := recordFrom(t.Context(), &mediav1.RecordOrder{}, pushed(flv, 4096))
+	if r.err != nil || !slices.Equal(r.runs(), []string{"h264 320x180  0/0"}) {
+		t.Errorf("%q, %v", r.runs(), r.err)
 	}
 }

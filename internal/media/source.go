@@ -219,6 +219,9 @@ func (s *source) read() (*astiav.Packet, error) {
 	return nil, err
 }
 
+// unfolds reports whether what is in the source may become known only as it comes.
+func (s *source) unfolds() bool { return s.live || s.io != nil }
+
 const errInvalid = astiav.Error(-int(syscall.EINVAL))
 
 var (

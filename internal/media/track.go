@@ -248,8 +248,8 @@ func (t *track) place(u unit, at, show, floor time.Duration) placed {
 }
 
 // choose picks the picture and the sound to record: the largest picture, the first sound. One that can only be of another
-// codec is an error that names it. Streams whose codec nobody knows are left out of live sources, where it may come yet; of
-// others they are refused, too.
+// codec is an error that names it. Streams whose codec nobody knows are left out of sources that unfold: it may come yet.
+// Of others they are refused, too.
 func choose(src *source) (video, audio *astiav.Stream, err error) {
 	streams := src.fc.Streams()
 	if len(streams) > maxStreams {
@@ -262,7 +262,7 @@ func choose(src *source) (video, audio *astiav.Stream, err error) {
 		kind, id := par.MediaType(), par.CodecID()
 		_, ok := supported[id]
 		switch {
-		case id == astiav.CodecIDNone && src.live:
+		case id == astiav.CodecIDNone && src.unfolds():
 		case kind == astiav.MediaTypeVideo && ok:
 			if area := 1 + par.Width()*par.Height(); area > pictures {
 				video, pictures = s, area
