@@ -136,7 +136,7 @@ type Rendered struct {
 	ClippedTo  string // why Window is shorter than the plan's, one of the ClippedTo sentences; empty: it is not
 	Generated  bool   // labelled as AI-generated
 	Title      string
-	Text       string
+	Text       string   // what is said in the window, as far as heard when it was made
 	Sprite     string   // object key of a JPEG with thumbnails in rows; empty: none
 	Thumbnails string   // object key of the WebVTT that says which part of Sprite belongs to which seconds
 	SubRip     string   // object key of Subtitles as SRT

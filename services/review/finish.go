@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"liveclip/internal/blob"
-	"liveclip/internal/caption"
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
@@ -69,8 +68,10 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	if err != nil {
 		return domain.Rendered{}, err
 	}
-	return s.upload(ctx, c, folder, finished, func() []caption.Cue {
-		return laid(words.wait(ctx, s.cfg.SubtitlesWait), finished.GetParts())
+	return s.upload(ctx, c, folder, finished, func() said {
+		heard := words.wait(ctx, s.cfg.SubtitlesWait)
+		heard.cues = laid(heard.cues, finished.GetParts())
+		return heard
 	})
 }
 
@@ -84,7 +85,7 @@ func (s *Service) make(ctx context.Context, c clip, pieces []piece, folder strin
 		return nil, err
 	}
 	if burns(c.plan.Value.Profiles) {
-		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)))
+		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)).cues)
 	}
 	return s.finishInTurn(ctx, c, order)
 }

@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"liveclip/internal/caption"
@@ -11,10 +12,16 @@ import (
 
 const maxBurned = 400 // cues; what a finisher takes
 
-// heard are the cues of a clip, to come.
+// heard is what is said in a clip, to come.
 type heard struct {
 	done chan struct{}
-	cues []caption.Cue // once done is closed
+	said // once done is closed
+}
+
+// said is the text of a clip and its cues.
+type said struct {
+	text string
+	cues []caption.Cue
 }
 
 // hear waits beside the work until the clip's words are known. Words that cannot be had leave the clip without subtitles:
@@ -26,7 +33,7 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 		defer close(h.done)
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
-		var cues []caption.Cue
+		var all said
 		for i, p := range pieces {
 			if p.file != "" {
 				continue
@@ -36,9 +43,10 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 				s.log.Warn("clip goes without subtitles", "clip_id", c.Clip, "revision", c.Revision, "error", err)
 				return
 			}
-			cues = append(cues, s.cues(i, lines, p.window)...)
+			all.cues = append(all.cues, s.cues(i, lines, p.window)...)
+			all.text = strings.TrimSpace(all.text + " " + caption.Said(lines, p.window))
 		}
-		h.cues = cues
+		h.said = all
 	}()
 	return h
 }
@@ -52,17 +60,17 @@ func (s *Service) wordsWait(pieces []piece) time.Duration {
 	return wait
 }
 
-// wait gives the cues, none when they do not come in time.
-func (h *heard) wait(ctx context.Context, most time.Duration) []caption.Cue {
+// wait gives what is said, nothing when it does not come in time.
+func (h *heard) wait(ctx context.Context, most time.Duration) said {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case <-h.done:
-		return h.cues
+		return h.said
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return nil
+	return said{}
 }
 
 // cues are a part's, without the words that may not be put out.

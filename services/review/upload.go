@@ -26,7 +26,7 @@ const (
 )
 
 // upload puts the finished files under the hash of all renditions: what lies there never changes. Words come last.
-func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() []caption.Cue) (domain.Rendered, error) {
+func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() said) (domain.Rendered, error) {
 	plan := c.plan.Value
 	r := domain.Rendered{
 		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(), Notes: finished.GetNotes(),
@@ -75,12 +75,15 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 	if err := s.putChapters(ctx, c, finished, &r); err != nil {
 		return domain.Rendered{}, err
 	}
-	cues := words()
-	if len(cues) == 0 {
+	heard := words()
+	if heard.text != "" { // the plan's is of what was heard when it was made, and of a window that may have been trimmed
+		r.Text = s.lists.mask(heard.text)
+	}
+	if len(heard.cues) == 0 {
 		return r, nil
 	}
 	r.Subtitles, r.SubRip = record.File(c.Tenant, c.Clip, r.Hash, subtitlesName), record.File(c.Tenant, c.Clip, r.Hash, subRipName)
-	for key, text := range map[string]string{r.Subtitles: caption.WebVTT(cues), r.SubRip: caption.SubRip(cues)} {
+	for key, text := range map[string]string{r.Subtitles: caption.WebVTT(heard.cues), r.SubRip: caption.SubRip(heard.cues)} {
 		if _, err := s.store.Put(ctx, key, strings.NewReader(text)); err != nil {
 			return domain.Rendered{}, fmt.Errorf("put %s: %w", key, err)
 		}

@@ -393,7 +393,7 @@ func TestAClipIsFinishedWhileItsMomentStillHappensAndIsPlayableOnceItWasHeard(t 
 	h.step("future", domain.StepDecided)
 	m, etag, found := h.manifest("future")
 	if !found || m.Tenant != tenant || m.Stream != "room" || m.Broadcast != l.id || m.Rendered.Window != seconds(5.2, 11.7) || m.Rendered.ClippedTo != "" ||
-		m.Rendered.Title != "Last three minutes" || len(m.Rendered.Renditions) != 2 {
+		m.Rendered.Title != "Last three minutes" || m.Rendered.Text != "only three minutes left" || len(m.Rendered.Renditions) != 2 {
 		t.Fatalf("manifest %+v", m)
 	}
 	for i, want := range []domain.Rendition{{Profile: "360p", Width: 640, Height: 360}, {Profile: "180p", Width: 320, Height: 180}} {
