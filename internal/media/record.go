@@ -175,6 +175,9 @@ func (r *recorder) run(ctx context.Context) (string, error) {
 		if flushErr := r.end(); flushErr != nil {
 			return "", flushErr
 		}
+		if ctx.Err() != nil { // a paced file runs out at once when nobody waits for it any more
+			err = errStopped
+		}
 		return r.ended(err)
 	}
 }
