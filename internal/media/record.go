@@ -25,9 +25,9 @@ const (
 	maxDamagedInRow = 200
 )
 
-// Record does a RecordOrder (a message's bytes are used again after send returned): it sends Parameters, Parts, Pcm and Loudness until the source ends, next gives io.EOF (it is
-// told to stop) or ctx ends. What was read is sent in any case. The reason says how the source ended; an error is permanent
-// when the source can't be recorded at all.
+// Record does a RecordOrder: it sends Parameters, Parts, Pcm and Loudness until the source ends, next gives io.EOF (it is told
+// to stop) or ctx ends. What was read is sent in any case; the bytes of a message are used again once send has returned. The
+// reason says how the source ended; an error is permanent when the source can't be recorded at all.
 func Record(ctx context.Context, order *mediav1.RecordOrder, next func() (*mediav1.ToChild, error), send func(*mediav1.FromChild) error) (reason string, err error) {
 	astiav.SetLogLevel(astiav.LogLevelError)
 	ctx, cancel := context.WithCancel(ctx)

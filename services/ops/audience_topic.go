@@ -34,7 +34,7 @@ func readRecord(value []byte) (*opsv1.AudienceRecord, error) {
 	if err := protojson.Unmarshal(value, &said); err != nil {
 		return nil, badRequest("read audience message: %s", readable(err.Error()))
 	}
-	said.Tenant = Token{Tenant: said.Tenant}.tenant()
+	said.Tenant = tenantOf(said.Tenant)
 	if _, err := domain.ParseTenant(said.Tenant); err != nil {
 		return &said, badRequest("read audience message: %s", err)
 	}

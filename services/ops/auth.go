@@ -60,7 +60,7 @@ func newDoor(tokens []Token) door {
 			known, _ = hex.DecodeString(t.TokenSHA256)
 		}
 		d.sums = append(d.sums, known)
-		d.callers = append(d.callers, caller{t.Name, roles[t.Role], domain.Tenant(t.tenant())})
+		d.callers = append(d.callers, caller{t.Name, roles[t.Role], domain.Tenant(tenantOf(t.Tenant))})
 	}
 	return d
 }

@@ -147,15 +147,16 @@ func (t Token) faults() []string {
 	if _, ok := roles[t.Role]; !ok {
 		faults = append(faults, fmt.Sprintf("role: must be viewer, operator, admin or hook, is %q", t.Role))
 	}
-	if _, err := domain.ParseTenant(t.tenant()); err != nil {
+	if _, err := domain.ParseTenant(tenantOf(t.Tenant)); err != nil {
 		faults = append(faults, err.Error())
 	}
 	return faults
 }
 
-func (t Token) tenant() string {
-	if t.Tenant == "" {
+// tenantOf is the tenant a setting or a message names; empty: the default one.
+func tenantOf(name string) string {
+	if name == "" {
 		return string(domain.DefaultTenant)
 	}
-	return t.Tenant
+	return name
 }

@@ -51,7 +51,7 @@ func (r Receiver) stream(room string) (domain.Ref, error) {
 		name = strings.ReplaceAll(template, "{room}", room)
 	}
 	id, err := domain.ParseStreamID(name)
-	return domain.Ref{Tenant: domain.Tenant(Token{Tenant: r.Tenant}.tenant()), Stream: id}, err
+	return domain.Ref{Tenant: domain.Tenant(tenantOf(r.Tenant)), Stream: id}, err
 }
 
 // serveReceiver answers a platform's callback. What is signed and cannot be used is dropped, counted and answered with 200:
@@ -193,7 +193,7 @@ func (r Receiver) faults() []string {
 	if r.Secret == "" {
 		faults = append(faults, "secret: must be given: callbacks carry no token")
 	}
-	if _, err := domain.ParseTenant(Token{Tenant: r.Tenant}.tenant()); err != nil {
+	if _, err := domain.ParseTenant(tenantOf(r.Tenant)); err != nil {
 		faults = append(faults, err.Error())
 	}
 	if r.Stream != "" && !strings.Contains(r.Stream, "{room}") {

@@ -231,7 +231,7 @@ function roomTop(room, time) {
       h('span', { class: 'pill ' + room.state }, t(room.state === 'waiting' && room.source !== 'push' ? 'state.connecting' : 'state.' + room.state)), time),
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
-    room.reason && h('p', { class: 'reason' }, words[language][room.reason] ?? room.reason),
+    room.reason && h('p', { class: 'reason' }, sentence(room.reason)),
     room.push && room.state === 'waiting' && h('p', { class: 'push' }, room.push.url),
   ].filter(Boolean);
 }
