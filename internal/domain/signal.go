@@ -20,6 +20,7 @@ type TranscriptLine struct {
 	Words      []Word
 	Engine     string
 	Language   string
+	Heard      string // as the recogniser gave it, where Text is written otherwise for print; empty: Text is
 }
 
 // SoundMeasured holds the momentary loudness of a stretch of sound. Topic sound.measured.v1.

@@ -41,6 +41,8 @@ type Context struct {
 	Products []Product
 	Extra    map[string]string // further template variables
 	Vertical bool              // every clip gets a 9:16 rendition, too
+	Engine   string            // of speech: a name of asr's engines; empty: the one for Language
+	Hotwords []string          // words of the room that a recogniser shall expect, beside its products
 }
 
 // StreamState is a stream's standing order: attached or not, from where, by whom recorded. Topic stream.state.v1.
@@ -114,6 +116,8 @@ type StreamProgress struct {
 	Closed     bool              // the broadcast ended; nothing follows
 	By         string            // "asr" or "detect"
 	SceneCuts  []time.Duration   // found since the last mark, as far as they can be told without decoding the picture
+	SpeechLag  time.Duration     // how long after it was spoken the newest final line was known
+	Unheard    []Window          // speech skipped since the last mark, because recognition was behind
 }
 
 // SegmentRecorded says that a segment lies in the store. Topic segment.recorded.v1.

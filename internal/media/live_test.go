@@ -300,7 +300,9 @@ func TestLiveSourcesAreRecorded(t *testing.T) {
 	path := makeMedia(t, "in.mp4", x264...)
 	for scheme, serve := range map[string]func(address string) []string{
 		"http": func(a string) []string { return []string{"-f", "flv", "-listen", "1", "http://" + a + "/live.flv"} },
-		"srt":  func(a string) []string { return []string{"-f", "mpegts", "srt://" + a + "?mode=listener"} },
+		"srt": func(a string) []string { // no packet is given up while the machine is busy
+			return []string{"-f", "mpegts", "srt://" + a + "?mode=listener&latency=1500000"}
+		},
 	} {
 		t.Run(scheme, func(t *testing.T) {
 			address := freePort(t)

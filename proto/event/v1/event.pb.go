@@ -662,6 +662,8 @@ type Context struct {
 	Products      []*Product             `protobuf:"bytes,4,rep,name=products,proto3" json:"products,omitempty"`
 	Extra         map[string]string      `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Vertical      bool                   `protobuf:"varint,6,opt,name=vertical,proto3" json:"vertical,omitempty"`
+	Engine        string                 `protobuf:"bytes,7,opt,name=engine,proto3" json:"engine,omitempty"`
+	Hotwords      []string               `protobuf:"bytes,8,rep,name=hotwords,proto3" json:"hotwords,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -736,6 +738,20 @@ func (x *Context) GetVertical() bool {
 		return x.Vertical
 	}
 	return false
+}
+
+func (x *Context) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Context) GetHotwords() []string {
+	if x != nil {
+		return x.Hotwords
+	}
+	return nil
 }
 
 type StreamState struct {
@@ -1022,6 +1038,8 @@ type StreamProgress struct {
 	Closed        bool                   `protobuf:"varint,4,opt,name=closed,proto3" json:"closed,omitempty"`
 	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`
 	SceneCuts     []int64                `protobuf:"varint,6,rep,packed,name=scene_cuts,json=sceneCuts,proto3" json:"scene_cuts,omitempty"`
+	SpeechLag     int64                  `protobuf:"varint,7,opt,name=speech_lag,json=speechLag,proto3" json:"speech_lag,omitempty"`
+	Unheard       []*Window              `protobuf:"bytes,8,rep,name=unheard,proto3" json:"unheard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1094,6 +1112,20 @@ func (x *StreamProgress) GetBy() string {
 func (x *StreamProgress) GetSceneCuts() []int64 {
 	if x != nil {
 		return x.SceneCuts
+	}
+	return nil
+}
+
+func (x *StreamProgress) GetSpeechLag() int64 {
+	if x != nil {
+		return x.SpeechLag
+	}
+	return 0
+}
+
+func (x *StreamProgress) GetUnheard() []*Window {
+	if x != nil {
+		return x.Unheard
 	}
 	return nil
 }
@@ -1261,6 +1293,7 @@ type TranscriptLine struct {
 	Words         []*Word                `protobuf:"bytes,7,rep,name=words,proto3" json:"words,omitempty"`
 	Engine        string                 `protobuf:"bytes,8,opt,name=engine,proto3" json:"engine,omitempty"`
 	Language      string                 `protobuf:"bytes,9,opt,name=language,proto3" json:"language,omitempty"`
+	Heard         string                 `protobuf:"bytes,10,opt,name=heard,proto3" json:"heard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1354,6 +1387,13 @@ func (x *TranscriptLine) GetEngine() string {
 func (x *TranscriptLine) GetLanguage() string {
 	if x != nil {
 		return x.Language
+	}
+	return ""
+}
+
+func (x *TranscriptLine) GetHeard() string {
+	if x != nil {
+		return x.Heard
 	}
 	return ""
 }
@@ -3457,14 +3497,16 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
-	"\x05image\x18\x04 \x01(\tR\x05image\"\xa0\x02\n" +
+	"\x05image\x18\x04 \x01(\tR\x05image\"\xd4\x02\n" +
 	"\aContext\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x126\n" +
 	"\bproducts\x18\x04 \x03(\v2\x1a.liveclip.event.v1.ProductR\bproducts\x12;\n" +
 	"\x05extra\x18\x05 \x03(\v2%.liveclip.event.v1.Context.ExtraEntryR\x05extra\x12\x1a\n" +
-	"\bvertical\x18\x06 \x01(\bR\bvertical\x1a8\n" +
+	"\bvertical\x18\x06 \x01(\bR\bvertical\x12\x16\n" +
+	"\x06engine\x18\a \x01(\tR\x06engine\x12\x1a\n" +
+	"\bhotwords\x18\b \x03(\tR\bhotwords\x1a8\n" +
 	"\n" +
 	"ExtraEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3499,7 +3541,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"parameters\x18\x05 \x01(\v2\".liveclip.event.v1.MediaParametersR\n" +
 	"parameters\x12+\n" +
 	"\x03gap\x18\x06 \x01(\v2\x19.liveclip.event.v1.WindowR\x03gap\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\x95\x02\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xe9\x02\n" +
 	"\x0eStreamProgress\x12\x1f\n" +
 	"\vrecorded_to\x18\x01 \x01(\x03R\n" +
 	"recordedTo\x12\x19\n" +
@@ -3508,7 +3550,10 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\x12\x0e\n" +
 	"\x02by\x18\x05 \x01(\tR\x02by\x12\x1d\n" +
 	"\n" +
-	"scene_cuts\x18\x06 \x03(\x03R\tsceneCuts\x1a9\n" +
+	"scene_cuts\x18\x06 \x03(\x03R\tsceneCuts\x12\x1d\n" +
+	"\n" +
+	"speech_lag\x18\a \x01(\x03R\tspeechLag\x123\n" +
+	"\aunheard\x18\b \x03(\v2\x19.liveclip.event.v1.WindowR\aunheard\x1a9\n" +
 	"\vHealthEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
@@ -3525,7 +3570,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\xf1\x01\n" +
+	"confidence\"\x87\x02\n" +
 	"\x0eTranscriptLine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x14\n" +
@@ -3535,7 +3580,9 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x12-\n" +
 	"\x05words\x18\a \x03(\v2\x17.liveclip.event.v1.WordR\x05words\x12\x16\n" +
 	"\x06engine\x18\b \x01(\tR\x06engine\x12\x1a\n" +
-	"\blanguage\x18\t \x01(\tR\blanguage\"\x8e\x01\n" +
+	"\blanguage\x18\t \x01(\tR\blanguage\x12\x14\n" +
+	"\x05heard\x18\n" +
+	" \x01(\tR\x05heard\"\x8e\x01\n" +
 	"\rSoundMeasured\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x03R\x04step\x12\x1c\n" +
@@ -3827,39 +3874,40 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
 	34, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
-	3,  // 25: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
-	11, // 26: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
-	14, // 27: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
-	3,  // 28: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
-	4,  // 29: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
-	3,  // 30: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
-	16, // 31: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	35, // 32: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
-	18, // 33: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 34: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
-	3,  // 35: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	36, // 36: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 37: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	16, // 38: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	19, // 39: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	20, // 40: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	37, // 41: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	18, // 42: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 43: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	22, // 44: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	25, // 45: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	24, // 46: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 47: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	27, // 48: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	21, // 49: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	26, // 50: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	28, // 51: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	29, // 52: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	3,  // 25: liveclip.event.v1.StreamProgress.unheard:type_name -> liveclip.event.v1.Window
+	3,  // 26: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
+	11, // 27: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
+	14, // 28: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
+	3,  // 29: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
+	4,  // 30: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
+	3,  // 31: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
+	16, // 32: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
+	35, // 33: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	18, // 34: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 35: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
+	3,  // 36: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	36, // 37: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	3,  // 38: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	16, // 39: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	19, // 40: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	20, // 41: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	37, // 42: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	18, // 43: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 44: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	22, // 45: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	25, // 46: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	24, // 47: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 48: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	27, // 49: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	21, // 50: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	26, // 51: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	28, // 52: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	29, // 53: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
