@@ -117,6 +117,7 @@ type clipCommand struct {
 	After    time.Duration `help:"How much of what is about to happen." default:"5s"`
 	Title    string        `help:"Title of the clip; without one it is written from what is said."`
 	Vertical bool          `help:"Make a 9:16 rendition, too, that follows who speaks."`
+	Opening  string        `help:"Open with this template (liveclip template list), or none; by default as configured."`
 	Key      string        `help:"Idempotency key: the same key is the same clip." placeholder:"KEY"`
 }
 
@@ -135,6 +136,9 @@ func (c clipCommand) Run(ctx context.Context, io stdio) error {
 	}
 	if c.Vertical {
 		body["vertical"] = true
+	}
+	if c.Opening != "" {
+		body["opening"] = c.Opening
 	}
 	var headers []string
 	if c.Key != "" {

@@ -19,6 +19,14 @@ type Shot struct {
 	Fields   map[string]string // template: product, price, title, countdown …
 	Prompt   string            // generated
 	Length   time.Duration     // template and generated
+	Negative string            // generated: what shall not be seen
+	Seed     uint64            // generated: of the noise; of a clip's ID, so that a replay asks for the same
+	Tier     string            // generated: "standard", "pro", "ultra"; empty: as configured
+	Engine   string            // generated: the engine that is wished for, by its configured name; empty: whichever serves best
+	// Version names what worded the shot ("enthusiastic@2f6b0c11", with "+model" where a language model had its part), and
+	// Hash all of its words (see domain.H): what a quality record is grouped by.
+	Version string
+	Hash    string
 }
 
 // Profile is how a destination wants the clip.
@@ -74,13 +82,30 @@ type Plan struct {
 	Chapters  []Chapter          // the highlight's
 	Product   string             // the highlight's
 	Shortest  time.Duration      // the highlight's
+	Joint     Joint              // how one part passes into the next
+	Music     string             // the bed of music, by its name; empty: none
+	Notes     []string           // what was planned otherwise than configured, and why, for a person
 }
+
+// Joint is how one part of a clip passes into the next.
+type Joint string
+
+const (
+	JointCut      Joint = ""         // from one picture to the next
+	JointDissolve Joint = "dissolve" // one fades into the other
+	JointWipe     Joint = "wipe"     // an edge sweeps over the picture
+)
+
+// Known reports whether there is such a joint.
+func (j Joint) Known() bool { return j == JointCut || j == JointDissolve || j == JointWipe }
 
 // CutPart is one piece of a cut, in order of play: a window of the recording, or a whole file in the store.
 type CutPart struct {
 	Window    Window // of the recording, when File is empty
 	File      string // object key
 	Generated bool   // any picture or sound in it is generated or synthesised
+	// Loudness is a file's own, integrated, in LUFS; 0: not measured, or silent.
+	Loudness float64
 }
 
 // Cut is the clip's picture and sound before finishing. It may name media time still to come. Topic cut.ready.v1.
@@ -90,6 +115,58 @@ type Cut struct {
 	Parts    []CutPart
 	Notes    []string // what fell back, and why, for a person
 	Mode     Mode
+	Joint    Joint        // the plan's
+	Music    string       // the plan's
+	Shots    []ShotRecord // of every shot that is no footage, in order: how it was made, or why it was not
+}
+
+// ShotRecord says how a template or generated shot was made, or why it was not.
+type ShotRecord struct {
+	Number   int      // of the shot in its plan, from 0
+	Kind     ShotKind // what was ordered
+	Became   ShotKind // what is shown; ShotFootage where it fell back
+	Template string   // its name, where one was drawn
+	Prompt   string
+	Negative string
+	Version  string // the shot's
+	Hash     string // the shot's
+	Made     ShotMaking
+	Bytes    int64
+	Quality  ShotQuality // of what is shown, or of the last that was refused
+	Fault    string      // why it is not what was ordered; empty: it is
+}
+
+// ShotMaking is what whoever made a shot tells of it.
+type ShotMaking struct {
+	Engine    string // its configured name; "template" where one was drawn
+	Model     string
+	Tier      string
+	Seed      uint64
+	Steps     int
+	Width     int // pixels
+	Height    int
+	FrameRate float64
+	Length    time.Duration
+	Attempts  int
+	CacheHit  bool        // a template's base, or an engine's opening, was there already
+	Degraded  []string    // what was done with less than was ordered, in order: "4 steps instead of 8"
+	Stages    []ShotStage // where the time went, in order
+}
+
+// ShotStage is one stage of a shot's making: "queue", "engine", "generate", "measure", "store".
+type ShotStage struct {
+	Name string
+	Took time.Duration
+}
+
+// ShotQuality is what was measured of a shot's pictures.
+type ShotQuality struct {
+	Frames  int     // that were looked at; 0: nothing was measured
+	Black   float64 // share of pictures that are black
+	Frozen  float64 // share of pictures that do not differ from the one before
+	Sharp   float64 // mean contrast of edges, 0 to 1: a blurred picture has little
+	Flicker float64 // mean jump of brightness from picture to picture that turns back at once, 0 to 1
+	Refused string  // the threshold that it failed; empty: it passed
 }
 
 // Why a clip is shorter than asked for: Rendered.ClippedTo is one of these sentences or empty. The console translates them.
@@ -256,6 +333,7 @@ type ClipStep struct {
 	Rendered    *Rendered
 	Decided     *Decided
 	Publication *PublicationChanged
+	Shots       []ShotRecord // of a cut
 }
 
 // Purpose of a delivery, as the player colours its requests. Empty: it did not.

@@ -108,7 +108,12 @@ type Highlight struct {
 	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
 	Chapters []Chapter
 	Shortest time.Duration // length that a clip of it may have by the rules; 0: any, as a request's
+	// Opening is a request's: the template that opens the clip, or OpeningNone. Empty: as configured.
+	Opening string
 }
+
+// OpeningNone asks for a clip without an opening, whatever is configured.
+const OpeningNone = "none"
 
 // Chapter is a piece of a recap.
 type Chapter struct {

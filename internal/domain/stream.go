@@ -31,6 +31,7 @@ type Product struct {
 	Name  string
 	Price string
 	Image string // URL or object key; empty: none
+	Was   string // the price before; empty: not known
 }
 
 // Context is what an operator knows of a room; prompt fills templates from it.

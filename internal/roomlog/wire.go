@@ -81,6 +81,7 @@ type wireProduct struct {
 	Name  string `json:"name,omitempty"`
 	Price string `json:"price,omitempty"`
 	Image string `json:"image,omitempty"`
+	Was   string `json:"was,omitempty"`
 }
 
 type wireSound struct {

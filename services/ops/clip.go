@@ -109,6 +109,7 @@ type story struct {
 	plan      *domain.Plan
 	rendered  *domain.Rendered
 	decided   *domain.Decided
+	shots     []domain.ShotRecord
 	last      domain.Step
 	published time.Time // zero: not
 	failed    string
@@ -130,6 +131,9 @@ func storyOf(clip view.Clip) story {
 		}
 		if step.Plan != nil {
 			st.plan = step.Plan
+		}
+		if len(step.Shots) > 0 {
+			st.shots = step.Shots
 		}
 		if step.Rendered != nil {
 			st.rendered = step.Rendered
@@ -209,6 +213,7 @@ func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, sta
 		}
 	}
 	m.StartS, m.EndS, m.TriggeredAt, m.Reasons = window.Start.Seconds(), window.End.Seconds(), stamp(triggered), reasonMessages(reasons)
+	m.Shots = shotMessages(st.shots)
 	m.Steps, m.Verdict = stepMessages(clip, triggered), verdictMessage(st.decided)
 	recap := st.plan != nil && len(st.plan.Chapters) > 0 // its window spans what it does not show
 	if c.role >= operator && window.Length() > 0 && !recap && clip.Envelope.Broadcast != "" && !st.takenDown {

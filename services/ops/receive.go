@@ -177,7 +177,7 @@ func signalOf(m audience.Message) *opsv1.AudienceSignal {
 		signal.At = timestamppb.New(m.At)
 	}
 	if m.Item != (domain.Product{}) {
-		signal.Item = &opsv1.Product{Id: m.Item.ID, Name: m.Item.Name, Price: m.Item.Price, Image: m.Item.Image}
+		signal.Item = &opsv1.Product{Id: m.Item.ID, Name: m.Item.Name, Price: m.Item.Price, Image: m.Item.Image, Was: m.Item.Was}
 	}
 	return signal
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 // rememberFor is how long an idempotency key gives the answer it gave first. Its clip ID stays the same for ever.
 const rememberFor = 24 * time.Hour
 
+// openingName is how a template may be called. Whether there is one of that name, prompt says in the clip's story.
+var openingName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
 // RequestClip asks for a window by hand. The clip's ID comes from the idempotency key: asked again, nothing new begins.
 func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
 	c, ref, err := s.needStream(ctx, operator, req.StreamId)
@@ -38,6 +42,10 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 		return nil, unprocessable("mode: must be %q or left out, is %.40q", domain.ModeCopy, req.Mode)
 	case domain.Mode(req.Mode) == domain.ModeCopy && req.Vertical:
 		return nil, unprocessable("vertical: a lossless cut (mode %q) has the source's own picture only", domain.ModeCopy)
+	case req.Opening != "" && !openingName.MatchString(req.Opening):
+		return nil, unprocessable("opening: must be a template's name, or %q, is %.40q", domain.OpeningNone, req.Opening)
+	case domain.Mode(req.Mode) == domain.ModeCopy && req.Opening != "" && req.Opening != domain.OpeningNone:
+		return nil, unprocessable("opening: nothing can be put before a lossless cut (mode %q)", domain.ModeCopy)
 	}
 	key, err := requestKey(ctx, req.IdempotencyKey)
 	if err != nil {
@@ -87,6 +95,7 @@ func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.Request
 		},
 		Payload: domain.Highlight{
 			ID: id, Kind: "manual", Window: w, Score: 1, Title: req.Title, By: c.name, TriggeredAt: now, Vertical: req.Vertical, Mode: domain.Mode(req.Mode),
+			Opening: req.Opening,
 			Reasons: []domain.Reason{{Signal: "request", Detail: "asked for by " + c.name, At: w.Start, Weight: 1}},
 		},
 	}
@@ -224,6 +233,9 @@ func fingerprint(req *opsv1.RequestClipRequest) string {
 	}
 	if req.Mode != "" {
 		asked = append(asked, "mode "+req.Mode)
+	}
+	if req.Opening != "" {
+		asked = append(asked, "opening "+req.Opening)
 	}
 	return domain.H(asked...)
 }

@@ -102,7 +102,7 @@ func merge(known *domain.Context, given *opsv1.Context) {
 }
 
 func product(p *opsv1.Product) domain.Product {
-	return domain.Product{ID: p.GetId(), Name: p.GetName(), Price: p.GetPrice(), Image: p.GetImage()}
+	return domain.Product{ID: p.GetId(), Name: p.GetName(), Price: p.GetPrice(), Image: p.GetImage(), Was: p.GetWas()}
 }
 
 func sameContext(a, b domain.Context) bool {
@@ -118,7 +118,7 @@ func contextMessage(c domain.Context) *opsv1.Context {
 		m.Vertical = &c.Vertical
 	}
 	for _, p := range c.Products {
-		m.Products = append(m.Products, &opsv1.Product{Id: p.ID, Name: p.Name, Price: p.Price, Image: p.Image})
+		m.Products = append(m.Products, &opsv1.Product{Id: p.ID, Name: p.Name, Price: p.Price, Image: p.Image, Was: p.Was})
 	}
 	return m
 }

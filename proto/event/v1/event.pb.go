@@ -592,6 +592,7 @@ type Product struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Price         string                 `protobuf:"bytes,3,opt,name=price,proto3" json:"price,omitempty"`
 	Image         string                 `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
+	Was           string                 `protobuf:"bytes,5,opt,name=was,proto3" json:"was,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -650,6 +651,13 @@ func (x *Product) GetPrice() string {
 func (x *Product) GetImage() string {
 	if x != nil {
 		return x.Image
+	}
+	return ""
+}
+
+func (x *Product) GetWas() string {
+	if x != nil {
+		return x.Was
 	}
 	return ""
 }
@@ -1727,6 +1735,7 @@ type Highlight struct {
 	Product       string                 `protobuf:"bytes,13,opt,name=product,proto3" json:"product,omitempty"`
 	Vertical      bool                   `protobuf:"varint,14,opt,name=vertical,proto3" json:"vertical,omitempty"`
 	Shortest      int64                  `protobuf:"varint,15,opt,name=shortest,proto3" json:"shortest,omitempty"`
+	Opening       string                 `protobuf:"bytes,16,opt,name=opening,proto3" json:"opening,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1866,6 +1875,13 @@ func (x *Highlight) GetShortest() int64 {
 	return 0
 }
 
+func (x *Highlight) GetOpening() string {
+	if x != nil {
+		return x.Opening
+	}
+	return ""
+}
+
 type Chapter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
@@ -1926,6 +1942,12 @@ type Shot struct {
 	Fields        map[string]string      `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Prompt        string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`
 	Length        int64                  `protobuf:"varint,6,opt,name=length,proto3" json:"length,omitempty"`
+	Negative      string                 `protobuf:"bytes,7,opt,name=negative,proto3" json:"negative,omitempty"`
+	Seed          uint64                 `protobuf:"varint,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	Tier          string                 `protobuf:"bytes,9,opt,name=tier,proto3" json:"tier,omitempty"`
+	Engine        string                 `protobuf:"bytes,10,opt,name=engine,proto3" json:"engine,omitempty"`
+	Version       string                 `protobuf:"bytes,11,opt,name=version,proto3" json:"version,omitempty"`
+	Hash          string                 `protobuf:"bytes,12,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2000,6 +2022,48 @@ func (x *Shot) GetLength() int64 {
 		return x.Length
 	}
 	return 0
+}
+
+func (x *Shot) GetNegative() string {
+	if x != nil {
+		return x.Negative
+	}
+	return ""
+}
+
+func (x *Shot) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *Shot) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Shot) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Shot) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Shot) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
 }
 
 type Profile struct {
@@ -2107,6 +2171,9 @@ type Plan struct {
 	Chapters      []*Chapter             `protobuf:"bytes,17,rep,name=chapters,proto3" json:"chapters,omitempty"`
 	Product       string                 `protobuf:"bytes,18,opt,name=product,proto3" json:"product,omitempty"`
 	Shortest      int64                  `protobuf:"varint,19,opt,name=shortest,proto3" json:"shortest,omitempty"`
+	Joint         string                 `protobuf:"bytes,20,opt,name=joint,proto3" json:"joint,omitempty"`
+	Music         string                 `protobuf:"bytes,21,opt,name=music,proto3" json:"music,omitempty"`
+	Notes         []string               `protobuf:"bytes,22,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2274,11 +2341,33 @@ func (x *Plan) GetShortest() int64 {
 	return 0
 }
 
+func (x *Plan) GetJoint() string {
+	if x != nil {
+		return x.Joint
+	}
+	return ""
+}
+
+func (x *Plan) GetMusic() string {
+	if x != nil {
+		return x.Music
+	}
+	return ""
+}
+
+func (x *Plan) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 type CutPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
 	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	Generated     bool                   `protobuf:"varint,3,opt,name=generated,proto3" json:"generated,omitempty"`
+	Loudness      float64                `protobuf:"fixed64,4,opt,name=loudness,proto3" json:"loudness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2334,6 +2423,13 @@ func (x *CutPart) GetGenerated() bool {
 	return false
 }
 
+func (x *CutPart) GetLoudness() float64 {
+	if x != nil {
+		return x.Loudness
+	}
+	return 0
+}
+
 type Cut struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Clip          string                 `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
@@ -2341,6 +2437,9 @@ type Cut struct {
 	Parts         []*CutPart             `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
 	Notes         []string               `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	Mode          string                 `protobuf:"bytes,5,opt,name=mode,proto3" json:"mode,omitempty"`
+	Joint         string                 `protobuf:"bytes,6,opt,name=joint,proto3" json:"joint,omitempty"`
+	Music         string                 `protobuf:"bytes,7,opt,name=music,proto3" json:"music,omitempty"`
+	Shots         []*ShotRecord          `protobuf:"bytes,8,rep,name=shots,proto3" json:"shots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2410,6 +2509,435 @@ func (x *Cut) GetMode() string {
 	return ""
 }
 
+func (x *Cut) GetJoint() string {
+	if x != nil {
+		return x.Joint
+	}
+	return ""
+}
+
+func (x *Cut) GetMusic() string {
+	if x != nil {
+		return x.Music
+	}
+	return ""
+}
+
+func (x *Cut) GetShots() []*ShotRecord {
+	if x != nil {
+		return x.Shots
+	}
+	return nil
+}
+
+type ShotRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Became        string                 `protobuf:"bytes,3,opt,name=became,proto3" json:"became,omitempty"`
+	Template      string                 `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	Prompt        string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Negative      string                 `protobuf:"bytes,6,opt,name=negative,proto3" json:"negative,omitempty"`
+	Version       string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
+	Hash          string                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
+	Made          *ShotMaking            `protobuf:"bytes,9,opt,name=made,proto3" json:"made,omitempty"`
+	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Quality       *ShotQuality           `protobuf:"bytes,11,opt,name=quality,proto3" json:"quality,omitempty"`
+	Fault         string                 `protobuf:"bytes,12,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotRecord) Reset() {
+	*x = ShotRecord{}
+	mi := &file_event_v1_event_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotRecord) ProtoMessage() {}
+
+func (x *ShotRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotRecord.ProtoReflect.Descriptor instead.
+func (*ShotRecord) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ShotRecord) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ShotRecord) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetBecame() string {
+	if x != nil {
+		return x.Became
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetNegative() string {
+	if x != nil {
+		return x.Negative
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *ShotRecord) GetMade() *ShotMaking {
+	if x != nil {
+		return x.Made
+	}
+	return nil
+}
+
+func (x *ShotRecord) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ShotRecord) GetQuality() *ShotQuality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
+func (x *ShotRecord) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+type ShotMaking struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Engine        string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Tier          string                 `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
+	Seed          uint64                 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	Steps         int64                  `protobuf:"varint,5,opt,name=steps,proto3" json:"steps,omitempty"`
+	Width         int64                  `protobuf:"varint,6,opt,name=width,proto3" json:"width,omitempty"`
+	Height        int64                  `protobuf:"varint,7,opt,name=height,proto3" json:"height,omitempty"`
+	FrameRate     float64                `protobuf:"fixed64,8,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
+	Length        int64                  `protobuf:"varint,9,opt,name=length,proto3" json:"length,omitempty"`
+	Attempts      int64                  `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	CacheHit      bool                   `protobuf:"varint,11,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
+	Degraded      []string               `protobuf:"bytes,12,rep,name=degraded,proto3" json:"degraded,omitempty"`
+	Stages        []*ShotStage           `protobuf:"bytes,13,rep,name=stages,proto3" json:"stages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotMaking) Reset() {
+	*x = ShotMaking{}
+	mi := &file_event_v1_event_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotMaking) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotMaking) ProtoMessage() {}
+
+func (x *ShotMaking) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotMaking.ProtoReflect.Descriptor instead.
+func (*ShotMaking) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ShotMaking) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *ShotMaking) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ShotMaking) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *ShotMaking) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetSteps() int64 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetWidth() int64 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetFrameRate() float64 {
+	if x != nil {
+		return x.FrameRate
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetAttempts() int64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *ShotMaking) GetCacheHit() bool {
+	if x != nil {
+		return x.CacheHit
+	}
+	return false
+}
+
+func (x *ShotMaking) GetDegraded() []string {
+	if x != nil {
+		return x.Degraded
+	}
+	return nil
+}
+
+func (x *ShotMaking) GetStages() []*ShotStage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+type ShotStage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Took          int64                  `protobuf:"varint,2,opt,name=took,proto3" json:"took,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotStage) Reset() {
+	*x = ShotStage{}
+	mi := &file_event_v1_event_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotStage) ProtoMessage() {}
+
+func (x *ShotStage) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
+func (*ShotStage) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ShotStage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ShotStage) GetTook() int64 {
+	if x != nil {
+		return x.Took
+	}
+	return 0
+}
+
+type ShotQuality struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        int64                  `protobuf:"varint,1,opt,name=frames,proto3" json:"frames,omitempty"`
+	Black         float64                `protobuf:"fixed64,2,opt,name=black,proto3" json:"black,omitempty"`
+	Frozen        float64                `protobuf:"fixed64,3,opt,name=frozen,proto3" json:"frozen,omitempty"`
+	Sharp         float64                `protobuf:"fixed64,4,opt,name=sharp,proto3" json:"sharp,omitempty"`
+	Flicker       float64                `protobuf:"fixed64,5,opt,name=flicker,proto3" json:"flicker,omitempty"`
+	Refused       string                 `protobuf:"bytes,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotQuality) Reset() {
+	*x = ShotQuality{}
+	mi := &file_event_v1_event_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotQuality) ProtoMessage() {}
+
+func (x *ShotQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
+func (*ShotQuality) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ShotQuality) GetFrames() int64 {
+	if x != nil {
+		return x.Frames
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetBlack() float64 {
+	if x != nil {
+		return x.Black
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetFrozen() float64 {
+	if x != nil {
+		return x.Frozen
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetSharp() float64 {
+	if x != nil {
+		return x.Sharp
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetFlicker() float64 {
+	if x != nil {
+		return x.Flicker
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
 type Rendition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Profile       string                 `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
@@ -2428,7 +2956,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2968,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2981,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2538,7 +3066,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +3078,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +3091,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Heads) GetFrame() int64 {
@@ -2618,7 +3146,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2630,7 +3158,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2643,7 +3171,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Rendered) GetClip() string {
@@ -2771,7 +3299,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2783,7 +3311,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2796,7 +3324,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Finding) GetList() string {
@@ -2851,7 +3379,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2863,7 +3391,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2876,7 +3404,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Decided) GetClip() string {
@@ -2957,7 +3485,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3497,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3510,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -3046,13 +3574,14 @@ type ClipStep struct {
 	Rendered      *Rendered              `protobuf:"bytes,8,opt,name=rendered,proto3" json:"rendered,omitempty"`
 	Decided       *Decided               `protobuf:"bytes,9,opt,name=decided,proto3" json:"decided,omitempty"`
 	Publication   *PublicationChanged    `protobuf:"bytes,10,opt,name=publication,proto3" json:"publication,omitempty"`
+	Shots         []*ShotRecord          `protobuf:"bytes,11,rep,name=shots,proto3" json:"shots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3064,7 +3593,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3077,7 +3606,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -3150,6 +3679,13 @@ func (x *ClipStep) GetPublication() *PublicationChanged {
 	return nil
 }
 
+func (x *ClipStep) GetShots() []*ShotRecord {
+	if x != nil {
+		return x.Shots
+	}
+	return nil
+}
+
 type Delivery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -3179,7 +3715,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3191,7 +3727,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3204,7 +3740,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -3369,7 +3905,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3381,7 +3917,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3394,7 +3930,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -3492,12 +4028,13 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\"0\n" +
 	"\x06Window\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x03R\x03end\"Y\n" +
+	"\x03end\x18\x02 \x01(\x03R\x03end\"k\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
-	"\x05image\x18\x04 \x01(\tR\x05image\"\xd4\x02\n" +
+	"\x05image\x18\x04 \x01(\tR\x05image\x12\x10\n" +
+	"\x03was\x18\x05 \x01(\tR\x03was\"\xd4\x02\n" +
 	"\aContext\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x1a\n" +
@@ -3610,7 +4147,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"\xad\x04\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\xc7\x04\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -3627,20 +4164,28 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\bchapters\x18\f \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
 	"\aproduct\x18\r \x01(\tR\aproduct\x12\x1a\n" +
 	"\bvertical\x18\x0e \x01(\bR\bvertical\x12\x1a\n" +
-	"\bshortest\x18\x0f \x01(\x03R\bshortest\x1a;\n" +
+	"\bshortest\x18\x0f \x01(\x03R\bshortest\x12\x18\n" +
+	"\aopening\x18\x10 \x01(\tR\aopening\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
 	"\aChapter\x121\n" +
 	"\x06window\x18\x01 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\"\x91\x02\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\x9b\x03\n" +
 	"\x04Shot\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x1a\n" +
 	"\btemplate\x18\x03 \x01(\tR\btemplate\x12;\n" +
 	"\x06fields\x18\x04 \x03(\v2#.liveclip.event.v1.Shot.FieldsEntryR\x06fields\x12\x16\n" +
 	"\x06prompt\x18\x05 \x01(\tR\x06prompt\x12\x16\n" +
-	"\x06length\x18\x06 \x01(\x03R\x06length\x1a9\n" +
+	"\x06length\x18\x06 \x01(\x03R\x06length\x12\x1a\n" +
+	"\bnegative\x18\a \x01(\tR\bnegative\x12\x12\n" +
+	"\x04seed\x18\b \x01(\x04R\x04seed\x12\x12\n" +
+	"\x04tier\x18\t \x01(\tR\x04tier\x12\x16\n" +
+	"\x06engine\x18\n" +
+	" \x01(\tR\x06engine\x12\x18\n" +
+	"\aversion\x18\v \x01(\tR\aversion\x12\x12\n" +
+	"\x04hash\x18\f \x01(\tR\x04hash\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa1\x01\n" +
@@ -3650,7 +4195,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
-	"\aframing\x18\x06 \x01(\tR\aframing\"\xc1\x05\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\x83\x06\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -3671,20 +4216,69 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\bfeatures\x18\x10 \x03(\v2%.liveclip.event.v1.Plan.FeaturesEntryR\bfeatures\x126\n" +
 	"\bchapters\x18\x11 \x03(\v2\x1a.liveclip.event.v1.ChapterR\bchapters\x12\x18\n" +
 	"\aproduct\x18\x12 \x01(\tR\aproduct\x12\x1a\n" +
-	"\bshortest\x18\x13 \x01(\x03R\bshortest\x1a;\n" +
+	"\bshortest\x18\x13 \x01(\x03R\bshortest\x12\x14\n" +
+	"\x05joint\x18\x14 \x01(\tR\x05joint\x12\x14\n" +
+	"\x05music\x18\x15 \x01(\tR\x05music\x12\x14\n" +
+	"\x05notes\x18\x16 \x03(\tR\x05notes\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x8a\x01\n" +
 	"\aCutPart\x121\n" +
 	"\x06window\x18\x01 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1c\n" +
-	"\tgenerated\x18\x03 \x01(\bR\tgenerated\"\x91\x01\n" +
+	"\tgenerated\x18\x03 \x01(\bR\tgenerated\x12\x1a\n" +
+	"\bloudness\x18\x04 \x01(\x01R\bloudness\"\xf2\x01\n" +
 	"\x03Cut\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x120\n" +
 	"\x05parts\x18\x03 \x03(\v2\x1a.liveclip.event.v1.CutPartR\x05parts\x12\x14\n" +
 	"\x05notes\x18\x04 \x03(\tR\x05notes\x12\x12\n" +
-	"\x04mode\x18\x05 \x01(\tR\x04mode\"\x89\x02\n" +
+	"\x04mode\x18\x05 \x01(\tR\x04mode\x12\x14\n" +
+	"\x05joint\x18\x06 \x01(\tR\x05joint\x12\x14\n" +
+	"\x05music\x18\a \x01(\tR\x05music\x123\n" +
+	"\x05shots\x18\b \x03(\v2\x1d.liveclip.event.v1.ShotRecordR\x05shots\"\xe7\x02\n" +
+	"\n" +
+	"ShotRecord\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06became\x18\x03 \x01(\tR\x06became\x12\x1a\n" +
+	"\btemplate\x18\x04 \x01(\tR\btemplate\x12\x16\n" +
+	"\x06prompt\x18\x05 \x01(\tR\x06prompt\x12\x1a\n" +
+	"\bnegative\x18\x06 \x01(\tR\bnegative\x12\x18\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12\x12\n" +
+	"\x04hash\x18\b \x01(\tR\x04hash\x121\n" +
+	"\x04made\x18\t \x01(\v2\x1d.liveclip.event.v1.ShotMakingR\x04made\x12\x14\n" +
+	"\x05bytes\x18\n" +
+	" \x01(\x03R\x05bytes\x128\n" +
+	"\aquality\x18\v \x01(\v2\x1e.liveclip.event.v1.ShotQualityR\aquality\x12\x14\n" +
+	"\x05fault\x18\f \x01(\tR\x05fault\"\xe8\x02\n" +
+	"\n" +
+	"ShotMaking\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x12\n" +
+	"\x04tier\x18\x03 \x01(\tR\x04tier\x12\x12\n" +
+	"\x04seed\x18\x04 \x01(\x04R\x04seed\x12\x14\n" +
+	"\x05steps\x18\x05 \x01(\x03R\x05steps\x12\x14\n" +
+	"\x05width\x18\x06 \x01(\x03R\x05width\x12\x16\n" +
+	"\x06height\x18\a \x01(\x03R\x06height\x12\x1d\n" +
+	"\n" +
+	"frame_rate\x18\b \x01(\x01R\tframeRate\x12\x16\n" +
+	"\x06length\x18\t \x01(\x03R\x06length\x12\x1a\n" +
+	"\battempts\x18\n" +
+	" \x01(\x03R\battempts\x12\x1b\n" +
+	"\tcache_hit\x18\v \x01(\bR\bcacheHit\x12\x1a\n" +
+	"\bdegraded\x18\f \x03(\tR\bdegraded\x124\n" +
+	"\x06stages\x18\r \x03(\v2\x1c.liveclip.event.v1.ShotStageR\x06stages\"3\n" +
+	"\tShotStage\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04took\x18\x02 \x01(\x03R\x04took\"\x9d\x01\n" +
+	"\vShotQuality\x12\x16\n" +
+	"\x06frames\x18\x01 \x01(\x03R\x06frames\x12\x14\n" +
+	"\x05black\x18\x02 \x01(\x01R\x05black\x12\x16\n" +
+	"\x06frozen\x18\x03 \x01(\x01R\x06frozen\x12\x14\n" +
+	"\x05sharp\x18\x04 \x01(\x01R\x05sharp\x12\x18\n" +
+	"\aflicker\x18\x05 \x01(\x01R\aflicker\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\tR\arefused\"\x89\x02\n" +
 	"\tRendition\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x14\n" +
@@ -3748,7 +4342,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x05state\x18\x04 \x01(\tR\x05state\x12\x1b\n" +
 	"\tremote_id\x18\x05 \x01(\tR\bremoteId\x12\x10\n" +
 	"\x03url\x18\x06 \x01(\tR\x03url\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xf9\x02\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xae\x03\n" +
 	"\bClipStep\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
@@ -3760,7 +4354,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\brendered\x18\b \x01(\v2\x1b.liveclip.event.v1.RenderedR\brendered\x124\n" +
 	"\adecided\x18\t \x01(\v2\x1a.liveclip.event.v1.DecidedR\adecided\x12G\n" +
 	"\vpublication\x18\n" +
-	" \x01(\v2%.liveclip.event.v1.PublicationChangedR\vpublication\"\x88\x04\n" +
+	" \x01(\v2%.liveclip.event.v1.PublicationChangedR\vpublication\x123\n" +
+	"\x05shots\x18\v \x03(\v2\x1d.liveclip.event.v1.ShotRecordR\x05shots\"\x88\x04\n" +
 	"\bDelivery\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
@@ -3807,7 +4402,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -3833,20 +4428,24 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*Plan)(nil),               // 21: liveclip.event.v1.Plan
 	(*CutPart)(nil),            // 22: liveclip.event.v1.CutPart
 	(*Cut)(nil),                // 23: liveclip.event.v1.Cut
-	(*Rendition)(nil),          // 24: liveclip.event.v1.Rendition
-	(*Heads)(nil),              // 25: liveclip.event.v1.Heads
-	(*Rendered)(nil),           // 26: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 27: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 28: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 29: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 30: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 31: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 32: liveclip.event.v1.PlaybackReport
-	nil,                        // 33: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 34: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 35: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 36: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 37: liveclip.event.v1.Plan.FeaturesEntry
+	(*ShotRecord)(nil),         // 24: liveclip.event.v1.ShotRecord
+	(*ShotMaking)(nil),         // 25: liveclip.event.v1.ShotMaking
+	(*ShotStage)(nil),          // 26: liveclip.event.v1.ShotStage
+	(*ShotQuality)(nil),        // 27: liveclip.event.v1.ShotQuality
+	(*Rendition)(nil),          // 28: liveclip.event.v1.Rendition
+	(*Heads)(nil),              // 29: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 30: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 31: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 32: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 33: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 34: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 35: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 36: liveclip.event.v1.PlaybackReport
+	nil,                        // 37: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 38: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 39: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 40: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 41: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -3861,19 +4460,19 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	17, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
 	21, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
 	23, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	26, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	28, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	29, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	30, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	31, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	32, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	30, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	32, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	33, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	34, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	35, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	36, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	33, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	37, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	34, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	38, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.StreamProgress.unheard:type_name -> liveclip.event.v1.Window
 	3,  // 26: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
 	11, // 27: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
@@ -3882,32 +4481,37 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	4,  // 30: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
 	3,  // 31: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
 	16, // 32: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	35, // 33: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	39, // 33: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
 	18, // 34: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
 	3,  // 35: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
 	3,  // 36: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	36, // 37: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	40, // 37: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
 	3,  // 38: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
 	16, // 39: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
 	19, // 40: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
 	20, // 41: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	37, // 42: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	41, // 42: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
 	18, // 43: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
 	3,  // 44: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
 	22, // 45: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	25, // 46: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	24, // 47: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 48: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	27, // 49: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	21, // 50: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	26, // 51: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	28, // 52: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	29, // 53: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	24, // 46: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
+	25, // 47: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
+	27, // 48: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
+	26, // 49: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
+	29, // 50: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	28, // 51: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 52: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	31, // 53: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	21, // 54: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	30, // 55: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	32, // 56: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	33, // 57: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	24, // 58: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -3940,7 +4544,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

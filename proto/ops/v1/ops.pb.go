@@ -109,6 +109,7 @@ type Product struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Price         string                 `protobuf:"bytes,3,opt,name=price,proto3" json:"price,omitempty"`
 	Image         string                 `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
+	Was           string                 `protobuf:"bytes,5,opt,name=was,proto3" json:"was,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,6 +168,13 @@ func (x *Product) GetPrice() string {
 func (x *Product) GetImage() string {
 	if x != nil {
 		return x.Image
+	}
+	return ""
+}
+
+func (x *Product) GetWas() string {
+	if x != nil {
+		return x.Was
 	}
 	return ""
 }
@@ -905,6 +913,7 @@ type RequestClipRequest struct {
 	IdempotencyKey string   `protobuf:"bytes,7,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"` // over HTTP the header Idempotency-Key
 	Vertical       bool     `protobuf:"varint,20,opt,name=vertical,proto3" json:"vertical,omitempty"`                                 // a 9:16 rendition, too
 	Mode           string   `protobuf:"bytes,8,opt,name=mode,proto3" json:"mode,omitempty"`                                           // "copy": a lossless cut, nothing drawn; empty: finished in every profile
+	Opening        string   `protobuf:"bytes,21,opt,name=opening,proto3" json:"opening,omitempty"`                                    // the template that opens the clip, "none": no opening; empty: as configured
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -998,6 +1007,13 @@ func (x *RequestClipRequest) GetVertical() bool {
 func (x *RequestClipRequest) GetMode() string {
 	if x != nil {
 		return x.Mode
+	}
+	return ""
+}
+
+func (x *RequestClipRequest) GetOpening() string {
+	if x != nil {
+		return x.Opening
 	}
 	return ""
 }
@@ -2211,6 +2227,7 @@ type Clip struct {
 	Subrip         string                 `protobuf:"bytes,51,opt,name=subrip,proto3" json:"subrip,omitempty"`         // signed URL of the subtitles as SRT
 	Listing        string                 `protobuf:"bytes,52,opt,name=listing,proto3" json:"listing,omitempty"`       // signed URL of JSON for a player that fetches ranges itself: renditions, sizes, heads
 	Chapters       string                 `protobuf:"bytes,54,opt,name=chapters,proto3" json:"chapters,omitempty"`     // signed URL of a recap's chapters as WebVTT
+	Shots          []*Shot                `protobuf:"bytes,55,rep,name=shots,proto3" json:"shots,omitempty"`           // how its template and generated shots were made, or why they were not
 	Cdn            []*CDN                 `protobuf:"bytes,53,rep,name=cdn,proto3" json:"cdn,omitempty"`               // the same clip through every CDN that is configured
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2477,11 +2494,383 @@ func (x *Clip) GetChapters() string {
 	return ""
 }
 
+func (x *Clip) GetShots() []*Shot {
+	if x != nil {
+		return x.Shots
+	}
+	return nil
+}
+
 func (x *Clip) GetCdn() []*CDN {
 	if x != nil {
 		return x.Cdn
 	}
 	return nil
+}
+
+// Shot says how a template or generated shot was made.
+type Shot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // in the plan, from 0
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`      // template or generated
+	Became        string                 `protobuf:"bytes,3,opt,name=became,proto3" json:"became,omitempty"`  // what is shown: footage where it fell back
+	Template      string                 `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	Prompt        string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Negative      string                 `protobuf:"bytes,6,opt,name=negative,proto3" json:"negative,omitempty"`
+	Version       string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"` // what worded the prompt
+	Hash          string                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`       // of the prompt
+	Engine        string                 `protobuf:"bytes,9,opt,name=engine,proto3" json:"engine,omitempty"`
+	Model         string                 `protobuf:"bytes,10,opt,name=model,proto3" json:"model,omitempty"`
+	Tier          string                 `protobuf:"bytes,11,opt,name=tier,proto3" json:"tier,omitempty"`
+	Seed          string                 `protobuf:"bytes,12,opt,name=seed,proto3" json:"seed,omitempty"` // a decimal number: JSON's are too short for it
+	Steps         int32                  `protobuf:"varint,13,opt,name=steps,proto3" json:"steps,omitempty"`
+	Width         int32                  `protobuf:"varint,14,opt,name=width,proto3" json:"width,omitempty"`
+	Height        int32                  `protobuf:"varint,15,opt,name=height,proto3" json:"height,omitempty"`
+	FrameRate     float64                `protobuf:"fixed64,16,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
+	LengthS       float64                `protobuf:"fixed64,17,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`
+	Attempts      int32                  `protobuf:"varint,18,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	CacheHit      bool                   `protobuf:"varint,19,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
+	Degraded      []string               `protobuf:"bytes,20,rep,name=degraded,proto3" json:"degraded,omitempty"` // what was done with less than was ordered
+	Stages        []*ShotStage           `protobuf:"bytes,21,rep,name=stages,proto3" json:"stages,omitempty"`
+	Bytes         float64                `protobuf:"fixed64,22,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Quality       *ShotQuality           `protobuf:"bytes,23,opt,name=quality,proto3" json:"quality,omitempty"` // absent: not measured
+	Fault         string                 `protobuf:"bytes,24,opt,name=fault,proto3" json:"fault,omitempty"`     // why it is not what was ordered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shot) Reset() {
+	*x = Shot{}
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shot) ProtoMessage() {}
+
+func (x *Shot) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shot.ProtoReflect.Descriptor instead.
+func (*Shot) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Shot) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Shot) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Shot) GetBecame() string {
+	if x != nil {
+		return x.Became
+	}
+	return ""
+}
+
+func (x *Shot) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *Shot) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
+func (x *Shot) GetNegative() string {
+	if x != nil {
+		return x.Negative
+	}
+	return ""
+}
+
+func (x *Shot) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Shot) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *Shot) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Shot) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Shot) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Shot) GetSeed() string {
+	if x != nil {
+		return x.Seed
+	}
+	return ""
+}
+
+func (x *Shot) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *Shot) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Shot) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Shot) GetFrameRate() float64 {
+	if x != nil {
+		return x.FrameRate
+	}
+	return 0
+}
+
+func (x *Shot) GetLengthS() float64 {
+	if x != nil {
+		return x.LengthS
+	}
+	return 0
+}
+
+func (x *Shot) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Shot) GetCacheHit() bool {
+	if x != nil {
+		return x.CacheHit
+	}
+	return false
+}
+
+func (x *Shot) GetDegraded() []string {
+	if x != nil {
+		return x.Degraded
+	}
+	return nil
+}
+
+func (x *Shot) GetStages() []*ShotStage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Shot) GetBytes() float64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Shot) GetQuality() *ShotQuality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
+func (x *Shot) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+type ShotStage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	TookS         float64                `protobuf:"fixed64,2,opt,name=took_s,json=tookS,proto3" json:"took_s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotStage) Reset() {
+	*x = ShotStage{}
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotStage) ProtoMessage() {}
+
+func (x *ShotStage) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
+func (*ShotStage) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ShotStage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ShotStage) GetTookS() float64 {
+	if x != nil {
+		return x.TookS
+	}
+	return 0
+}
+
+type ShotQuality struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        int32                  `protobuf:"varint,1,opt,name=frames,proto3" json:"frames,omitempty"`    // looked at
+	Black         float64                `protobuf:"fixed64,2,opt,name=black,proto3" json:"black,omitempty"`     // share of pictures
+	Frozen        float64                `protobuf:"fixed64,3,opt,name=frozen,proto3" json:"frozen,omitempty"`   // share of pictures
+	Sharp         float64                `protobuf:"fixed64,4,opt,name=sharp,proto3" json:"sharp,omitempty"`     // 0 to 1
+	Flicker       float64                `protobuf:"fixed64,5,opt,name=flicker,proto3" json:"flicker,omitempty"` // 0 to 1
+	Refused       string                 `protobuf:"bytes,6,opt,name=refused,proto3" json:"refused,omitempty"`   // the threshold that it failed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotQuality) Reset() {
+	*x = ShotQuality{}
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotQuality) ProtoMessage() {}
+
+func (x *ShotQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
+func (*ShotQuality) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ShotQuality) GetFrames() int32 {
+	if x != nil {
+		return x.Frames
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetBlack() float64 {
+	if x != nil {
+		return x.Black
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetFrozen() float64 {
+	if x != nil {
+		return x.Frozen
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetSharp() float64 {
+	if x != nil {
+		return x.Sharp
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetFlicker() float64 {
+	if x != nil {
+		return x.Flicker
+	}
+	return 0
+}
+
+func (x *ShotQuality) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
 }
 
 // CDN has a clip's URLs as one CDN signs them.
@@ -2497,7 +2886,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2898,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2911,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CDN) GetName() string {
@@ -2569,7 +2958,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2970,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2983,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Step) GetClipId() string {
@@ -2665,7 +3054,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +3066,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +3079,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -2737,7 +3126,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2749,7 +3138,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2762,7 +3151,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -2835,7 +3224,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3236,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3249,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -2909,7 +3298,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +3310,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +3323,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -2968,7 +3357,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2980,7 +3369,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2993,7 +3382,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -3020,7 +3409,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3032,7 +3421,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3045,7 +3434,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -3071,7 +3460,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3083,7 +3472,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3096,7 +3485,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -3115,7 +3504,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3127,7 +3516,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3140,7 +3529,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -3165,7 +3554,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3566,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3579,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Publication) GetClipId() string {
@@ -3258,7 +3647,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3270,7 +3659,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3283,7 +3672,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -3350,7 +3739,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3362,7 +3751,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3375,7 +3764,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -3395,7 +3784,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3407,7 +3796,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3420,7 +3809,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Line) GetStreamId() string {
@@ -3498,7 +3887,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3510,7 +3899,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3523,7 +3912,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -3613,12 +4002,13 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\x05R\x06status\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x1a\n" +
-	"\binstance\x18\x05 \x01(\tR\binstance\"Y\n" +
+	"\binstance\x18\x05 \x01(\tR\binstance\"k\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
-	"\x05image\x18\x04 \x01(\tR\x05image\"\xe0\x02\n" +
+	"\x05image\x18\x04 \x01(\tR\x05image\x12\x10\n" +
+	"\x03was\x18\x05 \x01(\tR\x03was\"\xe0\x02\n" +
 	"\aContext\x12\x17\n" +
 	"\x04host\x18\x01 \x01(\tH\x00R\x04host\x88\x01\x01\x12\x1f\n" +
 	"\bcategory\x18\x02 \x01(\tH\x01R\bcategory\x88\x01\x01\x12\x1f\n" +
@@ -3695,7 +4085,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\acontext\x18\x02 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\x12\x14\n" +
 	"\x05clear\x18\x03 \x03(\tR\x05clear\",\n" +
 	"\rDetachRequest\x12\x1b\n" +
-	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\xc5\x02\n" +
+	"\tstream_id\x18\x01 \x01(\tR\bstreamId\"\xdf\x02\n" +
 	"\x12RequestClipRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x1e\n" +
 	"\bbefore_s\x18\x02 \x01(\x01H\x00R\abeforeS\x88\x01\x01\x12\x1c\n" +
@@ -3705,7 +4095,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05title\x18\x06 \x01(\tR\x05title\x12'\n" +
 	"\x0fidempotency_key\x18\a \x01(\tR\x0eidempotencyKey\x12\x1a\n" +
 	"\bvertical\x18\x14 \x01(\bR\bvertical\x12\x12\n" +
-	"\x04mode\x18\b \x01(\tR\x04modeB\v\n" +
+	"\x04mode\x18\b \x01(\tR\x04mode\x12\x18\n" +
+	"\aopening\x18\x15 \x01(\tR\aopeningB\v\n" +
 	"\t_before_sB\n" +
 	"\n" +
 	"\b_after_sB\n" +
@@ -3805,7 +4196,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\tR\tnextAfter\")\n" +
 	"\x0eGetClipRequest\x12\x17\n" +
-	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xfd\b\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xaa\t\n" +
 	"\x04Clip\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
@@ -3845,9 +4236,47 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"thumbnails\x12\x16\n" +
 	"\x06subrip\x183 \x01(\tR\x06subrip\x12\x18\n" +
 	"\alisting\x184 \x01(\tR\alisting\x12\x1a\n" +
-	"\bchapters\x186 \x01(\tR\bchapters\x12&\n" +
+	"\bchapters\x186 \x01(\tR\bchapters\x12+\n" +
+	"\x05shots\x187 \x03(\v2\x15.liveclip.ops.v1.ShotR\x05shots\x12&\n" +
 	"\x03cdn\x185 \x03(\v2\x14.liveclip.ops.v1.CDNR\x03cdnB\x13\n" +
-	"\x11_playable_after_s\"}\n" +
+	"\x11_playable_after_s\"\x89\x05\n" +
+	"\x04Shot\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06became\x18\x03 \x01(\tR\x06became\x12\x1a\n" +
+	"\btemplate\x18\x04 \x01(\tR\btemplate\x12\x16\n" +
+	"\x06prompt\x18\x05 \x01(\tR\x06prompt\x12\x1a\n" +
+	"\bnegative\x18\x06 \x01(\tR\bnegative\x12\x18\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12\x12\n" +
+	"\x04hash\x18\b \x01(\tR\x04hash\x12\x16\n" +
+	"\x06engine\x18\t \x01(\tR\x06engine\x12\x14\n" +
+	"\x05model\x18\n" +
+	" \x01(\tR\x05model\x12\x12\n" +
+	"\x04tier\x18\v \x01(\tR\x04tier\x12\x12\n" +
+	"\x04seed\x18\f \x01(\tR\x04seed\x12\x14\n" +
+	"\x05steps\x18\r \x01(\x05R\x05steps\x12\x14\n" +
+	"\x05width\x18\x0e \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x0f \x01(\x05R\x06height\x12\x1d\n" +
+	"\n" +
+	"frame_rate\x18\x10 \x01(\x01R\tframeRate\x12\x19\n" +
+	"\blength_s\x18\x11 \x01(\x01R\alengthS\x12\x1a\n" +
+	"\battempts\x18\x12 \x01(\x05R\battempts\x12\x1b\n" +
+	"\tcache_hit\x18\x13 \x01(\bR\bcacheHit\x12\x1a\n" +
+	"\bdegraded\x18\x14 \x03(\tR\bdegraded\x122\n" +
+	"\x06stages\x18\x15 \x03(\v2\x1a.liveclip.ops.v1.ShotStageR\x06stages\x12\x14\n" +
+	"\x05bytes\x18\x16 \x01(\x01R\x05bytes\x126\n" +
+	"\aquality\x18\x17 \x01(\v2\x1c.liveclip.ops.v1.ShotQualityR\aquality\x12\x14\n" +
+	"\x05fault\x18\x18 \x01(\tR\x05fault\"6\n" +
+	"\tShotStage\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x15\n" +
+	"\x06took_s\x18\x02 \x01(\x01R\x05tookS\"\x9d\x01\n" +
+	"\vShotQuality\x12\x16\n" +
+	"\x06frames\x18\x01 \x01(\x05R\x06frames\x12\x14\n" +
+	"\x05black\x18\x02 \x01(\x01R\x05black\x12\x16\n" +
+	"\x06frozen\x18\x03 \x01(\x01R\x06frozen\x12\x14\n" +
+	"\x05sharp\x18\x04 \x01(\x01R\x05sharp\x12\x18\n" +
+	"\aflicker\x18\x05 \x01(\x01R\aflicker\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\tR\arefused\"}\n" +
 	"\x03CDN\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03hls\x18\x02 \x01(\tR\x03hls\x12\x14\n" +
@@ -3972,7 +4401,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -4005,103 +4434,109 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*ListClipsReply)(nil),          // 28: liveclip.ops.v1.ListClipsReply
 	(*GetClipRequest)(nil),          // 29: liveclip.ops.v1.GetClipRequest
 	(*Clip)(nil),                    // 30: liveclip.ops.v1.Clip
-	(*CDN)(nil),                     // 31: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 32: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 33: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 34: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 35: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 36: liveclip.ops.v1.DecideRequest
-	(*TakeDownRequest)(nil),         // 37: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 38: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 39: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 40: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 41: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 42: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 43: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 44: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 45: liveclip.ops.v1.Highlight
-	nil,                             // 46: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 47: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 48: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 49: google.protobuf.Timestamp
+	(*Shot)(nil),                    // 31: liveclip.ops.v1.Shot
+	(*ShotStage)(nil),               // 32: liveclip.ops.v1.ShotStage
+	(*ShotQuality)(nil),             // 33: liveclip.ops.v1.ShotQuality
+	(*CDN)(nil),                     // 34: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 35: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 36: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 37: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 38: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 39: liveclip.ops.v1.DecideRequest
+	(*TakeDownRequest)(nil),         // 40: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 41: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 42: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 43: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 44: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 45: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 46: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 47: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 48: liveclip.ops.v1.Highlight
+	nil,                             // 49: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 50: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 51: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 52: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	46, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	49, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	49, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	52, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	49, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	49, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	47, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	52, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	52, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	50, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
 	16, // 12: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	49, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	52, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 14: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	17, // 15: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
 	17, // 16: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	48, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	49, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	51, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	52, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	24, // 19: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
 	30, // 20: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
 	25, // 21: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	49, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	49, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	32, // 24: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	33, // 25: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	34, // 26: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	41, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	31, // 28: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	34, // 29: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	49, // 30: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	26, // 31: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	35, // 32: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	41, // 33: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	49, // 34: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	25, // 35: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	49, // 36: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 37: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 38: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 39: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 40: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 41: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 42: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	14, // 43: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
-	19, // 44: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	21, // 45: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	22, // 46: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	27, // 47: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	29, // 48: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	36, // 49: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	37, // 50: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	38, // 51: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	39, // 52: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	42, // 53: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 54: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 55: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 56: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 57: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 58: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 59: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	15, // 60: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	20, // 61: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	23, // 62: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	23, // 63: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	28, // 64: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	30, // 65: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	30, // 66: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	30, // 67: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	40, // 68: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	40, // 69: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	43, // 70: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	54, // [54:71] is the sub-list for method output_type
-	37, // [37:54] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	52, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	52, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	35, // 24: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	36, // 25: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	37, // 26: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	44, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	31, // 28: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
+	34, // 29: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	32, // 30: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
+	33, // 31: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
+	37, // 32: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	52, // 33: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	26, // 34: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	38, // 35: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	44, // 36: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	52, // 37: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	25, // 38: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	52, // 39: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 40: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	7,  // 41: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	9,  // 42: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	10, // 43: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	11, // 44: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	12, // 45: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	14, // 46: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	19, // 47: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	21, // 48: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	22, // 49: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	27, // 50: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	29, // 51: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	39, // 52: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	40, // 53: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	41, // 54: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	42, // 55: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	45, // 56: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 57: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 58: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 59: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 60: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 61: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 62: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	15, // 63: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	20, // 64: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	23, // 65: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	23, // 66: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	28, // 67: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	30, // 68: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	30, // 69: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	30, // 70: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	43, // 71: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	43, // 72: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	46, // 73: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	57, // [57:74] is the sub-list for method output_type
+	40, // [40:57] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -4119,7 +4554,7 @@ func file_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
