@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -128,10 +129,24 @@ func finished(chunks int64) error {
 
 func beginsMP4(data []byte) bool { return len(data) >= 8 && string(data[4:8]) == "ftyp" }
 
+// failureOf is what the engine says of a failed call, or nil.
+func failureOf(err error) *enginev1.Failure {
+	for _, detail := range status.Convert(err).Details() {
+		if failure, ok := detail.(*enginev1.Failure); ok {
+			return failure
+		}
+	}
+	return nil
+}
+
 // plain strips what only a programmer reads from a gRPC error.
 func plain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if failure := failureOf(err); failure != nil {
+		code := strings.ToLower(strings.TrimPrefix(failure.GetCode().String(), "CODE_"))
+		return fmt.Errorf("engine: %s: %s", strings.ReplaceAll(code, "_", " "), failure.GetReason())
 	}
 	if s, ok := status.FromError(err); ok && s.Message() != "" {
 		return fmt.Errorf("engine: %s: %s", s.Code(), s.Message())

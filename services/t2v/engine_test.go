@@ -170,6 +170,13 @@ func TestAFailingEngineMeansFootageAndANote(t *testing.T) {
 		{"refuses", func(*enginev1.Order, [][]byte, enginev1.Engine_GenerateServer) error {
 			return status.Error(codes.ResourceExhausted, "out of GPU memory")
 		}, nil, "engine: ResourceExhausted: out of GPU memory"},
+		{"runs out of memory", func(*enginev1.Order, [][]byte, enginev1.Engine_GenerateServer) error {
+			s, err := status.New(codes.ResourceExhausted, "out of memory").WithDetails(&enginev1.Failure{Code: enginev1.Code_CODE_OUT_OF_MEMORY, Reason: "2 GB more than there is"})
+			if err != nil {
+				return err
+			}
+			return s.Err()
+		}, nil, "engine: out of memory: 2 GB more than there is"},
 		{"goes silent", silent, func(c *EngineConfig) { c.Idle = 50 * time.Millisecond }, "the engine went silent"},
 		{"never ends", silent, func(c *EngineConfig) { c.Timeout = 50 * time.Millisecond }, "the engine took too long"},
 		{"stops in the middle", func(_ *enginev1.Order, chunks [][]byte, call enginev1.Engine_GenerateServer) error {

@@ -23,17 +23,273 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type State int32
+
+const (
+	State_STATE_UNSPECIFIED State = 0
+	State_STATE_LOADING     State = 1 // reads weights; orders are refused
+	State_STATE_WARMING     State = 2 // runs its first forwards; orders wait
+	State_STATE_READY       State = 3
+	State_STATE_DRAINING    State = 4 // finishes what it accepted, refuses what is new
+	State_STATE_FAILED      State = 5 // reason says why; it does not recover by itself
+)
+
+// Enum value maps for State.
+var (
+	State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_LOADING",
+		2: "STATE_WARMING",
+		3: "STATE_READY",
+		4: "STATE_DRAINING",
+		5: "STATE_FAILED",
+	}
+	State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_LOADING":     1,
+		"STATE_WARMING":     2,
+		"STATE_READY":       3,
+		"STATE_DRAINING":    4,
+		"STATE_FAILED":      5,
+	}
+)
+
+func (x State) Enum() *State {
+	p := new(State)
+	*p = x
+	return p
+}
+
+func (x State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (State) Descriptor() protoreflect.EnumDescriptor {
+	return file_engine_v1_engine_proto_enumTypes[0].Descriptor()
+}
+
+func (State) Type() protoreflect.EnumType {
+	return &file_engine_v1_engine_proto_enumTypes[0]
+}
+
+func (x State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use State.Descriptor instead.
+func (State) EnumDescriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{0}
+}
+
+// Code is why a call failed, beside the gRPC code that stands in brackets.
+type Code int32
+
+const (
+	Code_CODE_UNSPECIFIED     Code = 0
+	Code_CODE_BAD_INPUT       Code = 1  // [INVALID_ARGUMENT] never works, wherever it is sent
+	Code_CODE_UNKNOWN_MODEL   Code = 2  // [NOT_FOUND]
+	Code_CODE_UNKNOWN_SESSION Code = 3  // [NOT_FOUND] also a snapshot that is gone
+	Code_CODE_BAD_MODEL       Code = 4  // [FAILED_PRECONDITION] weights or tokenizer missing or not as they must be; reason names them
+	Code_CODE_TOO_LARGE       Code = 5  // [FAILED_PRECONDITION] would not fit this device even alone; another engine may hold it
+	Code_CODE_OVERLOADED      Code = 6  // [UNAVAILABLE] refused before it began: queue, deadlines or memory are taken; try after retry_after
+	Code_CODE_OUT_OF_MEMORY   Code = 7  // [RESOURCE_EXHAUSTED] the device ran out in the middle; this session is freed, others go on
+	Code_CODE_LATE            Code = 8  // [DEADLINE_EXCEEDED] can no longer meet its deadline
+	Code_CODE_CANCELED        Code = 9  // [CANCELLED]
+	Code_CODE_DRAINING        Code = 10 // [UNAVAILABLE] shuts down; another engine takes it
+	Code_CODE_SLOW_CLIENT     Code = 11 // [ABORTED] chunks were not acknowledged, or not read, for too long
+	Code_CODE_NOT_READY       Code = 12 // [UNAVAILABLE] still loading
+	Code_CODE_INTERNAL        Code = 13 // [INTERNAL]
+)
+
+// Enum value maps for Code.
+var (
+	Code_name = map[int32]string{
+		0:  "CODE_UNSPECIFIED",
+		1:  "CODE_BAD_INPUT",
+		2:  "CODE_UNKNOWN_MODEL",
+		3:  "CODE_UNKNOWN_SESSION",
+		4:  "CODE_BAD_MODEL",
+		5:  "CODE_TOO_LARGE",
+		6:  "CODE_OVERLOADED",
+		7:  "CODE_OUT_OF_MEMORY",
+		8:  "CODE_LATE",
+		9:  "CODE_CANCELED",
+		10: "CODE_DRAINING",
+		11: "CODE_SLOW_CLIENT",
+		12: "CODE_NOT_READY",
+		13: "CODE_INTERNAL",
+	}
+	Code_value = map[string]int32{
+		"CODE_UNSPECIFIED":     0,
+		"CODE_BAD_INPUT":       1,
+		"CODE_UNKNOWN_MODEL":   2,
+		"CODE_UNKNOWN_SESSION": 3,
+		"CODE_BAD_MODEL":       4,
+		"CODE_TOO_LARGE":       5,
+		"CODE_OVERLOADED":      6,
+		"CODE_OUT_OF_MEMORY":   7,
+		"CODE_LATE":            8,
+		"CODE_CANCELED":        9,
+		"CODE_DRAINING":        10,
+		"CODE_SLOW_CLIENT":     11,
+		"CODE_NOT_READY":       12,
+		"CODE_INTERNAL":        13,
+	}
+)
+
+func (x Code) Enum() *Code {
+	p := new(Code)
+	*p = x
+	return p
+}
+
+func (x Code) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Code) Descriptor() protoreflect.EnumDescriptor {
+	return file_engine_v1_engine_proto_enumTypes[1].Descriptor()
+}
+
+func (Code) Type() protoreflect.EnumType {
+	return &file_engine_v1_engine_proto_enumTypes[1]
+}
+
+func (x Code) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Code.Descriptor instead.
+func (Code) EnumDescriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+}
+
+// Lane says whose order goes first among those without a nearer deadline.
+type Lane int32
+
+const (
+	Lane_LANE_UNSPECIFIED Lane = 0 // as manual
+	Lane_LANE_LIVE        Lane = 1
+	Lane_LANE_MANUAL      Lane = 2
+	Lane_LANE_BATCH       Lane = 3
+)
+
+// Enum value maps for Lane.
+var (
+	Lane_name = map[int32]string{
+		0: "LANE_UNSPECIFIED",
+		1: "LANE_LIVE",
+		2: "LANE_MANUAL",
+		3: "LANE_BATCH",
+	}
+	Lane_value = map[string]int32{
+		"LANE_UNSPECIFIED": 0,
+		"LANE_LIVE":        1,
+		"LANE_MANUAL":      2,
+		"LANE_BATCH":       3,
+	}
+)
+
+func (x Lane) Enum() *Lane {
+	p := new(Lane)
+	*p = x
+	return p
+}
+
+func (x Lane) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Lane) Descriptor() protoreflect.EnumDescriptor {
+	return file_engine_v1_engine_proto_enumTypes[2].Descriptor()
+}
+
+func (Lane) Type() protoreflect.EnumType {
+	return &file_engine_v1_engine_proto_enumTypes[2]
+}
+
+func (x Lane) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Lane.Descriptor instead.
+func (Lane) EnumDescriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+}
+
+// Failure is the detail of a failed call's status.
+type Failure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=liveclip.engine.v1.Code" json:"code,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`                            // for people
+	RetryAfter    int64                  `protobuf:"varint,3,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // ns; 0: unknown
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Failure) Reset() {
+	*x = Failure{}
+	mi := &file_engine_v1_engine_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Failure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Failure) ProtoMessage() {}
+
+func (x *Failure) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Failure.ProtoReflect.Descriptor instead.
+func (*Failure) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Failure) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_CODE_UNSPECIFIED
+}
+
+func (x *Failure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Failure) GetRetryAfter() int64 {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return 0
+}
+
 type WarmRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	Template      string                 `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	Template      string                 `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"` // name of opening's template, for the record
+	Opening       *Order                 `protobuf:"bytes,3,opt,name=opening,proto3" json:"opening,omitempty"`   // its Opening is computed and kept, at the order's size
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WarmRequest) Reset() {
 	*x = WarmRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[0]
+	mi := &file_engine_v1_engine_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -45,7 +301,7 @@ func (x *WarmRequest) String() string {
 func (*WarmRequest) ProtoMessage() {}
 
 func (x *WarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[0]
+	mi := &file_engine_v1_engine_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -58,7 +314,7 @@ func (x *WarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WarmRequest.ProtoReflect.Descriptor instead.
 func (*WarmRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{0}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *WarmRequest) GetModel() string {
@@ -75,16 +331,25 @@ func (x *WarmRequest) GetTemplate() string {
 	return ""
 }
 
+func (x *WarmRequest) GetOpening() *Order {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
 type WarmReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Took          int64                  `protobuf:"varint,1,opt,name=took,proto3" json:"took,omitempty"`
+	Took          int64                  `protobuf:"varint,1,opt,name=took,proto3" json:"took,omitempty"`   // ns
+	Known         bool                   `protobuf:"varint,2,opt,name=known,proto3" json:"known,omitempty"` // was warm already
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"` // the opening's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WarmReply) Reset() {
 	*x = WarmReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_engine_v1_engine_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -96,7 +361,7 @@ func (x *WarmReply) String() string {
 func (*WarmReply) ProtoMessage() {}
 
 func (x *WarmReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_engine_v1_engine_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -109,12 +374,26 @@ func (x *WarmReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WarmReply.ProtoReflect.Descriptor instead.
 func (*WarmReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WarmReply) GetTook() int64 {
 	if x != nil {
 		return x.Took
+	}
+	return 0
+}
+
+func (x *WarmReply) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *WarmReply) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
 	}
 	return 0
 }
@@ -127,7 +406,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_engine_v1_engine_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -139,7 +418,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_engine_v1_engine_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -152,7 +431,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{3}
 }
 
 type HealthReply struct {
@@ -162,14 +441,19 @@ type HealthReply struct {
 	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	FreeMemory    int64                  `protobuf:"varint,4,opt,name=free_memory,json=freeMemory,proto3" json:"free_memory,omitempty"`
 	Queued        int64                  `protobuf:"varint,5,opt,name=queued,proto3" json:"queued,omitempty"`
-	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"` // why not ready
+	State         State                  `protobuf:"varint,7,opt,name=state,proto3,enum=liveclip.engine.v1.State" json:"state,omitempty"`
+	Active        int64                  `protobuf:"varint,8,opt,name=active,proto3" json:"active,omitempty"`   // orders computed in turns
+	Memory        int64                  `protobuf:"varint,9,opt,name=memory,proto3" json:"memory,omitempty"`   // of the device, bytes
+	Load          float64                `protobuf:"fixed64,10,opt,name=load,proto3" json:"load,omitempty"`     // work accepted by work possible, before deadlines; above 0.8 new deadlines are refused
+	Version       string                 `protobuf:"bytes,11,opt,name=version,proto3" json:"version,omitempty"` // of the engine and its weights: the same gives the same pictures
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HealthReply) Reset() {
 	*x = HealthReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_engine_v1_engine_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -181,7 +465,7 @@ func (x *HealthReply) String() string {
 func (*HealthReply) ProtoMessage() {}
 
 func (x *HealthReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_engine_v1_engine_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -194,7 +478,7 @@ func (x *HealthReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthReply.ProtoReflect.Descriptor instead.
 func (*HealthReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{3}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HealthReply) GetReady() bool {
@@ -239,12 +523,50 @@ func (x *HealthReply) GetReason() string {
 	return ""
 }
 
+func (x *HealthReply) GetState() State {
+	if x != nil {
+		return x.State
+	}
+	return State_STATE_UNSPECIFIED
+}
+
+func (x *HealthReply) GetActive() int64 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *HealthReply) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
+func (x *HealthReply) GetLoad() float64 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
+}
+
+func (x *HealthReply) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 type GenerateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Request:
 	//
 	//	*GenerateRequest_Order
 	//	*GenerateRequest_Change
+	//	*GenerateRequest_Frames
+	//	*GenerateRequest_Pause
+	//	*GenerateRequest_Ack
 	Request       isGenerateRequest_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -252,7 +574,7 @@ type GenerateRequest struct {
 
 func (x *GenerateRequest) Reset() {
 	*x = GenerateRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_engine_v1_engine_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -264,7 +586,7 @@ func (x *GenerateRequest) String() string {
 func (*GenerateRequest) ProtoMessage() {}
 
 func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_engine_v1_engine_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -277,7 +599,7 @@ func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateRequest.ProtoReflect.Descriptor instead.
 func (*GenerateRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{4}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GenerateRequest) GetRequest() isGenerateRequest_Request {
@@ -305,45 +627,98 @@ func (x *GenerateRequest) GetChange() *PromptChange {
 	return nil
 }
 
+func (x *GenerateRequest) GetFrames() *Frames {
+	if x != nil {
+		if x, ok := x.Request.(*GenerateRequest_Frames); ok {
+			return x.Frames
+		}
+	}
+	return nil
+}
+
+func (x *GenerateRequest) GetPause() *Pause {
+	if x != nil {
+		if x, ok := x.Request.(*GenerateRequest_Pause); ok {
+			return x.Pause
+		}
+	}
+	return nil
+}
+
+func (x *GenerateRequest) GetAck() *Ack {
+	if x != nil {
+		if x, ok := x.Request.(*GenerateRequest_Ack); ok {
+			return x.Ack
+		}
+	}
+	return nil
+}
+
 type isGenerateRequest_Request interface {
 	isGenerateRequest_Request()
 }
 
 type GenerateRequest_Order struct {
-	Order *Order `protobuf:"bytes,1,opt,name=order,proto3,oneof"`
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3,oneof"` // first, once
 }
 
 type GenerateRequest_Change struct {
 	Change *PromptChange `protobuf:"bytes,2,opt,name=change,proto3,oneof"`
 }
 
+type GenerateRequest_Frames struct {
+	Frames *Frames `protobuf:"bytes,3,opt,name=frames,proto3,oneof"` // of an order that restyles
+}
+
+type GenerateRequest_Pause struct {
+	Pause *Pause `protobuf:"bytes,4,opt,name=pause,proto3,oneof"`
+}
+
+type GenerateRequest_Ack struct {
+	Ack *Ack `protobuf:"bytes,5,opt,name=ack,proto3,oneof"`
+}
+
 func (*GenerateRequest_Order) isGenerateRequest_Request() {}
 
 func (*GenerateRequest_Change) isGenerateRequest_Request() {}
+
+func (*GenerateRequest_Frames) isGenerateRequest_Request() {}
+
+func (*GenerateRequest_Pause) isGenerateRequest_Request() {}
+
+func (*GenerateRequest_Ack) isGenerateRequest_Request() {}
 
 type Order struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // of the shot; the same again is the same result
 	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"` // empty: the engine's default
 	Prompt        string                 `protobuf:"bytes,3,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	Negative      string                 `protobuf:"bytes,4,opt,name=negative,proto3" json:"negative,omitempty"`
+	Negative      string                 `protobuf:"bytes,4,opt,name=negative,proto3" json:"negative,omitempty"` // only of models that guide; others refuse it
 	Width         int64                  `protobuf:"varint,5,opt,name=width,proto3" json:"width,omitempty"`
 	Height        int64                  `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
-	FrameRate     float64                `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
-	Length        int64                  `protobuf:"varint,8,opt,name=length,proto3" json:"length,omitempty"` // ns
-	Steps         int64                  `protobuf:"varint,9,opt,name=steps,proto3" json:"steps,omitempty"`   // 0: the model's own
+	FrameRate     float64                `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"` // the pictures' own is the model's; others are made by repeating and dropping
+	Length        int64                  `protobuf:"varint,8,opt,name=length,proto3" json:"length,omitempty"`                         // ns
+	Steps         int64                  `protobuf:"varint,9,opt,name=steps,proto3" json:"steps,omitempty"`                           // 0: the model's own
 	Seed          uint64                 `protobuf:"varint,10,opt,name=seed,proto3" json:"seed,omitempty"`
 	Deadline      int64                  `protobuf:"varint,11,opt,name=deadline,proto3" json:"deadline,omitempty"` // wall clock, Unix ns; 0: none
 	Template      string                 `protobuf:"bytes,12,opt,name=template,proto3" json:"template,omitempty"`  // opening whose cache to resume from
 	Tenant        string                 `protobuf:"bytes,13,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Session       string                 `protobuf:"bytes,14,opt,name=session,proto3" json:"session,omitempty"` // continue this session
+	Lane          Lane                   `protobuf:"varint,15,opt,name=lane,proto3,enum=liveclip.engine.v1.Lane" json:"lane,omitempty"`
+	Opening       *Opening               `protobuf:"bytes,16,opt,name=opening,proto3" json:"opening,omitempty"`                       // begin as this template begins
+	Endless       bool                   `protobuf:"varint,17,opt,name=endless,proto3" json:"endless,omitempty"`                      // no length: until cancelled, or the request stream says so by closing
+	AckWindow     int64                  `protobuf:"varint,18,opt,name=ack_window,json=ackWindow,proto3" json:"ack_window,omitempty"` // chunks that may be sent without an Ack; 0: as many as the connection takes
+	Restyle       bool                   `protobuf:"varint,19,opt,name=restyle,proto3" json:"restyle,omitempty"`                      // video to video: Frames follow
+	Strength      float64                `protobuf:"fixed64,20,opt,name=strength,proto3" json:"strength,omitempty"`                   // of restyling, 0 to 1; 0: by how much moves
+	Guidance      float64                `protobuf:"fixed64,21,opt,name=guidance,proto3" json:"guidance,omitempty"`                   // of models that guide; 0: the model's own
+	Keep          bool                   `protobuf:"varint,22,opt,name=keep,proto3" json:"keep,omitempty"`                            // the session outlives the call: Snapshot it, or continue it by a later order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_engine_v1_engine_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +730,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_engine_v1_engine_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +743,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{5}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Order) GetId() string {
@@ -469,7 +844,132 @@ func (x *Order) GetSession() string {
 	return ""
 }
 
-// PromptChange at a chunk: keep the cache, or compute it again under the new prompt.
+func (x *Order) GetLane() Lane {
+	if x != nil {
+		return x.Lane
+	}
+	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *Order) GetOpening() *Opening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
+func (x *Order) GetEndless() bool {
+	if x != nil {
+		return x.Endless
+	}
+	return false
+}
+
+func (x *Order) GetAckWindow() int64 {
+	if x != nil {
+		return x.AckWindow
+	}
+	return 0
+}
+
+func (x *Order) GetRestyle() bool {
+	if x != nil {
+		return x.Restyle
+	}
+	return false
+}
+
+func (x *Order) GetStrength() float64 {
+	if x != nil {
+		return x.Strength
+	}
+	return 0
+}
+
+func (x *Order) GetGuidance() float64 {
+	if x != nil {
+		return x.Guidance
+	}
+	return 0
+}
+
+func (x *Order) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
+// Opening is what every clip of a template begins with. It is computed once; later orders take it from the cache.
+type Opening struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prompt        string                 `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Seed          uint64                 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
+	Chunks        int64                  `protobuf:"varint,3,opt,name=chunks,proto3" json:"chunks,omitempty"`
+	Recache       bool                   `protobuf:"varint,4,opt,name=recache,proto3" json:"recache,omitempty"` // at the change to the order's prompt; false: keep
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opening) Reset() {
+	*x = Opening{}
+	mi := &file_engine_v1_engine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opening) ProtoMessage() {}
+
+func (x *Opening) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
+func (*Opening) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Opening) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
+func (x *Opening) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *Opening) GetChunks() int64 {
+	if x != nil {
+		return x.Chunks
+	}
+	return 0
+}
+
+func (x *Opening) GetRecache() bool {
+	if x != nil {
+		return x.Recache
+	}
+	return false
+}
+
+// PromptChange at a chunk, at the next one if that is past: keep the cache, or compute it again under the new prompt.
 type PromptChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Chunk         int64                  `protobuf:"varint,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
@@ -481,7 +981,7 @@ type PromptChange struct {
 
 func (x *PromptChange) Reset() {
 	*x = PromptChange{}
-	mi := &file_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_engine_v1_engine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +993,7 @@ func (x *PromptChange) String() string {
 func (*PromptChange) ProtoMessage() {}
 
 func (x *PromptChange) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_engine_v1_engine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +1006,7 @@ func (x *PromptChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromptChange.ProtoReflect.Descriptor instead.
 func (*PromptChange) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{6}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PromptChange) GetChunk() int64 {
@@ -530,6 +1030,142 @@ func (x *PromptChange) GetRecache() bool {
 	return false
 }
 
+// Frames to restyle: 8-bit RGB of the ordered size, row by row, frame by frame. The engine decodes no foreign media.
+type Frames struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rgb           []byte                 `protobuf:"bytes,1,opt,name=rgb,proto3" json:"rgb,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frames) Reset() {
+	*x = Frames{}
+	mi := &file_engine_v1_engine_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frames) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frames) ProtoMessage() {}
+
+func (x *Frames) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frames.ProtoReflect.Descriptor instead.
+func (*Frames) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Frames) GetRgb() []byte {
+	if x != nil {
+		return x.Rgb
+	}
+	return nil
+}
+
+// Pause stops after the chunk in hand, until a Pause that says otherwise. A paused session holds its memory for as long as
+// an unacknowledged one.
+type Pause struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pause) Reset() {
+	*x = Pause{}
+	mi := &file_engine_v1_engine_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pause) ProtoMessage() {}
+
+func (x *Pause) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pause.ProtoReflect.Descriptor instead.
+func (*Pause) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Pause) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+// Ack says that all chunks up to and with index were taken.
+type Ack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ack) Reset() {
+	*x = Ack{}
+	mi := &file_engine_v1_engine_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ack) ProtoMessage() {}
+
+func (x *Ack) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
+func (*Ack) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Ack) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type GenerateReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Reply:
@@ -537,6 +1173,7 @@ type GenerateReply struct {
 	//	*GenerateReply_Accepted
 	//	*GenerateReply_Chunk
 	//	*GenerateReply_Finished
+	//	*GenerateReply_Queued
 	Reply         isGenerateReply_Reply `protobuf_oneof:"reply"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -544,7 +1181,7 @@ type GenerateReply struct {
 
 func (x *GenerateReply) Reset() {
 	*x = GenerateReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_engine_v1_engine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +1193,7 @@ func (x *GenerateReply) String() string {
 func (*GenerateReply) ProtoMessage() {}
 
 func (x *GenerateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_engine_v1_engine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +1206,7 @@ func (x *GenerateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateReply.ProtoReflect.Descriptor instead.
 func (*GenerateReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{7}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GenerateReply) GetReply() isGenerateReply_Reply {
@@ -606,6 +1243,15 @@ func (x *GenerateReply) GetFinished() *Finished {
 	return nil
 }
 
+func (x *GenerateReply) GetQueued() *Queued {
+	if x != nil {
+		if x, ok := x.Reply.(*GenerateReply_Queued); ok {
+			return x.Queued
+		}
+	}
+	return nil
+}
+
 type isGenerateReply_Reply interface {
 	isGenerateReply_Reply()
 }
@@ -622,23 +1268,33 @@ type GenerateReply_Finished struct {
 	Finished *Finished `protobuf:"bytes,3,opt,name=finished,proto3,oneof"`
 }
 
+type GenerateReply_Queued struct {
+	Queued *Queued `protobuf:"bytes,4,opt,name=queued,proto3,oneof"`
+}
+
 func (*GenerateReply_Accepted) isGenerateReply_Reply() {}
 
 func (*GenerateReply_Chunk) isGenerateReply_Reply() {}
 
 func (*GenerateReply_Finished) isGenerateReply_Reply() {}
 
+func (*GenerateReply_Queued) isGenerateReply_Reply() {}
+
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Estimate      int64                  `protobuf:"varint,1,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	Estimate      int64                  `protobuf:"varint,1,opt,name=estimate,proto3" json:"estimate,omitempty"` // ns until the whole is sent
 	Session       string                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	Position      int64                  `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"` // in the queue; 0: computed at once
+	First         int64                  `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`       // ns until the first chunk
+	FrameRate     float64                `protobuf:"fixed64,5,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
+	Chunks        int64                  `protobuf:"varint,6,opt,name=chunks,proto3" json:"chunks,omitempty"` // 0: endless
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_engine_v1_engine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +1306,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_engine_v1_engine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +1319,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{8}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Accepted) GetEstimate() int64 {
@@ -680,19 +1336,103 @@ func (x *Accepted) GetSession() string {
 	return ""
 }
 
+func (x *Accepted) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Accepted) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Accepted) GetFrameRate() float64 {
+	if x != nil {
+		return x.FrameRate
+	}
+	return 0
+}
+
+func (x *Accepted) GetChunks() int64 {
+	if x != nil {
+		return x.Chunks
+	}
+	return 0
+}
+
+// Queued tells a place that changed.
+type Queued struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      int64                  `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	Estimate      int64                  `protobuf:"varint,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Queued) Reset() {
+	*x = Queued{}
+	mi := &file_engine_v1_engine_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Queued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Queued) ProtoMessage() {}
+
+func (x *Queued) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Queued.ProtoReflect.Descriptor instead.
+func (*Queued) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Queued) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Queued) GetEstimate() int64 {
+	if x != nil {
+		return x.Estimate
+	}
+	return 0
+}
+
 type Chunk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         int64                  `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"` // H.264 in fragmented MP4; the first carries the init segment
 	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`
-	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
+	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"` // ns from the order's beginning
+	Frames        int64                  `protobuf:"varint,5,opt,name=frames,proto3" json:"frames,omitempty"`
+	Cached        bool                   `protobuf:"varint,6,opt,name=cached,proto3" json:"cached,omitempty"` // from an opening or a whole result
+	Took          int64                  `protobuf:"varint,7,opt,name=took,proto3" json:"took,omitempty"`     // ns of computing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_engine_v1_engine_proto_msgTypes[9]
+	mi := &file_engine_v1_engine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +1444,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[9]
+	mi := &file_engine_v1_engine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +1457,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{9}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Chunk) GetIndex() int64 {
@@ -748,18 +1488,46 @@ func (x *Chunk) GetEnd() int64 {
 	return 0
 }
 
+func (x *Chunk) GetFrames() int64 {
+	if x != nil {
+		return x.Frames
+	}
+	return 0
+}
+
+func (x *Chunk) GetCached() bool {
+	if x != nil {
+		return x.Cached
+	}
+	return false
+}
+
+func (x *Chunk) GetTook() int64 {
+	if x != nil {
+		return x.Took
+	}
+	return 0
+}
+
 type Finished struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Frames        int64                  `protobuf:"varint,1,opt,name=frames,proto3" json:"frames,omitempty"`
 	Took          int64                  `protobuf:"varint,2,opt,name=took,proto3" json:"took,omitempty"`
-	CacheHit      bool                   `protobuf:"varint,3,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
+	CacheHit      bool                   `protobuf:"varint,3,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"` // any of the three below
+	First         int64                  `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`                       // ns from acceptance to the first chunk
+	Waited        int64                  `protobuf:"varint,5,opt,name=waited,proto3" json:"waited,omitempty"`                     // ns in the queue
+	Steps         int64                  `protobuf:"varint,6,opt,name=steps,proto3" json:"steps,omitempty"`
+	PromptHit     bool                   `protobuf:"varint,7,opt,name=prompt_hit,json=promptHit,proto3" json:"prompt_hit,omitempty"`
+	OpeningHit    bool                   `protobuf:"varint,8,opt,name=opening_hit,json=openingHit,proto3" json:"opening_hit,omitempty"`
+	ResultHit     bool                   `protobuf:"varint,9,opt,name=result_hit,json=resultHit,proto3" json:"result_hit,omitempty"`
+	Forwards      int64                  `protobuf:"varint,10,opt,name=forwards,proto3" json:"forwards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_engine_v1_engine_proto_msgTypes[10]
+	mi := &file_engine_v1_engine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1539,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[10]
+	mi := &file_engine_v1_engine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1552,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{10}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Finished) GetFrames() int64 {
@@ -808,6 +1576,55 @@ func (x *Finished) GetCacheHit() bool {
 	return false
 }
 
+func (x *Finished) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Finished) GetWaited() int64 {
+	if x != nil {
+		return x.Waited
+	}
+	return 0
+}
+
+func (x *Finished) GetSteps() int64 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *Finished) GetPromptHit() bool {
+	if x != nil {
+		return x.PromptHit
+	}
+	return false
+}
+
+func (x *Finished) GetOpeningHit() bool {
+	if x != nil {
+		return x.OpeningHit
+	}
+	return false
+}
+
+func (x *Finished) GetResultHit() bool {
+	if x != nil {
+		return x.ResultHit
+	}
+	return false
+}
+
+func (x *Finished) GetForwards() int64 {
+	if x != nil {
+		return x.Forwards
+	}
+	return 0
+}
+
 type CancelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -817,7 +1634,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[11]
+	mi := &file_engine_v1_engine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +1646,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[11]
+	mi := &file_engine_v1_engine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +1659,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{11}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelRequest) GetId() string {
@@ -861,7 +1678,7 @@ type CancelReply struct {
 
 func (x *CancelReply) Reset() {
 	*x = CancelReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[12]
+	mi := &file_engine_v1_engine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1690,7 @@ func (x *CancelReply) String() string {
 func (*CancelReply) ProtoMessage() {}
 
 func (x *CancelReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[12]
+	mi := &file_engine_v1_engine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1703,7 @@ func (x *CancelReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelReply.ProtoReflect.Descriptor instead.
 func (*CancelReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{12}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelReply) GetFound() bool {
@@ -905,7 +1722,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[13]
+	mi := &file_engine_v1_engine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1734,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[13]
+	mi := &file_engine_v1_engine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1747,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{13}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SnapshotRequest) GetSession() string {
@@ -944,13 +1761,14 @@ type SnapshotReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      string                 `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Chunk         int64                  `protobuf:"varint,3,opt,name=chunk,proto3" json:"chunk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotReply) Reset() {
 	*x = SnapshotReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[14]
+	mi := &file_engine_v1_engine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1780,7 @@ func (x *SnapshotReply) String() string {
 func (*SnapshotReply) ProtoMessage() {}
 
 func (x *SnapshotReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[14]
+	mi := &file_engine_v1_engine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1793,7 @@ func (x *SnapshotReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotReply.ProtoReflect.Descriptor instead.
 func (*SnapshotReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{14}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SnapshotReply) GetSnapshot() string {
@@ -992,6 +1810,13 @@ func (x *SnapshotReply) GetBytes() int64 {
 	return 0
 }
 
+func (x *SnapshotReply) GetChunk() int64 {
+	if x != nil {
+		return x.Chunk
+	}
+	return 0
+}
+
 type ResumeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      string                 `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
@@ -1001,7 +1826,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[15]
+	mi := &file_engine_v1_engine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1838,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[15]
+	mi := &file_engine_v1_engine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1851,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{15}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeRequest) GetSnapshot() string {
@@ -1039,13 +1864,14 @@ func (x *ResumeRequest) GetSnapshot() string {
 type ResumeReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Chunk         int64                  `protobuf:"varint,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResumeReply) Reset() {
 	*x = ResumeReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[16]
+	mi := &file_engine_v1_engine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1883,7 @@ func (x *ResumeReply) String() string {
 func (*ResumeReply) ProtoMessage() {}
 
 func (x *ResumeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[16]
+	mi := &file_engine_v1_engine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1896,7 @@ func (x *ResumeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeReply.ProtoReflect.Descriptor instead.
 func (*ResumeReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{16}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeReply) GetSession() string {
@@ -1078,6 +1904,13 @@ func (x *ResumeReply) GetSession() string {
 		return x.Session
 	}
 	return ""
+}
+
+func (x *ResumeReply) GetChunk() int64 {
+	if x != nil {
+		return x.Chunk
+	}
+	return 0
 }
 
 type StatsRequest struct {
@@ -1088,7 +1921,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_engine_v1_engine_proto_msgTypes[17]
+	mi := &file_engine_v1_engine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1933,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[17]
+	mi := &file_engine_v1_engine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,19 +1946,20 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{17}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{23}
 }
 
 type StatsReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        map[string]float64     `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Latency       []*Latency             `protobuf:"bytes,2,rep,name=latency,proto3" json:"latency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatsReply) Reset() {
 	*x = StatsReply{}
-	mi := &file_engine_v1_engine_proto_msgTypes[18]
+	mi := &file_engine_v1_engine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1971,7 @@ func (x *StatsReply) String() string {
 func (*StatsReply) ProtoMessage() {}
 
 func (x *StatsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_v1_engine_proto_msgTypes[18]
+	mi := &file_engine_v1_engine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1984,7 @@ func (x *StatsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsReply.ProtoReflect.Descriptor instead.
 func (*StatsReply) Descriptor() ([]byte, []int) {
-	return file_engine_v1_engine_proto_rawDescGZIP(), []int{18}
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatsReply) GetValues() map[string]float64 {
@@ -1160,17 +1994,101 @@ func (x *StatsReply) GetValues() map[string]float64 {
 	return nil
 }
 
+func (x *StatsReply) GetLatency() []*Latency {
+	if x != nil {
+		return x.Latency
+	}
+	return nil
+}
+
+// Latency is what a forward of one shape takes, as learned.
+type Latency struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shape         string                 `protobuf:"bytes,1,opt,name=shape,proto3" json:"shape,omitempty"`
+	Batch         int64                  `protobuf:"varint,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	Seconds       float64                `protobuf:"fixed64,3,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	Samples       int64                  `protobuf:"varint,4,opt,name=samples,proto3" json:"samples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Latency) Reset() {
+	*x = Latency{}
+	mi := &file_engine_v1_engine_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Latency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Latency) ProtoMessage() {}
+
+func (x *Latency) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_v1_engine_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Latency.ProtoReflect.Descriptor instead.
+func (*Latency) Descriptor() ([]byte, []int) {
+	return file_engine_v1_engine_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Latency) GetShape() string {
+	if x != nil {
+		return x.Shape
+	}
+	return ""
+}
+
+func (x *Latency) GetBatch() int64 {
+	if x != nil {
+		return x.Batch
+	}
+	return 0
+}
+
+func (x *Latency) GetSeconds() float64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *Latency) GetSamples() int64 {
+	if x != nil {
+		return x.Samples
+	}
+	return 0
+}
+
 var File_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_engine_v1_engine_proto_rawDesc = "" +
 	"\n" +
-	"\x16engine/v1/engine.proto\x12\x12liveclip.engine.v1\"?\n" +
+	"\x16engine/v1/engine.proto\x12\x12liveclip.engine.v1\"p\n" +
+	"\aFailure\x12,\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x18.liveclip.engine.v1.CodeR\x04code\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vretry_after\x18\x03 \x01(\x03R\n" +
+	"retryAfter\"t\n" +
 	"\vWarmRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1a\n" +
-	"\btemplate\x18\x02 \x01(\tR\btemplate\"\x1f\n" +
+	"\btemplate\x18\x02 \x01(\tR\btemplate\x123\n" +
+	"\aopening\x18\x03 \x01(\v2\x19.liveclip.engine.v1.OrderR\aopening\"K\n" +
 	"\tWarmReply\x12\x12\n" +
-	"\x04took\x18\x01 \x01(\x03R\x04took\"\x0f\n" +
-	"\rHealthRequest\"\xa4\x01\n" +
+	"\x04took\x18\x01 \x01(\x03R\x04took\x12\x14\n" +
+	"\x05known\x18\x02 \x01(\bR\x05known\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"\x0f\n" +
+	"\rHealthRequest\"\xb3\x02\n" +
 	"\vHealthReply\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\bR\x05ready\x12\x16\n" +
 	"\x06models\x18\x02 \x03(\tR\x06models\x12\x16\n" +
@@ -1178,11 +2096,20 @@ const file_engine_v1_engine_proto_rawDesc = "" +
 	"\vfree_memory\x18\x04 \x01(\x03R\n" +
 	"freeMemory\x12\x16\n" +
 	"\x06queued\x18\x05 \x01(\x03R\x06queued\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"\x8b\x01\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12/\n" +
+	"\x05state\x18\a \x01(\x0e2\x19.liveclip.engine.v1.StateR\x05state\x12\x16\n" +
+	"\x06active\x18\b \x01(\x03R\x06active\x12\x16\n" +
+	"\x06memory\x18\t \x01(\x03R\x06memory\x12\x12\n" +
+	"\x04load\x18\n" +
+	" \x01(\x01R\x04load\x12\x18\n" +
+	"\aversion\x18\v \x01(\tR\aversion\"\xa1\x02\n" +
 	"\x0fGenerateRequest\x121\n" +
 	"\x05order\x18\x01 \x01(\v2\x19.liveclip.engine.v1.OrderH\x00R\x05order\x12:\n" +
-	"\x06change\x18\x02 \x01(\v2 .liveclip.engine.v1.PromptChangeH\x00R\x06changeB\t\n" +
-	"\arequest\"\xda\x02\n" +
+	"\x06change\x18\x02 \x01(\v2 .liveclip.engine.v1.PromptChangeH\x00R\x06change\x124\n" +
+	"\x06frames\x18\x03 \x01(\v2\x1a.liveclip.engine.v1.FramesH\x00R\x06frames\x121\n" +
+	"\x05pause\x18\x04 \x01(\v2\x19.liveclip.engine.v1.PauseH\x00R\x05pause\x12+\n" +
+	"\x03ack\x18\x05 \x01(\v2\x17.liveclip.engine.v1.AckH\x00R\x03ackB\t\n" +
+	"\arequest\"\xde\x04\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
@@ -1199,48 +2126,128 @@ const file_engine_v1_engine_proto_rawDesc = "" +
 	"\bdeadline\x18\v \x01(\x03R\bdeadline\x12\x1a\n" +
 	"\btemplate\x18\f \x01(\tR\btemplate\x12\x16\n" +
 	"\x06tenant\x18\r \x01(\tR\x06tenant\x12\x18\n" +
-	"\asession\x18\x0e \x01(\tR\asession\"V\n" +
+	"\asession\x18\x0e \x01(\tR\asession\x12,\n" +
+	"\x04lane\x18\x0f \x01(\x0e2\x18.liveclip.engine.v1.LaneR\x04lane\x125\n" +
+	"\aopening\x18\x10 \x01(\v2\x1b.liveclip.engine.v1.OpeningR\aopening\x12\x18\n" +
+	"\aendless\x18\x11 \x01(\bR\aendless\x12\x1d\n" +
+	"\n" +
+	"ack_window\x18\x12 \x01(\x03R\tackWindow\x12\x18\n" +
+	"\arestyle\x18\x13 \x01(\bR\arestyle\x12\x1a\n" +
+	"\bstrength\x18\x14 \x01(\x01R\bstrength\x12\x1a\n" +
+	"\bguidance\x18\x15 \x01(\x01R\bguidance\x12\x12\n" +
+	"\x04keep\x18\x16 \x01(\bR\x04keep\"g\n" +
+	"\aOpening\x12\x16\n" +
+	"\x06prompt\x18\x01 \x01(\tR\x06prompt\x12\x12\n" +
+	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x16\n" +
+	"\x06chunks\x18\x03 \x01(\x03R\x06chunks\x12\x18\n" +
+	"\arecache\x18\x04 \x01(\bR\arecache\"V\n" +
 	"\fPromptChange\x12\x14\n" +
 	"\x05chunk\x18\x01 \x01(\x03R\x05chunk\x12\x16\n" +
 	"\x06prompt\x18\x02 \x01(\tR\x06prompt\x12\x18\n" +
-	"\arecache\x18\x03 \x01(\bR\arecache\"\xc3\x01\n" +
+	"\arecache\x18\x03 \x01(\bR\arecache\"\x1a\n" +
+	"\x06Frames\x12\x10\n" +
+	"\x03rgb\x18\x01 \x01(\fR\x03rgb\"\x1f\n" +
+	"\x05Pause\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\"\x1b\n" +
+	"\x03Ack\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\"\xf9\x01\n" +
 	"\rGenerateReply\x12:\n" +
 	"\baccepted\x18\x01 \x01(\v2\x1c.liveclip.engine.v1.AcceptedH\x00R\baccepted\x121\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x19.liveclip.engine.v1.ChunkH\x00R\x05chunk\x12:\n" +
-	"\bfinished\x18\x03 \x01(\v2\x1c.liveclip.engine.v1.FinishedH\x00R\bfinishedB\a\n" +
-	"\x05reply\"@\n" +
+	"\bfinished\x18\x03 \x01(\v2\x1c.liveclip.engine.v1.FinishedH\x00R\bfinished\x124\n" +
+	"\x06queued\x18\x04 \x01(\v2\x1a.liveclip.engine.v1.QueuedH\x00R\x06queuedB\a\n" +
+	"\x05reply\"\xa9\x01\n" +
 	"\bAccepted\x12\x1a\n" +
 	"\bestimate\x18\x01 \x01(\x03R\bestimate\x12\x18\n" +
-	"\asession\x18\x02 \x01(\tR\asession\"Y\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x03R\bposition\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\x03R\x05first\x12\x1d\n" +
+	"\n" +
+	"frame_rate\x18\x05 \x01(\x01R\tframeRate\x12\x16\n" +
+	"\x06chunks\x18\x06 \x01(\x03R\x06chunks\"@\n" +
+	"\x06Queued\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x03R\bposition\x12\x1a\n" +
+	"\bestimate\x18\x02 \x01(\x03R\bestimate\"\x9d\x01\n" +
 	"\x05Chunk\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x14\n" +
 	"\x05start\x18\x03 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x04 \x01(\x03R\x03end\"S\n" +
+	"\x03end\x18\x04 \x01(\x03R\x03end\x12\x16\n" +
+	"\x06frames\x18\x05 \x01(\x03R\x06frames\x12\x16\n" +
+	"\x06cached\x18\x06 \x01(\bR\x06cached\x12\x12\n" +
+	"\x04took\x18\a \x01(\x03R\x04took\"\x92\x02\n" +
 	"\bFinished\x12\x16\n" +
 	"\x06frames\x18\x01 \x01(\x03R\x06frames\x12\x12\n" +
 	"\x04took\x18\x02 \x01(\x03R\x04took\x12\x1b\n" +
-	"\tcache_hit\x18\x03 \x01(\bR\bcacheHit\"\x1f\n" +
+	"\tcache_hit\x18\x03 \x01(\bR\bcacheHit\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\x03R\x05first\x12\x16\n" +
+	"\x06waited\x18\x05 \x01(\x03R\x06waited\x12\x14\n" +
+	"\x05steps\x18\x06 \x01(\x03R\x05steps\x12\x1d\n" +
+	"\n" +
+	"prompt_hit\x18\a \x01(\bR\tpromptHit\x12\x1f\n" +
+	"\vopening_hit\x18\b \x01(\bR\n" +
+	"openingHit\x12\x1d\n" +
+	"\n" +
+	"result_hit\x18\t \x01(\bR\tresultHit\x12\x1a\n" +
+	"\bforwards\x18\n" +
+	" \x01(\x03R\bforwards\"\x1f\n" +
 	"\rCancelRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"#\n" +
 	"\vCancelReply\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\"+\n" +
 	"\x0fSnapshotRequest\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"A\n" +
+	"\asession\x18\x01 \x01(\tR\asession\"W\n" +
 	"\rSnapshotReply\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\tR\bsnapshot\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"+\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
+	"\x05chunk\x18\x03 \x01(\x03R\x05chunk\"+\n" +
 	"\rResumeRequest\x12\x1a\n" +
-	"\bsnapshot\x18\x01 \x01(\tR\bsnapshot\"'\n" +
+	"\bsnapshot\x18\x01 \x01(\tR\bsnapshot\"=\n" +
 	"\vResumeReply\x12\x18\n" +
-	"\asession\x18\x01 \x01(\tR\asession\"\x0e\n" +
-	"\fStatsRequest\"\x8b\x01\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05chunk\x18\x02 \x01(\x03R\x05chunk\"\x0e\n" +
+	"\fStatsRequest\"\xc2\x01\n" +
 	"\n" +
 	"StatsReply\x12B\n" +
-	"\x06values\x18\x01 \x03(\v2*.liveclip.engine.v1.StatsReply.ValuesEntryR\x06values\x1a9\n" +
+	"\x06values\x18\x01 \x03(\v2*.liveclip.engine.v1.StatsReply.ValuesEntryR\x06values\x125\n" +
+	"\alatency\x18\x02 \x03(\v2\x1b.liveclip.engine.v1.LatencyR\alatency\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x012\xb1\x04\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"i\n" +
+	"\aLatency\x12\x14\n" +
+	"\x05shape\x18\x01 \x01(\tR\x05shape\x12\x14\n" +
+	"\x05batch\x18\x02 \x01(\x03R\x05batch\x12\x18\n" +
+	"\aseconds\x18\x03 \x01(\x01R\aseconds\x12\x18\n" +
+	"\asamples\x18\x04 \x01(\x03R\asamples*{\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_LOADING\x10\x01\x12\x11\n" +
+	"\rSTATE_WARMING\x10\x02\x12\x0f\n" +
+	"\vSTATE_READY\x10\x03\x12\x12\n" +
+	"\x0eSTATE_DRAINING\x10\x04\x12\x10\n" +
+	"\fSTATE_FAILED\x10\x05*\xa9\x02\n" +
+	"\x04Code\x12\x14\n" +
+	"\x10CODE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCODE_BAD_INPUT\x10\x01\x12\x16\n" +
+	"\x12CODE_UNKNOWN_MODEL\x10\x02\x12\x18\n" +
+	"\x14CODE_UNKNOWN_SESSION\x10\x03\x12\x12\n" +
+	"\x0eCODE_BAD_MODEL\x10\x04\x12\x12\n" +
+	"\x0eCODE_TOO_LARGE\x10\x05\x12\x13\n" +
+	"\x0fCODE_OVERLOADED\x10\x06\x12\x16\n" +
+	"\x12CODE_OUT_OF_MEMORY\x10\a\x12\r\n" +
+	"\tCODE_LATE\x10\b\x12\x11\n" +
+	"\rCODE_CANCELED\x10\t\x12\x11\n" +
+	"\rCODE_DRAINING\x10\n" +
+	"\x12\x14\n" +
+	"\x10CODE_SLOW_CLIENT\x10\v\x12\x12\n" +
+	"\x0eCODE_NOT_READY\x10\f\x12\x11\n" +
+	"\rCODE_INTERNAL\x10\r*L\n" +
+	"\x04Lane\x12\x14\n" +
+	"\x10LANE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tLANE_LIVE\x10\x01\x12\x0f\n" +
+	"\vLANE_MANUAL\x10\x02\x12\x0e\n" +
+	"\n" +
+	"LANE_BATCH\x10\x032\xb1\x04\n" +
 	"\x06Engine\x12F\n" +
 	"\x04Warm\x12\x1f.liveclip.engine.v1.WarmRequest\x1a\x1d.liveclip.engine.v1.WarmReply\x12L\n" +
 	"\x06Health\x12!.liveclip.engine.v1.HealthRequest\x1a\x1f.liveclip.engine.v1.HealthReply\x12V\n" +
@@ -1262,55 +2269,76 @@ func file_engine_v1_engine_proto_rawDescGZIP() []byte {
 	return file_engine_v1_engine_proto_rawDescData
 }
 
-var file_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_engine_v1_engine_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_engine_v1_engine_proto_goTypes = []any{
-	(*WarmRequest)(nil),     // 0: liveclip.engine.v1.WarmRequest
-	(*WarmReply)(nil),       // 1: liveclip.engine.v1.WarmReply
-	(*HealthRequest)(nil),   // 2: liveclip.engine.v1.HealthRequest
-	(*HealthReply)(nil),     // 3: liveclip.engine.v1.HealthReply
-	(*GenerateRequest)(nil), // 4: liveclip.engine.v1.GenerateRequest
-	(*Order)(nil),           // 5: liveclip.engine.v1.Order
-	(*PromptChange)(nil),    // 6: liveclip.engine.v1.PromptChange
-	(*GenerateReply)(nil),   // 7: liveclip.engine.v1.GenerateReply
-	(*Accepted)(nil),        // 8: liveclip.engine.v1.Accepted
-	(*Chunk)(nil),           // 9: liveclip.engine.v1.Chunk
-	(*Finished)(nil),        // 10: liveclip.engine.v1.Finished
-	(*CancelRequest)(nil),   // 11: liveclip.engine.v1.CancelRequest
-	(*CancelReply)(nil),     // 12: liveclip.engine.v1.CancelReply
-	(*SnapshotRequest)(nil), // 13: liveclip.engine.v1.SnapshotRequest
-	(*SnapshotReply)(nil),   // 14: liveclip.engine.v1.SnapshotReply
-	(*ResumeRequest)(nil),   // 15: liveclip.engine.v1.ResumeRequest
-	(*ResumeReply)(nil),     // 16: liveclip.engine.v1.ResumeReply
-	(*StatsRequest)(nil),    // 17: liveclip.engine.v1.StatsRequest
-	(*StatsReply)(nil),      // 18: liveclip.engine.v1.StatsReply
-	nil,                     // 19: liveclip.engine.v1.StatsReply.ValuesEntry
+	(State)(0),              // 0: liveclip.engine.v1.State
+	(Code)(0),               // 1: liveclip.engine.v1.Code
+	(Lane)(0),               // 2: liveclip.engine.v1.Lane
+	(*Failure)(nil),         // 3: liveclip.engine.v1.Failure
+	(*WarmRequest)(nil),     // 4: liveclip.engine.v1.WarmRequest
+	(*WarmReply)(nil),       // 5: liveclip.engine.v1.WarmReply
+	(*HealthRequest)(nil),   // 6: liveclip.engine.v1.HealthRequest
+	(*HealthReply)(nil),     // 7: liveclip.engine.v1.HealthReply
+	(*GenerateRequest)(nil), // 8: liveclip.engine.v1.GenerateRequest
+	(*Order)(nil),           // 9: liveclip.engine.v1.Order
+	(*Opening)(nil),         // 10: liveclip.engine.v1.Opening
+	(*PromptChange)(nil),    // 11: liveclip.engine.v1.PromptChange
+	(*Frames)(nil),          // 12: liveclip.engine.v1.Frames
+	(*Pause)(nil),           // 13: liveclip.engine.v1.Pause
+	(*Ack)(nil),             // 14: liveclip.engine.v1.Ack
+	(*GenerateReply)(nil),   // 15: liveclip.engine.v1.GenerateReply
+	(*Accepted)(nil),        // 16: liveclip.engine.v1.Accepted
+	(*Queued)(nil),          // 17: liveclip.engine.v1.Queued
+	(*Chunk)(nil),           // 18: liveclip.engine.v1.Chunk
+	(*Finished)(nil),        // 19: liveclip.engine.v1.Finished
+	(*CancelRequest)(nil),   // 20: liveclip.engine.v1.CancelRequest
+	(*CancelReply)(nil),     // 21: liveclip.engine.v1.CancelReply
+	(*SnapshotRequest)(nil), // 22: liveclip.engine.v1.SnapshotRequest
+	(*SnapshotReply)(nil),   // 23: liveclip.engine.v1.SnapshotReply
+	(*ResumeRequest)(nil),   // 24: liveclip.engine.v1.ResumeRequest
+	(*ResumeReply)(nil),     // 25: liveclip.engine.v1.ResumeReply
+	(*StatsRequest)(nil),    // 26: liveclip.engine.v1.StatsRequest
+	(*StatsReply)(nil),      // 27: liveclip.engine.v1.StatsReply
+	(*Latency)(nil),         // 28: liveclip.engine.v1.Latency
+	nil,                     // 29: liveclip.engine.v1.StatsReply.ValuesEntry
 }
 var file_engine_v1_engine_proto_depIdxs = []int32{
-	5,  // 0: liveclip.engine.v1.GenerateRequest.order:type_name -> liveclip.engine.v1.Order
-	6,  // 1: liveclip.engine.v1.GenerateRequest.change:type_name -> liveclip.engine.v1.PromptChange
-	8,  // 2: liveclip.engine.v1.GenerateReply.accepted:type_name -> liveclip.engine.v1.Accepted
-	9,  // 3: liveclip.engine.v1.GenerateReply.chunk:type_name -> liveclip.engine.v1.Chunk
-	10, // 4: liveclip.engine.v1.GenerateReply.finished:type_name -> liveclip.engine.v1.Finished
-	19, // 5: liveclip.engine.v1.StatsReply.values:type_name -> liveclip.engine.v1.StatsReply.ValuesEntry
-	0,  // 6: liveclip.engine.v1.Engine.Warm:input_type -> liveclip.engine.v1.WarmRequest
-	2,  // 7: liveclip.engine.v1.Engine.Health:input_type -> liveclip.engine.v1.HealthRequest
-	4,  // 8: liveclip.engine.v1.Engine.Generate:input_type -> liveclip.engine.v1.GenerateRequest
-	11, // 9: liveclip.engine.v1.Engine.Cancel:input_type -> liveclip.engine.v1.CancelRequest
-	13, // 10: liveclip.engine.v1.Engine.Snapshot:input_type -> liveclip.engine.v1.SnapshotRequest
-	15, // 11: liveclip.engine.v1.Engine.Resume:input_type -> liveclip.engine.v1.ResumeRequest
-	17, // 12: liveclip.engine.v1.Engine.Stats:input_type -> liveclip.engine.v1.StatsRequest
-	1,  // 13: liveclip.engine.v1.Engine.Warm:output_type -> liveclip.engine.v1.WarmReply
-	3,  // 14: liveclip.engine.v1.Engine.Health:output_type -> liveclip.engine.v1.HealthReply
-	7,  // 15: liveclip.engine.v1.Engine.Generate:output_type -> liveclip.engine.v1.GenerateReply
-	12, // 16: liveclip.engine.v1.Engine.Cancel:output_type -> liveclip.engine.v1.CancelReply
-	14, // 17: liveclip.engine.v1.Engine.Snapshot:output_type -> liveclip.engine.v1.SnapshotReply
-	16, // 18: liveclip.engine.v1.Engine.Resume:output_type -> liveclip.engine.v1.ResumeReply
-	18, // 19: liveclip.engine.v1.Engine.Stats:output_type -> liveclip.engine.v1.StatsReply
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	1,  // 0: liveclip.engine.v1.Failure.code:type_name -> liveclip.engine.v1.Code
+	9,  // 1: liveclip.engine.v1.WarmRequest.opening:type_name -> liveclip.engine.v1.Order
+	0,  // 2: liveclip.engine.v1.HealthReply.state:type_name -> liveclip.engine.v1.State
+	9,  // 3: liveclip.engine.v1.GenerateRequest.order:type_name -> liveclip.engine.v1.Order
+	11, // 4: liveclip.engine.v1.GenerateRequest.change:type_name -> liveclip.engine.v1.PromptChange
+	12, // 5: liveclip.engine.v1.GenerateRequest.frames:type_name -> liveclip.engine.v1.Frames
+	13, // 6: liveclip.engine.v1.GenerateRequest.pause:type_name -> liveclip.engine.v1.Pause
+	14, // 7: liveclip.engine.v1.GenerateRequest.ack:type_name -> liveclip.engine.v1.Ack
+	2,  // 8: liveclip.engine.v1.Order.lane:type_name -> liveclip.engine.v1.Lane
+	10, // 9: liveclip.engine.v1.Order.opening:type_name -> liveclip.engine.v1.Opening
+	16, // 10: liveclip.engine.v1.GenerateReply.accepted:type_name -> liveclip.engine.v1.Accepted
+	18, // 11: liveclip.engine.v1.GenerateReply.chunk:type_name -> liveclip.engine.v1.Chunk
+	19, // 12: liveclip.engine.v1.GenerateReply.finished:type_name -> liveclip.engine.v1.Finished
+	17, // 13: liveclip.engine.v1.GenerateReply.queued:type_name -> liveclip.engine.v1.Queued
+	29, // 14: liveclip.engine.v1.StatsReply.values:type_name -> liveclip.engine.v1.StatsReply.ValuesEntry
+	28, // 15: liveclip.engine.v1.StatsReply.latency:type_name -> liveclip.engine.v1.Latency
+	4,  // 16: liveclip.engine.v1.Engine.Warm:input_type -> liveclip.engine.v1.WarmRequest
+	6,  // 17: liveclip.engine.v1.Engine.Health:input_type -> liveclip.engine.v1.HealthRequest
+	8,  // 18: liveclip.engine.v1.Engine.Generate:input_type -> liveclip.engine.v1.GenerateRequest
+	20, // 19: liveclip.engine.v1.Engine.Cancel:input_type -> liveclip.engine.v1.CancelRequest
+	22, // 20: liveclip.engine.v1.Engine.Snapshot:input_type -> liveclip.engine.v1.SnapshotRequest
+	24, // 21: liveclip.engine.v1.Engine.Resume:input_type -> liveclip.engine.v1.ResumeRequest
+	26, // 22: liveclip.engine.v1.Engine.Stats:input_type -> liveclip.engine.v1.StatsRequest
+	5,  // 23: liveclip.engine.v1.Engine.Warm:output_type -> liveclip.engine.v1.WarmReply
+	7,  // 24: liveclip.engine.v1.Engine.Health:output_type -> liveclip.engine.v1.HealthReply
+	15, // 25: liveclip.engine.v1.Engine.Generate:output_type -> liveclip.engine.v1.GenerateReply
+	21, // 26: liveclip.engine.v1.Engine.Cancel:output_type -> liveclip.engine.v1.CancelReply
+	23, // 27: liveclip.engine.v1.Engine.Snapshot:output_type -> liveclip.engine.v1.SnapshotReply
+	25, // 28: liveclip.engine.v1.Engine.Resume:output_type -> liveclip.engine.v1.ResumeReply
+	27, // 29: liveclip.engine.v1.Engine.Stats:output_type -> liveclip.engine.v1.StatsReply
+	23, // [23:30] is the sub-list for method output_type
+	16, // [16:23] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_engine_v1_engine_proto_init() }
@@ -1318,27 +2346,32 @@ func file_engine_v1_engine_proto_init() {
 	if File_engine_v1_engine_proto != nil {
 		return
 	}
-	file_engine_v1_engine_proto_msgTypes[4].OneofWrappers = []any{
+	file_engine_v1_engine_proto_msgTypes[5].OneofWrappers = []any{
 		(*GenerateRequest_Order)(nil),
 		(*GenerateRequest_Change)(nil),
+		(*GenerateRequest_Frames)(nil),
+		(*GenerateRequest_Pause)(nil),
+		(*GenerateRequest_Ack)(nil),
 	}
-	file_engine_v1_engine_proto_msgTypes[7].OneofWrappers = []any{
+	file_engine_v1_engine_proto_msgTypes[12].OneofWrappers = []any{
 		(*GenerateReply_Accepted)(nil),
 		(*GenerateReply_Chunk)(nil),
 		(*GenerateReply_Finished)(nil),
+		(*GenerateReply_Queued)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_v1_engine_proto_rawDesc), len(file_engine_v1_engine_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   20,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_engine_v1_engine_proto_goTypes,
 		DependencyIndexes: file_engine_v1_engine_proto_depIdxs,
+		EnumInfos:         file_engine_v1_engine_proto_enumTypes,
 		MessageInfos:      file_engine_v1_engine_proto_msgTypes,
 	}.Build()
 	File_engine_v1_engine_proto = out.File

@@ -33,14 +33,21 @@ const (
 // EngineClient is the client API for Engine service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Every call that fails carries a Failure in its status details: the code of gRPC alone does not tell a full machine from
+// a full queue.
 type EngineClient interface {
-	// Warm loads a model and, where given, a template's cache, before they are needed.
+	// Warm loads a model and, where given, computes an opening, before they are needed.
 	Warm(ctx context.Context, in *WarmRequest, opts ...grpc.CallOption) (*WarmReply, error)
+	// Health answers at once, also while weights are being loaded.
 	Health(ctx context.Context, in *HealthRequest, opts ...grpc.CallOption) (*HealthReply, error)
-	// Generate takes an order, then prompt changes while it runs, and answers chunks as they are decoded. Closing the
-	// request stream lets the order run out; cancelling the call stops the engine between two forwards.
+	// Generate takes an order, then prompt changes, frames to restyle, pauses and acknowledgements while it runs, and answers
+	// Accepted, places in the queue, chunks as they are decoded, and Finished. Closing the request stream lets the order run
+	// out; cancelling the call, or a client that vanishes, stops the engine between two forwards and frees the session.
 	Generate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[GenerateRequest, GenerateReply], error)
+	// Cancel ends an order by its ID, wherever it was given; its Generate fails with CANCELED.
 	Cancel(ctx context.Context, in *CancelRequest, opts ...grpc.CallOption) (*CancelReply, error)
+	// Snapshot keeps a session as it is between two chunks; Resume makes a session of it that goes on bit for bit.
 	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (*SnapshotReply, error)
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeReply, error)
 	Stats(ctx context.Context, in *StatsRequest, opts ...grpc.CallOption) (*StatsReply, error)
@@ -130,14 +137,21 @@ func (c *engineClient) Stats(ctx context.Context, in *StatsRequest, opts ...grpc
 // EngineServer is the server API for Engine service.
 // All implementations must embed UnimplementedEngineServer
 // for forward compatibility.
+//
+// Every call that fails carries a Failure in its status details: the code of gRPC alone does not tell a full machine from
+// a full queue.
 type EngineServer interface {
-	// Warm loads a model and, where given, a template's cache, before they are needed.
+	// Warm loads a model and, where given, computes an opening, before they are needed.
 	Warm(context.Context, *WarmRequest) (*WarmReply, error)
+	// Health answers at once, also while weights are being loaded.
 	Health(context.Context, *HealthRequest) (*HealthReply, error)
-	// Generate takes an order, then prompt changes while it runs, and answers chunks as they are decoded. Closing the
-	// request stream lets the order run out; cancelling the call stops the engine between two forwards.
+	// Generate takes an order, then prompt changes, frames to restyle, pauses and acknowledgements while it runs, and answers
+	// Accepted, places in the queue, chunks as they are decoded, and Finished. Closing the request stream lets the order run
+	// out; cancelling the call, or a client that vanishes, stops the engine between two forwards and frees the session.
 	Generate(grpc.BidiStreamingServer[GenerateRequest, GenerateReply]) error
+	// Cancel ends an order by its ID, wherever it was given; its Generate fails with CANCELED.
 	Cancel(context.Context, *CancelRequest) (*CancelReply, error)
+	// Snapshot keeps a session as it is between two chunks; Resume makes a session of it that goes on bit for bit.
 	Snapshot(context.Context, *SnapshotRequest) (*SnapshotReply, error)
 	Resume(context.Context, *ResumeRequest) (*ResumeReply, error)
 	Stats(context.Context, *StatsRequest) (*StatsReply, error)
