@@ -46,7 +46,9 @@ type attachCommand struct {
 	Host     string    `help:"The host's name, for titles."`
 	Product  string    `help:"The product on show, for titles."`
 	Price    string    `help:"Its price as shown."`
-	Language string    `help:"Language of titles: zh or en; without it that of the room's names and words."`
+	Language string    `help:"Language of the room and its titles: zh or en; without it that of its names and words, and the default speech engine."`
+	Engine   string    `help:"Speech engine that hears it: a name of asr.engines, or none; without it the one for the language."`
+	Hotwords []string  `help:"Words to be expected, beside the products." placeholder:"WORD,…"`
 	Vertical *bool     `help:"Make a 9:16 rendition of every clip, too." negatable:""`
 }
 
@@ -65,6 +67,12 @@ func (a attachCommand) Run(ctx context.Context, io stdio) error {
 	}
 	if a.Language != "" {
 		details["language"] = a.Language
+	}
+	if a.Engine != "" {
+		details["engine"] = a.Engine
+	}
+	if len(a.Hotwords) > 0 {
+		details["hotwords"] = a.Hotwords
 	}
 	if a.Product != "" {
 		details["products"] = []map[string]string{{"name": a.Product, "price": a.Price}}

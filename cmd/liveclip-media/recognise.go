@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"liveclip/internal/child/wire"
@@ -14,111 +15,182 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// recogniseMode loads a recogniser, answers Ready, and recognises one utterance after another until standard input ends.
+// recogniseMode loads a recogniser, answers Ready, and recognises utterances until standard input ends.
 func recogniseMode(_ context.Context, order *mediav1.ToChild, in *messages, out *wire.Writer) (string, error) {
 	o := order.GetRecognise()
 	if o == nil {
 		return "", errOrder
 	}
-	if o.Engine != speech.Engine {
-		return "", domain.Permanent(fmt.Errorf("speech engine %q is unknown; known: %s", o.Engine, speech.Engine))
-	}
-	models, err := speech.FindModels(o.Options)
+	engine, err := speech.Open(o.Engine, o.Options)
 	if err != nil {
 		return "", err
 	}
-	recogniser, err := speech.Open(models)
-	if err != nil {
+	defer engine.Close()
+	about := engine.About()
+	if err := out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Ready{Ready: &mediav1.Ready{
+		Streams: int64(about.Streams), PartialEvery: int64(about.PartialEvery), Language: about.Language}}}); err != nil {
 		return "", err
 	}
-	defer recogniser.Close()
-	if err := out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Ready{Ready: &mediav1.Ready{}}}); err != nil {
-		return "", err
-	}
-	l := &listener{recogniser: recogniser, out: out, channels: make(map[string]speech.Channel)}
-	for {
-		m, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return "", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if m.GetHear() == nil {
-			return "", errOrder
-		}
-		if err := l.hear(m.GetHear()); err != nil {
-			return "", err
-		}
-	}
+	l := &listener{engine: engine, streams: about.Streams, out: out}
+	defer l.close()
+	return "", l.run(follow(in))
 }
 
-// listener hears one utterance at a time; a new one ends, unanswered, one that never ended.
+// said is a message, or the error after the last one.
+type said struct {
+	*mediav1.ToChild
+	err error
+}
+
+// follow reads ahead, so that what came for other utterances is known while one is worked on. It ends with the process.
+func follow(in *messages) <-chan said {
+	out := make(chan said, 256)
+	go func() {
+		for {
+			m, err := in.Next()
+			out <- said{m, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// listener hears utterances side by side: it takes what was said, has the engine work on all of them together, and answers
+// each when its work is done.
 type listener struct {
-	recogniser *speech.Recogniser
-	out        *wire.Writer
-	utterance  string
-	at         time.Duration             // media time of the utterance's first sample
-	channels   map[string]speech.Channel // by voice
+	engine  speech.Engine
+	streams int
+	out     *wire.Writer
+	open    []*hearing // oldest first
 }
 
-// voices is how many channels are remembered: about 50 bytes each.
-const voices = 10_000
-
-func (l *listener) learn(voice string) {
-	if voice == "" {
-		return
-	}
-	if len(l.channels) >= voices {
-		clear(l.channels)
-	}
-	l.channels[voice] = l.recogniser.Channel()
+// hearing is one utterance being heard.
+type hearing struct {
+	speech.Utterance
+	id      string
+	at      time.Duration // media time of its first sample
+	partial bool          // a partial line is asked for
+	ended   bool
 }
 
-func (l *listener) hear(h *mediav1.Hear) error {
-	samples, err := decode(h.Samples)
-	if err != nil {
-		return err
+func (l *listener) close() {
+	for _, h := range l.open {
+		h.Close()
 	}
-	begins := h.Utterance != l.utterance
-	if begins {
-		l.utterance, l.at = h.Utterance, time.Duration(h.At)
-		l.recogniser.SetChannel(l.channels[h.Voice])
-	}
-	if begins && h.End { // known whole: heard better so
-		result, err := l.recogniser.Whole(samples)
-		l.learn(h.Voice)
-		return l.answer(result, true, err)
-	}
-	if begins {
-		if err := l.recogniser.Begin(); err != nil {
+}
+
+func (l *listener) run(in <-chan said) error {
+	for {
+		for l.busy() == nil || len(in) > 0 {
+			m := <-in
+			if errors.Is(m.err, io.EOF) {
+				return nil
+			}
+			if m.err != nil {
+				return m.err
+			}
+			if err := l.take(m.GetHear()); err != nil {
+				return err
+			}
+		}
+		if err := l.engine.Work(l.busy()); err != nil {
+			return err
+		}
+		if err := l.answer(); err != nil {
 			return err
 		}
 	}
-	if err := l.recogniser.Hear(samples); err != nil {
+}
+
+// busy are the utterances with work to do, or an answer due.
+func (l *listener) busy() []speech.Utterance {
+	var out []speech.Utterance
+	for _, h := range l.open {
+		if h.Busy() || h.partial || h.ended {
+			out = append(out, h.Utterance)
+		}
+	}
+	return out
+}
+
+func (l *listener) take(m *mediav1.Hear) error {
+	if m == nil {
+		return errOrder
+	}
+	i := slices.IndexFunc(l.open, func(h *hearing) bool { return h.id == m.Utterance })
+	if m.Drop {
+		l.drop(i)
+		return nil
+	}
+	samples, err := decode(m.Samples)
+	if err != nil {
 		return err
 	}
-	if h.End {
-		result, err := l.recogniser.End()
-		l.learn(h.Voice)
-		return l.answer(result, true, err)
+	if i < 0 {
+		if len(l.open) >= l.streams {
+			l.drop(0)
+		}
+		u, err := l.engine.Begin(speech.Known{Voice: m.Voice, Hotwords: m.Hotwords})
+		if err != nil {
+			return err
+		}
+		l.open = append(l.open, &hearing{Utterance: u, id: m.Utterance, at: time.Duration(m.At)})
+		i = len(l.open) - 1
 	}
-	if h.Partial {
-		return l.answer(l.recogniser.Partial(), false, nil)
+	h := l.open[i]
+	h.Hear(samples)
+	h.partial = h.partial || m.Partial
+	if m.End {
+		h.End()
+		h.ended = true
 	}
 	return nil
 }
 
-func (l *listener) answer(result speech.Result, final bool, err error) error {
-	if err != nil {
-		return err
+func (l *listener) drop(i int) {
+	if i >= 0 {
+		l.open[i].Close()
+		l.open = slices.Delete(l.open, i, i+1)
 	}
-	heard := &mediav1.Heard{Utterance: l.utterance, Final: final, Text: result.Text}
-	for _, w := range result.Words {
-		heard.Words = append(heard.Words, &mediav1.HeardWord{Text: w.Text, Start: int64(l.at + w.Start), End: int64(l.at + w.End), Confidence: w.Confidence})
+}
+
+// answer says what is due.
+func (l *listener) answer() error {
+	for i := 0; i < len(l.open); i++ {
+		h := l.open[i]
+		if h.Busy() || !h.partial && !h.ended {
+			continue
+		}
+		if err := l.tell(h); err != nil {
+			return err
+		}
+		h.partial = false
+		if h.ended {
+			l.drop(i)
+			i--
+		}
 	}
-	if final {
-		l.utterance = ""
+	return nil
+}
+
+func (l *listener) tell(h *hearing) error {
+	r := speech.Result{}
+	if h.ended {
+		var err error
+		if r, err = h.Final(); err != nil {
+			return err
+		}
+	} else {
+		r = h.Partial()
+	}
+	heard := &mediav1.Heard{Utterance: h.id, Final: h.ended, Text: r.Text}
+	for _, w := range r.Words {
+		heard.Words = append(heard.Words, &mediav1.HeardWord{Text: w.Text, Start: int64(h.at + w.Start), End: int64(h.at + w.End), Confidence: w.Confidence})
+	}
+	if n := len(r.Words); n > 0 && r.Heard > r.Words[n-1].End {
+		heard.Quiet = int64(r.Heard - r.Words[n-1].End)
 	}
 	return l.out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Heard{Heard: heard}})
 }

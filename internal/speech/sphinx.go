@@ -40,27 +40,28 @@ import (
 	"liveclip/internal/domain"
 )
 
-// SampleRate of the sound a Recogniser hears: mono, in Hz.
-const SampleRate = 16000
-
 // frame is the step of the recogniser's times.
 const frame = 10 * time.Millisecond
 
 // Recogniser is one PocketSphinx decoder with a language model. It hears one utterance at a time; not safe for concurrent
 // use.
 type Recogniser struct {
-	decoder *C.ps_decoder_t
-	open    bool // an utterance is
-	unknown Channel
-	whole   C.int // how the channel is measured over a whole utterance
+	decoder  *C.ps_decoder_t
+	open     *sphinxUtterance // in the decoder; nil: none is
+	unknown  Channel
+	whole    C.int              // how the channel is measured over a whole utterance
+	channels map[string]Channel // by voice
 }
+
+// voices is how many channels are remembered: about 50 bytes each.
+const voices = 10_000
 
 // Channel is the mean spectrum of a voice as its microphone and encoder give it. Speech is recognised better against a
 // channel that is known.
 type Channel []float32
 
-// Open loads the models, which takes a second or so.
-func Open(m Models) (*Recogniser, error) {
+// OpenSphinx loads the models, which takes a second or so.
+func OpenSphinx(m Models) (*Recogniser, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -85,24 +86,39 @@ func Open(m Models) (*Recogniser, error) {
 	if decoder == nil {
 		return nil, domain.Permanent(fmt.Errorf("open recogniser: models %s, %s, %s cannot be loaded", m.Acoustic, m.Language, m.Dictionary))
 	}
-	r := &Recogniser{decoder: decoder, whole: C.normalisation(decoder)}
-	r.unknown = r.Channel()
+	r := &Recogniser{decoder: decoder, whole: C.normalisation(decoder), channels: map[string]Channel{}}
+	r.unknown = r.channel()
 	return r, nil
 }
 
-// Channel is what was learnt so far, after an utterance ended.
-func (r *Recogniser) Channel() Channel {
+// About says one utterance at a time: a decoder can't share its models.
+func (r *Recogniser) About() About {
+	return About{Streams: 1, PartialEvery: 200 * time.Millisecond, Language: "en"}
+}
+
+// channel is what was learnt so far, after an utterance ended.
+func (r *Recogniser) channel() Channel {
 	mean := make(Channel, C.channel_size(r.decoder))
 	C.channel_get(r.decoder, (*C.mfcc_t)(unsafe.Pointer(&mean[0])))
 	return mean
 }
 
-// SetChannel sets what is known before the next utterance; nil: nothing.
-func (r *Recogniser) SetChannel(c Channel) {
+// setChannel sets what is known before the next utterance; nil: nothing.
+func (r *Recogniser) setChannel(c Channel) {
 	if len(c) != len(r.unknown) {
 		c = r.unknown
 	}
 	C.channel_set(r.decoder, (*C.mfcc_t)(unsafe.Pointer(&c[0])))
+}
+
+func (r *Recogniser) learn(voice string) {
+	if voice == "" {
+		return
+	}
+	if len(r.channels) >= voices {
+		clear(r.channels)
+	}
+	r.channels[voice] = r.channel()
 }
 
 // Close gives the models back.
@@ -112,23 +128,83 @@ func (r *Recogniser) Close() {
 }
 
 // Begin begins an utterance; one that is open is dropped.
-func (r *Recogniser) Begin() error {
-	if r.open {
-		C.ps_end_utt(r.decoder)
+func (r *Recogniser) Begin(known Known) (Utterance, error) {
+	if r.open != nil {
+		r.open.Close()
 	}
-	r.open = false
+	return &sphinxUtterance{of: r, voice: known.Voice}, nil
+}
+
+// Work searches as far as it can.
+func (r *Recogniser) Work(of []Utterance) error {
+	for _, u := range of {
+		if u, ok := u.(*sphinxUtterance); ok && u.of == r {
+			if err := u.work(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sphinxUtterance is heard as its sound comes; one that is known whole before any of it was worked on is heard a little
+// better, because the channel's colour is measured over all of it.
+type sphinxUtterance struct {
+	of        *Recogniser
+	voice     string
+	sound     []int16 // not worked on
+	begun     bool
+	ends, end bool // no more comes; and all was worked on
+	final     Result
+}
+
+func (u *sphinxUtterance) Hear(samples []int16) { u.sound = append(u.sound, samples...) }
+func (u *sphinxUtterance) End()                 { u.ends = true }
+func (u *sphinxUtterance) Busy() bool           { return len(u.sound) > 0 || u.ends && !u.end }
+
+func (u *sphinxUtterance) work() error {
+	if u.end || !u.Busy() {
+		return nil
+	}
+	whole := u.ends && !u.begun
+	if err := u.begin(whole); err != nil {
+		return err
+	}
+	if err := u.process(whole); err != nil {
+		return err
+	}
+	if !u.ends {
+		return nil
+	}
+	u.end, u.of.open = true, nil
+	if C.ps_end_utt(u.of.decoder) < 0 {
+		return errors.New("end utterance: refused by the recogniser")
+	}
+	u.final = u.of.result(true)
+	u.of.learn(u.voice)
+	return nil
+}
+
+func (u *sphinxUtterance) begin(whole bool) error {
+	if u.begun {
+		return nil
+	}
+	r := u.of
+	if whole {
+		C.normalise_by(r.decoder, r.whole) // hearing one piece by piece has the library do so ever after
+	}
+	r.setChannel(r.channels[u.voice])
 	C.ps_start_stream(r.decoder) // times count from here
 	if C.ps_start_utt(r.decoder) < 0 {
 		return errors.New("begin utterance: refused by the recogniser")
 	}
-	r.open = true
+	u.begun, r.open = true, u
 	return nil
 }
 
-// Hear takes the next samples of the utterance and searches as far as it can.
-func (r *Recogniser) Hear(samples []int16) error { return r.process(samples, false) }
-
-func (r *Recogniser) process(samples []int16, whole bool) error {
+func (u *sphinxUtterance) process(whole bool) error {
+	samples := u.sound
+	u.sound = nil
 	if len(samples) == 0 {
 		return nil
 	}
@@ -136,35 +212,34 @@ func (r *Recogniser) process(samples []int16, whole bool) error {
 	if whole {
 		full = 1
 	}
-	if C.ps_process_raw(r.decoder, (*C.int16)(unsafe.Pointer(&samples[0])), C.size_t(len(samples)), 0, full) < 0 {
+	if C.ps_process_raw(u.of.decoder, (*C.int16)(unsafe.Pointer(&samples[0])), C.size_t(len(samples)), 0, full) < 0 {
 		return errors.New("hear utterance: refused by the recogniser")
 	}
 	return nil
 }
 
 // Partial is the best guess so far, without confidence.
-func (r *Recogniser) Partial() Result { return r.result(false) }
-
-// End ends the utterance and gives what was said.
-func (r *Recogniser) End() (Result, error) {
-	r.open = false
-	if C.ps_end_utt(r.decoder) < 0 {
-		return Result{}, errors.New("end utterance: refused by the recogniser")
+func (u *sphinxUtterance) Partial() Result {
+	if u.of.open != u {
+		return Result{}
 	}
-	return r.result(true), nil
+	return u.of.result(false)
 }
 
-// Whole recognises an utterance that is known from its beginning to its end: a little better than piece by piece, because
-// the channel's colour is measured over all of it.
-func (r *Recogniser) Whole(samples []int16) (Result, error) {
-	C.normalise_by(r.decoder, r.whole) // hearing one piece by piece has the library do so ever after
-	if err := r.Begin(); err != nil {
-		return Result{}, err
+func (u *sphinxUtterance) Final() (Result, error) {
+	if !u.end {
+		return Result{}, errors.New("end utterance: it was not heard to its end")
 	}
-	if err := r.process(samples, true); err != nil {
-		return Result{}, err
+	return u.final, nil
+}
+
+// Close drops an utterance that never ended.
+func (u *sphinxUtterance) Close() {
+	if u.of.open == u {
+		C.ps_end_utt(u.of.decoder)
+		u.of.open = nil
 	}
-	return r.End()
+	u.end = true
 }
 
 func (r *Recogniser) result(final bool) Result {

@@ -73,7 +73,8 @@ type startedBy struct {
 }
 
 // openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
-func (s *Service) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
+func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
+	s := r.Service
 	b := &broadcast{about: a, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
@@ -90,8 +91,8 @@ func (s *Service) openBroadcast(ctx context.Context, a about, from startedBy) (*
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg.Engine != engineNone {
-		b.ear = newEar(a.id, a.live, s.cfg.Behind, s.pool, b.line, func(d time.Duration) { s.skipped.Add(d.Seconds()) })
+	if r.listens() {
+		b.ear = newEar(a.id, a.live, s.cfg.Behind, r.wish, b.line, func(d time.Duration) { s.skipped.Add(d.Seconds()) })
 	}
 	remove := s.hot.Add(b.writer)
 	s.broadcasts.Go(func() {

@@ -18,9 +18,9 @@ type Config struct {
 	Spool         string        `koanf:"spool"`          // folder on local disk for what is not in the store yet
 	Streams       int           `koanf:"streams"`        // owned at once at most; 0: no bound
 	Publishers    int           `koanf:"publishers"`     // RTMP connections at once at most
-	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, or none
-	Models        string        `koanf:"models"`         // folder of its models; empty: where the distribution puts them
-	Recognisers   int           `koanf:"recognisers"`    // shared by all streams
+	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
+	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
+	Recognisers   int           `koanf:"recognisers"`    // of an engine, shared by all streams
 	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast
 	Segment       time.Duration `koanf:"segment"`        // least length of a stored segment
 	KeepHot       time.Duration `koanf:"keep_hot"`       // how long a stored segment stays in the spool
@@ -32,6 +32,9 @@ type Config struct {
 	SpoolBytes    int64         `koanf:"spool_bytes"`    // of a stream, on local disk while the store can't be reached: beyond it its oldest segments are lost; 0: no bound
 	AllowPrivate  bool          `koanf:"allow_private"`  // pull also from private and loopback addresses
 	AllowFiles    bool          `koanf:"allow_files"`    // record local files outside the batch lane, at their own pace
+
+	Engines   map[string]EngineConfig `koanf:"engines"`   // of speech, by name, beside those built in
+	Languages map[string]string       `koanf:"languages"` // which of them hears a room whose context says this language
 }
 
 // Retention bounds what is kept of a stream's recordings. What an open clip needs stays in any case.
@@ -40,18 +43,13 @@ type Retention struct {
 	Bytes int64         `koanf:"bytes"` // of all its broadcasts together; 0: no bound
 }
 
-const (
-	engineNone   = "none"
-	engineSphinx = "pocketsphinx"
-)
-
 // Defaults suit two cores.
 func Defaults() Config {
 	return Config{
 		RTMP:        "127.0.0.1:1935",
 		RPC:         "127.0.0.1:0",
 		Publishers:  256,
-		Engine:      engineSphinx,
+		Engine:      kindSphinx,
 		Recognisers: max(1, runtime.NumCPU()/2),
 		Rejoin:      20 * time.Second,
 		Segment:     6 * time.Second,
@@ -62,6 +60,8 @@ func Defaults() Config {
 		Drain:       10 * time.Second,
 		Retention:   Retention{Age: 7 * 24 * time.Hour, Bytes: 500e9}, // a week at 6 Mbit/s
 		SpoolBytes:  20e9,
+		Engines:     map[string]EngineConfig{},
+		Languages:   map[string]string{},
 	}
 }
 
@@ -91,7 +91,7 @@ func (c Config) Faults() []string {
 	fault(c.Spool == "", "asr.spool: must name a folder on local disk")
 	fault(c.Streams < 0, "asr.streams: must be 0 (no bound) or more, is %d", c.Streams)
 	fault(c.Publishers < 1, "asr.publishers: must be at least 1, is %d", c.Publishers)
-	fault(c.Engine != engineSphinx && c.Engine != engineNone, "asr.engine: must be %s or %s, is %q", engineSphinx, engineNone, c.Engine)
+	faults = append(faults, c.engineFaults()...)
 	fault(c.Recognisers < 1, "asr.recognisers: must be at least 1, is %d (asr.engine none listens to nothing)", c.Recognisers)
 	positive := func(name string, d, least time.Duration) {
 		fault(d < least, "asr.%s: must be at least %v, is %v", name, least, d)

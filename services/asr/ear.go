@@ -4,27 +4,22 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"liveclip/internal/domain"
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// listener is what an ear needs of the pool.
-type listener interface {
-	put(u *utterance)
-	end(u *utterance, sound []byte)
-	withdraw(u *utterance) bool
-	deafness() string
-}
-
 // ear hears one broadcast: it cuts its sound into utterances, has them recognised, and gives their lines in order.
 type ear struct {
 	broadcast domain.BroadcastID
-	live      bool          // sound that comes at its own pace: what is not heard in time is skipped
-	behind    time.Duration // that time
-	pool      listener
+	live      bool                          // sound that comes at its own pace: what is not heard in time is skipped
+	behind    time.Duration                 // that time
+	wish      func() wish                   // how the next utterance shall be heard
 	line      func(l domain.TranscriptLine) // in order; partial ones too
 	skip      func(length time.Duration)
 
@@ -32,6 +27,7 @@ type ear struct {
 	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
 
 	mu      sync.Mutex
+	now     wish // how the newest utterance is heard
 	point   endpointer
 	open    *spoken
 	queue   []*spoken // not answered, or behind one that is not
@@ -42,6 +38,7 @@ type ear struct {
 // spoken is an utterance on its way to being a line.
 type spoken struct {
 	*utterance
+	by       *engine
 	until    time.Duration // 0 while it is being spoken
 	revision int
 	partial  string // as last given
@@ -52,8 +49,8 @@ type spoken struct {
 // ahead is how many utterances of an unpaced recording may wait at once.
 const ahead = 16
 
-func newEar(b domain.BroadcastID, live bool, behind time.Duration, pool listener, line func(domain.TranscriptLine), skip func(time.Duration)) *ear {
-	return &ear{broadcast: b, live: live, behind: behind, pool: pool, line: line, skip: skip, space: make(chan struct{}, ahead)}
+func newEar(b domain.BroadcastID, live bool, behind time.Duration, wish func() wish, line func(domain.TranscriptLine), skip func(time.Duration)) *ear {
+	return &ear{broadcast: b, live: live, behind: behind, wish: wish, now: wish(), line: line, skip: skip, space: make(chan struct{}, ahead)}
 }
 
 // hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
@@ -103,7 +100,7 @@ func (e *ear) speak(ctx context.Context, pieces []stretch) error {
 		if !s.ends {
 			open.add(s.sound, false)
 		} else {
-			e.pool.end(open.utterance, s.sound)
+			open.by.end(open.utterance, s.sound)
 		}
 	}
 	return nil
@@ -118,15 +115,16 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 		}
 	}
 	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
-	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, sound: s.sound, more: make(chan struct{}, 1)}
-	line := &spoken{utterance: u}
+	how := e.wish()
+	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, sound: s.sound, more: make(chan struct{}, 1)}
+	line := &spoken{utterance: u, by: how.engine}
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
 	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
 	e.mu.Lock()
-	e.open = line
+	e.open, e.now = line, how
 	e.queue = append(e.queue, line)
 	e.mu.Unlock()
-	e.pool.put(u)
+	how.put(u)
 	return nil
 }
 
@@ -147,9 +145,17 @@ func (e *ear) drained() bool {
 	return len(e.queue) == 0
 }
 
+// deaf: nobody hears what is said.
+func (e *ear) deaf() bool {
+	e.mu.Lock()
+	by := e.now.engine
+	e.mu.Unlock()
+	return by.deafness() != ""
+}
+
 // health of speech as a signal.
 func (e *ear) health(now time.Time) domain.Health {
-	deaf := e.pool.deafness() != ""
+	deaf := e.deaf()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -181,7 +187,7 @@ func (e *ear) catchUp() {
 			}
 		}
 		e.mu.Unlock()
-		if late == nil || !e.pool.withdraw(late.utterance) {
+		if late == nil || !late.by.withdraw(late.utterance) {
 			return
 		}
 		e.mu.Lock()
@@ -227,7 +233,7 @@ func (e *ear) settle() {
 }
 
 func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
-	l := domain.TranscriptLine{ID: s.id, Revision: s.revision, Final: final, Start: s.start, End: s.until, Engine: engineSphinx, Language: "en"}
+	l := domain.TranscriptLine{ID: s.id, Revision: s.revision, Final: final, Start: s.start, End: s.until, Engine: s.by.name, Language: s.by.language}
 	s.revision++
 	for _, w := range h.GetWords() {
 		word := domain.Word{Text: w.Text, Start: time.Duration(w.Start), End: time.Duration(w.End), Confidence: w.Confidence}
@@ -235,11 +241,8 @@ func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
 			continue
 		}
 		l.Words = append(l.Words, word)
-		if l.Text != "" {
-			l.Text += " "
-		}
-		l.Text += w.Text
 	}
+	l.Text = text(l.Words)
 	if n := len(l.Words); n > 0 {
 		l.Start, l.End = l.Words[0].Start, l.Words[n-1].End
 	}
@@ -247,3 +250,20 @@ func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
 	l.Words = slices.Clip(l.Words)
 	e.line(l)
 }
+
+// text puts words together: Chinese and Japanese are written without spaces.
+func text(words []domain.Word) string {
+	var b strings.Builder
+	last := ' '
+	for _, w := range words {
+		first, _ := utf8.DecodeRuneInString(w.Text)
+		if b.Len() > 0 && !(unspaced(last) && unspaced(first)) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w.Text)
+		last, _ = utf8.DecodeLastRuneInString(w.Text)
+	}
+	return b.String()
+}
+
+func unspaced(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }

@@ -60,7 +60,7 @@ func TestEveryFaultOfTheConfigurationIsNamedAtOnce(t *testing.T) {
 	if faults := good.Faults(); len(faults) > 0 {
 		t.Errorf("faults of the defaults: %v", faults)
 	}
-	got := Config{RTMP: "1935", RTMPAdvertise: "http://x", Engine: "whisper", Streams: -1, Rejoin: -1, Advertise: "x"}.Faults()
+	got := Config{RTMP: "1935", RTMPAdvertise: "http://x", Engine: "unheard-of", Streams: -1, Rejoin: -1, Advertise: "x"}.Faults()
 	for _, name := range []string{"rtmp", "rtmp_advertise", "rpc", "advertise", "spool", "streams", "publishers", "engine", "recognisers", "rejoin", "segment", "part", "idle", "behind", "drain"} {
 		if !slices.ContainsFunc(got, func(fault string) bool { return strings.HasPrefix(fault, "asr."+name+": ") }) {
 			t.Errorf("no fault of asr.%s in %v", name, got)

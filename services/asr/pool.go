@@ -15,18 +15,12 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// recogniser is a child that hears one utterance at a time.
-type recogniser interface {
-	Send(*mediav1.ToChild) error
-	Receive() (*mediav1.FromChild, error)
-	Close() error
-}
-
 // utterance is what is said between two pauses. Its sound is kept until it was heard, for a second try.
 type utterance struct {
 	id, voice string
 	live      bool
 	start     time.Duration
+	hotwords  []string
 	partial   func(*mediav1.Heard)
 	// answered is called once: heard is nil when nobody could hear it.
 	answered func(heard *mediav1.Heard)
@@ -64,9 +58,7 @@ func (u *utterance) whole() bool {
 }
 
 const (
-	partialEvery = 500 * time.Millisecond // of sound
-	maxTries     = 2
-	answerWithin = 30 * time.Second // a recogniser that says nothing for so long hangs
+	maxTries     = 4
 	restartLeast = 200 * time.Millisecond
 	restartMost  = 10 * time.Second
 	retryModel   = time.Minute // a model that cannot be loaded may be installed meanwhile
@@ -75,7 +67,7 @@ const (
 // pool shares recognisers among all streams. Utterances that ended come first, live before batch, each oldest first; one
 // that is still being spoken is followed only while nobody else waits, because a recogniser that follows is mostly idle.
 type pool struct {
-	start   func(ctx context.Context) (recogniser, error)
+	start   func(ctx context.Context) (ready, error)
 	workers int
 	log     *slog.Logger
 	heard   prometheus.Counter
@@ -91,7 +83,7 @@ type pool struct {
 	changed chan struct{} // closed and replaced
 }
 
-func newPool(workers int, start func(ctx context.Context) (recogniser, error), log *slog.Logger, reg prometheus.Registerer) *pool {
+func newPool(workers int, start func(ctx context.Context) (ready, error), log *slog.Logger, reg prometheus.Registerer) *pool {
 	p := &pool{start: start, workers: workers, log: log, wanted: make(chan struct{}), changed: make(chan struct{}),
 		heard:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
 		crashes: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
@@ -223,37 +215,73 @@ func (p *pool) hearing(deaf string) {
 	p.mu.Unlock()
 }
 
-// serve has one recogniser hear utterance after utterance until it fails.
-func (p *pool) serve(ctx context.Context, r recogniser) error {
-	for {
-		u := p.take(ctx)
-		if u == nil {
-			return ctx.Err()
-		}
-		heard, err := p.hear(ctx, r, u)
-		switch {
-		case errors.Is(err, errGivenBack):
-			p.back(u)
-			continue
-		case err == nil:
-			sound, _ := u.after(0)
-			p.heard.Add(soundLength(len(sound)).Seconds())
-			u.answered(heard)
-			continue
-		}
-		if u.tries++; u.tries < maxTries && ctx.Err() == nil {
-			p.log.Warn("utterance is heard again", "utterance", u.id, "error", err)
-			p.back(u)
-		} else {
-			p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
-			u.answered(nil)
-		}
+// serve has one recogniser hear utterances, as many side by side as it can, until it fails.
+func (p *pool) serve(ctx context.Context, r ready) error {
+	talk := newDialogue(r)
+	alive, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	closing := context.AfterFunc(alive, func() { _ = r.Close() })
+	defer closing()
+	var group sync.WaitGroup
+	group.Go(func() { stop(talk.receive()) })
+	for slot := range r.streams {
+		group.Go(func() {
+			seat := seat{talk, r.partialEvery, slot > 0}
+			for {
+				u := p.take(alive, seat)
+				if u == nil {
+					return
+				}
+				if err := p.serveOne(ctx, alive, seat, u); err != nil {
+					stop(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return context.Cause(alive)
+}
+
+// seat is a place for an utterance at a recogniser. Who was there when another recogniser died may be why: only one such
+// utterance is heard at a time, at the first seat, so that one that kills takes no other with it for good.
+type seat struct {
+	*dialogue
+	partialEvery time.Duration
+	trusted      bool // only for those that were at no death
+}
+
+// serveOne has one utterance heard; its error is the recogniser's. alive ends with the recogniser, ctx with the pool.
+func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error {
+	heard, err := p.hear(alive, at, u)
+	switch {
+	case errors.Is(err, errGivenBack):
+		p.back(u)
+		return nil
+	case err == nil:
+		sound, _ := u.after(0)
+		p.heard.Add(soundLength(len(sound)).Seconds())
+		u.answered(heard)
+		return nil
+	}
+	if alive.Err() != nil {
+		err = context.Cause(alive)
+	}
+	if u.tries++; u.tries < maxTries && ctx.Err() == nil {
+		p.log.Warn("utterance is heard again", "utterance", u.id, "error", err)
+		p.back(u)
+	} else {
+		p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
+		u.answered(nil)
+	}
+	return err
 }
 
 // take waits for the utterance that is due next; nil when ctx ended.
-func (p *pool) take(ctx context.Context) *utterance {
+func (p *pool) take(ctx context.Context, at seat) *utterance {
 	p.mu.Lock()
 	p.idle++
 	defer func() { p.idle--; p.mu.Unlock() }()
@@ -261,7 +289,7 @@ func (p *pool) take(ctx context.Context) *utterance {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if i := p.due(); i >= 0 {
+		if i := p.due(at); i >= 0 {
 			u := p.waiting[i]
 			p.waiting = slices.Delete(p.waiting, i, i+1)
 			return u
@@ -277,11 +305,12 @@ func (p *pool) take(ctx context.Context) *utterance {
 }
 
 // due is the index of the utterance to hear next; -1: none yet.
-func (p *pool) due() int {
+func (p *pool) due(at seat) int {
 	best, rank := -1, 0
 	for i, u := range p.waiting {
 		r := 0
 		switch {
+		case at.trusted && u.tries > 0:
 		case u.whole() && u.live:
 			r = 3
 		case u.whole():
@@ -318,15 +347,19 @@ func (p *pool) back(u *utterance) {
 var errGivenBack = errors.New("another utterance is more urgent")
 
 // hear follows an utterance to its end.
-func (p *pool) hear(ctx context.Context, r recogniser, u *utterance) (*mediav1.Heard, error) {
+func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard, error) {
 	sent, told := 0, 0
 	u.attempts++
 	name := u.id + "/" + strconv.Itoa(u.attempts)
 	for {
 		sound, ended := u.after(sent)
 		if len(sound) > 0 || ended {
-			partial := !ended && soundLength(sent+len(sound)-told) >= partialEvery
-			heard, err := ask(r, &mediav1.Hear{Utterance: name, Voice: u.voice, At: int64(u.start), Samples: sound, Partial: partial, End: ended})
+			partial := !ended && soundLength(sent+len(sound)-told) >= at.partialEvery
+			hear := &mediav1.Hear{Utterance: name, Voice: u.voice, At: int64(u.start), Samples: sound, Partial: partial, End: ended}
+			if sent == 0 {
+				hear.Hotwords = u.hotwords
+			}
+			heard, err := at.ask(ctx, hear)
 			if err != nil || ended {
 				return heard, err
 			}
@@ -345,24 +378,4 @@ func (p *pool) hear(ctx context.Context, r recogniser, u *utterance) (*mediav1.H
 		case <-u.more:
 		}
 	}
-}
-
-// ask sends sound and, where an answer is due, waits for it.
-func ask(r recogniser, h *mediav1.Hear) (*mediav1.Heard, error) {
-	hanging := time.AfterFunc(answerWithin, func() { _ = r.Close() })
-	defer hanging.Stop()
-	if err := r.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Hear{Hear: h}}); err != nil {
-		return nil, err
-	}
-	if !h.Partial && !h.End {
-		return nil, nil
-	}
-	m, err := r.Receive()
-	if err != nil {
-		return nil, err
-	}
-	if m.GetHeard() == nil || m.GetHeard().Utterance != h.Utterance {
-		return nil, errors.New("recogniser answered something else")
-	}
-	return m.GetHeard(), nil
 }

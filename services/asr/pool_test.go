@@ -51,13 +51,13 @@ func (f *fakeRecogniser) Close() error { f.close.Do(func() { close(f.closed) });
 // runPool runs a pool of fakes until the test ends.
 func runPool(t *testing.T, workers int, heard func(*mediav1.Hear) error) *pool {
 	t.Helper()
-	start := func(context.Context) (recogniser, error) {
-		return &fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, nil
+	start := func(context.Context) (ready, error) {
+		return ready{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond}, nil
 	}
 	return runPoolOf(t, workers, start)
 }
 
-func runPoolOf(t *testing.T, workers int, start func(context.Context) (recogniser, error)) *pool {
+func runPoolOf(t *testing.T, workers int, start func(context.Context) (ready, error)) *pool {
 	t.Helper()
 	p := newPool(workers, start, embeddedtest.Log(t), prometheus.NewRegistry())
 	ctx, stop := context.WithCancel(context.Background())
@@ -161,7 +161,7 @@ func TestWhoHasFinishedSpeakingGoesBeforeWhoStillSpeaksAndLiveBeforeBatch(t *tes
 }
 
 func TestWithoutAModelNothingBlocks(t *testing.T) {
-	p := runPoolOf(t, 1, func(context.Context) (recogniser, error) { return nil, domain.Permanent(errors.New("no model")) })
+	p := runPoolOf(t, 1, func(context.Context) (ready, error) { return ready{}, domain.Permanent(errors.New("no model")) })
 	u, answers := newUtterance("u", true)
 	p.put(u)
 	if got := answer(t, answers); got != nil || p.deafness() == "" {
@@ -172,16 +172,21 @@ func TestWithoutAModelNothingBlocks(t *testing.T) {
 // stuckPool never hears anybody.
 type stuckPool struct{ waiting []*utterance }
 
+func (s *stuckPool) ready()                         {}
 func (s *stuckPool) put(u *utterance)               { s.waiting = append(s.waiting, u) }
 func (s *stuckPool) end(u *utterance, sound []byte) { u.add(sound, true) }
 func (s *stuckPool) withdraw(u *utterance) bool     { return slices.Contains(s.waiting, u) }
 func (s *stuckPool) deafness() string               { return "" }
 
+func heardBy(l listener) func() wish {
+	return func() wish { return wish{engine: &engine{name: "e", listener: l}} }
+}
+
 func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 	skipped := time.Duration(0)
 	var lines []domain.TranscriptLine
 	pool := &stuckPool{}
-	e := newEar("b", true, 2*time.Second, pool, func(l domain.TranscriptLine) { lines = append(lines, l) }, func(d time.Duration) { skipped += d })
+	e := newEar("b", true, 2*time.Second, heardBy(pool), func(l domain.TranscriptLine) { lines = append(lines, l) }, func(d time.Duration) { skipped += d })
 	say := func(at time.Duration, level float64) {
 		sound := noise(time.Second, level, rand.New(rand.NewPCG(1, 2)))
 		if err := e.hear(t.Context(), at, sound, 0); err != nil {
@@ -210,7 +215,7 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	var got []string
 	pool := &stuckPool{}
-	e := newEar("b", false, time.Second, pool, func(l domain.TranscriptLine) { got = append(got, l.Text) }, nil)
+	e := newEar("b", false, time.Second, heardBy(pool), func(l domain.TranscriptLine) { got = append(got, l.Text) }, nil)
 	for i := range 6 {
 		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
 		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
@@ -235,7 +240,7 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 }
 
 func TestAnEarThatWasHeldUpUntilItWasStoppedCanStillBeClosed(t *testing.T) {
-	e := newEar("b", false, time.Second, &stuckPool{}, func(domain.TranscriptLine) {}, nil)
+	e := newEar("b", false, time.Second, heardBy(&stuckPool{}), func(domain.TranscriptLine) {}, nil)
 	for range ahead {
 		e.space <- struct{}{}
 	}

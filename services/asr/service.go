@@ -23,7 +23,6 @@ import (
 	"liveclip/internal/lease"
 	"liveclip/internal/recording"
 	"liveclip/internal/sign"
-	mediav1 "liveclip/proto/media/v1"
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
@@ -57,7 +56,8 @@ type Service struct {
 	now     func() time.Time
 	process string
 	gate    gate
-	pool    *pool
+	engines map[string]*engine // by name
+	pools   []*pool
 	pushes  *pushServer
 	hot     *recording.Hot
 	keeper  *keeper
@@ -95,33 +95,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		s.process = host + "-" + rand.Text()[:8]
 	}
 	s.keeper = newKeeper(cfg, deps)
-	s.pool = newPool(cfg.Recognisers, s.startRecogniser, deps.Log, deps.Metrics)
+	s.makeEngines(deps.Metrics)
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
 	deps.Metrics.MustRegister(s.skipped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "liveclip_asr_streams", Help: "Streams that this process owns."}, func() float64 { return float64(s.state().Streams) }))
 	return s, nil
-}
-
-// startRecogniser returns when the child has its models.
-func (s *Service) startRecogniser(ctx context.Context) (recogniser, error) {
-	options := map[string]string{}
-	if s.cfg.Models != "" {
-		options["models"] = s.cfg.Models
-	}
-	process, err := s.media.Start(ctx, child.Recognise, &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{
-		Recognise: &mediav1.RecogniseOrder{Engine: s.cfg.Engine, Options: options}}})
-	if err != nil {
-		return nil, err
-	}
-	m, err := process.Receive()
-	if err == nil && m.GetReady() == nil {
-		err = errors.New("recogniser did not say that it is ready")
-	}
-	if err != nil {
-		_ = process.Close()
-		return nil, err
-	}
-	return process, nil
 }
 
 // Ready: the streams' states were read, so that a publisher is known when it comes.
@@ -175,7 +153,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer end()
 	serving := new(errgroup.Group)
 	serving.Go(func() error { return s.serveHot(hard, rpc) })
-	serving.Go(func() error { return s.pool.run(hard) })
+	for _, p := range s.pools {
+		serving.Go(func() error { return p.run(hard) })
+	}
 
 	taking, ctx := errgroup.WithContext(ctx)
 	rooms := new(sync.WaitGroup)
@@ -277,8 +257,8 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	if !mine {
 		return
 	}
-	if s.cfg.Engine != engineNone {
-		s.pool.ready()
+	if name, _ := s.cfg.engineOf(state.Context); name != engineNone {
+		s.engines[name].ready()
 	}
 	r := s.newRoom(hard, state)
 	roomCtx, stop := context.WithCancelCause(ctx)

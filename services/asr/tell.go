@@ -119,7 +119,7 @@ const endless = time.Duration(1<<63 - 1)
 
 // earMark is the media time before which nothing is waited for by the ear.
 func (b *broadcast) earMark() time.Duration {
-	if b.ear == nil || b.ear.pool.deafness() != "" && b.ear.drained() {
+	if b.ear == nil || b.ear.deaf() && b.ear.drained() {
 		return endless
 	}
 	if b.soundless() && b.ear.drained() {

@@ -144,8 +144,8 @@ func (s *Service) UpdateStream(ctx context.Context, req *opsv1.UpdateStreamReque
 		return nil, err
 	}
 	for _, field := range req.Clear {
-		if field != "products" && field != "extra" {
-			return nil, unprocessable("clear: %.40q can't be cleared; \"products\" and \"extra\" can", field)
+		if field != "products" && field != "extra" && field != "hotwords" {
+			return nil, unprocessable("clear: %.40q can't be cleared; \"products\", \"extra\" and \"hotwords\" can", field)
 		}
 	}
 	unlock, err := s.lock(ctx, "stream:"+ref.String())
@@ -173,6 +173,8 @@ func (s *Service) recontext(ctx context.Context, known view.Stream, given *opsv1
 			next.Context.Products = nil
 		case "extra":
 			next.Context.Extra = nil
+		case "hotwords":
+			next.Context.Hotwords = nil
 		}
 	}
 	merge(&next.Context, given)

@@ -14,6 +14,7 @@ const (
 	maxText     = 200 // characters of a name, a price, a title
 	maxProducts = 200
 	maxExtra    = 50
+	maxHotwords = 1000
 )
 
 // checkText refuses what no name, price or title holds.
@@ -33,12 +34,20 @@ func checkContext(c *opsv1.Context) error {
 	if c == nil {
 		return nil
 	}
-	texts := map[string]string{"context.host": c.GetHost(), "context.category": c.GetCategory(), "context.language": c.GetLanguage()}
+	texts := map[string]string{"context.host": c.GetHost(), "context.category": c.GetCategory(), "context.language": c.GetLanguage(), "context.engine": c.GetEngine()}
 	if len(c.Products) > maxProducts {
 		return unprocessable("context.products: more than %d, are %d", maxProducts, len(c.Products))
 	}
 	if len(c.Extra) > maxExtra {
 		return unprocessable("context.extra: more than %d, are %d", maxExtra, len(c.Extra))
+	}
+	if len(c.Hotwords) > maxHotwords {
+		return unprocessable("context.hotwords: more than %d, are %d", maxHotwords, len(c.Hotwords))
+	}
+	for _, word := range c.Hotwords {
+		if err := checkText("context.hotwords", word); err != nil {
+			return err
+		}
 	}
 	for what, text := range texts {
 		if err := checkText(what, text); err != nil {
@@ -80,6 +89,12 @@ func merge(known *domain.Context, given *opsv1.Context) {
 	if given.Language != nil {
 		known.Language = *given.Language
 	}
+	if given.Engine != nil {
+		known.Engine = *given.Engine
+	}
+	if len(given.Hotwords) > 0 {
+		known.Hotwords = given.Hotwords
+	}
 	if given.Vertical != nil {
 		known.Vertical = *given.Vertical
 	}
@@ -113,7 +128,10 @@ func sameContext(a, b domain.Context) bool {
 }
 
 func contextMessage(c domain.Context) *opsv1.Context {
-	m := &opsv1.Context{Host: &c.Host, Category: &c.Category, Language: &c.Language, Extra: c.Extra}
+	m := &opsv1.Context{Host: &c.Host, Category: &c.Category, Language: &c.Language, Extra: c.Extra, Hotwords: c.Hotwords}
+	if c.Engine != "" {
+		m.Engine = &c.Engine
+	}
 	if c.Vertical {
 		m.Vertical = &c.Vertical
 	}

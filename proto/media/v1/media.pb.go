@@ -41,6 +41,7 @@ type ToChild struct {
 	//	*ToChild_InputEnd
 	//	*ToChild_Hear
 	//	*ToChild_Copy
+	//	*ToChild_Listen
 	Message       isToChild_Message `protobuf_oneof:"message"`
 	Limits        *Limits           `protobuf:"bytes,15,opt,name=limits,proto3" json:"limits,omitempty"` // beside the order
 	unknownFields protoimpl.UnknownFields
@@ -165,6 +166,15 @@ func (x *ToChild) GetCopy() *CopyOrder {
 	return nil
 }
 
+func (x *ToChild) GetListen() *Listen {
+	if x != nil {
+		if x, ok := x.Message.(*ToChild_Listen); ok {
+			return x.Listen
+		}
+	}
+	return nil
+}
+
 func (x *ToChild) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
@@ -212,6 +222,10 @@ type ToChild_Copy struct {
 	Copy *CopyOrder `protobuf:"bytes,9,opt,name=copy,proto3,oneof"`
 }
 
+type ToChild_Listen struct {
+	Listen *Listen `protobuf:"bytes,10,opt,name=listen,proto3,oneof"`
+}
+
 func (*ToChild_Record) isToChild_Message() {}
 
 func (*ToChild_Recognise) isToChild_Message() {}
@@ -230,6 +244,8 @@ func (*ToChild_Hear) isToChild_Message() {}
 
 func (*ToChild_Copy) isToChild_Message() {}
 
+func (*ToChild_Listen) isToChild_Message() {}
+
 // FromChild is what a child answers. After Failed or Done nothing follows.
 type FromChild struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -246,6 +262,7 @@ type FromChild struct {
 	//	*FromChild_Failed
 	//	*FromChild_Done
 	//	*FromChild_Ready
+	//	*FromChild_Voiced
 	Message       isFromChild_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -387,6 +404,15 @@ func (x *FromChild) GetReady() *Ready {
 	return nil
 }
 
+func (x *FromChild) GetVoiced() *Voiced {
+	if x != nil {
+		if x, ok := x.Message.(*FromChild_Voiced); ok {
+			return x.Voiced
+		}
+	}
+	return nil
+}
+
 type isFromChild_Message interface {
 	isFromChild_Message()
 }
@@ -435,6 +461,10 @@ type FromChild_Ready struct {
 	Ready *Ready `protobuf:"bytes,11,opt,name=ready,proto3,oneof"`
 }
 
+type FromChild_Voiced struct {
+	Voiced *Voiced `protobuf:"bytes,12,opt,name=voiced,proto3,oneof"`
+}
+
 func (*FromChild_Parameters) isFromChild_Message() {}
 
 func (*FromChild_Part) isFromChild_Message() {}
@@ -456,6 +486,8 @@ func (*FromChild_Failed) isFromChild_Message() {}
 func (*FromChild_Done) isFromChild_Message() {}
 
 func (*FromChild_Ready) isFromChild_Message() {}
+
+func (*FromChild_Voiced) isFromChild_Message() {}
 
 // Limits bound an order's inputs; 0: no bound. An input beyond one is Failed, permanent, and the error begins with the limit's name.
 type Limits struct {
@@ -623,10 +655,15 @@ func (x *Done) GetReason() string {
 	return ""
 }
 
+// Ready ends the start of a recogniser: its models are loaded.
 type Ready struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Streams        int64                  `protobuf:"varint,1,opt,name=streams,proto3" json:"streams,omitempty"`                                        // utterances it hears side by side
+	RealTimeFactor float64                `protobuf:"fixed64,2,opt,name=real_time_factor,json=realTimeFactor,proto3" json:"real_time_factor,omitempty"` // seconds of work for a second of sound, as measured at the start; 0: not measured
+	PartialEvery   int64                  `protobuf:"varint,3,opt,name=partial_every,json=partialEvery,proto3" json:"partial_every,omitempty"`          // the least sound between two partial lines that are worth asking for
+	Language       string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`                                       // of its model, BCP 47; empty: unknown
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Ready) Reset() {
@@ -657,6 +694,34 @@ func (x *Ready) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Ready.ProtoReflect.Descriptor instead.
 func (*Ready) Descriptor() ([]byte, []int) {
 	return file_media_v1_media_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Ready) GetStreams() int64 {
+	if x != nil {
+		return x.Streams
+	}
+	return 0
+}
+
+func (x *Ready) GetRealTimeFactor() float64 {
+	if x != nil {
+		return x.RealTimeFactor
+	}
+	return 0
+}
+
+func (x *Ready) GetPartialEvery() int64 {
+	if x != nil {
+		return x.PartialEvery
+	}
+	return 0
+}
+
+func (x *Ready) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
 }
 
 // RecordOrder (mode "record"): demux a source, stream-copy it into fragments, decode its sound.
@@ -1092,11 +1157,12 @@ func (x *Loudness) GetMomentary() []float64 {
 	return nil
 }
 
-// RecogniseOrder (mode "recognise"): load a recogniser, answer Ready, then recognise many utterances, one after another.
+// RecogniseOrder (mode "recognise"): load a recogniser, answer Ready, then recognise utterances, as many side by side as Ready
+// says. Engine "silero" tells voice from other sound instead: it takes Listen and answers Voiced.
 type RecogniseOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Engine        string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`                                                                             // "pocketsphinx"
-	Options       map[string]string      `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // model paths
+	Engine        string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`                                                                             // "pocketsphinx", "sherpa", "silero"
+	Options       map[string]string      `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // model paths and the like
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1145,15 +1211,17 @@ func (x *RecogniseOrder) GetOptions() map[string]string {
 	return nil
 }
 
-// Hear is a stretch of one utterance. Utterances do not overlap within one child.
+// Hear is a stretch of one utterance. Beyond as many as Ready said, an utterance that begins ends, unanswered, the oldest one.
 type Hear struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Utterance     string                 `protobuf:"bytes,1,opt,name=utterance,proto3" json:"utterance,omitempty"`
-	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`           // media time of the first sample; used on an utterance's first message
-	Samples       []byte                 `protobuf:"bytes,3,opt,name=samples,proto3" json:"samples,omitempty"`  // 16 kHz mono s16le
-	Partial       bool                   `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"` // answer with a partial line
-	End           bool                   `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`         // the utterance ends here: answer with its final line
-	Voice         string                 `protobuf:"bytes,6,opt,name=voice,proto3" json:"voice,omitempty"`      // utterances of one voice share what was learnt of its channel; empty: nothing is kept
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`            // media time of the first sample; used on an utterance's first message
+	Samples       []byte                 `protobuf:"bytes,3,opt,name=samples,proto3" json:"samples,omitempty"`   // 16 kHz mono s16le
+	Partial       bool                   `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"`  // answer with a partial line
+	End           bool                   `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`          // the utterance ends here: answer with its final line
+	Voice         string                 `protobuf:"bytes,6,opt,name=voice,proto3" json:"voice,omitempty"`       // utterances of one voice share what was learnt of its channel; empty: nothing is kept
+	Hotwords      []string               `protobuf:"bytes,7,rep,name=hotwords,proto3" json:"hotwords,omitempty"` // to be expected; used on an utterance's first message, by engines that can
+	Drop          bool                   `protobuf:"varint,8,opt,name=drop,proto3" json:"drop,omitempty"`        // nobody waits for this utterance any more: forget it, without an answer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1230,6 +1298,20 @@ func (x *Hear) GetVoice() string {
 	return ""
 }
 
+func (x *Hear) GetHotwords() []string {
+	if x != nil {
+		return x.Hotwords
+	}
+	return nil
+}
+
+func (x *Hear) GetDrop() bool {
+	if x != nil {
+		return x.Drop
+	}
+	return false
+}
+
 type HeardWord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
@@ -1304,6 +1386,7 @@ type Heard struct {
 	Final         bool                   `protobuf:"varint,2,opt,name=final,proto3" json:"final,omitempty"`
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	Words         []*HeardWord           `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
+	Quiet         int64                  `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"` // of a partial line: the sound since its last word, as the recogniser heard it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1366,6 +1449,136 @@ func (x *Heard) GetWords() []*HeardWord {
 	return nil
 }
 
+func (x *Heard) GetQuiet() int64 {
+	if x != nil {
+		return x.Quiet
+	}
+	return 0
+}
+
+// Listen is the next sound of a voice (a stream): 16 kHz mono s16le. What does not follow on the last one says so.
+type Listen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Voice         string                 `protobuf:"bytes,1,opt,name=voice,proto3" json:"voice,omitempty"`
+	Samples       []byte                 `protobuf:"bytes,2,opt,name=samples,proto3" json:"samples,omitempty"`
+	Anew          bool                   `protobuf:"varint,3,opt,name=anew,proto3" json:"anew,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Listen) Reset() {
+	*x = Listen{}
+	mi := &file_media_v1_media_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Listen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Listen) ProtoMessage() {}
+
+func (x *Listen) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Listen.ProtoReflect.Descriptor instead.
+func (*Listen) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Listen) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
+}
+
+func (x *Listen) GetSamples() []byte {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+func (x *Listen) GetAnew() bool {
+	if x != nil {
+		return x.Anew
+	}
+	return false
+}
+
+// Voiced answers one Listen: how likely it is that somebody speaks, for each step of its sound. What is left of the sound
+// counts for the next.
+type Voiced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Voice         string                 `protobuf:"bytes,1,opt,name=voice,proto3" json:"voice,omitempty"`
+	Step          int64                  `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
+	Probability   []float32              `protobuf:"fixed32,3,rep,packed,name=probability,proto3" json:"probability,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Voiced) Reset() {
+	*x = Voiced{}
+	mi := &file_media_v1_media_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Voiced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Voiced) ProtoMessage() {}
+
+func (x *Voiced) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Voiced.ProtoReflect.Descriptor instead.
+func (*Voiced) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Voiced) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
+}
+
+func (x *Voiced) GetStep() int64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Voiced) GetProbability() []float32 {
+	if x != nil {
+		return x.Probability
+	}
+	return nil
+}
+
 // Input are bytes of one of the order's sources, in order. A recording source gets its initialisation segment first, then
 // parts; a new run's initialisation segment may follow between parts.
 type Input struct {
@@ -1378,7 +1591,7 @@ type Input struct {
 
 func (x *Input) Reset() {
 	*x = Input{}
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1603,7 @@ func (x *Input) String() string {
 func (*Input) ProtoMessage() {}
 
 func (x *Input) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1616,7 @@ func (x *Input) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Input.ProtoReflect.Descriptor instead.
 func (*Input) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Input) GetSource() int64 {
@@ -1430,7 +1643,7 @@ type InputEnd struct {
 
 func (x *InputEnd) Reset() {
 	*x = InputEnd{}
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1655,7 @@ func (x *InputEnd) String() string {
 func (*InputEnd) ProtoMessage() {}
 
 func (x *InputEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1668,7 @@ func (x *InputEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputEnd.ProtoReflect.Descriptor instead.
 func (*InputEnd) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *InputEnd) GetSource() int64 {
@@ -1501,7 +1714,7 @@ type FinishOrder struct {
 
 func (x *FinishOrder) Reset() {
 	*x = FinishOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1726,7 @@ func (x *FinishOrder) String() string {
 func (*FinishOrder) ProtoMessage() {}
 
 func (x *FinishOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1739,7 @@ func (x *FinishOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishOrder.ProtoReflect.Descriptor instead.
 func (*FinishOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FinishOrder) GetFolder() string {
@@ -1633,7 +1846,7 @@ type FinishPart struct {
 
 func (x *FinishPart) Reset() {
 	*x = FinishPart{}
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1858,7 @@ func (x *FinishPart) String() string {
 func (*FinishPart) ProtoMessage() {}
 
 func (x *FinishPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1871,7 @@ func (x *FinishPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishPart.ProtoReflect.Descriptor instead.
 func (*FinishPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FinishPart) GetSource() int64 {
@@ -1707,7 +1920,7 @@ type FinishProfile struct {
 
 func (x *FinishProfile) Reset() {
 	*x = FinishProfile{}
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1932,7 @@ func (x *FinishProfile) String() string {
 func (*FinishProfile) ProtoMessage() {}
 
 func (x *FinishProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1945,7 @@ func (x *FinishProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishProfile.ProtoReflect.Descriptor instead.
 func (*FinishProfile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FinishProfile) GetName() string {
@@ -1796,7 +2009,7 @@ type FinishFaces struct {
 
 func (x *FinishFaces) Reset() {
 	*x = FinishFaces{}
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +2021,7 @@ func (x *FinishFaces) String() string {
 func (*FinishFaces) ProtoMessage() {}
 
 func (x *FinishFaces) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +2034,7 @@ func (x *FinishFaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishFaces.ProtoReflect.Descriptor instead.
 func (*FinishFaces) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FinishFaces) GetRuntime() string {
@@ -1847,7 +2060,7 @@ type FinishText struct {
 
 func (x *FinishText) Reset() {
 	*x = FinishText{}
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +2072,7 @@ func (x *FinishText) String() string {
 func (*FinishText) ProtoMessage() {}
 
 func (x *FinishText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +2085,7 @@ func (x *FinishText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishText.ProtoReflect.Descriptor instead.
 func (*FinishText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FinishText) GetText() string {
@@ -1895,7 +2108,7 @@ type FinishSubtitle struct {
 
 func (x *FinishSubtitle) Reset() {
 	*x = FinishSubtitle{}
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2120,7 @@ func (x *FinishSubtitle) String() string {
 func (*FinishSubtitle) ProtoMessage() {}
 
 func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2133,7 @@ func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishSubtitle.ProtoReflect.Descriptor instead.
 func (*FinishSubtitle) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FinishSubtitle) GetStart() int64 {
@@ -1961,7 +2174,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2186,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2199,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Progress) GetDone() int64 {
@@ -2016,7 +2229,7 @@ type FinishedFile struct {
 
 func (x *FinishedFile) Reset() {
 	*x = FinishedFile{}
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2241,7 @@ func (x *FinishedFile) String() string {
 func (*FinishedFile) ProtoMessage() {}
 
 func (x *FinishedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2254,7 @@ func (x *FinishedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedFile.ProtoReflect.Descriptor instead.
 func (*FinishedFile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FinishedFile) GetProfile() string {
@@ -2091,7 +2304,7 @@ type FinishedPart struct {
 
 func (x *FinishedPart) Reset() {
 	*x = FinishedPart{}
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2316,7 @@ func (x *FinishedPart) String() string {
 func (*FinishedPart) ProtoMessage() {}
 
 func (x *FinishedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2329,7 @@ func (x *FinishedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedPart.ProtoReflect.Descriptor instead.
 func (*FinishedPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FinishedPart) GetAt() int64 {
@@ -2157,7 +2370,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2382,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2395,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Finished) GetFiles() []*FinishedFile {
@@ -2262,7 +2475,7 @@ type CopyOrder struct {
 
 func (x *CopyOrder) Reset() {
 	*x = CopyOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2487,7 @@ func (x *CopyOrder) String() string {
 func (*CopyOrder) ProtoMessage() {}
 
 func (x *CopyOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2500,7 @@ func (x *CopyOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyOrder.ProtoReflect.Descriptor instead.
 func (*CopyOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CopyOrder) GetFolder() string {
@@ -2330,7 +2543,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2555,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2568,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2437,7 +2650,7 @@ type RenderText struct {
 
 func (x *RenderText) Reset() {
 	*x = RenderText{}
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2449,7 +2662,7 @@ func (x *RenderText) String() string {
 func (*RenderText) ProtoMessage() {}
 
 func (x *RenderText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2462,7 +2675,7 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
 func (*RenderText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RenderText) GetText() string {
@@ -2532,7 +2745,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2757,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2770,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2585,7 +2798,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[31]
+	mi := &file_media_v1_media_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2597,7 +2810,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[31]
+	mi := &file_media_v1_media_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2610,7 +2823,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2638,7 +2851,7 @@ var File_media_v1_media_proto protoreflect.FileDescriptor
 
 const file_media_v1_media_proto_rawDesc = "" +
 	"\n" +
-	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xc0\x04\n" +
+	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xf5\x04\n" +
 	"\aToChild\x128\n" +
 	"\x06record\x18\x01 \x01(\v2\x1e.liveclip.media.v1.RecordOrderH\x00R\x06record\x12A\n" +
 	"\trecognise\x18\x02 \x01(\v2!.liveclip.media.v1.RecogniseOrderH\x00R\trecognise\x128\n" +
@@ -2648,9 +2861,11 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05input\x18\x06 \x01(\v2\x18.liveclip.media.v1.InputH\x00R\x05input\x12:\n" +
 	"\tinput_end\x18\a \x01(\v2\x1b.liveclip.media.v1.InputEndH\x00R\binputEnd\x12-\n" +
 	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hear\x122\n" +
-	"\x04copy\x18\t \x01(\v2\x1c.liveclip.media.v1.CopyOrderH\x00R\x04copy\x121\n" +
+	"\x04copy\x18\t \x01(\v2\x1c.liveclip.media.v1.CopyOrderH\x00R\x04copy\x123\n" +
+	"\x06listen\x18\n" +
+	" \x01(\v2\x19.liveclip.media.v1.ListenH\x00R\x06listen\x121\n" +
 	"\x06limits\x18\x0f \x01(\v2\x19.liveclip.media.v1.LimitsR\x06limitsB\t\n" +
-	"\amessage\"\xe0\x04\n" +
+	"\amessage\"\x95\x05\n" +
 	"\tFromChild\x12?\n" +
 	"\n" +
 	"parameters\x18\x01 \x01(\v2\x1d.liveclip.media.v1.ParametersH\x00R\n" +
@@ -2665,7 +2880,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x06failed\x18\t \x01(\v2\x19.liveclip.media.v1.FailedH\x00R\x06failed\x12-\n" +
 	"\x04done\x18\n" +
 	" \x01(\v2\x17.liveclip.media.v1.DoneH\x00R\x04done\x120\n" +
-	"\x05ready\x18\v \x01(\v2\x18.liveclip.media.v1.ReadyH\x00R\x05readyB\t\n" +
+	"\x05ready\x18\v \x01(\v2\x18.liveclip.media.v1.ReadyH\x00R\x05ready\x123\n" +
+	"\x06voiced\x18\f \x01(\v2\x19.liveclip.media.v1.VoicedH\x00R\x06voicedB\t\n" +
 	"\amessage\"d\n" +
 	"\x06Limits\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -2676,8 +2892,12 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05error\x18\x01 \x01(\tR\x05error\x12\x1c\n" +
 	"\tpermanent\x18\x02 \x01(\bR\tpermanent\"\x1e\n" +
 	"\x04Done\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\a\n" +
-	"\x05Ready\"\x82\x02\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x8c\x01\n" +
+	"\x05Ready\x12\x18\n" +
+	"\astreams\x18\x01 \x01(\x03R\astreams\x12(\n" +
+	"\x10real_time_factor\x18\x02 \x01(\x01R\x0erealTimeFactor\x12#\n" +
+	"\rpartial_every\x18\x03 \x01(\x03R\fpartialEvery\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x82\x02\n" +
 	"\vRecordOrder\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x19\n" +
 	"\bstart_at\x18\x02 \x01(\x03R\astartAt\x12\x10\n" +
@@ -2728,26 +2948,37 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x03(\v2..liveclip.media.v1.RecogniseOrder.OptionsEntryR\aoptions\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc0\x01\n" +
 	"\x04Hear\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x18\n" +
 	"\asamples\x18\x03 \x01(\fR\asamples\x12\x18\n" +
 	"\apartial\x18\x04 \x01(\bR\apartial\x12\x10\n" +
 	"\x03end\x18\x05 \x01(\bR\x03end\x12\x14\n" +
-	"\x05voice\x18\x06 \x01(\tR\x05voice\"g\n" +
+	"\x05voice\x18\x06 \x01(\tR\x05voice\x12\x1a\n" +
+	"\bhotwords\x18\a \x03(\tR\bhotwords\x12\x12\n" +
+	"\x04drop\x18\b \x01(\bR\x04drop\"g\n" +
 	"\tHeardWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\x83\x01\n" +
+	"confidence\"\x99\x01\n" +
 	"\x05Heard\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x14\n" +
 	"\x05final\x18\x02 \x01(\bR\x05final\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x122\n" +
-	"\x05words\x18\x04 \x03(\v2\x1c.liveclip.media.v1.HeardWordR\x05words\"3\n" +
+	"\x05words\x18\x04 \x03(\v2\x1c.liveclip.media.v1.HeardWordR\x05words\x12\x14\n" +
+	"\x05quiet\x18\x05 \x01(\x03R\x05quiet\"L\n" +
+	"\x06Listen\x12\x14\n" +
+	"\x05voice\x18\x01 \x01(\tR\x05voice\x12\x18\n" +
+	"\asamples\x18\x02 \x01(\fR\asamples\x12\x12\n" +
+	"\x04anew\x18\x03 \x01(\bR\x04anew\"T\n" +
+	"\x06Voiced\x12\x14\n" +
+	"\x05voice\x18\x01 \x01(\tR\x05voice\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\x03R\x04step\x12 \n" +
+	"\vprobability\x18\x03 \x03(\x02R\vprobability\"3\n" +
 	"\x05Input\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\":\n" +
@@ -2876,7 +3107,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -2893,68 +3124,72 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*Hear)(nil),           // 12: liveclip.media.v1.Hear
 	(*HeardWord)(nil),      // 13: liveclip.media.v1.HeardWord
 	(*Heard)(nil),          // 14: liveclip.media.v1.Heard
-	(*Input)(nil),          // 15: liveclip.media.v1.Input
-	(*InputEnd)(nil),       // 16: liveclip.media.v1.InputEnd
-	(*FinishOrder)(nil),    // 17: liveclip.media.v1.FinishOrder
-	(*FinishPart)(nil),     // 18: liveclip.media.v1.FinishPart
-	(*FinishProfile)(nil),  // 19: liveclip.media.v1.FinishProfile
-	(*FinishFaces)(nil),    // 20: liveclip.media.v1.FinishFaces
-	(*FinishText)(nil),     // 21: liveclip.media.v1.FinishText
-	(*FinishSubtitle)(nil), // 22: liveclip.media.v1.FinishSubtitle
-	(*Progress)(nil),       // 23: liveclip.media.v1.Progress
-	(*FinishedFile)(nil),   // 24: liveclip.media.v1.FinishedFile
-	(*FinishedPart)(nil),   // 25: liveclip.media.v1.FinishedPart
-	(*Finished)(nil),       // 26: liveclip.media.v1.Finished
-	(*CopyOrder)(nil),      // 27: liveclip.media.v1.CopyOrder
-	(*RenderOrder)(nil),    // 28: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 29: liveclip.media.v1.RenderText
-	(*ProbeOrder)(nil),     // 30: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 31: liveclip.media.v1.Probed
-	nil,                    // 32: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 33: liveclip.media.v1.FinishOrder.MetadataEntry
-	nil,                    // 34: liveclip.media.v1.CopyOrder.MetadataEntry
+	(*Listen)(nil),         // 15: liveclip.media.v1.Listen
+	(*Voiced)(nil),         // 16: liveclip.media.v1.Voiced
+	(*Input)(nil),          // 17: liveclip.media.v1.Input
+	(*InputEnd)(nil),       // 18: liveclip.media.v1.InputEnd
+	(*FinishOrder)(nil),    // 19: liveclip.media.v1.FinishOrder
+	(*FinishPart)(nil),     // 20: liveclip.media.v1.FinishPart
+	(*FinishProfile)(nil),  // 21: liveclip.media.v1.FinishProfile
+	(*FinishFaces)(nil),    // 22: liveclip.media.v1.FinishFaces
+	(*FinishText)(nil),     // 23: liveclip.media.v1.FinishText
+	(*FinishSubtitle)(nil), // 24: liveclip.media.v1.FinishSubtitle
+	(*Progress)(nil),       // 25: liveclip.media.v1.Progress
+	(*FinishedFile)(nil),   // 26: liveclip.media.v1.FinishedFile
+	(*FinishedPart)(nil),   // 27: liveclip.media.v1.FinishedPart
+	(*Finished)(nil),       // 28: liveclip.media.v1.Finished
+	(*CopyOrder)(nil),      // 29: liveclip.media.v1.CopyOrder
+	(*RenderOrder)(nil),    // 30: liveclip.media.v1.RenderOrder
+	(*RenderText)(nil),     // 31: liveclip.media.v1.RenderText
+	(*ProbeOrder)(nil),     // 32: liveclip.media.v1.ProbeOrder
+	(*Probed)(nil),         // 33: liveclip.media.v1.Probed
+	nil,                    // 34: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 35: liveclip.media.v1.FinishOrder.MetadataEntry
+	nil,                    // 36: liveclip.media.v1.CopyOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
 	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
-	17, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	28, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	30, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
-	15, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
-	16, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
+	19, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
+	30, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	32, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	17, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
+	18, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
 	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
-	27, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
-	2,  // 9: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
-	7,  // 10: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
-	8,  // 11: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
-	9,  // 12: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
-	10, // 13: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
-	14, // 14: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	23, // 15: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	26, // 16: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	31, // 17: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
-	3,  // 18: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
-	4,  // 19: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
-	5,  // 20: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	32, // 21: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
-	13, // 22: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
-	18, // 23: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
-	19, // 24: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	21, // 25: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	33, // 26: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	22, // 27: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	20, // 28: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
-	24, // 29: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	25, // 30: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
-	18, // 31: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
-	34, // 32: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
-	29, // 33: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	7,  // 34: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	29, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
+	15, // 9: liveclip.media.v1.ToChild.listen:type_name -> liveclip.media.v1.Listen
+	2,  // 10: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
+	7,  // 11: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
+	8,  // 12: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
+	9,  // 13: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
+	10, // 14: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
+	14, // 15: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
+	25, // 16: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	28, // 17: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	33, // 18: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	3,  // 19: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
+	4,  // 20: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
+	5,  // 21: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
+	16, // 22: liveclip.media.v1.FromChild.voiced:type_name -> liveclip.media.v1.Voiced
+	34, // 23: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	13, // 24: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
+	20, // 25: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
+	21, // 26: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
+	23, // 27: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	35, // 28: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	24, // 29: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	22, // 30: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
+	26, // 31: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	27, // 32: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	20, // 33: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
+	36, // 34: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
+	31, // 35: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
+	7,  // 36: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -2972,6 +3207,7 @@ func file_media_v1_media_proto_init() {
 		(*ToChild_InputEnd)(nil),
 		(*ToChild_Hear)(nil),
 		(*ToChild_Copy)(nil),
+		(*ToChild_Listen)(nil),
 	}
 	file_media_v1_media_proto_msgTypes[1].OneofWrappers = []any{
 		(*FromChild_Parameters)(nil),
@@ -2985,6 +3221,7 @@ func file_media_v1_media_proto_init() {
 		(*FromChild_Failed)(nil),
 		(*FromChild_Done)(nil),
 		(*FromChild_Ready)(nil),
+		(*FromChild_Voiced)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2992,7 +3229,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

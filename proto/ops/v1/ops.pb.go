@@ -188,6 +188,8 @@ type Context struct {
 	Products      []*Product             `protobuf:"bytes,4,rep,name=products,proto3" json:"products,omitempty"`
 	Extra         map[string]string      `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // further template variables
 	Vertical      *bool                  `protobuf:"varint,6,opt,name=vertical,proto3,oneof" json:"vertical,omitempty"`                                                              // every clip gets a 9:16 rendition, too
+	Engine        *string                `protobuf:"bytes,7,opt,name=engine,proto3,oneof" json:"engine,omitempty"`                                                                   // of speech: a name of asr's engines; empty: the one for the language
+	Hotwords      []string               `protobuf:"bytes,8,rep,name=hotwords,proto3" json:"hotwords,omitempty"`                                                                     // words that a recogniser shall expect, beside the products
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,6 +264,20 @@ func (x *Context) GetVertical() bool {
 		return *x.Vertical
 	}
 	return false
+}
+
+func (x *Context) GetEngine() string {
+	if x != nil && x.Engine != nil {
+		return *x.Engine
+	}
+	return ""
+}
+
+func (x *Context) GetHotwords() []string {
+	if x != nil {
+		return x.Hotwords
+	}
+	return nil
 }
 
 type AttachRequest struct {
@@ -800,7 +816,7 @@ type UpdateStreamRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StreamId      string                 `protobuf:"bytes,1,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
 	Context       *Context               `protobuf:"bytes,2,opt,name=context,proto3" json:"context,omitempty"`
-	Clear         []string               `protobuf:"bytes,3,rep,name=clear,proto3" json:"clear,omitempty"` // "products", "extra": emptied first
+	Clear         []string               `protobuf:"bytes,3,rep,name=clear,proto3" json:"clear,omitempty"` // "products", "extra", "hotwords": emptied first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4008,14 +4024,16 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05price\x18\x03 \x01(\tR\x05price\x12\x14\n" +
 	"\x05image\x18\x04 \x01(\tR\x05image\x12\x10\n" +
-	"\x03was\x18\x05 \x01(\tR\x03was\"\xe0\x02\n" +
+	"\x03was\x18\x05 \x01(\tR\x03was\"\xa4\x03\n" +
 	"\aContext\x12\x17\n" +
 	"\x04host\x18\x01 \x01(\tH\x00R\x04host\x88\x01\x01\x12\x1f\n" +
 	"\bcategory\x18\x02 \x01(\tH\x01R\bcategory\x88\x01\x01\x12\x1f\n" +
 	"\blanguage\x18\x03 \x01(\tH\x02R\blanguage\x88\x01\x01\x124\n" +
 	"\bproducts\x18\x04 \x03(\v2\x18.liveclip.ops.v1.ProductR\bproducts\x129\n" +
 	"\x05extra\x18\x05 \x03(\v2#.liveclip.ops.v1.Context.ExtraEntryR\x05extra\x12\x1f\n" +
-	"\bvertical\x18\x06 \x01(\bH\x03R\bvertical\x88\x01\x01\x1a8\n" +
+	"\bvertical\x18\x06 \x01(\bH\x03R\bvertical\x88\x01\x01\x12\x1b\n" +
+	"\x06engine\x18\a \x01(\tH\x04R\x06engine\x88\x01\x01\x12\x1a\n" +
+	"\bhotwords\x18\b \x03(\tR\bhotwords\x1a8\n" +
 	"\n" +
 	"ExtraEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -4023,7 +4041,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05_hostB\v\n" +
 	"\t_categoryB\v\n" +
 	"\t_languageB\v\n" +
-	"\t_vertical\"x\n" +
+	"\t_verticalB\t\n" +
+	"\a_engine\"x\n" +
 	"\rAttachRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x122\n" +

@@ -1,4 +1,3 @@
-// Package speech recognises words with PocketSphinx. It is C behind a Go face: only liveclip-media links it.
 package speech
 
 import (
@@ -10,14 +9,8 @@ import (
 	"liveclip/internal/domain"
 )
 
-// Engine is the recogniser's name in transcript lines and orders.
-const Engine = "pocketsphinx"
-
-// Result is what was said in an utterance. Times count from its first sample.
-type Result struct {
-	Text  string
-	Words []domain.Word
-}
+// Sphinx is PocketSphinx's name in orders.
+const Sphinx = "pocketsphinx"
 
 func newResult(words []domain.Word) Result {
 	texts := make([]string, len(words))

@@ -1,0 +1,188 @@
+package asr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liveclip/internal/child"
+	"liveclip/internal/domain"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+// EngineConfig is a way of hearing, under a name of the operator's.
+type EngineConfig struct {
+	Kind        string            `koanf:"kind"`        // pocketsphinx
+	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
+	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
+	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
+	Options     map[string]string `koanf:"options"`     // of its kind
+}
+
+const (
+	engineNone = "none"
+	kindSphinx = "pocketsphinx"
+)
+
+var kinds = []string{kindSphinx}
+
+// engines are all that can be named: the built-in ones, and the operator's.
+func (c Config) engines() map[string]EngineConfig {
+	all := map[string]EngineConfig{kindSphinx: {Kind: kindSphinx, Language: "en", Models: c.Models}}
+	maps.Copy(all, c.Engines)
+	return all
+}
+
+// spoken are the built-in engines by language.
+var builtin = map[string]string{"en": kindSphinx}
+
+// engineOf names the engine that hears a room: the one it asks for, or the one for its language. known is false when it asks
+// for one that is none.
+func (c Config) engineOf(room domain.Context) (name string, known bool) {
+	all := c.engines()
+	if _, ok := all[room.Engine]; ok || room.Engine == engineNone {
+		return room.Engine, true
+	}
+	known = room.Engine == ""
+	language := base(room.Language)
+	if c.Engine == engineNone || language == "" {
+		return c.Engine, known
+	}
+	for tag, name := range c.Languages {
+		if base(tag) == language {
+			return name, known
+		}
+	}
+	if of := all[c.Engine].Language; of == "" || base(of) == language {
+		return c.Engine, known
+	}
+	return cmp.Or(builtin[language], c.Engine), known
+}
+
+// base is a BCP 47 tag's language: "zh" of "zh-Hans-CN".
+func base(tag string) string {
+	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	return language
+}
+
+func (c Config) engineFaults() []string {
+	var faults []string
+	all := c.engines()
+	names := strings.Join(append(slices.Sorted(maps.Keys(all)), engineNone), ", ")
+	named := func(setting, name string) {
+		if _, ok := all[name]; !ok && name != engineNone {
+			faults = append(faults, fmt.Sprintf("%s: must be one of %s, is %q", setting, names, name))
+		}
+	}
+	named("asr.engine", c.Engine)
+	for tag, name := range c.Languages {
+		named("asr.languages."+tag, name)
+	}
+	for name, e := range c.Engines {
+		at := "asr.engines." + name
+		if name == engineNone {
+			faults = append(faults, at+": none hears nothing; choose another name")
+		}
+		if !slices.Contains(kinds, e.Kind) {
+			faults = append(faults, fmt.Sprintf("%s.kind: must be one of %s, is %q", at, strings.Join(kinds, ", "), e.Kind))
+		}
+		if e.Recognisers < 0 {
+			faults = append(faults, fmt.Sprintf("%s.recognisers: must be 0 (as asr.recognisers) or more, is %d", at, e.Recognisers))
+		}
+	}
+	return faults
+}
+
+// engine is a way of hearing, at work.
+type engine struct {
+	name, language string
+	listener
+}
+
+// listener is what an ear needs of the pool.
+type listener interface {
+	ready() // soon to be wanted
+	put(u *utterance)
+	end(u *utterance, sound []byte)
+	withdraw(u *utterance) bool
+	deafness() string
+}
+
+// nobody listens.
+type nobody struct{}
+
+func (nobody) ready()                   {}
+func (nobody) put(u *utterance)         { u.answered(nil) }
+func (nobody) end(*utterance, []byte)   {}
+func (nobody) withdraw(*utterance) bool { return false }
+func (nobody) deafness() string         { return "nobody listens" }
+
+// makeEngines opens nothing: a pool loads its models when the first stream wants them.
+func (s *Service) makeEngines(reg prometheus.Registerer) {
+	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: nobody{}}}
+	for name, cfg := range s.cfg.engines() {
+		p := newPool(cmp.Or(cfg.Recognisers, s.cfg.Recognisers), s.starter(cfg), s.log.With("engine", name),
+			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
+		s.pools = append(s.pools, p)
+		s.engines[name] = &engine{name: name, language: cfg.Language, listener: p}
+	}
+}
+
+// starter starts a recogniser of the kind; it returns when it has its models.
+func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, error) {
+	return func(ctx context.Context) (ready, error) { return s.startChild(ctx, cfg) }
+}
+
+func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, error) {
+	options := maps.Clone(cfg.Options)
+	if cfg.Models != "" {
+		if options == nil {
+			options = map[string]string{}
+		}
+		options["models"] = cfg.Models
+	}
+	process, err := s.media.Start(ctx, child.Recognise, &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{
+		Recognise: &mediav1.RecogniseOrder{Engine: cfg.Kind, Options: options}}})
+	if err != nil {
+		return ready{}, err
+	}
+	m, err := process.Receive()
+	if err == nil && m.GetReady() == nil {
+		err = errors.New("recogniser did not say that it is ready")
+	}
+	if err != nil {
+		_ = process.Close()
+		return ready{}, err
+	}
+	r := m.GetReady()
+	return ready{recogniser: process, streams: int(r.Streams), partialEvery: time.Duration(r.PartialEvery)}, nil
+}
+
+// wish is how a room shall be heard.
+type wish struct {
+	*engine
+	hotwords []string
+}
+
+// wish of a room, as its context says now.
+func (r *room) wish() wish {
+	order, ok := r.standing(r)
+	if !ok {
+		order = r.order
+	}
+	name, known := r.cfg.engineOf(order.Context)
+	if !known {
+		r.log.Warn("the room's speech engine is unknown here", "engine", order.Context.Engine, "instead", name)
+	}
+	return wish{engine: r.engines[name], hotwords: order.Context.Hotwords}
+}
+
+// listens: the room is heard by anybody at all.
+func (r *room) listens() bool { return r.wish().name != engineNone }
