@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/wording"
 )
 
 const (
@@ -144,15 +145,10 @@ func standing(cues []Cue) []Cue {
 
 // glue puts a space between words that are written with one.
 func glue(text, word string) string {
-	if text == "" || word == "" {
-		return text + word
+	if wording.Spaced(text, word) {
+		return text + " " + word
 	}
-	last, _ := utf8.DecodeLastRuneInString(text)
-	first, _ := utf8.DecodeRuneInString(word)
-	if unicode.Is(unicode.Han, last) || unicode.Is(unicode.Han, first) || unicode.IsPunct(first) {
-		return text + word
-	}
-	return text + " " + word
+	return text + word
 }
 
 func columns(s string) int {

@@ -1,12 +1,12 @@
 package detect
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 
-	"github.com/longbridgeapp/opencc"
 	"golang.org/x/text/unicode/norm"
+
+	"liveclip/internal/wording"
 )
 
 // token is the unit in which phrases and speech are compared: a Han character, a word of any other script, or the digits of
@@ -17,28 +17,18 @@ type token struct {
 }
 
 // folder brings text to the one form in which it is compared: compatibility forms (full width, circled, ligatures) resolved,
-// accents dropped, lower case, traditional characters as simplified ones, "%" as the word it is spoken as, and everything
-// else that is not spoken gone. Safe for concurrent use.
+// accents dropped, lower case, traditional characters as simplified ones, "%" and a currency's sign before a number as the words
+// that are spoken behind it, and everything else that is not spoken gone. Safe for concurrent use.
 type folder struct {
 	simplified map[rune]rune
 }
 
 func newFolder() (*folder, error) {
-	converter, err := opencc.New("t2s")
+	simplified, err := wording.Simplified()
 	if err != nil {
-		return nil, fmt.Errorf("load the traditional to simplified table: %w", err)
+		return nil, err
 	}
-	f := &folder{simplified: map[rune]rune{}}
-	for r := rune(0x3400); r < 0xA000; r++ {
-		to, err := converter.Convert(string(r))
-		if err != nil {
-			return nil, fmt.Errorf("read the traditional to simplified table: %w", err)
-		}
-		if s := []rune(to); len(s) == 1 && s[0] != r {
-			f.simplified[r] = s[0]
-		}
-	}
-	return f, nil
+	return &folder{simplified}, nil
 }
 
 // letter is one folded character and the bytes of the original it came from.
@@ -78,6 +68,10 @@ func (f *folder) tokens(text string) []token {
 	for i := 0; i < len(letters); {
 		next, word := i+1, ""
 		switch r := letters[i].r; {
+		case signs[r] != "" && i+1 < len(letters) && unicode.IsDigit(letters[i+1].r):
+			next, word = number(letters, i+1)
+			tokens = append(tokens, token{word, letters[i].from, letters[next-1].to}, token{signs[r], letters[i].from, letters[i].to})
+			word = ""
 		case r == '%':
 			word = "percent"
 		case standsAlone(r):
@@ -94,6 +88,9 @@ func (f *folder) tokens(text string) []token {
 	}
 	return tokens
 }
+
+// signs are spoken behind the number before which they are written.
+var signs = map[rune]string{'¥': "元", '$': "dollars", '€': "euros", '£': "pounds"}
 
 // standsAlone tells the scripts that are written without spaces.
 func standsAlone(r rune) bool {

@@ -170,7 +170,11 @@ func readPercent(before, words []string) (o offer, taken int) {
 	if n == 0 || v <= 0 || v >= 100 || !oneOf(words, n, "percent", "percents") {
 		return offer{}, 0
 	}
-	switch {
+	switch of := n + 1; {
+	case starts(words[of:], "优", "惠"), starts(words[of:], "折", "扣"):
+		return offer{off: v}, of + 2
+	case starts(words[of:], "的", "优", "惠"), starts(words[of:], "的", "折", "扣"):
+		return offer{off: v}, of + 3
 	case oneOf(words, n+1, "off", "discount", "less", "cheaper", "reduction"):
 		return offer{off: v}, n + 2
 	case oneOf(before, len(before)-1, "save"):

@@ -136,6 +136,9 @@ func sentenceOf(moment domain.Window, sentences []domain.Window) domain.Window {
 func quote(said []spoken) string {
 	var b strings.Builder
 	for i, s := range said {
+		if sign, _ := utf8.DecodeRuneInString(s.Text); i > 0 && signs[sign] != "" && len(s.Text) == utf8.RuneLen(sign) {
+			continue // it stands before its number
+		}
 		if i > 0 {
 			last, _ := utf8.DecodeLastRuneInString(said[i-1].Text)
 			first, _ := utf8.DecodeRuneInString(s.Text)
