@@ -142,7 +142,7 @@ func partFromWire(p *recordingv1.Part) Part {
 }
 
 func lineToWire(l domain.TranscriptLine) *recordingv1.Line {
-	wire := &recordingv1.Line{Id: l.ID, Revision: int64(l.Revision), Start: int64(l.Start), End: int64(l.End), Text: l.Text, Engine: l.Engine, Language: l.Language}
+	wire := &recordingv1.Line{Id: l.ID, Revision: int64(l.Revision), Start: int64(l.Start), End: int64(l.End), Text: l.Text, Heard: l.Heard, Engine: l.Engine, Language: l.Language}
 	for _, w := range l.Words {
 		wire.Words = append(wire.Words, &recordingv1.Word{Text: w.Text, Start: int64(w.Start), End: int64(w.End), Confidence: w.Confidence})
 	}
@@ -151,7 +151,7 @@ func lineToWire(l domain.TranscriptLine) *recordingv1.Line {
 
 func lineFromWire(l *recordingv1.Line) domain.TranscriptLine {
 	line := domain.TranscriptLine{ID: l.Id, Revision: int(l.Revision), Final: true, Start: time.Duration(l.Start), End: time.Duration(l.End),
-		Text: l.Text, Engine: l.Engine, Language: l.Language}
+		Text: l.Text, Heard: l.Heard, Engine: l.Engine, Language: l.Language}
 	for _, w := range l.Words {
 		line.Words = append(line.Words, domain.Word{Text: w.Text, Start: time.Duration(w.Start), End: time.Duration(w.End), Confidence: w.Confidence})
 	}

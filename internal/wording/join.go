@@ -40,6 +40,12 @@ func Spaced(a, b string) bool {
 	return true
 }
 
+// Ends tells whether a text ends with a sentence.
+func Ends(text string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, closers))
+	return strings.ContainsRune(".!?。！？…", last)
+}
+
 func second(s string) rune {
 	_, size := utf8.DecodeRuneInString(s)
 	r, _ := utf8.DecodeRuneInString(s[size:])

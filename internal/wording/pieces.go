@@ -25,7 +25,8 @@ func isHan(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, un
 func isLatin(r rune) bool { return unicode.IsLetter(r) && !isHan(r) }
 
 const (
-	closing = "，。！？；：、,.!?;:…)）]】》”"
+	closers = ")）]】》”"
+	closing = "，。！？；：、,.!?;:…" + closers
 	opening = "(（[【《“"
 	inside  = ".,:" // between digits a part of the figure
 )

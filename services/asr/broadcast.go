@@ -93,6 +93,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 	}
 	if r.listens() {
 		b.ear = newEar(a.id, a.live, s.cfg.Behind, r.wish, b.line, func(d time.Duration) { s.skipped.Add(d.Seconds()) })
+		b.ear.writer = s.writer
 	}
 	remove := s.hot.Add(b.writer)
 	s.broadcasts.Go(func() {

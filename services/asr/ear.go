@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/wording"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -22,6 +23,7 @@ type ear struct {
 	wish      func() wish                   // how the next utterance shall be heard
 	line      func(l domain.TranscriptLine) // in order; partial ones too
 	skip      func(length time.Duration)
+	writer    *wording.Writer // how lines are written; nil: as they are heard
 
 	hearing sync.Mutex    // one piece of sound after another
 	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
@@ -33,6 +35,7 @@ type ear struct {
 	queue   []*spoken // not answered, or behind one that is not
 	skipped time.Time // when an utterance was last skipped
 	spoke   time.Duration
+	goes    bool // the newest final line was cut within a sentence
 }
 
 // spoken is an utterance on its way to being a line.
@@ -248,7 +251,27 @@ func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
 	}
 	l.End = max(l.Start, l.End)
 	l.Words = slices.Clip(l.Words)
+	e.write(&l, s)
 	e.line(l)
+}
+
+// mostNames of a room are known by how they are written.
+const mostNames = 200
+
+// write writes a line as it is read, and keeps what was heard where that differs.
+func (e *ear) write(l *domain.TranscriptLine, s *spoken) {
+	if e.writer == nil || l.Text == "" {
+		return
+	}
+	l.Heard = l.Text
+	style := wording.Style{Continues: e.goes, Names: s.hotwords[:min(len(s.hotwords), mostNames)]}
+	if l.Final {
+		style.Until = s.until
+	}
+	l.Words = e.writer.Words(l.Words, style)
+	if l.Text = wording.Join(l.Words); l.Final {
+		e.goes = !wording.Ends(l.Text)
+	}
 }
 
 // text puts words together: Chinese and Japanese are written without spaces.

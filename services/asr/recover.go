@@ -174,7 +174,7 @@ func (b *broadcast) tellAgain(ctx context.Context, hot recordingv1.RecordingServ
 		return err
 	}
 	for _, line := range reply.Lines {
-		again := domain.TranscriptLine{ID: line.Id, Final: true, Start: time.Duration(line.Start), End: time.Duration(line.End), Text: line.Text, Engine: line.Engine, Language: line.Language}
+		again := domain.TranscriptLine{ID: line.Id, Final: true, Start: time.Duration(line.Start), End: time.Duration(line.End), Text: line.Text, Heard: line.Heard, Engine: line.Engine, Language: line.Language}
 		for _, w := range line.Words {
 			again.Words = append(again.Words, domain.Word{Text: w.Text, Start: time.Duration(w.Start), End: time.Duration(w.End), Confidence: w.Confidence})
 		}

@@ -55,7 +55,7 @@ func TestAKilledRecogniserCostsARetry(t *testing.T) {
 		kill(t, pid)
 	}
 	events := s.await("closed", closedOf("a"))
-	if lines := said(events, "a"); len(lines) != 1 || lines[0].Text != "the price drops to nineteen dollars" {
+	if lines := said(events, "a"); len(lines) != 1 || lines[0].Text != "The price drops to $19." {
 		t.Errorf("heard %+v", lines)
 	}
 	if !strings.Contains(s.logged.String(), "utterance is heard again") {
@@ -187,7 +187,7 @@ func TestAfterAKillAnArchivedRecordingIsReadAgainAsTheSameBroadcast(t *testing.T
 	first.order(order)
 	second := g.start(func(c *Config) { c.Spool, c.Process = left, "two" })
 	events := g.await("closed", closedOf("file-1"))
-	if lines := said(events, "file-1"); len(lines) != 3 || lines[0].Text != "last three minutes" {
+	if lines := said(events, "file-1"); len(lines) != 3 || lines[0].Text != "Last 3 minutes." {
 		t.Errorf("heard %+v", lines)
 	}
 	for _, e := range events {

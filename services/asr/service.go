@@ -23,6 +23,7 @@ import (
 	"liveclip/internal/lease"
 	"liveclip/internal/recording"
 	"liveclip/internal/sign"
+	"liveclip/internal/wording"
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
@@ -56,6 +57,7 @@ type Service struct {
 	now     func() time.Time
 	process string
 	gate    gate
+	writer  *wording.Writer
 	engines map[string]*engine // by name
 	pools   []*pool
 	pushes  *pushServer
@@ -93,6 +95,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 			return nil, fmt.Errorf("name this process: %w", err)
 		}
 		s.process = host + "-" + rand.Text()[:8]
+	}
+	var err error
+	if s.writer, err = wording.New(); err != nil {
+		return nil, err
 	}
 	s.keeper = newKeeper(cfg, deps)
 	s.makeEngines(deps.Metrics)

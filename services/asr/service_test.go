@@ -368,7 +368,7 @@ func TestTwoPushesOnOnePortAreRecordedAndHeardEachForItself(t *testing.T) {
 	events := s.await("both stored", func(events []event.Event) bool {
 		return storedTo(events, "a") > 5*time.Second && storedTo(events, "b") > 5*time.Second
 	})
-	for id, want := range map[string]string{"a": "last three minutes", "b": "the price drops to nineteen dollars"} {
+	for id, want := range map[string]string{"a": "Last 3 minutes.", "b": "The price drops to $19."} {
 		lines := said(events, id)
 		if len(lines) != 1 || lines[0].Text != want {
 			t.Errorf("%s: heard %+v", id, lines)

@@ -615,6 +615,7 @@ type Line struct {
 	Engine        string                 `protobuf:"bytes,6,opt,name=engine,proto3" json:"engine,omitempty"`
 	Language      string                 `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
 	Revision      int64                  `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
+	Heard         string                 `protobuf:"bytes,9,opt,name=heard,proto3" json:"heard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -703,6 +704,13 @@ func (x *Line) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *Line) GetHeard() string {
+	if x != nil {
+		return x.Heard
+	}
+	return ""
 }
 
 type LinesReply struct {
@@ -980,7 +988,7 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\xd5\x01\n" +
+	"confidence\"\xeb\x01\n" +
 	"\x04Line\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
@@ -989,7 +997,8 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x05words\x18\x05 \x03(\v2\x1b.liveclip.recording.v1.WordR\x05words\x12\x16\n" +
 	"\x06engine\x18\x06 \x01(\tR\x06engine\x12\x1a\n" +
 	"\blanguage\x18\a \x01(\tR\blanguage\x12\x1a\n" +
-	"\brevision\x18\b \x01(\x03R\brevision\"\x86\x01\n" +
+	"\brevision\x18\b \x01(\x03R\brevision\x12\x14\n" +
+	"\x05heard\x18\t \x01(\tR\x05heard\"\x86\x01\n" +
 	"\n" +
 	"LinesReply\x121\n" +
 	"\x05lines\x18\x01 \x03(\v2\x1b.liveclip.recording.v1.LineR\x05lines\x12\x19\n" +
