@@ -52,6 +52,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
 			Balancer:        byStream{},
 			RequiredAcks:    kafka.RequireAll,
 			BatchTimeout:    2 * time.Millisecond, // a highlight crosses seven topics, and waits so long at each
+			BatchSize:       1000, // in one request: of deliveries there may be tens of thousands a second
 			BatchBytes:      limit,
 			WriteBackoffMin: 50 * time.Millisecond,
 		}

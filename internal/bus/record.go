@@ -28,15 +28,17 @@ type record struct {
 
 func (r record) stream() string { return event.PartitionKey(string(r.key)) }
 
-func (b *Bus) message(e event.Event) (kafka.Message, event.Topic, error) {
+// message makes e's record; its value lies at the end of values.
+func (b *Bus) message(e event.Event, values *[]byte) (kafka.Message, event.Topic, error) {
 	topic, err := event.TopicOf(e.Payload)
 	if err != nil {
 		return kafka.Message{}, "", err
 	}
-	value, err := event.Encode(e)
-	if err != nil {
+	before := len(*values)
+	if *values, err = event.Append(*values, e); err != nil {
 		return kafka.Message{}, "", err
 	}
+	value := (*values)[before:len(*values):len(*values)]
 	headers := []kafka.Header{{Key: headerType, Value: []byte(topic)}}
 	if e.Trace != "" {
 		headers = append(headers, kafka.Header{Key: headerTrace, Value: []byte(e.Trace)})

@@ -18,17 +18,25 @@ import (
 // field against its message, so that none can be forgotten.
 
 // Encode gives the record value of e. It fails when the payload has no topic.
-func Encode(e Event) ([]byte, error) {
+func Encode(e Event) ([]byte, error) { return Append(nil, e) }
+
+// Append appends what Encode gives.
+func Append(b []byte, e Event) ([]byte, error) {
+	if d, ok := e.Payload.(domain.Delivery); ok {
+		if all, ok := appendDelivery(b, &e.Envelope, &d); ok {
+			return all, nil
+		}
+	}
 	message := &eventv1.Event{Envelope: &eventv1.Envelope{}}
 	copyStruct(reflect.ValueOf(message.Envelope).Elem(), reflect.ValueOf(e.Envelope))
 	if err := setPayload(message, e.Payload); err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
 	}
-	value, err := proto.Marshal(message)
+	all, err := proto.MarshalOptions{}.MarshalAppend(b, message)
 	if err != nil {
 		return nil, domain.Permanent(fmt.Errorf("encode event %s: %w", e.ID, err))
 	}
-	return value, nil
+	return all, nil
 }
 
 // Decode reads what Encode wrote. It fails permanently on bytes that are no event, or one of a kind it does not know.

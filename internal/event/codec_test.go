@@ -66,6 +66,12 @@ func TestEveryFieldOfEveryEventSurvivesTheCodec(t *testing.T) {
 	}
 }
 
+func TestADeliveryThatIsNoTextIsAPermanentError(t *testing.T) {
+	if _, err := Encode(Event{Payload: domain.Delivery{Referer: "\xff"}}); !domain.IsPermanent(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestARequestedHighlightGoesToItsOwnTopic(t *testing.T) {
 	for by, want := range map[string]Topic{"": HighlightFound, "operator": ClipRequested} {
 		if got, err := TopicOf(domain.Highlight{By: by}); err != nil || got != want {

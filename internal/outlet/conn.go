@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -174,7 +175,12 @@ func (c *conn) readOnce(socket uintptr) bool {
 		c.in = heads.Get().(*[maxHead]byte)
 	}
 	for {
-		n, err := unix.Read(int(socket), c.in[c.have:])
+		b := c.in[c.have:]
+		got, _, errno := unix.RawSyscall(unix.SYS_READ, socket, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, err := int(got), error(nil)
+		if errno != 0 {
+			n, err = 0, errno
+		}
 		switch {
 		case err == unix.EINTR:
 			continue

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/delivery"
-	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/services/publish/vod"
 )
@@ -44,8 +43,8 @@ func newAccounts(cfg LogConfig, bus publisher, log *slog.Logger, dropped *promet
 	return a
 }
 
-// add never blocks.
-func (a *accounts) add(d vod.Delivery) {
+// add copies d, and never blocks.
+func (a *accounts) add(d *vod.Delivery) {
 	for _, b := range a.books {
 		b.add(d)
 	}
@@ -86,11 +85,11 @@ func newBook(name string, write func(context.Context, []vod.Delivery) error, log
 }
 
 // add wakes the book's goroutine for a batch only: for each delivery that would cost as much as a small answer.
-func (b *book) add(d vod.Delivery) {
+func (b *book) add(d *vod.Delivery) {
 	b.mu.Lock()
 	n := len(b.waiting)
 	if n < deliveriesWaiting {
-		b.waiting = append(b.waiting, d)
+		b.waiting = append(b.waiting, *d)
 	}
 	b.mu.Unlock()
 	switch {
@@ -142,14 +141,14 @@ func (b *book) writeWithin(ctx context.Context, batch []vod.Delivery) error {
 }
 
 func byBus(bus publisher) func(context.Context, []vod.Delivery) error {
-	process := rand.Text()
-	told := 0
+	process := "delivery-" + rand.Text() + "-"
+	told := uint64(0)
 	return func(ctx context.Context, batch []vod.Delivery) error {
 		events := make([]event.Event, len(batch))
-		for i, d := range batch {
+		for i := range batch {
 			told++
-			d.ID = domain.H("delivery", process, strconv.Itoa(told))
-			events[i] = event.Event{Envelope: d.Envelope, Payload: d.Delivery}
+			events[i] = event.Event{Envelope: batch[i].Envelope, Payload: batch[i].Delivery}
+			events[i].ID = process + strconv.FormatUint(told, 36)
 		}
 		return bus.Publish(ctx, events...)
 	}

@@ -63,18 +63,18 @@ var visits = sync.Pool{New: func() any { return &visit{answer: answer{made: make
 
 func (v *Handler) visit(w http.ResponseWriter) *visit {
 	x := visits.Get().(*visit)
-	made := x.made[:0]
-	*x = visit{v: v, asked: asked{started: v.deps.Now()}}
-	x.answer = answer{ResponseWriter: w, now: v.deps.Now, pause: v.pause, patience: v.patience, made: made}
-	x.served.Acked = -1
-	x.direct, _ = w.(outlet.Writer)
+	x.v, x.asked = v, asked{started: v.deps.Now()}
+	a := &x.answer // parts and values are written before they are read
+	a.ResponseWriter, a.now, a.pause, a.patience = w, v.deps.Now, v.pause, v.patience
+	a.began, a.served, a.cut, a.made, a.n = time.Time{}, Served{Acked: -1}, false, a.made[:0], 0
+	a.direct, _ = w.(outlet.Writer)
 	return x
 }
 
 // Settled has the answer told of, once it is known how much of it arrived.
 func (x *visit) Settled(acked int64) {
 	x.told.Acked = acked
-	x.v.deps.Deliver(x.told)
+	x.v.deps.Deliver(&x.told)
 	visits.Put(x)
 }
 

@@ -18,10 +18,11 @@ type Delivery struct {
 	domain.Delivery
 }
 
-func (v *Handler) deliveryOf(r *http.Request, a *asked, s Served) Delivery {
+// tell writes d, all of it.
+func (v *Handler) tell(d *Delivery, r *http.Request, a *asked, s Served) {
 	m := &a.found.manifest
 	said := delivery.SaidBy(r.Header, r.URL.RawQuery)
-	d := Delivery{
+	*d = Delivery{
 		Envelope: event.Envelope{Tenant: m.Tenant, Stream: m.Stream, Broadcast: m.Broadcast, Wall: a.started},
 		Delivery: domain.Delivery{
 			RequestID: said.RequestID,
@@ -53,7 +54,6 @@ func (v *Handler) deliveryOf(r *http.Request, a *asked, s Served) Delivery {
 	if d.RequestID == "" {
 		d.RequestID = v.requests.next()
 	}
-	return d
 }
 
 // numbers gives IDs to requests that have none, unique over processes and their restarts.

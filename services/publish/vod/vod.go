@@ -27,7 +27,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
-	Deliver func(Delivery) // is told of every answer for a clip that exists; must not block
+	Deliver func(*Delivery) // is told of every answer for a clip that exists; must not block, nor keep it
 }
 
 // Handler serves /vod/{clip_id}/{hash}/{file} to whoever shows a signature for it. It must get the server's own
@@ -95,7 +95,7 @@ func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.found.manifest.Rendered.Clip == "" {
 		visits.Put(x)
 	} else {
-		x.told = v.deliveryOf(r, &x.asked, x.end(r, x.started))
+		v.tell(&x.told, r, &x.asked, x.end(r, x.started))
 		if x.direct != nil {
 			x.direct.Settle(x)
 		} else {
