@@ -23,6 +23,7 @@ type Bus struct {
 	client    *kafka.Client
 	writer    *kafka.Writer
 	dead      *kafka.Writer // of records a little larger than any that writer takes
+	types     map[event.Topic][]kafka.Header
 	security  security
 	fault     error // why nothing can be dialled
 }
@@ -52,7 +53,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
 			Balancer:        byStream{},
 			RequiredAcks:    kafka.RequireAll,
 			BatchTimeout:    2 * time.Millisecond, // a highlight crosses seven topics, and waits so long at each
-			BatchSize:       1000, // in one request: of deliveries there may be tens of thousands a second
+			BatchSize:       1000,                 // in one request: of deliveries there may be tens of thousands a second
 			BatchBytes:      limit,
 			WriteBackoffMin: 50 * time.Millisecond,
 		}
@@ -65,6 +66,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
 		client:    &kafka.Client{Addr: address, Transport: transport},
 		writer:    newWriter(maxRecord),
 		dead:      newWriter(2 * maxRecord),
+		types:     typeHeaders(),
 		security:  secure,
 		fault:     fault,
 	}
@@ -119,6 +121,6 @@ func (b *Bus) topicName(t event.Topic) string { return b.config.Prefix + string(
 type byStream struct{}
 
 func (byStream) Balance(m kafka.Message, partitions ...int) int {
-	m.Key = []byte(event.PartitionKey(string(m.Key)))
+	m.Key = event.PartitionKey(m.Key)
 	return kafka.Murmur2Balancer{Consistent: true}.Balance(m, partitions...)
 }

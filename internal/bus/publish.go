@@ -12,7 +12,7 @@ import (
 	"liveclip/internal/event"
 )
 
-const usualValue = 384 // bytes of most events' record values, and more
+const usualRecord = 512 // bytes: most are smaller
 
 // Publish returns after the brokers acknowledged every event (acks=all). Events of one stream keep the order given. After
 // an error some of the events may have been taken all the same: publishing them again is harmless.
@@ -23,10 +23,10 @@ func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 	started := time.Now()
 	messages := make([]kafka.Message, len(events))
 	topics := make([]event.Topic, len(events))
-	values := make([]byte, 0, usualValue*len(events)) // of them all: room for each apart costs as much as its encoding
+	room := make([]byte, 0, usualRecord*len(events)) // for them all: apart for each it costs as much as encoding
 	for i, e := range events {
 		var err error
-		if messages[i], topics[i], err = b.message(e, &values); err != nil {
+		if messages[i], topics[i], err = b.message(e, &room); err != nil {
 			return fmt.Errorf("publish event %s of %s: %w", e.ID, e.Ref(), err)
 		}
 	}

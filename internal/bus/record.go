@@ -26,22 +26,34 @@ type record struct {
 	headers   []kafka.Header
 }
 
-func (r record) stream() string { return event.PartitionKey(string(r.key)) }
+func (r record) stream() string { return string(event.PartitionKey(r.key)) }
 
-// message makes e's record; its value lies at the end of values.
-func (b *Bus) message(e event.Event, values *[]byte) (kafka.Message, event.Topic, error) {
+// typeHeaders are the headers of records that carry no trace.
+func typeHeaders() map[event.Topic][]kafka.Header {
+	all := make(map[event.Topic][]kafka.Header, len(event.Table))
+	for _, row := range event.Table {
+		all[row.Topic] = []kafka.Header{{Key: headerType, Value: []byte(row.Topic)}}
+	}
+	return all
+}
+
+// message makes e's record; its key and value lie at the end of room.
+func (b *Bus) message(e event.Event, room *[]byte) (kafka.Message, event.Topic, error) {
 	topic, err := event.TopicOf(e.Payload)
 	if err != nil {
 		return kafka.Message{}, "", err
 	}
-	before := len(*values)
-	if *values, err = event.Append(*values, e); err != nil {
+	before := len(*room)
+	key := append(*room, e.Key()...)
+	all, err := event.Append(key, e)
+	if err != nil {
 		return kafka.Message{}, "", err
 	}
-	value := (*values)[before:len(*values):len(*values)]
-	headers := []kafka.Header{{Key: headerType, Value: []byte(topic)}}
+	*room = all
+	value := all[len(key):len(all):len(all)]
+	headers := b.types[topic]
 	if e.Trace != "" {
-		headers = append(headers, kafka.Header{Key: headerTrace, Value: []byte(e.Trace)})
+		headers = append(headers[:len(headers):len(headers)], kafka.Header{Key: headerTrace, Value: []byte(e.Trace)})
 	}
-	return kafka.Message{Topic: b.topicName(topic), Key: []byte(e.Key()), Value: value, Headers: headers}, topic, nil
+	return kafka.Message{Topic: b.topicName(topic), Key: all[before:len(key):len(key)], Value: value, Headers: headers}, topic, nil
 }

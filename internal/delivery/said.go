@@ -31,7 +31,7 @@ func SaidBy(h http.Header, rawQuery string) Said {
 	if s.RequestID == "" {
 		s.RequestID = query.Get("rid")
 	}
-	if !idPattern.MatchString(s.RequestID) {
+	if s.RequestID != "" && !idPattern.MatchString(s.RequestID) {
 		s.RequestID = ""
 	}
 	if s.Purpose == "" {

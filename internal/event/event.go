@@ -58,7 +58,7 @@ func (e Event) Key() string {
 
 // PartitionKey is the part of a record's key that places it: "tenant/stream". All events of a stream share a partition
 // number on every topic.
-func PartitionKey(key string) string {
+func PartitionKey[K string | []byte](key K) K {
 	slashes := 0
 	for i := range len(key) {
 		if key[i] == '/' {

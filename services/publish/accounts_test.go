@@ -44,8 +44,8 @@ func dropCounter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dropped"}, []string{"to"})
 }
 
-func sent(n int) vod.Delivery {
-	return vod.Delivery{
+func sent(n int) *vod.Delivery {
+	return &vod.Delivery{
 		Envelope: event.Envelope{Tenant: "default", Stream: "room", Broadcast: "b1", Wall: noon},
 		Delivery: domain.Delivery{RequestID: "r" + strconv.Itoa(n), Clip: testClip, Hash: testHash, File: "720p.mp4", Status: 206, Sent: int64(n), Started: noon},
 	}

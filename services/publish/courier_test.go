@@ -99,7 +99,7 @@ func newDesk(t *testing.T, cfg Config) *desk {
 	if faults := cfg.Faults(); faults != nil {
 		t.Fatal(faults)
 	}
-	path, err := vod.New(vod.Defaults(), vod.Deps{Store: store, Keys: testKeys, Log: deps.Log, Metrics: prometheus.NewRegistry(), Now: d.clock.now, Deliver: func(vod.Delivery) {}})
+	path, err := vod.New(vod.Defaults(), vod.Deps{Store: store, Keys: testKeys, Log: deps.Log, Metrics: prometheus.NewRegistry(), Now: d.clock.now, Deliver: func(*vod.Delivery) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func hot(t testing.TB, o *origin) (*sink, *http.Request) {
 	}
 	r.Header.Set("Range", "bytes=100000-165535")
 	r.RemoteAddr = "192.0.2.1:4711"
-	o.deps.Deliver = func(Delivery) {}
+	o.deps.Deliver = func(*Delivery) {}
 	return &sink{header: http.Header{}}, r
 }
 

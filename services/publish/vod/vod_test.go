@@ -84,10 +84,10 @@ func newOrigin(t testing.TB, content string) *origin {
 	o := &origin{store: store, clock: newClock(), content: content, told: make(chan struct{}, 1000)}
 	o.Handler, err = New(Defaults(), Deps{
 		Store: store, Keys: testKeys, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: o.clock.now,
-		Deliver: func(d Delivery) {
+		Deliver: func(d *Delivery) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.deliveries = append(o.deliveries, d)
+			o.deliveries = append(o.deliveries, *d)
 			o.told <- struct{}{}
 		},
 	})
