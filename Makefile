@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod
+.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,18 +22,15 @@ setup: ## install FFmpeg, PocketSphinx, redis-server and a CJK font (apt; a no-o
 build: setup ## build bin/liveclip and bin/liveclip-media
 	CGO_ENABLED=0 go build -o bin/liveclip .
 	go build -o bin/liveclip-media ./cmd/liveclip-media
+	./scripts/sherpa.sh bin
 
 demo: build ## push a sample room and watch its clips appear, each playable seconds after its moment
 	./bin/liveclip demo
 
 test: build ## everything that needs no JVM: all packages, race-free and in any order, and the whole pipeline
 	go vet ./...
-	LIVECLIP_TEST_ONNXRUNTIME=$(wildcard $(TOOLS)/libonnxruntime.so) go test -race -shuffle=on -timeout 15m ./...
-
-faces: $(TOOLS)/libonnxruntime.so ## fetch an ONNX Runtime (24 MB) for review.faces.runtime; tests of the face detector use it
-
-$(TOOLS)/libonnxruntime.so:
-	./scripts/onnxruntime.sh $@
+	libraries=$$(test -f bin/libonnxruntime.so && echo $(CURDIR)/bin); \
+	LIVECLIP_TEST_LIBRARIES=$$libraries LIVECLIP_TEST_ONNXRUNTIME=$${libraries:+$$libraries/libonnxruntime.so} go test -race -shuffle=on -timeout 15m ./...
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
 	./deploy/kafka-test/run.sh

@@ -133,11 +133,14 @@ func recogniser(ctx context.Context, s settings) finding {
 
 // faces looks whether the files are there: they are loaded in the finisher alone, which follows what moves when they can't be.
 func faces(s settings) finding {
-	f := finding{name: "face detector", cost: "vertical clips follow what moves, not faces (set review.faces.runtime to libonnxruntime.so, review.faces.model to YuNet's .onnx)"}
+	f := finding{name: "face detector", cost: "vertical clips follow what moves, not faces (set review.faces.model to YuNet's .onnx)"}
 	if s.Review.Faces.Model == "" {
 		return f
 	}
 	for _, path := range []string{s.Review.Faces.Runtime, s.Review.Faces.Model} {
+		if path == "" {
+			continue // beside liveclip-media
+		}
 		if _, err := os.Stat(path); err != nil {
 			f.cost += ": " + err.Error()
 			return f

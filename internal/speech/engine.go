@@ -2,7 +2,6 @@ package speech
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"liveclip/internal/domain"
@@ -67,6 +66,12 @@ func Open(name string, options map[string]string) (Engine, error) {
 			return nil, err
 		}
 		return OpenSphinx(models)
+	case Sherpa:
+		o, err := sherpaOptions(options)
+		if err != nil {
+			return nil, err
+		}
+		return OpenSherpa(o)
 	}
-	return nil, domain.Permanent(fmt.Errorf("speech engine %q is unknown; known: %s", name, strings.Join([]string{Sphinx}, ", ")))
+	return nil, domain.Permanent(fmt.Errorf("speech engine %q is unknown; known: %s, %s", name, Sphinx, Sherpa))
 }

@@ -19,7 +19,7 @@ import (
 
 // EngineConfig is a way of hearing, under a name of the operator's.
 type EngineConfig struct {
-	Kind        string            `koanf:"kind"`        // pocketsphinx
+	Kind        string            `koanf:"kind"`        // pocketsphinx or sherpa
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
 	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
@@ -29,9 +29,10 @@ type EngineConfig struct {
 const (
 	engineNone = "none"
 	kindSphinx = "pocketsphinx"
+	kindSherpa = "sherpa"
 )
 
-var kinds = []string{kindSphinx}
+var kinds = []string{kindSphinx, kindSherpa}
 
 // engines are all that can be named: the built-in ones, and the operator's.
 func (c Config) engines() map[string]EngineConfig {
@@ -92,6 +93,9 @@ func (c Config) engineFaults() []string {
 		}
 		if !slices.Contains(kinds, e.Kind) {
 			faults = append(faults, fmt.Sprintf("%s.kind: must be one of %s, is %q", at, strings.Join(kinds, ", "), e.Kind))
+		}
+		if e.Kind == kindSherpa && e.Models == "" {
+			faults = append(faults, at+".models: must name the folder of a model")
 		}
 		if e.Recognisers < 0 {
 			faults = append(faults, fmt.Sprintf("%s.recognisers: must be 0 (as asr.recognisers) or more, is %d", at, e.Recognisers))

@@ -72,15 +72,16 @@ func TestEnginesAreReadFromTheFileAndFromTheCommandLine(t *testing.T) {
 func TestEveryFaultOfTheEnginesIsNamed(t *testing.T) {
 	c := Defaults()
 	c.Engine, c.Languages = "nobody", map[string]string{"zh": "someone"}
-	c.Engines = map[string]EngineConfig{"none": {Kind: kindSphinx}, "a": {Kind: "b", Recognisers: -1}}
+	c.Engines = map[string]EngineConfig{"none": {Kind: kindSphinx}, "a": {Kind: "b", Recognisers: -1}, "c": {Kind: kindSherpa}}
 	got := c.engineFaults()
 	slices.Sort(got)
 	want := []string{
-		`asr.engine: must be one of a, none, pocketsphinx, none, is "nobody"`,
-		`asr.engines.a.kind: must be one of pocketsphinx, is "b"`,
+		`asr.engine: must be one of a, c, none, pocketsphinx, none, is "nobody"`,
+		`asr.engines.a.kind: must be one of pocketsphinx, sherpa, is "b"`,
 		`asr.engines.a.recognisers: must be 0 (as asr.recognisers) or more, is -1`,
+		`asr.engines.c.models: must name the folder of a model`,
 		`asr.engines.none: none hears nothing; choose another name`,
-		`asr.languages.zh: must be one of a, none, pocketsphinx, none, is "someone"`,
+		`asr.languages.zh: must be one of a, c, none, pocketsphinx, none, is "someone"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q, want\n%q", got, want)

@@ -58,7 +58,8 @@ func (u *utterance) whole() bool {
 }
 
 const (
-	maxTries     = 4
+	maxTries     = 4 // of an utterance
+	maxStarts    = 3 // of a recogniser in a row, before nothing is expected of it
 	restartLeast = 200 * time.Millisecond
 	restartMost  = 10 * time.Second
 	retryModel   = time.Minute // a model that cannot be loaded may be installed meanwhile
@@ -178,11 +179,11 @@ func (p *pool) work(ctx context.Context) {
 		return
 	case <-p.wanted:
 	}
-	wait := restartLeast
+	wait, failed := restartLeast, 0
 	for ctx.Err() == nil {
 		r, err := p.start(ctx)
-		if err == nil {
-			wait = restartLeast
+		if failed++; err == nil {
+			wait, failed = restartLeast, 0
 			p.hearing("")
 			err = p.serve(ctx, r)
 			_ = r.Close()
@@ -190,7 +191,8 @@ func (p *pool) work(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if domain.IsPermanent(err) {
+		// Native code that dies over its model does so again.
+		if domain.IsPermanent(err) || failed >= maxStarts {
 			if p.deafness() == "" {
 				p.log.Error("speech is not recognised", "error", err, "retry", retryModel)
 			}

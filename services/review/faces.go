@@ -8,21 +8,22 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// FacesConfig says what faces are found with, for covers and vertical renditions. Without both, the latter follow what moves.
+// FacesConfig says what faces are found with, for covers and vertical renditions. Without a model, the latter follow what moves.
 type FacesConfig struct {
-	Runtime string `koanf:"runtime"` // ONNX Runtime, 1.17 or later: libonnxruntime.so
+	Runtime string `koanf:"runtime"` // ONNX Runtime, 1.17 or later: libonnxruntime.so; empty: the one beside liveclip-media
 	Model   string `koanf:"model"`   // YuNet (.onnx)
 }
 
 func (c FacesConfig) faults() []string {
-	if c.Runtime == "" && c.Model == "" {
-		return nil
-	}
 	var faults []string
+	if c.Runtime != "" && c.Model == "" {
+		faults = append(faults, "review.faces.model: must be given too: a runtime alone finds nobody")
+	}
 	for name, path := range map[string]string{"runtime": c.Runtime, "model": c.Model} {
 		if path == "" {
-			faults = append(faults, fmt.Sprintf("review.faces.%s: must be given too: both are needed", name))
-		} else if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
 			faults = append(faults, fmt.Sprintf("review.faces.%s: %v", name, err))
 		}
 	}

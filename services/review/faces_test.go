@@ -50,7 +50,8 @@ func TestAFaceModelNeedsItsRuntimeAndBothMustBeThere(t *testing.T) {
 	}{
 		{FacesConfig{}, nil},
 		{FacesConfig{Runtime: file, Model: file}, nil},
-		{FacesConfig{Model: file}, []string{"review.faces.runtime: must be given too: both are needed"}},
+		{FacesConfig{Model: file}, nil},
+		{FacesConfig{Runtime: file}, []string{"review.faces.model: must be given too: a runtime alone finds nobody"}},
 		{FacesConfig{Runtime: file, Model: "/nowhere"}, []string{"review.faces.model: stat /nowhere: no such file or directory"}},
 	} {
 		if got := test.cfg.faults(); !reflect.DeepEqual(got, test.want) {

@@ -12,6 +12,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"liveclip/internal/media/follow"
+	"liveclip/internal/native"
 )
 
 // Size is what pictures are made to before they are looked at: 32 pixels each are what the detector counts in. The width
@@ -41,8 +42,14 @@ type Detector struct {
 // environment of the runtime: there is one in a process, of the library that was opened first.
 var environment = sync.OnceValue(ort.InitializeEnvironment)
 
-// Open loads a model (.onnx) with the runtime library (libonnxruntime.so 1.17 or later) for pictures of a size as Size gives.
+// Open loads a model (.onnx) with the runtime library (libonnxruntime.so 1.17 or later; empty: the one beside this program)
+// for pictures of a size as Size gives.
 func Open(library, model string, width, height int) (_ *Detector, err error) {
+	if library == "" {
+		if library, err = native.Library(native.ONNXRuntime, ""); err != nil {
+			return nil, err
+		}
+	}
 	for _, path := range []string{library, model} {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("open face detector: %w", err)
