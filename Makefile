@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod
+.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,8 +29,16 @@ demo: build ## push a sample room and watch its clips appear, each playable seco
 
 test: build ## everything that needs no JVM: all packages, race-free and in any order, and the whole pipeline
 	go vet ./...
-	libraries=$$(test -f bin/libonnxruntime.so && echo $(CURDIR)/bin); \
-	LIVECLIP_TEST_LIBRARIES=$$libraries LIVECLIP_TEST_ONNXRUNTIME=$${libraries:+$$libraries/libonnxruntime.so} go test -race -shuffle=on -timeout 15m ./...
+.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
+
+engine: ## the generation engine's virtual environment: PyTorch for the GPU that is here, or for the CPU
+	@./scripts/engine.sh
+
+test-engine: engine ## the generation engine's tests, on the CPU
+	cd services/t2v && engine/.venv/bin/python -m pytest -q -p no:cacheprovider engine/tests
+
+train-engine: engine ## train the engine's tiny model again (12 minutes of one core)
+	cd services/t2v && engine/.venv/bin/python -m engine.train engine/models/tiny
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
 	./deploy/kafka-test/run.sh
@@ -61,6 +69,9 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) check-proto ## golangci-li
 
 proto: $(TOOLS)/buf-$(BUF_VERSION) ## generate code from proto/
 	$(TOOLS)/buf-$(BUF_VERSION) generate
+
+proto-engine: engine ## generate the engine's Python code from proto/
+	services/t2v/engine/.venv/bin/python -m grpc_tools.protoc -I proto --python_out=services/t2v --grpc_python_out=services/t2v engine/v1/engine.proto
 
 check-proto: proto
 	@git diff --exit-code --stat -- proto || { echo "generated code is stale: run make proto and commit"; exit 1; }

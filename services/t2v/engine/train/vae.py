@@ -1,0 +1,57 @@
+"""Trains the tiny autoencoder."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Callable
+
+import torch
+from torch import Tensor
+
+from ..config import VaeConfig
+from ..vae import Vae, unfold
+from .optim import Optimiser
+from .shapes import GROUND, RADIUS, SIZE, any_scene, draw
+
+CONFIG = VaeConfig("2.2", base=24, decoder_base=24, mult=(1, 1, 1), blocks=1, z=32, patch=4, temporal=(True, True))
+
+
+def clip(choose: random.Random, frames: int) -> Tensor:
+    """One shape anywhere, of any brightness, which may change in the middle: [3, frames, SIZE, SIZE]."""
+    scene = any_scene(choose)
+    scenes = [scene] * frames
+    if choose.random() < 0.4:
+        at = choose.randrange(1, frames)
+        scenes = scenes[:at] + [scene.changed(choose)] * (frames - at)
+    x, y = choose.uniform(0, SIZE), choose.uniform(0, SIZE)
+    video = draw(scenes, x, y, RADIUS * choose.uniform(0.85, 1.15))
+    if choose.random() < 0.15:  # a colour between two, so that what is restyled is seen, too
+        other = draw([any_scene(choose)] * frames, x, y)
+        video = torch.lerp(video, other, choose.random())
+    return video
+
+
+def train(seconds: float, log: Callable[[str], None], batch: int = 3, frames: int = 9) -> Vae:
+    """For seconds of processor time."""
+    torch.manual_seed(0)
+    choose = random.Random(0)
+    vae = Vae(CONFIG)
+    vae.decoder.head[2].bias.data.copy_(torch.tensor(GROUND).repeat_interleave(CONFIG.patch**2) * 2 - 1)
+    optimiser = Optimiser(list(vae.named_parameters()))
+    began, step = time.process_time(), 0
+    while (gone := (time.process_time() - began) / seconds) < 1:
+        x = torch.stack([clip(choose, frames) for _ in range(batch)])
+        z = vae.encode(x, {})
+        error = _decoded(vae, z + 0.03 * torch.randn_like(z)) - x
+        loss = error.abs().mean() + 4 * error.pow(2).mean() + 1e-3 * (z.abs() - 3).clamp(min=0).pow(2).mean()
+        optimiser.step(loss, 3e-3 * min(1, (step + 1) / 10) * (0.02 + 0.98 * (1 - gone)))
+        step += 1
+        if step % 20 == 0:
+            log(f"vae {step} {time.process_time() - began:.0f} s squared error {error.pow(2).mean().item():.5f}")
+    return vae
+
+
+def _decoded(vae: Vae, z: Tensor) -> Tensor:
+    """Decoded without the clamp, which has no gradient."""
+    return unfold(vae.decoder(vae.conv2(z, {}), {}), vae.config.patch)
