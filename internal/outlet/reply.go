@@ -21,6 +21,9 @@ const (
 // Writer is the ResponseWriter of simple requests.
 type Writer interface {
 	http.ResponseWriter
+	// WriteHead is WriteHeader for a body of length bytes, with lines of the head, each ended by CRLF, that were made and
+	// checked beforehand. They go out beside what Header has, which must not have a length.
+	WriteHead(status int, length int64, lines, more []byte)
 	// SendFile writes n bytes of f from offset; it doesn't move f's own offset. io.ErrUnexpectedEOF: the file ends before.
 	SendFile(f *os.File, offset, n int64) (sent int64, err error)
 	// LimitUnsent bounds what the kernel takes of this answer beyond what is under way to the client.
@@ -68,16 +71,35 @@ func (a *reply) WriteHeader(status int) {
 	if a.status != 0 || status < 200 {
 		return
 	}
-	a.status, a.length = status, -1
+	length := int64(-1)
 	if v := a.header["Content-Length"]; len(v) == 1 {
 		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
-			a.length = n
+			length = n
 		}
 	}
+	a.start(status, length)
+	a.endHead(a.head(a.out[:0]))
+}
+
+func (a *reply) WriteHead(status int, length int64, lines, more []byte) {
+	if a.status != 0 || status < 200 {
+		return
+	}
+	a.start(status, length)
+	head := append(append(a.head(a.out[:0]), lines...), more...)
+	head = append(head, "Content-Length: "...)
+	a.endHead(append(strconv.AppendInt(head, length, 10), "\r\n"...))
+}
+
+func (a *reply) start(status int, length int64) {
+	a.status, a.length = status, length
 	a.bare = a.c.x.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 	a.ends = a.length < 0 && !a.bare || a.c.x.close || a.c.last.Load()
 	a.out = outs.Get().(*[maxOut]byte)
-	head := a.head(a.out[:0])
+}
+
+func (a *reply) endHead(head []byte) {
+	head = append(head, "\r\n"...)
 	if len(head) > maxOut {
 		a.err = fmt.Errorf("the answer's head has %d bytes, at most %d are sent", len(head), maxOut)
 		return
@@ -86,6 +108,7 @@ func (a *reply) WriteHeader(status int) {
 	a.from = a.c.written + int64(a.have)
 }
 
+// head appends the head without the empty line at its end.
 func (a *reply) head(b []byte) []byte {
 	if a.status == http.StatusPartialContent {
 		b = append(b, "HTTP/1.1 206 Partial Content\r\nDate: "...)
@@ -112,7 +135,7 @@ func (a *reply) head(b []byte) []byte {
 			b = append(b, "\r\n"...)
 		}
 	}
-	return append(b, "\r\n"...)
+	return b
 }
 
 // room takes n further bytes of body, if the answer has room for them.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unsafe"
 
 	"liveclip/internal/delivery"
 	"liveclip/internal/outlet"
@@ -29,8 +28,7 @@ type Served struct {
 }
 
 const (
-	step       = 512 << 10 // bytes: what a reader must take within its patience
-	fieldsMade = 8         // header fields that are written per answer; more: they are allocated
+	step = 512 << 10 // bytes: what a reader must take within its patience
 )
 
 // answer counts what is sent, and lets go a reader that stalls. Answers are used again: only what direct copies before
@@ -45,10 +43,8 @@ type answer struct {
 	served   Served
 	cut      bool // the body ended before its length: the connection must not go on
 
-	parts  [maxParts]span
-	made   []byte // header fields made for this answer
-	values [fieldsMade]string
-	n      int // of values
+	parts [maxParts]span
+	made  []byte // lines of the head made for this answer
 }
 
 // visit is a request and its answer, used again when both are over.
@@ -64,9 +60,9 @@ var visits = sync.Pool{New: func() any { return &visit{answer: answer{made: make
 func (v *Handler) visit(w http.ResponseWriter) *visit {
 	x := visits.Get().(*visit)
 	x.v, x.asked = v, asked{started: v.deps.Now()}
-	a := &x.answer // parts and values are written before they are read
+	a := &x.answer // parts are written before they are read
 	a.ResponseWriter, a.now, a.pause, a.patience = w, v.deps.Now, v.pause, v.patience
-	a.began, a.served, a.cut, a.made, a.n = time.Time{}, Served{Acked: -1}, false, a.made[:0], 0
+	a.began, a.served, a.cut, a.made = time.Time{}, Served{Acked: -1}, false, a.made[:0]
 	a.direct, _ = w.(outlet.Writer)
 	return x
 }
@@ -78,22 +74,20 @@ func (x *visit) Settled(acked int64) {
 	visits.Put(x)
 }
 
-// set makes a header field of what was appended to made since mark.
-func (a *answer) set(name string, mark int) {
-	value := a.made[mark:]
-	if a.direct == nil || a.n == fieldsMade {
-		a.Header()[name] = []string{string(value)} // net/http reads it after the answer was given back
-		return
-	}
-	a.values[a.n] = unsafe.String(unsafe.SliceData(value), len(value))
-	a.Header()[name] = a.values[a.n : a.n+1 : a.n+1]
-	a.n++
+func (a *answer) WriteHeader(status int) {
+	a.begin(status)
+	a.ResponseWriter.WriteHeader(status)
 }
 
-func (a *answer) WriteHeader(status int) {
+// writeHead is WriteHeader of a direct answer, with what was made and further lines.
+func (a *answer) writeHead(status int, length int64, lines []byte) {
+	a.begin(status)
+	a.direct.WriteHead(status, length, lines, a.made)
+}
+
+func (a *answer) begin(status int) {
 	a.served.Status, a.began = status, a.now()
 	a.extend()
-	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(p []byte) (int, error) {

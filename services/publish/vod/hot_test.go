@@ -15,9 +15,10 @@ type sink struct {
 	sent   int64
 }
 
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(int)             {}
-func (s *sink) Write(p []byte) (int, error) { s.sent += int64(len(p)); return len(p), nil }
+func (s *sink) Header() http.Header                  { return s.header }
+func (s *sink) WriteHeader(int)                      {}
+func (s *sink) Write(p []byte) (int, error)          { s.sent += int64(len(p)); return len(p), nil }
+func (s *sink) WriteHead(int, int64, []byte, []byte) {}
 func (s *sink) SendFile(_ *os.File, _, n int64) (int64, error) {
 	s.sent += n
 	return n, nil

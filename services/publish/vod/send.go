@@ -36,6 +36,7 @@ type labels struct {
 	modified time.Time
 
 	tag, kind, date []string // date is nil: not known
+	lines           []byte   // all of them as lines of a head
 }
 
 func newLabels(tag, kind string, modified time.Time) *labels {
@@ -46,10 +47,24 @@ func newLabels(tag, kind string, modified time.Time) *labels {
 	} else {
 		l.modified = time.Time{}
 	}
+	l.lines = fmt.Appendf(nil, "Etag: %s\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n", l.etag, kind)
+	if l.date != nil {
+		l.lines = fmt.Appendf(l.lines, "Last-Modified: %s\r\n", l.date[0])
+	}
 	return l
 }
 
 var acceptBytes = []string{"bytes"}
+
+// label says in the header what is known of the file before anything of it is sent.
+func (l *labels) label(w *answer, a *asked) {
+	h := w.Header()
+	h["Etag"], h["Accept-Ranges"] = l.tag, acceptBytes
+	if l.date != nil {
+		h["Last-Modified"] = l.date
+	}
+	h["Cache-Control"] = []string{string(appendCacheControl(nil, a))}
+}
 
 // sendObject answers with an object of the store.
 func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
@@ -98,18 +113,14 @@ type reply struct {
 // respond answers a GET or HEAD with all RFC 9110 asks: conditions, then the range, then the bytes.
 func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 	w.served.Size = out.size
-	h := w.Header()
-	h["Etag"], h["Accept-Ranges"] = out.labels.tag, acceptBytes
-	if out.labels.date != nil {
-		h["Last-Modified"] = out.labels.date
-	}
-	cacheFor(w, a)
 	of := version{out.labels.etag, out.labels.modified}
 	switch evaluate(r.Header, of) {
 	case conditionFailed:
+		out.labels.label(w, a)
 		writeProblem(w, r, http.StatusPreconditionFailed, "the file is not the one the condition asks for")
 		return
 	case conditionNotModified:
+		out.labels.label(w, a)
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -118,9 +129,8 @@ func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 		chosen = parseRange(r.Header["Range"], out.size, w.parts[:0])
 	}
 	if chosen.selection == selectNone {
-		mark := len(w.made)
-		w.made = strconv.AppendInt(append(w.made, "bytes */"...), out.size, 10)
-		w.set("Content-Range", mark)
+		out.labels.label(w, a)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", out.size))
 		writeProblem(w, r, http.StatusRequestedRangeNotSatisfiable, fmt.Sprintf("the file has %d bytes", out.size))
 		return
 	}
@@ -130,14 +140,11 @@ func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 	if r.Method == http.MethodGet && out.size > 0 {
 		hit, err := out.from.ready(r.Context(), chosen.parts[0])
 		if err != nil {
-			h.Del("ETag")
-			h.Del("Last-Modified")
 			v.fail(w, r, a, err)
 			return
 		}
 		w.served.CacheHit = w.served.CacheHit && hit
 	}
-	h["Content-Type"] = out.labels.kind
 	if err := v.sendBody(w, r, a, out, chosen); err != nil {
 		w.cut = true
 		if r.Context().Err() == nil {
@@ -149,21 +156,15 @@ func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 // sendBody sends what was chosen, its head before it.
 func (v *Handler) sendBody(w *answer, r *http.Request, a *asked, out reply, chosen choice) error {
 	ctx, part := r.Context(), chosen.parts[0]
-	status := http.StatusOK
 	w.served.From = part.first
 	if chosen.selection == selectParts {
-		w.served.Ranges, status = len(chosen.parts), http.StatusPartialContent
+		w.served.Ranges = len(chosen.parts)
 		if len(chosen.parts) > 1 {
+			out.labels.label(w, a)
 			return sendParts(ctx, w, out, chosen.parts)
 		}
-		mark := len(w.made)
-		w.made = part.appendRange(w.made, out.size)
-		w.set("Content-Range", mark)
 	}
-	mark := len(w.made)
-	w.made = strconv.AppendInt(w.made, part.length(), 10)
-	w.set("Content-Length", mark)
-	w.WriteHeader(status)
+	sendHead(w, a, out, part)
 	if r.Method == http.MethodHead || part.length() == 0 {
 		return nil
 	}
@@ -173,6 +174,30 @@ func (v *Handler) sendBody(w *answer, r *http.Request, a *asked, out reply, chos
 		}
 	}
 	return out.from.copy(ctx, w, part)
+}
+
+// sendHead sends the head of one part, or of the whole.
+func sendHead(w *answer, a *asked, out reply, part span) {
+	status := http.StatusOK
+	if w.served.Ranges > 0 {
+		status = http.StatusPartialContent
+	}
+	if w.direct != nil {
+		w.made = append(appendCacheControl(append(w.made, "Cache-Control: "...), a), "\r\n"...)
+		if w.served.Ranges > 0 {
+			w.made = append(part.appendRange(append(w.made, "Content-Range: "...), out.size), "\r\n"...)
+		}
+		w.writeHead(status, part.length(), out.labels.lines)
+		return
+	}
+	out.labels.label(w, a)
+	h := w.Header()
+	h["Content-Type"] = out.labels.kind
+	h["Content-Length"] = []string{strconv.FormatInt(part.length(), 10)}
+	if w.served.Ranges > 0 {
+		h["Content-Range"] = []string{string(part.appendRange(nil, out.size))}
+	}
+	w.WriteHeader(status)
 }
 
 // sendParts answers multipart/byteranges, its length known beforehand.

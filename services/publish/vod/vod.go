@@ -216,15 +216,13 @@ func isID(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// cacheFor lets caches keep a file as long as its URL holds: what it names never changes.
-func cacheFor(w *answer, a *asked) {
+// appendCacheControl lets caches keep a file as long as its URL holds: what it names never changes.
+func appendCacheControl(b []byte, a *asked) []byte {
 	age := min(year, max(0, a.in.Expires.Sub(a.started)))
-	mark := len(w.made)
 	if a.private {
-		w.made = append(w.made, "private, max-age="...)
+		b = append(b, "private, max-age="...)
 	} else {
-		w.made = append(w.made, "public, max-age="...)
+		b = append(b, "public, max-age="...)
 	}
-	w.made = append(strconv.AppendInt(w.made, int64(age/time.Second), 10), ", immutable"...)
-	w.set("Cache-Control", mark)
+	return append(strconv.AppendInt(b, int64(age/time.Second), 10), ", immutable"...)
 }
