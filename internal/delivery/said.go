@@ -25,7 +25,7 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 func SaidBy(h http.Header, rawQuery string) Said {
 	s := Said{RequestID: h.Get("X-Request-Id"), Purpose: PurposeOf(h.Get("X-Purpose"))}
 	query := url.Values{}
-	if strings.Contains(rawQuery, "rid=") || strings.Contains(rawQuery, "purpose=") || strings.Contains(rawQuery, cmcd.Query+"=") {
+	if rawQuery != "" && MaySay(rawQuery) {
 		query, _ = url.ParseQuery(rawQuery) // what cannot be read says nothing
 	}
 	if s.RequestID == "" {
@@ -43,6 +43,11 @@ func SaidBy(h http.Header, rawQuery string) Said {
 		s.Purpose = purposeSaid(data)
 	}
 	return s
+}
+
+// MaySay reports whether a query may have something for SaidBy.
+func MaySay(rawQuery string) bool {
+	return strings.Contains(rawQuery, "rid=") || strings.Contains(rawQuery, "purpose=") || strings.Contains(rawQuery, cmcd.Query+"=")
 }
 
 // purposeKey is the player's own key in CMCD.

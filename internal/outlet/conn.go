@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -175,12 +174,7 @@ func (c *conn) readOnce(socket uintptr) bool {
 		c.in = heads.Get().(*[maxHead]byte)
 	}
 	for {
-		b := c.in[c.have:]
-		got, _, errno := unix.RawSyscall(unix.SYS_READ, socket, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		n, err := int(got), error(nil)
-		if errno != 0 {
-			n, err = 0, errno
-		}
+		n, err := receive(socket, c.in[c.have:])
 		switch {
 		case err == unix.EINTR:
 			continue

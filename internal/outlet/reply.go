@@ -188,30 +188,51 @@ func (a *reply) SendFile(f *os.File, offset, n int64) (int64, error) {
 	if err := a.room(n); err != nil || a.bare || n <= 0 {
 		return 0, err
 	}
-	if n <= small && a.out != nil && a.have+int(n) <= maxOut {
-		read, err := f.ReadAt(a.out[a.have:a.have+int(n)], offset)
-		a.have += read
-		a.body += int64(read)
-		switch {
-		case int64(read) == n:
-			return n, nil
-		case errors.Is(err, io.EOF):
-			err = io.ErrUnexpectedEOF
-		}
-		a.cut = true
-		return int64(read), err
-	}
 	j := job{file: int(f.Fd()), at: offset, n: n}
+	lead, err := a.lead(f, &j)
+	if err != nil || j.n == 0 {
+		a.body += lead
+		return lead, err
+	}
 	if a.out != nil {
 		j.bytes = a.out[:a.have]
 	}
-	waiting := int64(len(j.bytes))
+	before := int64(len(j.bytes)) - lead
 	sent, err := a.c.write(j)
 	a.drop()
 	a.err = err
-	sent = max(0, sent-waiting)
+	sent = max(0, sent-before)
 	a.body += sent
 	return sent, err
+}
+
+// lead moves the first bytes of the job's file to the head that waits: all that are to be sent, if they are few.
+func (a *reply) lead(f *os.File, j *job) (int64, error) {
+	n := int64(0)
+	switch {
+	case a.out == nil || j.n >= manyPackets:
+		return 0, nil
+	case j.n <= small && a.have+int(j.n) <= maxOut:
+		n = j.n
+	case a.have < firstPacket:
+		n = min(j.n, int64(firstPacket-a.have))
+	}
+	b := a.out[a.have : a.have+int(n)]
+	if j.warm = readWarm(j.file, b, j.at); !j.warm {
+		read, err := f.ReadAt(b, j.at)
+		if n = int64(read); read < len(b) {
+			a.cut = true
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			a.have += read
+			return n, err
+		}
+	}
+	a.have += int(n)
+	j.at += n
+	j.n -= n
+	return n, nil
 }
 
 // flush writes what waits; more follows at once.

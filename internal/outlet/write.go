@@ -10,13 +10,14 @@ import (
 
 const step = 512 << 10 // bytes: what a reader must take within its patience
 
-// Of a file's part up to onePacket or from manyPackets on, the first bytes share a packet with the head before it. Between
-// them a head of its own costs less than how the kernel cuts the two apart (at 64 KiB 26 µs of CPU an answer, not 39). A long
-// answer that begins with a small packet is received slowly: Linux gauges by it how far to open its window (at 1 MiB 0.4 MB
-// instead of 4, and half the speed).
+// What goes out of a file first shares a packet with the head before it. Up to onePacket that is all of it, and from
+// manyPackets on as much as fits: Linux gauges by an answer's first packets how far to open the receiver's window (at 1 MiB
+// 4 MB instead of 0.4, and twice the speed). Between them the packet is filled up to firstPacket, which costs less than how the
+// kernel cuts more of it apart (at 64 KiB 24 µs of CPU an answer, not 39), and leaves 64 KiB one packet of a loopback less.
 const (
 	onePacket   = 48 << 10
 	manyPackets = 256 << 10
+	firstPacket = 1400 // bytes: what any way carries
 )
 
 // job is what is being written: bytes, then a part of a file.
@@ -26,6 +27,7 @@ type job struct {
 	file  int  // descriptor
 	at    int64
 	n     int64 // bytes of it
+	warm  bool  // they are in memory, as far as it is known
 
 	sent int64 // bytes of both
 	mark int64 // sent, when the deadline was set
@@ -78,17 +80,25 @@ func (j *job) once(socket uintptr) (n int, err error) {
 		j.bytes = j.bytes[n:]
 		return n, err
 	}
-	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, socket, uintptr(j.file), uintptr(unsafe.Pointer(&j.at)), uintptr(min(j.n, 1<<20)), 0, 0)
-	if errno != 0 {
-		return 0, errno
+	part := min(j.n, maxPart)
+	if j.n >= manyPackets {
+		var last [1]byte
+		j.warm = readWarm(j.file, last[:], j.at+part-1)
 	}
-	n = int(sent)
+	if n, err = sendfile(socket, j.file, &j.at, part, j.warm); err != nil {
+		return 0, err
+	}
 	if n == 0 {
 		return 0, io.ErrUnexpectedEOF // the file shrank
 	}
 	j.n -= int64(n)
 	return n, nil
 }
+
+// What doesn't wait is called without telling the scheduler: it would take a system call of more than 20 µs for one that waits,
+// and start a thread. At 64 KiB that is a fifth of an answer's CPU time.
+
+const maxPart = 1 << 20 // bytes of a file in one call: the collector waits for it
 
 // send is send(2).
 func send(socket uintptr, b []byte, more bool) (int, error) {
@@ -101,6 +111,36 @@ func send(socket uintptr, b []byte, more bool) (int, error) {
 		return 0, errno
 	}
 	return int(n), nil
+}
+
+// receive is read(2) of a socket.
+func receive(socket uintptr, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, socket, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
+// sendfile is sendfile(2). What is not warm waits for the disk.
+func sendfile(socket uintptr, file int, at *int64, n int64, warm bool) (int, error) {
+	if !warm {
+		return unix.Sendfile(int(socket), file, at, int(n))
+	}
+	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, socket, uintptr(file), uintptr(unsafe.Pointer(at)), uintptr(n), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(sent), nil
+}
+
+const nowait = 8 // RWF_NOWAIT
+
+// readWarm fills b from the file, if that needs no wait for the disk: then what follows is likely in memory, too.
+func readWarm(file int, b []byte, at int64) bool {
+	to := unix.Iovec{Base: unsafe.SliceData(b), Len: uint64(len(b))}
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREADV2, uintptr(file), uintptr(unsafe.Pointer(&to)), 1, uintptr(at), 0, nowait)
+	return errno == 0 && int(n) == len(b)
 }
 
 // limitUnsent bounds what the kernel takes beyond what is under way; 0: as the system has it.

@@ -21,7 +21,7 @@ import (
 
 const (
 	deliveriesWaiting = 8192        // full: the newest is dropped and counted; a viewer can't wait for accounts
-	deliveriesBatch   = 512         // told at once
+	deliveriesBatch   = 1000        // told at once: one request to a broker
 	deliveriesEvery   = time.Second // how late a delivery may be told
 	deliveriesTimeout = 10 * time.Second
 )

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/delivery"
 	"liveclip/internal/domain"
 	"liveclip/internal/sign"
 )
@@ -28,15 +29,21 @@ type access struct {
 	sessions  *limiter[string]
 	addresses *limiter[netip.Addr]
 	from      addresses
-	good      *recent[signed, sign.Grant]
+	good      *recent[signed, pass]
 }
 
 // signed is a folder and the signature shown for it.
 type signed struct{ folder, query string }
 
+// pass is what a good signature was seen to be.
+type pass struct {
+	sign.Grant
+	colour string // the query, where it may say more than who signed
+}
+
 // admission is what a request was let in with.
 type admission struct {
-	sign.Grant
+	pass
 	cdn *sign.CDN // it came through; nil: none
 	via bool      // the CDN vouches for it by its secret
 }
@@ -44,23 +51,31 @@ type admission struct {
 // admit checks the signature at the request's start: sign.ErrForbidden or sign.ErrExpired.
 func (a *access) admit(r *http.Request, now time.Time) (admission, error) {
 	key := signed{sign.Folder(r.URL.Path), r.URL.RawQuery}
-	grant, known := a.good.get(key)
+	good, known := a.good.get(key)
 	if !known {
-		var err error
-		if grant, err = a.keys.Check(r.URL, now); err != nil {
+		grant, err := a.keys.Check(r.URL, now)
+		if err != nil {
 			if !errors.Is(err, sign.ErrForbidden) || len(a.cdns) == 0 {
 				return admission{}, err
 			}
 			return a.admitCDN(r, now)
 		}
+		good = passOf(grant, key.query)
 		if len(key.query) <= maxGrantQuery {
-			a.good.put(key, grant)
+			a.good.put(key, good)
 		}
 	}
-	if !now.Before(grant.Expires) {
+	if !now.Before(good.Expires) {
 		return admission{}, sign.ErrExpired
 	}
-	return admission{Grant: grant}, nil
+	return admission{pass: good}, nil
+}
+
+func passOf(grant sign.Grant, query string) pass {
+	if !delivery.MaySay(query) {
+		query = ""
+	}
+	return pass{grant, query}
 }
 
 // admitCDN checks what came through a CDN: by the secret it shows, since one that takes the viewer's signature off has
@@ -71,20 +86,28 @@ func (a *access) admitCDN(r *http.Request, now time.Time) (admission, error) {
 		cdn := &a.cdns[i]
 		if secret := r.Header.Get(sign.OriginHeader); secret != "" && cdn.FromOrigin(secret) {
 			grant := sign.Grant{Path: sign.Folder(r.URL.Path), Tenant: tenantOf(r), Expires: now.Add(a.linkTTL)}
-			return admission{Grant: grant, cdn: cdn, via: true}, nil
+			return admission{pass: passOf(grant, r.URL.RawQuery), cdn: cdn, via: true}, nil
 		}
 		if !cdn.Claims(r.URL) {
 			continue
 		}
 		grant, err := cdn.Check(r.URL, now)
 		if err == nil {
-			return admission{Grant: grant, cdn: cdn}, nil
+			return admission{pass: passOf(grant, r.URL.RawQuery), cdn: cdn}, nil
 		}
 		if errors.Is(err, sign.ErrExpired) {
 			refused = err
 		}
 	}
 	return admission{}, refused
+}
+
+// addressWait is how long the request's sender has to wait with it.
+func (a *access) addressWait(r *http.Request) time.Duration {
+	if a.addresses.limit.Rate <= 0 {
+		return 0 // and who sent it need not be known
+	}
+	return a.addresses.wait(a.from.of(r))
 }
 
 // tenantOf is the tenant named by a URL whose signature does not: it only says where to look, clip IDs are unique over all.

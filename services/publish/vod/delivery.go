@@ -21,7 +21,7 @@ type Delivery struct {
 // tell writes d, all of it.
 func (v *Handler) tell(d *Delivery, r *http.Request, a *asked, s Served) {
 	m := &a.found.manifest
-	said := delivery.SaidBy(r.Header, r.URL.RawQuery)
+	said := delivery.SaidBy(r.Header, a.in.colour)
 	*d = Delivery{
 		Envelope: event.Envelope{Tenant: m.Tenant, Stream: m.Stream, Broadcast: m.Broadcast, Wall: a.started},
 		Delivery: domain.Delivery{

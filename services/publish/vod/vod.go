@@ -62,7 +62,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		access: access{
 			keys: deps.Keys, cdns: deps.CDNs, referer: cfg.Referer, linkTTL: deps.LinkTTL, from: from,
 			sessions: newLimiter[string](cfg.Limits.Session, deps.Now), addresses: newLimiter[netip.Addr](cfg.Limits.Address, deps.Now),
-			good: newRecent[signed, sign.Grant](grantsKept),
+			good: newRecent[signed, pass](grantsKept),
 		},
 	}, nil
 }
@@ -116,7 +116,7 @@ func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 		writeProblem(w, r, http.StatusMethodNotAllowed, "the VOD path is read with GET or HEAD")
 		return
 	}
-	if wait := v.access.addresses.wait(v.access.from.of(r)); wait > 0 {
+	if wait := v.access.addressWait(r); wait > 0 {
 		tooMany(w, r, wait, "address")
 		return
 	}
