@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,8 @@ import (
 	fonts "liveclip/internal/font"
 	"liveclip/internal/telemetry"
 	mediav1 "liveclip/proto/media/v1"
+	"liveclip/services/t2v"
+	"liveclip/services/t2v/engines"
 )
 
 type doctorCommand struct {
@@ -46,10 +47,10 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 		font(),
 		recogniser(ctx, s),
 		faces(s),
-		engine(ctx, s.T2V.Engine.Address),
 		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
 		disk("."),
 	}
+	findings = append(findings, generators(ctx, s.T2V)...)
 	lacking := 0
 	for _, f := range findings {
 		switch {
@@ -150,19 +151,35 @@ func faces(s settings) finding {
 	return f
 }
 
-func engine(ctx context.Context, address string) finding {
-	f := finding{name: "generation engine", cost: "generated shots fall back to footage (set t2v.engine.address)"}
-	if address == "" {
-		return f
+// generators asks each text-to-video engine how it is.
+func generators(ctx context.Context, cfg t2v.Config) []finding {
+	const cost = "generated shots fall back to footage"
+	all := cfg.Generators()
+	if len(all) == 0 {
+		return []finding{{name: "video engine", cost: cost + " (set t2v.engine.address, or t2v.engines)"}}
 	}
-	connection, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "tcp", address)
+	var findings []finding
+	for _, c := range all {
+		f := finding{name: "engine " + c.Name, cost: cost}
+		if h, err := health(ctx, c); err != nil {
+			f.cost += ": " + err.Error()
+		} else if f.have = strings.TrimSpace(c.Kind + " " + c.Address + " " + h.Device); !h.Ready {
+			f.have += ", not ready yet: " + h.Reason
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+func health(ctx context.Context, c engines.Config) (engines.Health, error) {
+	engine, err := engines.New(c)
 	if err != nil {
-		f.cost += ": " + err.Error()
-		return f
+		return engines.Health{}, err
 	}
-	connection.Close()
-	f.have = address
-	return f
+	defer engine.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return engine.Health(ctx)
 }
 
 func disk(path string) finding {

@@ -19,6 +19,7 @@ import (
 	"liveclip/internal/event"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
+	"liveclip/services/t2v/engines"
 )
 
 // told collects what is published.
@@ -74,25 +75,31 @@ var (
 )
 
 // newService has a real store; who makes shots is up to the test.
-func newService(t *testing.T, engine EngineConfig, media camera) (*Service, *told, *queued) {
+func newService(t *testing.T, engine engines.Config, media camera, more ...engines.Config) (*Service, *told, *queued) {
 	t.Helper()
 	store, err := blob.Open(t.Context(), blob.Config{URL: "file://" + t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := Defaults()
-	cfg.Engine, cfg.Cache, cfg.Work = engine, t.TempDir(), t.TempDir()
-	e, err := newEngine(engine)
-	if err != nil {
-		t.Fatal(err)
+	cfg.Cache, cfg.Work, cfg.Fresh.Manual = t.TempDir(), t.TempDir(), time.Since(start)+time.Minute // the plans of these tests are from start
+	if engine.Address != "" {
+		cfg.Engines = append(more, engine)
 	}
-	t.Cleanup(e.close)
 	bus, jobs := &told{}, &queued{}
 	s := &Service{
 		cfg: cfg, bus: bus, store: store, jobs: jobs, log: slog.New(slog.DiscardHandler), now: func() time.Time { return start },
 		metrics: newMetrics(prometheus.NewRegistry()),
 	}
-	s.studio = &studio{cfg: cfg, templates: shippedLibrary(t), engine: e, media: media, now: time.Now}
+	if s.desk, err = newDesk(cfg, s.log, time.Now, s.metrics); err != nil {
+		t.Fatal(err)
+	}
+	s.studio = &studio{cfg: cfg, templates: shippedLibrary(t), desk: s.desk, media: media, now: time.Now}
+	s.desk.inspect = s.studio.inspect
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { s.desk.watch(ctx) })
+	t.Cleanup(func() { cancel(); watching.Wait(); s.desk.close() })
 	return s, bus, jobs
 }
 
@@ -112,7 +119,7 @@ func planned(t *testing.T, s *Service, shots ...domain.Shot) (domain.Plan, job.J
 }
 
 func TestAPlanOfFootageIsCutAtOnceAndRepeatedHarmlessly(t *testing.T) {
-	s, bus, jobs := newService(t, EngineConfig{}, nil)
+	s, bus, jobs := newService(t, engines.Config{}, nil)
 	plan, _ := planned(t, s, footage, footage)
 	for range 2 {
 		if err := s.planMade(t.Context(), event.Event{Envelope: envelope, Payload: plan}); err != nil {
@@ -132,7 +139,7 @@ func TestAPlanOfFootageIsCutAtOnceAndRepeatedHarmlessly(t *testing.T) {
 }
 
 func TestAPlanWithShotsToMakeIsQueuedInItsLane(t *testing.T) {
-	s, bus, jobs := newService(t, EngineConfig{}, nil)
+	s, bus, jobs := newService(t, engines.Config{}, nil)
 	plan, want := planned(t, s, opening, footage)
 	if err := s.planMade(t.Context(), event.Event{Envelope: envelope, Payload: plan}); err != nil {
 		t.Fatal(err)
@@ -154,7 +161,7 @@ func TestAPlanThatCannotBeCutSaysWhy(t *testing.T) {
 		{[]domain.Shot{{Kind: "hologram"}}, `shot 0: kind "hologram" is unknown`},
 		{slices.Repeat([]domain.Shot{footage}, 65), "65 shots, at most 64"},
 	} {
-		s, bus, _ := newService(t, EngineConfig{}, nil)
+		s, bus, _ := newService(t, engines.Config{}, nil)
 		plan, _ := planned(t, s, c.shots...)
 		err := s.planMade(t.Context(), event.Event{Envelope: envelope, Payload: plan})
 		if !domain.IsPermanent(err) || !strings.Contains(err.Error(), c.want) {

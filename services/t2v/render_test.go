@@ -13,10 +13,11 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/font"
 	"liveclip/internal/record"
+	"liveclip/services/t2v/engines"
 )
 
 func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
-	s, bus, _ := newService(t, EngineConfig{}, media{childtest.Starter(t)})
+	s, bus, _ := newService(t, engines.Config{}, media{childtest.Starter(t)})
 	var err error
 	if s.studio.cfg.Font, err = font.Find(); err != nil {
 		t.Fatal(err)

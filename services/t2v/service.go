@@ -58,6 +58,7 @@ type Service struct {
 	store   blob.Store
 	jobs    queue
 	studio  *studio
+	desk    *desk
 	log     *slog.Logger
 	now     func() time.Time
 	metrics metrics
@@ -73,10 +74,6 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	templates, err := loadLibrary(cfg.Templates)
 	if err != nil {
 		return nil, fmt.Errorf("t2v.templates: %w", err)
-	}
-	engine, err := newEngine(cfg.Engine)
-	if err != nil {
-		return nil, err
 	}
 	if cfg.Cache == "" {
 		cfg.Cache = filepath.Join(os.TempDir(), "liveclip-templates")
@@ -96,7 +93,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		metrics: newMetrics(deps.Metrics),
 		stories: story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
 	}
-	s.studio = &studio{cfg: cfg, templates: templates, engine: engine, media: media{deps.Media}, now: deps.Now}
+	if s.desk, err = newDesk(cfg, deps.Log, deps.Now, s.metrics); err != nil {
+		return nil, err
+	}
+	s.studio = &studio{cfg: cfg, templates: templates, desk: s.desk, media: media{deps.Media}, now: deps.Now}
+	s.desk.inspect = s.studio.inspect
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",
 		Workers:  cfg.Workers,
@@ -123,7 +124,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Cache, 0o755); err != nil {
 		return fmt.Errorf("make the template cache: %w", err)
 	}
-	defer s.studio.engine.close()
+	defer s.desk.close()
 	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-")); err != nil {
 		s.log.Warn("folders of killed processes not removed", "error", err)
 	}
@@ -131,6 +132,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.consume(ctx) })
 	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })
 	group.Go(func() error { return s.stories.Run(ctx) })
+	group.Go(func() error { s.desk.watch(ctx); return nil })
 	group.Go(func() error {
 		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
 	})

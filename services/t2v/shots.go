@@ -79,13 +79,13 @@ func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number 
 	began := s.now()
 	err := s.studio.make(ctx, plan, number, file)
 	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
-	var fallback cannot
+	var instead *fallback
 	switch {
 	case err == nil:
 		return made{File: key}, s.keep(ctx, key, file)
 	case ctx.Err() != nil:
-		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, ctx.Err())
-	case errors.As(err, &fallback), domain.IsPermanent(err), last:
+		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
+	case errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
 		return made{Note: note(shot, err)}, nil
 	}
@@ -116,19 +116,10 @@ func (s *Service) shotsFailed(ctx context.Context, j job.Job, cause error) {
 	}
 }
 
-// cannot marks a shot that no further attempt shall be made at, whatever kind of failure it was: footage does instead.
-type cannot struct{ err error }
-
-func (c cannot) Error() string { return c.err.Error() }
-func (c cannot) Unwrap() error { return c.err }
-
 // note says to a person what fell back, and why.
 func note(shot domain.Shot, err error) string {
 	if shot.Kind == domain.ShotTemplate {
 		return fmt.Sprintf("template %s was left out: %v", shot.Template, err)
-	}
-	if errors.Is(err, errNoEngine) {
-		return err.Error() + ": used footage instead"
 	}
 	return fmt.Sprintf("generated shot failed: used footage instead: %v", err)
 }

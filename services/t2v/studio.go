@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"time"
 
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/record"
-	enginev1 "liveclip/proto/engine/v1"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -25,7 +23,7 @@ type camera interface {
 type studio struct {
 	cfg       Config
 	templates library
-	engine    *engine
+	desk      generator
 	media     camera
 	now       func() time.Time
 }
@@ -41,52 +39,8 @@ func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number i
 		order.FontFile = s.cfg.Font
 		return s.media.Render(ctx, order)
 	}
-	if err := s.generate(ctx, plan, number, file); err != nil {
-		return cannot{err}
-	}
-	return nil
-}
-
-func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number int, file string) error {
-	shot, frame := plan.Value.Shots[number], size(plan.Value)
-	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
-	seed := fnv.New64a()
-	_, _ = io.WriteString(seed, id)
-	err := s.engine.generate(ctx, &enginev1.Order{
-		Id:        id,
-		Model:     s.cfg.Engine.Model,
-		Prompt:    shot.Prompt,
-		Width:     int64(frame.width),
-		Height:    int64(frame.height),
-		FrameRate: s.cfg.Engine.FrameRate,
-		Length:    int64(shot.Length),
-		Steps:     int64(s.cfg.Engine.Steps),
-		Seed:      seed.Sum64(),
-		Deadline:  s.now().Add(s.cfg.Engine.Timeout).UnixNano(),
-		Tenant:    string(plan.Envelope.Tenant),
-	}, file)
-	if err != nil {
-		return err
-	}
-	return s.check(ctx, shot, file)
-}
-
-// check holds what an engine gave against what was ordered.
-func (s *studio) check(ctx context.Context, shot domain.Shot, file string) error {
-	probed, err := s.media.Probe(ctx, file)
-	if err != nil {
-		return fmt.Errorf("the engine's answer is no playable video: %w", err)
-	}
-	length := time.Duration(probed.GetDuration())
-	switch p := probed.GetParameters(); {
-	case p.GetVideoCodec() != "h264":
-		return fmt.Errorf("the engine's answer is no H.264 video: codec %q", p.GetVideoCodec())
-	case p.GetWidth() < 16 || p.GetHeight() < 16:
-		return fmt.Errorf("the engine's answer is %dx%d pixels", p.GetWidth(), p.GetHeight())
-	case length < shot.Length/2 || length > 2*shot.Length:
-		return fmt.Errorf("the engine's answer is %v long, %v was ordered", length, shot.Length)
-	}
-	return nil
+	_, err := s.generate(ctx, plan, number, file)
+	return err
 }
 
 // frame is a picture size in pixels.

@@ -18,11 +18,13 @@ import (
 	"liveclip/internal/embedded/embeddedtest"
 	"liveclip/internal/event"
 	"liveclip/internal/record"
+	"liveclip/services/t2v/engines"
+	"liveclip/services/t2v/engines/enginestest"
 )
 
 // TestPlansBecomeCuts runs the service with a real broker, Redis, store, media child and engine.
 func TestPlansBecomeCuts(t *testing.T) {
-	engine, _ := startEngine(t, draw(t), wholly)
+	engine, _ := standIn(t, engines.KindOwn, enginestest.None)
 	log := slog.New(slog.DiscardHandler)
 	kafka := bus.Defaults()
 	kafka.Brokers = []string{embeddedtest.Broker(t)}
@@ -65,7 +67,7 @@ func TestPlansBecomeCuts(t *testing.T) {
 
 	said := func(id domain.ClipID, withEvent bool, shots ...domain.Shot) {
 		t.Helper()
-		plan := domain.Plan{Clip: id, Revision: 1, Window: footage.Window, Shots: shots, Profiles: []domain.Profile{{Name: "360p", Width: 320, Height: 180}}}
+		plan := domain.Plan{Clip: id, Revision: 1, Window: footage.Window, Shots: shots, Profiles: []domain.Profile{{Name: "360p", Width: 640, Height: 360}}}
 		e := envelope
 		e.ID, e.Wall = "plan-"+string(id), time.Now().UTC()
 		if _, err := blob.WriteNewJSON(t.Context(), store, record.Plan("default", id, 1), &record.Of[domain.Plan]{Envelope: e, Value: plan}); err != nil {

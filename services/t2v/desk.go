@@ -1,0 +1,320 @@
+package t2v
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/services/t2v/engines"
+	"liveclip/services/t2v/schedule"
+)
+
+// generator makes generated shots: the desk.
+type generator interface {
+	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why; any other
+	// error ends the attempt: the context did.
+	generate(ctx context.Context, w wanted, file string) (domain.ShotMaking, error)
+}
+
+// wanted is a generated shot as a plan asks for it.
+type wanted struct {
+	ID               string // the same again is the same result
+	Tenant           domain.Tenant
+	Stream           domain.StreamID
+	Lane             domain.Lane
+	Tier             string // standard, pro, ultra; empty: standard
+	Engine           string // the only one, by its name; empty: any
+	Prompt, Negative string
+	Seed             uint64
+	Template         string // whose opening an engine may hold
+	Width, Height    int
+	Length           time.Duration
+	Deadline         time.Time // when its moment is stale; zero: never
+}
+
+// fallback is why there is no generated shot, and what stands in for it.
+type fallback struct {
+	to  string // schedule.Template or schedule.Footage
+	err error
+}
+
+func (f *fallback) Error() string { return f.err.Error() }
+func (f *fallback) Unwrap() error { return f.err }
+
+const (
+	maxTries = 3               // engines asked for one shot
+	never    = 24 * time.Hour  // deadline of what has none
+	lateness = 2 * time.Second // that a shot under way may take beyond its deadline
+)
+
+// desk sits between the studio and the engines: the schedule says which shot is made when, where and how well.
+type desk struct {
+	stands  []*stand
+	inspect func(ctx context.Context, file string, ordered engines.Order) error
+	log     *slog.Logger
+	now     func() time.Time
+	metrics metrics
+	looked  sync.Once
+
+	mu     sync.Mutex // of what follows
+	plan   *schedule.Scheduler
+	turns  map[string]chan turn // of what waits, by its ID in the schedule
+	serial int
+}
+
+// stand is an engine at the desk.
+type stand struct {
+	cfg    engines.Config
+	engine engines.Engine
+}
+
+// turn is what the schedule decided of a shot: it begins, or it is refused.
+type turn struct {
+	start   schedule.Start
+	refused *schedule.Refusal
+}
+
+// newDesk dials nothing yet.
+func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*desk, error) {
+	policy, err := schedule.LoadPolicy(cfg.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("t2v.policy: %w", err)
+	}
+	d := &desk{log: log, now: now, metrics: m, plan: schedule.New(policy, now), turns: map[string]chan turn{}}
+	for _, c := range cfg.Generators() {
+		e, err := engines.New(c)
+		if err != nil {
+			return nil, fmt.Errorf("t2v.engines: %w", err)
+		}
+		d.stands = append(d.stands, &stand{c, e})
+		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
+		d.plan.Add(schedule.Engine{
+			Name: c.Name, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2,
+			Cost: time.Duration(c.Cost * float64(form.Length)),
+		})
+	}
+	return d, nil
+}
+
+// formOf is the form in which an engine makes what is asked.
+func formOf(c engines.Config) func(schedule.Form) (schedule.Form, bool) {
+	return func(f schedule.Form) (schedule.Form, bool) {
+		f.Width, f.Height = c.Shape(f.Width, f.Height)
+		f.Length, f.Steps = c.Nearest(f.Length), cmp.Or(f.Steps, c.Steps)
+		return f, true
+	}
+}
+
+func (d *desk) close() {
+	for _, s := range d.stands {
+		_ = s.engine.Close()
+	}
+}
+
+func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.ShotMaking, error) {
+	d.looked.Do(func() { d.lookAtAll(ctx) })
+	if w.Deadline.IsZero() {
+		w.Deadline = d.now().Add(never)
+	}
+	making := domain.ShotMaking{Tier: cmp.Or(w.Tier, schedule.Standard), Seed: w.Seed}
+	asked := d.now()
+	avoid, unfit := d.unfit(w)
+	var last error = unfit
+	for {
+		turn, err := d.await(ctx, w, avoid)
+		if err != nil {
+			return making, err
+		}
+		if turn.refused != nil {
+			return making, &fallback{turn.refused.Instead, because(turn.refused.Why, last)}
+		}
+		began := d.now()
+		making.Attempts++
+		err = d.run(ctx, w, turn.start, file, &making)
+		d.metrics.generated.WithLabelValues(turn.start.Engine, outcomeOf(ctx, err)).Observe(d.now().Sub(began).Seconds())
+		switch {
+		case err == nil:
+			d.metrics.levels.WithLabelValues(turn.start.Level.Name).Inc()
+			making.Stages = []domain.ShotStage{{Name: "queue", Took: began.Sub(asked)}, {Name: "generate", Took: d.now().Sub(began)}}
+			return making, nil
+		case ctx.Err() != nil:
+			return making, context.Cause(ctx)
+		}
+		d.log.Warn("generation failed", "shot", w.ID, "engine", turn.start.Engine, "kind", engines.KindOf(err), "error", err)
+		last = err
+		kind := engines.KindOf(err)
+		if kind == engines.Refused || making.Attempts >= maxTries {
+			return making, &fallback{schedule.Template, err}
+		}
+		if kind != engines.Busy && (kind != engines.Away || len(d.stands) > 1) {
+			avoid = append(avoid, turn.start.Engine)
+		}
+	}
+}
+
+// because joins why the schedule refuses with what went wrong before.
+func because(why string, last error) error {
+	if last == nil {
+		return errors.New(why)
+	}
+	return fmt.Errorf("%s (%w)", why, last)
+}
+
+// unfit lists the engines that can't do the order at all, and why the last of them can't.
+func (d *desk) unfit(w wanted) (names []string, why error) {
+	for _, s := range d.stands {
+		if fault := s.cfg.Fits(engines.Order{Prompt: w.Prompt}); fault != "" {
+			names, why = append(names, s.cfg.Name), fmt.Errorf("engine %s: %s", s.cfg.Name, fault)
+		}
+	}
+	return names, why
+}
+
+// await waits for the shot's turn.
+func (d *desk) await(ctx context.Context, w wanted, avoid []string) (turn, error) {
+	d.mu.Lock()
+	d.serial++
+	id := fmt.Sprintf("%s#%d", w.ID, d.serial)
+	decided := make(chan turn, 1)
+	d.turns[id] = decided
+	d.tell(d.plan.Offer(schedule.Work{
+		ID: id, Tenant: string(w.Tenant), Stream: string(w.Stream), Tier: w.Tier, Engine: w.Engine, Avoid: avoid, Template: w.Template,
+		Form: schedule.Form{Width: w.Width, Height: w.Height, Length: w.Length}, Deadline: w.Deadline,
+	}))
+	d.advance()
+	d.mu.Unlock()
+	select {
+	case t := <-decided:
+		return t, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.turns, id)
+	d.plan.Cancel(id)
+	d.plan.Done(id, schedule.Ended, false, 0) // it may have been begun just now
+	d.advance()
+	return turn{}, context.Cause(ctx)
+}
+
+// advance has begin what can; the lock is held.
+func (d *desk) advance() {
+	starts, refusals := d.plan.Next()
+	for _, start := range starts {
+		d.decide(start.ID, turn{start: start})
+	}
+	d.tell(refusals)
+	d.metrics.waiting.Set(float64(d.plan.Waiting()))
+}
+
+func (d *desk) tell(refusals []schedule.Refusal) {
+	for _, r := range refusals {
+		d.decide(r.ID, turn{refused: &r})
+	}
+}
+
+func (d *desk) decide(id string, t turn) {
+	if decided, waits := d.turns[id]; waits {
+		delete(d.turns, id)
+		decided <- t
+	}
+}
+
+// run has the engine make the shot, looks at what it made, and tells the schedule.
+func (d *desk) run(ctx context.Context, w wanted, start schedule.Start, file string, making *domain.ShotMaking) error {
+	s := d.stands[slices.IndexFunc(d.stands, func(s *stand) bool { return s.cfg.Name == start.Engine })]
+	order := engines.Order{
+		ID: w.ID, Prompt: w.Prompt, Negative: w.Negative, Width: start.Form.Width, Height: start.Form.Height, FrameRate: s.cfg.FrameRate,
+		Length: start.Form.Length, Steps: start.Form.Steps, Seed: w.Seed, Deadline: w.Deadline, Template: w.Template,
+		Tenant: string(w.Tenant), Urgent: w.Lane == domain.LaneLive,
+	}
+	answer, err := d.make(ctx, s, order, file)
+	d.mu.Lock()
+	d.plan.Done(start.ID, outcomeFor(ctx, err), answer.CacheHit, pause(err))
+	d.advance()
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	making.Engine, making.Model, making.CacheHit = s.cfg.Name, cmp.Or(answer.Model, s.cfg.Model), answer.CacheHit
+	making.Width, making.Height, making.Length, making.FrameRate = order.Width, order.Height, order.Length, order.FrameRate
+	making.Steps = cmp.Or(answer.Steps, order.Steps)
+	best, _ := formOf(s.cfg)(schedule.Form{Width: w.Width, Height: w.Height, Length: w.Length})
+	making.Degraded = lighter(best, start.Form)
+	return nil
+}
+
+func (d *desk) make(ctx context.Context, s *stand, order engines.Order, file string) (engines.Made, error) {
+	stale := errors.New("its moment had passed before the engine was done")
+	within, cancel := context.WithTimeoutCause(ctx, order.Deadline.Sub(d.now())+lateness, stale)
+	defer cancel()
+	out, err := os.Create(file)
+	if err != nil {
+		return engines.Made{}, err
+	}
+	answer, err := s.engine.Generate(within, order, out)
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = d.inspect(within, file, order)
+	}
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		err = &engines.Fault{Kind: engines.Refused, Err: stale} // nobody else can be in time either
+	}
+	return answer, err
+}
+
+// lighter says what was done with less than the engine would have made of the wish.
+func lighter(asked, got schedule.Form) []string {
+	var said []string
+	if got.Steps < asked.Steps {
+		said = append(said, fmt.Sprintf("%d steps instead of %d", got.Steps, asked.Steps))
+	}
+	if got.Width*got.Height < asked.Width*asked.Height {
+		said = append(said, fmt.Sprintf("%dx%d instead of %dx%d", got.Width, got.Height, asked.Width, asked.Height))
+	}
+	if got.Length < asked.Length {
+		said = append(said, fmt.Sprintf("%v instead of %v", got.Length, asked.Length))
+	}
+	return said
+}
+
+// outcomeFor is what a failure means for the engine's standing.
+func outcomeFor(ctx context.Context, err error) schedule.Outcome {
+	switch {
+	case err == nil:
+		return schedule.Made
+	case ctx.Err() != nil:
+		return schedule.Ended
+	}
+	switch engines.KindOf(err) {
+	case engines.Busy:
+		return schedule.Pushed
+	case engines.Away, engines.Wrong:
+		return schedule.Failed
+	}
+	return schedule.Ended
+}
+
+func outcomeOf(ctx context.Context, err error) string {
+	switch {
+	case err == nil:
+		return "made"
+	case ctx.Err() != nil:
+		return "canceled"
+	}
+	return string(engines.KindOf(err))
+}
+
+func pause(err error) time.Duration {
+	var f *engines.Fault
+	if errors.As(err, &f) {
+		return f.After
+	}
+	return 0
+}

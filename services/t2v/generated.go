@@ -1,0 +1,55 @@
+package t2v
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/record"
+	"liveclip/services/t2v/engines"
+)
+
+// generate has the desk make one generated shot of a plan.
+func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (domain.ShotMaking, error) {
+	shot, frame := plan.Value.Shots[number], size(plan.Value)
+	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
+	seed := shot.Seed
+	if seed == 0 {
+		hash := fnv.New64a()
+		_, _ = io.WriteString(hash, id)
+		seed = hash.Sum64()
+	}
+	return s.desk.generate(ctx, wanted{
+		ID: id, Tenant: plan.Envelope.Tenant, Stream: plan.Envelope.Stream, Lane: plan.Envelope.Lane,
+		Tier: shot.Tier, Engine: shot.Engine, Prompt: shot.Prompt, Negative: shot.Negative, Seed: seed,
+		Width: frame.width, Height: frame.height, Length: shot.Length, Deadline: s.cfg.Fresh.until(plan.Envelope),
+	}, file)
+}
+
+// inspect holds what an engine gave against what was ordered.
+func (s *studio) inspect(ctx context.Context, file string, ordered engines.Order) error {
+	probed, err := s.media.Probe(ctx, file)
+	if err != nil {
+		return wrong("the engine's answer is no playable video: %w", err)
+	}
+	length := time.Duration(probed.GetDuration())
+	switch p := probed.GetParameters(); {
+	case p.GetVideoCodec() != "h264":
+		return wrong("the engine's answer is no H.264 video: codec %q", p.GetVideoCodec())
+	case !near(p.GetWidth(), ordered.Width) || !near(p.GetHeight(), ordered.Height):
+		return wrong("the engine's answer is %dx%d pixels, %dx%d were ordered", p.GetWidth(), p.GetHeight(), ordered.Width, ordered.Height)
+	case length < ordered.Length*3/4 || length > ordered.Length*3/2:
+		return wrong("the engine's answer is %v long, %v was ordered", length, ordered.Length)
+	}
+	return nil
+}
+
+// near allows for an engine's own rounding of a side.
+func near(got int64, ordered int) bool { return got >= int64(ordered*7/8) && got <= int64(ordered*9/8) }
+
+func wrong(format string, args ...any) error {
+	return &engines.Fault{Kind: engines.Wrong, Err: fmt.Errorf(format, args...)}
+}

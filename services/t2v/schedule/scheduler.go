@@ -1,0 +1,315 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Work is one shot wanted.
+type Work struct {
+	ID             string
+	Tenant, Stream string // whose shares it counts to
+	Tier           string
+	Model          string
+	Engine         string // the only one that may make it; empty: any
+	Avoid          []string
+	Template       string // opening that an engine may hold
+	Form           Form   // as asked
+	Deadline       time.Time
+}
+
+func (w Work) avoids(engine string) bool {
+	return w.Engine != "" && w.Engine != engine || slices.Contains(w.Avoid, engine)
+}
+
+func (w Work) stream() string { return w.Tenant + "\x00" + w.Stream }
+
+// Start tells that work begins now.
+type Start struct {
+	ID       string
+	Engine   string
+	Form     Form
+	Level    Level
+	Lighter  int           // levels below what was asked
+	Expected time.Duration // that it takes
+}
+
+// Refusal tells that work is not made, and what instead.
+type Refusal struct {
+	ID      string
+	Instead string // template or footage
+	Why     string
+}
+
+// maxWaiting bounds what waits; beyond it the fullest share gives way.
+const maxWaiting = 4096
+
+// Scheduler is not safe for concurrent use.
+type Scheduler struct {
+	policy     Policy
+	costs      *Costs
+	engines    []*engine
+	waiting    []*item // by deadline
+	used       usage
+	arrivals   int
+	generation int // of what costs are computed from
+	now        func() time.Time
+}
+
+// New schedules nothing before there is an engine.
+func New(policy Policy, now func() time.Time) *Scheduler {
+	return &Scheduler{policy: policy, costs: newCosts(), used: usage{}, now: now}
+}
+
+// Add makes an engine known. It is not ready before Report says so.
+func (s *Scheduler) Add(e Engine) {
+	s.costs.suppose(e.Name, e.Form, e.Cost)
+	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", openings: map[string]bool{}, running: map[string]running{}})
+}
+
+// Health is what an engine says of itself.
+type Health struct {
+	Ready  bool
+	Models []string      // in its memory; nil: it does not say
+	Why    string        // it is not ready
+	Back   time.Duration // how long it is thought to stay so: what can wait so long waits for it
+}
+
+// Report takes in an engine's health.
+func (s *Scheduler) Report(name string, h Health) {
+	i := slices.IndexFunc(s.engines, func(e *engine) bool { return e.Name == name })
+	if i < 0 {
+		return
+	}
+	e := s.engines[i]
+	if e.ready && !h.Ready {
+		clear(e.openings) // it may come back empty
+	}
+	e.ready, e.models, e.why, e.back = h.Ready, h.Models, h.Why, h.Back
+	s.generation++
+}
+
+// Offer asks for work to be made. It is taken when it, and all that was taken before, can still end in time at some level. Where
+// it can't, the share that had most of the engines gives way: the work offered, or some that waits.
+func (s *Scheduler) Offer(w Work) []Refusal {
+	now := s.now()
+	s.arrivals++
+	offered := &item{Work: w, tier: s.policy.tier(w.Tier), arrived: s.arrivals}
+	if why := s.impossible(offered, now); why != "" {
+		return []Refusal{refuse(offered, why)}
+	}
+	at, _ := slices.BinarySearchFunc(s.waiting, offered, byDeadline)
+	with := slices.Insert(slices.Clone(s.waiting), at, offered)
+	kept, out := s.makeRoom(now, with, true)
+	if slices.Contains(out, offered) { // nobody else goes for one that does not stay
+		return []Refusal{refuse(offered, "the engines have too much to do until it is due")}
+	}
+	s.waiting = kept
+	return refuseAll(out, "another stream had less of the engines")
+}
+
+// impossible tells why work could not be made even if nothing else waited.
+func (s *Scheduler) impossible(w *item, now time.Time) string {
+	lightest := len(w.tier.Levels) - 1
+	if !w.Deadline.After(now) {
+		return "its moment has passed"
+	}
+	var able []*engine
+	for _, e := range s.engines {
+		if _, ok := s.cost(w, e, lightest, false); ok {
+			able = append(able, e)
+		}
+	}
+	if len(s.engines) == 0 {
+		return "no generation engine configured"
+	}
+	if len(able) == 0 {
+		return "no generation engine can make it"
+	}
+	if s.lay(now, []*item{w}, []int{lightest}, true).missed < 0 {
+		return ""
+	}
+	if !slices.ContainsFunc(able, func(e *engine) bool { return e.ready }) {
+		return fmt.Sprintf("the generation engine is not ready: %s: %s", able[0].Name, able[0].why)
+	}
+	return fmt.Sprintf("it cannot end in time: %s are left", w.Deadline.Sub(now).Round(100*time.Millisecond))
+}
+
+// makeRoom takes work out until the rest ends in time.
+func (s *Scheduler) makeRoom(now time.Time, items []*item, sure bool) (kept, out []*item) {
+	for {
+		missed := len(items) - 1
+		if len(items) <= maxWaiting {
+			if missed = s.lighten(now, items, sure).missed; missed < 0 {
+				return items, out
+			}
+		}
+		i := s.givesWay(now, items, missed)
+		out = append(out, items[i])
+		items = slices.Delete(items, i, i+1)
+	}
+}
+
+// givesWay picks, of the items due up to the one that is late, the one whose tenant, then whose stream, has most for its weight;
+// of those the one that came last. What is late even with all engines to itself goes first: nobody else is helped by its place.
+func (s *Scheduler) givesWay(now time.Time, items []*item, missed int) int {
+	late := items[missed]
+	if s.lay(now, []*item{late}, []int{len(late.tier.Levels) - 1}, false).missed >= 0 {
+		return missed
+	}
+	loads := s.loads(now, items)
+	return slices.IndexFunc(items, func(w *item) bool {
+		return w == slices.MaxFunc(items[:missed+1], func(a, b *item) int {
+			return cmp.Or(
+				cmp.Compare(loads[a.Tenant]/s.tenantWeight(a.Tenant), loads[b.Tenant]/s.tenantWeight(b.Tenant)),
+				cmp.Compare(loads[a.stream()]/a.tier.Weight, loads[b.stream()]/b.tier.Weight),
+				cmp.Compare(a.arrived, b.arrived),
+			)
+		})
+	})
+}
+
+func (s *Scheduler) tenantWeight(tenant string) float64 { return cmp.Or(s.policy.Tenants[tenant], 1) }
+
+// loads is what tenants and streams had lately, have under way and wait for, in seconds of an engine.
+func (s *Scheduler) loads(now time.Time, items []*item) map[string]float64 {
+	loads := map[string]float64{}
+	add := func(w *item, seconds float64) {
+		for _, share := range []string{w.Tenant, w.stream()} {
+			if _, known := loads[share]; !known {
+				loads[share] = s.used.of(share, now)
+			}
+			loads[share] += seconds
+		}
+	}
+	for _, e := range s.engines {
+		for _, r := range e.running {
+			add(r.item, r.ends.Sub(r.since).Seconds())
+		}
+	}
+	for _, w := range items {
+		add(w, s.least(w).Seconds())
+	}
+	return loads
+}
+
+// least is what an item takes on the engine that is fastest for it, as asked.
+func (s *Scheduler) least(w *item) time.Duration {
+	var least time.Duration
+	for _, e := range s.engines {
+		if cost, ok := s.cost(w, e, 0, false); ok && (least == 0 || cost < least) {
+			least = cost
+		}
+	}
+	return least
+}
+
+func byDeadline(a, b *item) int {
+	return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.arrived, b.arrived))
+}
+
+func refuse(w *item, why string) Refusal { return Refusal{w.ID, w.tier.Then, why} }
+
+func refuseAll(items []*item, why string) []Refusal {
+	var all []Refusal
+	for _, w := range items {
+		all = append(all, refuse(w, why))
+	}
+	return all
+}
+
+// Next gives what begins now, and what waited in vain. It is to be called whenever something was offered, ended or reported, and
+// every now and then.
+func (s *Scheduler) Next() (starts []Start, refusals []Refusal) {
+	now := s.now()
+	kept, out := s.makeRoom(now, s.waiting, false)
+	s.waiting = kept
+	for _, w := range out {
+		refusals = append(refusals, refuse(w, "the engines took longer than expected: it cannot end in time any more"))
+	}
+	for {
+		d := s.lighten(now, s.waiting, true)
+		i := slices.IndexFunc(d.places, func(p place) bool { return p.engine != nil && !p.start.After(now) })
+		if i < 0 {
+			return starts, refusals
+		}
+		starts = append(starts, s.begin(now, i, d.places[i]))
+	}
+}
+
+func (s *Scheduler) begin(now time.Time, i int, p place) Start {
+	w, e := s.waiting[i], p.engine
+	s.waiting = slices.Delete(slices.Clone(s.waiting), i, i+1)
+	form, _ := e.form(w, p.level)
+	key := costKey{e.Name, w.Model, form, e.holds(w.Model, w.Template)}
+	expected := s.costs.expected(key)
+	if e.cold(w.Model) {
+		expected += e.Cold
+	}
+	e.running[w.ID] = running{item: w, key: key, since: now, ends: now.Add(expected)}
+	return Start{ID: w.ID, Engine: e.Name, Form: form, Level: w.tier.Levels[p.level], Lighter: p.level, Expected: expected}
+}
+
+// Done takes in how work ended that was begun; after is how long the engine asks to be left alone. It teaches the table what
+// such work takes, and cached what it takes from an opening.
+func (s *Scheduler) Done(id string, outcome Outcome, cached bool, after time.Duration) {
+	now := s.now()
+	for _, e := range s.engines {
+		r, ok := e.running[id]
+		if !ok {
+			continue
+		}
+		delete(e.running, id)
+		took := max(0, now.Sub(r.since))
+		for _, share := range []string{r.item.Tenant, r.item.stream()} {
+			s.used.add(share, took.Seconds(), now)
+		}
+		if outcome == Made {
+			if !e.cold(r.key.model) {
+				r.key.cached = cached
+				s.costs.learn(r.key, took)
+			}
+			e.keep(r.key.model, r.item.Template)
+		}
+		e.settle(now, outcome, after)
+		s.generation++
+		return
+	}
+}
+
+// Cancel forgets work that waits. Work that was begun ends with Done.
+func (s *Scheduler) Cancel(id string) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *item) bool { return w.ID == id })
+}
+
+// Standing is an engine as the schedule sees it.
+type Standing struct {
+	Name    string
+	Ready   bool
+	Why     string // it takes nothing now; empty: it does
+	Running int
+}
+
+// Standings lists the engines.
+func (s *Scheduler) Standings() []Standing {
+	now := s.now()
+	var all []Standing
+	for _, e := range s.engines {
+		st := Standing{Name: e.Name, Ready: e.ready, Running: len(e.running)}
+		switch {
+		case !e.ready:
+			st.Why = e.why
+		case e.until.After(now) && e.trial:
+			st.Why = fmt.Sprintf("failed %d times in a row, tried again in %s", e.failures, e.until.Sub(now).Round(time.Second))
+		case e.until.After(now):
+			st.Why = fmt.Sprintf("asked to be left alone for %s", e.until.Sub(now).Round(time.Second))
+		}
+		all = append(all, st)
+	}
+	return all
+}
+
+// Waiting is how much waits.
+func (s *Scheduler) Waiting() int { return len(s.waiting) }

@@ -1,0 +1,102 @@
+package t2v
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"liveclip/services/t2v/engines"
+	"liveclip/services/t2v/schedule"
+)
+
+const (
+	lookEvery  = 5 * time.Second        // at an engine that is ready
+	lookSoon   = time.Second            // at one that is not
+	lookWithin = 3 * time.Second        // it must answer
+	advanceBy  = 100 * time.Millisecond // how often the schedule is looked at though nothing happened
+	loading    = 30 * time.Second       // an engine that answers, but is not ready, is thought to need
+	gone       = 5 * time.Minute        // one that does not answer
+)
+
+// watch looks after the engines until ctx ends: their health, their models loaded before the first order, and the schedule's
+// clock.
+func (d *desk) watch(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, s := range d.stands {
+		all.Go(func() { d.attend(ctx, s) })
+	}
+	ticks := time.NewTicker(advanceBy)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			d.mu.Lock()
+			if len(d.turns) > 0 {
+				d.advance()
+			}
+			d.mu.Unlock()
+		}
+	}
+}
+
+func (d *desk) attend(ctx context.Context, s *stand) {
+	warmed := !s.cfg.Warm
+	for {
+		ready := d.look(ctx, s)
+		if ready && !warmed {
+			warmed = true
+			if err := s.engine.Warm(ctx, s.cfg.Model, ""); err != nil && ctx.Err() == nil {
+				d.log.Warn("engine not warmed", "engine", s.cfg.Name, "error", err)
+			}
+		}
+		wait := lookSoon
+		if ready {
+			wait = lookEvery
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// lookAtAll asks every engine once.
+func (d *desk) lookAtAll(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range d.stands {
+		all.Go(func() { d.look(ctx, s) })
+	}
+	all.Wait()
+}
+
+// look asks an engine how it is, and tells the schedule.
+func (d *desk) look(ctx context.Context, s *stand) bool {
+	within, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	h, err := s.engine.Health(within)
+	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, "it says not why"), Back: loading}
+	if err != nil {
+		health = schedule.Health{Why: err.Error(), Back: gone}
+		if engines.KindOf(err) == engines.Busy { // it is there
+			health = schedule.Health{Ready: true}
+		}
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	d.mu.Lock()
+	d.plan.Report(s.cfg.Name, health)
+	d.advance()
+	d.mu.Unlock()
+	up := 0.0
+	if health.Ready {
+		up = 1
+	}
+	d.metrics.ready.WithLabelValues(s.cfg.Name).Set(up)
+	return health.Ready
+}
