@@ -29,7 +29,8 @@ demo: build ## push a sample room and watch its clips appear, each playable seco
 
 test: build ## everything that needs no JVM: all packages, race-free and in any order, and the whole pipeline
 	go vet ./...
-.PHONY: help setup build demo faces test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
+	libraries=$$(test -f bin/libonnxruntime.so && echo $(CURDIR)/bin); \
+	LIVECLIP_TEST_LIBRARIES=$$libraries LIVECLIP_TEST_ONNXRUNTIME=$${libraries:+$$libraries/libonnxruntime.so} go test -race -shuffle=on -timeout 15m ./...
 
 engine: ## the generation engine's virtual environment: PyTorch for the GPU that is here, or for the CPU
 	@./scripts/engine.sh
