@@ -21,6 +21,9 @@ func recogniseMode(_ context.Context, order *mediav1.ToChild, in *messages, out 
 	if o == nil {
 		return "", errOrder
 	}
+	if o.Engine == voiceEngine {
+		return "", tellVoice(o.Options, in, out)
+	}
 	engine, err := speech.Open(o.Engine, o.Options)
 	if err != nil {
 		return "", err

@@ -61,6 +61,7 @@ type broadcast struct {
 	sound      []domain.SoundMeasured // not published yet
 	noticed    []domain.SoundEvent    // to be told with the next of sound
 	sceneCuts  []time.Duration        // not published yet
+	unheard    []domain.Window        // skipped, not published yet
 	sequence   map[event.Topic]int64
 	mark       domain.StreamProgress // as last published
 	marked     time.Time
@@ -92,7 +93,8 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 		return nil, err
 	}
 	if r.listens() {
-		b.ear = newEar(a.id, a.live, s.cfg.Behind, r.wish, b.line, func(d time.Duration) { s.skipped.Add(d.Seconds()) })
+		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.wish, voices: s.voices, line: b.line, now: s.now,
+			skip: func(unheard domain.Window) { s.skipped.Add((unheard.End - unheard.Start).Seconds()); b.skip(unheard) }})
 		b.ear.writer = s.writer
 	}
 	remove := s.hot.Add(b.writer)
@@ -248,6 +250,15 @@ func (b *broadcast) line(l domain.TranscriptLine) {
 	} else {
 		b.partial[l.ID] = e
 	}
+	b.mu.Unlock()
+	b.nudge()
+}
+
+// skip takes speech that nobody will hear.
+func (b *broadcast) skip(unheard domain.Window) {
+	b.log.Warn("speech skipped: recognition is behind", "from", unheard.Start, "to", unheard.End)
+	b.mu.Lock()
+	b.unheard = append(b.unheard, unheard)
 	b.mu.Unlock()
 	b.nudge()
 }

@@ -20,6 +20,7 @@ type Config struct {
 	Publishers    int           `koanf:"publishers"`     // RTMP connections at once at most
 	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
 	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
+	Voice         string        `koanf:"voice"`          // folder of a Silero model that tells voice from music and noise; empty: by loudness
 	Recognisers   int           `koanf:"recognisers"`    // of an engine, shared by all streams
 	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast
 	Segment       time.Duration `koanf:"segment"`        // least length of a stored segment

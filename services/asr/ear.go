@@ -15,24 +15,34 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// ear hears one broadcast: it cuts its sound into utterances, has them recognised, and gives their lines in order.
-type ear struct {
+// earConfig is what an ear works with.
+type earConfig struct {
 	broadcast domain.BroadcastID
 	live      bool                          // sound that comes at its own pace: what is not heard in time is skipped
 	behind    time.Duration                 // that time
 	wish      func() wish                   // how the next utterance shall be heard
+	voices    *voices                       // nil: voice is told by its loudness
 	line      func(l domain.TranscriptLine) // in order; partial ones too
-	skip      func(length time.Duration)
+	skip      func(unheard domain.Window)
+	now       func() time.Time
 	writer    *wording.Writer // how lines are written; nil: as they are heard
+}
+
+// ear hears one broadcast: it cuts its sound into utterances, has them recognised, and gives their lines in order.
+type ear struct {
+	earConfig
 
 	hearing sync.Mutex    // one piece of sound after another
+	looked  looked        // at by the voice detector
 	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
 
 	mu      sync.Mutex
-	now     wish // how the newest utterance is heard
+	by      wish // how the newest utterance is heard
 	point   endpointer
 	open    *spoken
 	queue   []*spoken // not answered, or behind one that is not
+	arrived time.Time // when the newest sound came
+	lag     time.Duration
 	skipped time.Time // when an utterance was last skipped
 	spoke   time.Duration
 	goes    bool // the newest final line was cut within a sentence
@@ -49,11 +59,14 @@ type spoken struct {
 	heard    *mediav1.Heard
 }
 
+// wordless is how long a recogniser hears no word in an utterance that goes on: it is over, what goes on is a noise.
+const wordless = 800 * time.Millisecond
+
 // ahead is how many utterances of an unpaced recording may wait at once.
 const ahead = 16
 
-func newEar(b domain.BroadcastID, live bool, behind time.Duration, wish func() wish, line func(domain.TranscriptLine), skip func(time.Duration)) *ear {
-	return &ear{broadcast: b, live: live, behind: behind, wish: wish, now: wish(), line: line, skip: skip, space: make(chan struct{}, ahead)}
+func newEar(c earConfig) *ear {
+	return &ear{earConfig: c, by: c.wish(), space: make(chan struct{}, ahead)}
 }
 
 // hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
@@ -61,8 +74,11 @@ func newEar(b domain.BroadcastID, live bool, behind time.Duration, wish func() w
 func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte, by time.Duration) error {
 	e.hearing.Lock()
 	defer e.hearing.Unlock()
+	voiced := e.look(at, sound)
 	e.mu.Lock()
+	e.arrived = e.now()
 	e.point.by = by
+	e.point.tell(voiced...)
 	pieces := e.point.hear(at, sound)
 	e.mu.Unlock()
 	if err := e.speak(ctx, pieces); err != nil {
@@ -70,6 +86,44 @@ func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte, by time.
 	}
 	e.catchUp()
 	return nil
+}
+
+// looked is how far the voice detector has looked without a gap.
+type looked struct {
+	from, to time.Duration
+	steps    int // answered
+	epoch    int // of the detector
+}
+
+// look asks the voice detector about sound in which something can be heard at all.
+func (e *ear) look(at time.Duration, sound []byte) []told {
+	if e.voices == nil {
+		return nil
+	}
+	e.mu.Lock()
+	silent := e.point.silent(sound)
+	e.mu.Unlock()
+	if silent {
+		return nil
+	}
+	l := &e.looked
+	epoch := l.epoch
+	anew := l.to == 0 || (at-l.to).Abs() > 2*frameLength
+	v, err := e.voices.look(string(e.broadcast), sound, anew, &l.epoch)
+	if err != nil {
+		l.to = 0
+		return nil
+	}
+	if anew || l.epoch != epoch {
+		l.from, l.to, l.steps = at, at, 0
+	}
+	l.to += soundLength(len(sound))
+	out := make([]told, len(v.Probability))
+	for i, p := range v.Probability {
+		l.steps++
+		out[i] = told{l.from + time.Duration(l.steps)*time.Duration(v.Step), p}
+	}
+	return out
 }
 
 // pauseHere ends what is being spoken: no more sound comes for now.
@@ -124,7 +178,7 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
 	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
 	e.mu.Lock()
-	e.open, e.now = line, how
+	e.open, e.by = line, how
 	e.queue = append(e.queue, line)
 	e.mu.Unlock()
 	how.put(u)
@@ -151,7 +205,7 @@ func (e *ear) drained() bool {
 // deaf: nobody hears what is said.
 func (e *ear) deaf() bool {
 	e.mu.Lock()
-	by := e.now.engine
+	by := e.by.engine
 	e.mu.Unlock()
 	return by.deafness() != ""
 }
@@ -170,6 +224,18 @@ func (e *ear) health(now time.Time) domain.Health {
 		return domain.HealthQuiet
 	}
 	return domain.HealthPresent
+}
+
+// speechLag is how long after it was spoken the newest final line was known, or how long the oldest that was spoken is
+// waited for, where that is longer. A recording that comes as fast as it can is never late.
+func (e *ear) speechLag() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lag := e.lag
+	if e.live && len(e.queue) > 0 && e.queue[0].until > 0 {
+		lag = max(lag, e.point.now-e.queue[0].until)
+	}
+	return lag
 }
 
 // quietAfter is how long nobody speaks in a room that is called quiet.
@@ -194,9 +260,9 @@ func (e *ear) catchUp() {
 			return
 		}
 		e.mu.Lock()
-		e.skipped = time.Now()
+		e.skipped = e.now()
 		e.mu.Unlock()
-		e.skip(late.until - late.start)
+		e.skip(domain.Window{Start: late.start, End: late.until})
 		e.answer(late, nil)
 	}
 }
@@ -204,6 +270,9 @@ func (e *ear) catchUp() {
 func (e *ear) partial(s *spoken, h *mediav1.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if s == e.open && time.Duration(h.Quiet) >= wordless {
+		e.point.enough = true
+	}
 	if s.done || h.Text == "" || h.Text == s.partial {
 		return
 	}
@@ -251,6 +320,9 @@ func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
 	}
 	l.End = max(l.Start, l.End)
 	l.Words = slices.Clip(l.Words)
+	if final && e.live {
+		e.lag = max(0, e.point.now-l.End+e.now().Sub(e.arrived))
+	}
 	e.write(&l, s)
 	e.line(l)
 }

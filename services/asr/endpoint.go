@@ -3,6 +3,7 @@ package asr
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,7 @@ const (
 	lead       = 300 * time.Millisecond  // kept from before speech was noticed: the onset of its first word
 	onset      = 60 * time.Millisecond   // of loud frames with hardly a quiet one between: speech, not a click
 	pause      = 400 * time.Millisecond  // ends an utterance
+	pauseTold  = 320 * time.Millisecond  // where voice is told by more than loudness: that notices its end later
 	shortPause = 140 * time.Millisecond  // ends one that is longer than long
 	long       = 6 * time.Second         // past it a line should end soon
 	longest    = 10 * time.Second        // past it a line is cut at its quietest recent frame
@@ -31,6 +33,10 @@ const (
 	floorMost  = -32.0
 	floorSpans = 8 // the floor is the quietest frame of so many spans: speech pauses somewhere within them
 	floorSpan  = 500 * time.Millisecond
+	voiceOn    = 0.5  // how likely somebody speaks, at least, where nobody did
+	voiceOff   = 0.35 // and where somebody did
+	steady     = 3.0  // dB: sound that varies no more within steadyFor is a hum, a tone, never speech
+	steadyFor  = 1500 * time.Millisecond
 	afterEnd   = 300 * time.Millisecond // past what somebody waits to be heard, in which the quietest frame is looked for
 )
 
@@ -43,7 +49,8 @@ type stretch struct {
 	until  time.Duration // where it ends: what was heard of it from here on belongs to the next utterance
 }
 
-// endpointer finds utterances in sound by its energy over a floor that follows the room. It owns no goroutine.
+// endpointer finds utterances in sound: by what a voice detector tells, else by its energy over a floor that follows the
+// room. It owns no goroutine.
 type endpointer struct {
 	now     time.Duration // media time after the last frame
 	running bool
@@ -57,8 +64,51 @@ type endpointer struct {
 	loud    time.Duration
 	quiet   time.Duration
 	floor   floor
+	hum     hum
+	told    []told        // by a voice detector, of sound from now on
+	enough  bool          // the recogniser heard no word for so long that the utterance is over
 	by      time.Duration // somebody waits for what is said before: a line that goes past it is cut there; 0: nobody does
 }
+
+// told is how likely somebody speaks in the sound before until.
+type told struct {
+	until       time.Duration
+	probability float32
+}
+
+// tell takes what a voice detector says of sound that is about to be heard.
+func (e *endpointer) tell(t ...told) { e.told = append(e.told, t...) }
+
+// silent: nothing can be heard in the sound that comes, so nobody needs to be asked about it.
+func (e *endpointer) silent(sound []byte) bool {
+	if e.talking {
+		return false
+	}
+	for ; len(sound) >= frameBytes; sound = sound[frameBytes:] {
+		if energy(sound[:frameBytes]) > floorLeast+overFloor {
+			return false
+		}
+	}
+	return true
+}
+
+// voiced tells whether somebody speaks in the frame up to now; known is false when nobody said.
+func (e *endpointer) voiced() (voiced, known bool) {
+	for len(e.told) > 1 && e.told[0].until < e.now {
+		e.told = e.told[1:]
+	}
+	if len(e.told) == 0 || e.now-e.told[0].until > toldFor {
+		return false, false
+	}
+	least := float32(voiceOn)
+	if e.talking {
+		least = voiceOff
+	}
+	return e.told[0].probability >= least, true
+}
+
+// toldFor is how long what a detector said holds for what follows: its steps end between two pieces of sound.
+const toldFor = 100 * time.Millisecond
 
 // hear takes sound and gives the pieces of utterances in it. A jump in time ends the utterance before it.
 func (e *endpointer) hear(at time.Duration, sound []byte) []stretch {
@@ -85,7 +135,7 @@ func (e *endpointer) flush() []stretch {
 	if e.talking {
 		out = append(out, stretch{ends: true, until: e.now})
 	}
-	e.running, e.partial = false, nil
+	e.running, e.partial, e.told = false, nil, nil
 	e.rest()
 	return out
 }
@@ -99,12 +149,20 @@ func (e *endpointer) mark() time.Duration {
 }
 
 func (e *endpointer) rest() {
-	e.talking, e.held, e.levels, e.loud, e.quiet = false, nil, nil, 0, 0
+	e.talking, e.enough, e.held, e.levels, e.loud, e.quiet = false, false, nil, nil, 0, 0
 }
 
 func (e *endpointer) take(frame []byte, out []stretch) []stretch {
 	level := energy(frame)
-	loud := level > e.floor.level()+overFloor
+	hum := e.hum.follow(level)
+	loud, known := e.voiced()
+	if !known {
+		loud = level > e.floor.level()+overFloor && !hum
+	}
+	within := pause
+	if known {
+		within = pauseTold
+	}
 	e.floor.follow(level)
 	e.held = append(e.held, frame...)
 	e.levels = append(e.levels, level)
@@ -117,7 +175,7 @@ func (e *endpointer) take(frame []byte, out []stretch) []stretch {
 		}
 	}
 	if e.talking {
-		return e.talk(frame, out)
+		return e.talk(frame, within, out)
 	}
 	if e.loud >= onset {
 		e.talking, e.from = true, e.now-soundLength(len(e.held))
@@ -127,11 +185,11 @@ func (e *endpointer) take(frame []byte, out []stretch) []stretch {
 	return out
 }
 
-func (e *endpointer) talk(frame []byte, out []stretch) []stretch {
+func (e *endpointer) talk(frame []byte, within time.Duration, out []stretch) []stretch {
 	out = append(out, stretch{sound: frame})
 	length := e.now - e.from
 	switch {
-	case e.quiet >= pause || length > long && e.quiet >= shortPause:
+	case e.quiet >= within || e.enough || length > long && e.quiet >= shortPause:
 		out = append(out, stretch{ends: true, until: e.now})
 		e.rest()
 	case length >= longest:
@@ -147,7 +205,7 @@ func (e *endpointer) cut(last time.Duration, out []stretch) []stretch {
 	e.keep(last)
 	at := e.quietestFrame()
 	e.held, e.levels = e.held[at*frameBytes:], e.levels[at:]
-	e.from = e.now - soundLength(len(e.held))
+	e.from, e.enough = e.now-soundLength(len(e.held)), false
 	return append(out, stretch{ends: true, until: e.from},
 		stretch{begins: true, at: e.from, sound: append([]byte(nil), e.held...)})
 }
@@ -170,14 +228,32 @@ func (e *endpointer) quietestFrame() int {
 	return found
 }
 
-// energy is a frame's level in dB of full scale.
+// energy is a frame's level in dB of full scale. A constant offset is not heard, so it does not count.
 func energy(frame []byte) float64 {
-	sum := 1.0 // digital silence has a level too
+	var sum, squares float64
 	for i := 0; i+1 < len(frame); i += sampleBytes {
 		v := float64(int16(binary.LittleEndian.Uint16(frame[i:])))
-		sum += v * v
+		sum += v
+		squares += v * v
 	}
-	return 10 * math.Log10(sum/float64(len(frame)/sampleBytes)/(32768*32768))
+	n := float64(len(frame) / sampleBytes)
+	// Digital silence has a level too.
+	return 10 * math.Log10((1/n+max(0, squares/n-(sum/n)*(sum/n)))/(32768*32768))
+}
+
+// hum notices sound that does not vary: a tone, a machine, an endless chord.
+type hum struct {
+	levels [int(steadyFor / frameLength)]float64 // the newest, in a ring
+	next   int
+	full   bool
+}
+
+func (h *hum) follow(level float64) bool {
+	h.levels[h.next] = level
+	if h.next++; h.next == len(h.levels) {
+		h.next, h.full = 0, true
+	}
+	return h.full && slices.Max(h.levels[:])-slices.Min(h.levels[:]) < steady
 }
 
 // floor is how loud the room is when nobody speaks: the least level of the last few seconds.

@@ -11,12 +11,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// noise is white noise of a level in dB of full scale.
+// noise is white noise of a level in dB of full scale. What is loud is uttered in syllables, four a second.
 func noise(length time.Duration, level float64, random *rand.Rand) []byte {
 	out := make([]byte, int(length*sampleRate/time.Second)*sampleBytes)
 	amplitude := 32768 * math.Pow(10, level/20) * math.Sqrt(3)
 	for i := 0; i < len(out); i += sampleBytes {
 		v := (2*random.Float64() - 1) * amplitude
+		if level > -40 {
+			v *= math.Pow(10, 0.1*math.Sin(2*math.Pi*4*float64(i)/(sampleRate*sampleBytes)))
+		}
 		binary.LittleEndian.PutUint16(out[i:], uint16(int16(max(-32767, min(32767, v)))))
 	}
 	return out
@@ -211,5 +214,62 @@ func TestAnFLVTagSaysWhatItHolds(t *testing.T) {
 	want := []byte{9, 0, 0, 3, 0x34, 0x56, 0x78, 0x12, 0, 0, 0, 1, 2, 3, 0, 0, 0, 14}
 	if !bytes.Equal(got, want) {
 		t.Errorf("got % x, want % x", got, want)
+	}
+}
+
+func TestWhatIsLoudAndNoSpeechBecomesNoUtterance(t *testing.T) {
+	const second = sampleRate
+	random := rand.New(rand.NewPCG(3, 4))
+	for name, c := range map[string]struct {
+		sample func(i int) float64 // of full scale
+		most   time.Duration       // that may be taken for speech, before it is known for what it is
+	}{
+		"a tone":                   {func(i int) float64 { return 0.3 * math.Sin(2*math.Pi*440*float64(i)/second) }, 2200 * time.Millisecond},
+		"a hiss":                   {func(int) float64 { return 0.3 * (2*random.Float64() - 1) }, 2200 * time.Millisecond},
+		"an offset":                {func(int) float64 { return 0.4 }, 0},
+		"an offset, faintly noisy": {func(int) float64 { return 0.4 + 0.0005*(2*random.Float64()-1) }, 0},
+		"digital silence":          {func(int) float64 { return 0 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sound := make([]byte, 20*second*sampleBytes)
+			for i := range 20 * second {
+				binary.LittleEndian.PutUint16(sound[sampleBytes*i:], uint16(int16(32767*c.sample(i))))
+			}
+			var e endpointer
+			var out []stretch
+			at := time.Duration(0)
+			for step := range slicesOf(sound, 3200) {
+				out = append(out, e.hear(at, step)...)
+				at += soundLength(len(step))
+			}
+			taken := time.Duration(0)
+			for _, u := range utterances(t, append(out, e.flush()...)) {
+				taken += u.until - u.from
+			}
+			if taken > c.most {
+				t.Errorf("%v of 20s were taken for speech", taken)
+			}
+		})
+	}
+}
+
+func TestAVoiceDetectorOutweighsLoudness(t *testing.T) {
+	var e endpointer
+	random := rand.New(rand.NewPCG(1, 2))
+	var out []stretch
+	for at := time.Duration(0); at < 9*time.Second; at += 100 * time.Millisecond {
+		// Loud throughout; somebody speaks from 3 s to 5 s.
+		p := float32(0.02)
+		if at >= 3*time.Second && at < 5*time.Second {
+			p = 0.95
+		}
+		for i := range 3 {
+			e.tell(told{at + time.Duration(i+1)*32*time.Millisecond, p})
+		}
+		out = append(out, e.hear(at, noise(100*time.Millisecond, speech, random))...)
+	}
+	got := utterances(t, append(out, e.flush()...))
+	if len(got) != 1 || got[0].from > 3*time.Second || got[0].from < 2600*time.Millisecond || got[0].until < 5*time.Second || got[0].until > 5500*time.Millisecond {
+		t.Errorf("got %v, want one from 3s to 5s", got)
 	}
 }

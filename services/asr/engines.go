@@ -30,6 +30,7 @@ const (
 	engineNone = "none"
 	kindSphinx = "pocketsphinx"
 	kindSherpa = "sherpa"
+	kindSilero = "silero" // tells voice from other sound, hears no words
 )
 
 var kinds = []string{kindSphinx, kindSherpa}

@@ -183,10 +183,11 @@ func heardBy(l listener) func() wish {
 }
 
 func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
-	skipped := time.Duration(0)
+	var skipped []domain.Window
 	var lines []domain.TranscriptLine
 	pool := &stuckPool{}
-	e := newEar("b", true, 2*time.Second, heardBy(pool), func(l domain.TranscriptLine) { lines = append(lines, l) }, func(d time.Duration) { skipped += d })
+	e := newEar(earConfig{broadcast: "b", live: true, behind: 2 * time.Second, wish: heardBy(pool), line: func(l domain.TranscriptLine) { lines = append(lines, l) },
+		skip: func(w domain.Window) { skipped = append(skipped, w) }, now: time.Now})
 	say := func(at time.Duration, level float64) {
 		sound := noise(time.Second, level, rand.New(rand.NewPCG(1, 2)))
 		if err := e.hear(t.Context(), at, sound, 0); err != nil {
@@ -196,12 +197,12 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 	say(0, quietRoom)
 	say(time.Second, speech)
 	say(2*time.Second, quietRoom)
-	if mark := e.mark(); mark > time.Second || skipped != 0 {
+	if mark := e.mark(); mark > time.Second || len(skipped) != 0 {
 		t.Fatalf("marked %v while speech was waited for, skipped %v", mark, skipped)
 	}
 	say(3*time.Second, quietRoom)
 	say(4*time.Second, quietRoom)
-	if skipped < time.Second || skipped > 2*time.Second || len(lines) != 0 {
+	if len(skipped) != 1 || skipped[0].Start > time.Second || skipped[0].End < 2*time.Second || skipped[0].End > 3*time.Second || len(lines) != 0 {
 		t.Errorf("skipped %v, lines %v", skipped, lines)
 	}
 	if mark := e.mark(); mark < 4*time.Second {
@@ -215,7 +216,7 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	var got []string
 	pool := &stuckPool{}
-	e := newEar("b", false, time.Second, heardBy(pool), func(l domain.TranscriptLine) { got = append(got, l.Text) }, nil)
+	e := newEar(earConfig{broadcast: "b", wish: heardBy(pool), line: func(l domain.TranscriptLine) { got = append(got, l.Text) }, now: time.Now})
 	for i := range 6 {
 		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
 		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
@@ -240,7 +241,7 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 }
 
 func TestAnEarThatWasHeldUpUntilItWasStoppedCanStillBeClosed(t *testing.T) {
-	e := newEar("b", false, time.Second, heardBy(&stuckPool{}), func(domain.TranscriptLine) {}, nil)
+	e := newEar(earConfig{broadcast: "b", wish: heardBy(&stuckPool{}), line: func(domain.TranscriptLine) {}, now: time.Now})
 	for range ahead {
 		e.space <- struct{}{}
 	}

@@ -60,6 +60,7 @@ type Service struct {
 	writer  *wording.Writer
 	engines map[string]*engine // by name
 	pools   []*pool
+	voices  *voices // nil: voice is told by its loudness
 	pushes  *pushServer
 	hot     *recording.Hot
 	keeper  *keeper
@@ -102,6 +103,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.keeper = newKeeper(cfg, deps)
 	s.makeEngines(deps.Metrics)
+	if cfg.Voice != "" {
+		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: cfg.Voice}), deps.Log, deps.Metrics)
+	}
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
 	deps.Metrics.MustRegister(s.skipped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "liveclip_asr_streams", Help: "Streams that this process owns."}, func() float64 { return float64(s.state().Streams) }))
@@ -159,6 +163,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer end()
 	serving := new(errgroup.Group)
 	serving.Go(func() error { return s.serveHot(hard, rpc) })
+	if s.voices != nil {
+		serving.Go(func() error { return s.voices.run(hard) })
+	}
 	for _, p := range s.pools {
 		serving.Go(func() error { return p.run(hard) })
 	}
@@ -265,6 +272,7 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	}
 	if name, _ := s.cfg.engineOf(state.Context); name != engineNone {
 		s.engines[name].ready()
+		s.voices.ready()
 	}
 	r := s.newRoom(hard, state)
 	roomCtx, stop := context.WithCancelCause(ctx)

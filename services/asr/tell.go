@@ -81,8 +81,8 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 		events = append(events, b.partial[id])
 	}
 	sound := joined(b.sound)
-	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.mark.HeardTo, b.heardTo(ear, now)), SceneCuts: b.sceneCuts, By: "asr"}
-	b.lines, b.sound, b.sceneCuts = nil, nil, nil
+	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.mark.HeardTo, b.heardTo(ear, now)), SceneCuts: b.sceneCuts, Unheard: b.unheard, By: "asr"}
+	b.lines, b.sound, b.sceneCuts, b.unheard = nil, nil, nil, nil
 	clear(b.partial)
 	before, due := b.mark, now.Sub(b.marked) >= tellAnyway
 	b.mu.Unlock()
@@ -90,7 +90,10 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 		events = append(events, b.event(s, s.Start, strconv.FormatInt(int64(s.Start), 10)))
 	}
 	mark.Health = b.health(now)
-	if !due && len(mark.SceneCuts) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
+	if b.ear != nil {
+		mark.SpeechLag = b.ear.speechLag()
+	}
+	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
 		return nil, events
 	}
 	return &mark, events
