@@ -40,6 +40,15 @@ class Shape:
         return 4 * self.chunk
 
 
+class Linear(nn.Linear):
+    """A linear layer that, while training, multiplies in bfloat16: twice as fast on processors that can."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        return F.linear(x.bfloat16(), self.weight.bfloat16()).float() + self.bias
+
+
 class Block(nn.Module):
     """Residual: norm, gated projection, depthwise convolution over time, projection."""
 
@@ -47,10 +56,10 @@ class Block(nn.Module):
         super().__init__()
         self.left, self.ahead = left, ahead
         self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, 2 * width)
+        self.up = Linear(width, 2 * width)
         self.over_time = nn.Conv1d(width, width, left + 1 + ahead, groups=width)
         self.mid = nn.LayerNorm(width)
-        self.down = nn.Linear(width, width)
+        self.down = Linear(width, width)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, U, D), past (B, D, left). Returns (B, U - ahead, D) and what the convolution read, (B, D, left + U)."""
@@ -73,7 +82,7 @@ class Recogniser(nn.Module):
         self.stem2 = nn.Conv1d(shape.stem, shape.width, 3, stride=2)
         self.blocks = nn.ModuleList(Block(shape.width, shape.left, a) for a in shape.ahead)
         self.norm = nn.LayerNorm(shape.width)
-        self.out = nn.Linear(shape.width, shape.tokens)
+        self.out = Linear(shape.width, shape.tokens)
 
     def stem(self, feats: Tensor) -> Tensor:
         """(B, T, 80) to (B, U, D): step u reads the frames 4u to 4u + 6."""

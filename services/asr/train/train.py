@@ -22,6 +22,7 @@ import torch.nn.functional as F
 
 from .data import Batch, Material
 from .espeak import Speaker
+from .export import load
 from .features import fbank
 from .heldout import HeldOut, Leak, Part
 from .measure import edits, greedy
@@ -90,9 +91,7 @@ def main() -> None:
     held, vocabulary, material = HeldOut(), Grammar().vocabulary(), Material(args.data)
     check(material, list(range(len(material))), vocabulary, held)
     watch = spoken(held.validation, 120)
-    model = Recogniser(Shape(len(vocabulary) + 1, width=args.width))
-    if args.start:
-        model.load_state_dict(torch.load(args.start, map_location="cpu")["weights"])
+    model = load(args.start)[0].train() if args.start else Recogniser(Shape(len(vocabulary) + 1, width=args.width))
     average = copy.deepcopy(model).eval()
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
@@ -108,7 +107,7 @@ def main() -> None:
                 save(average, vocabulary, args.out)
                 print(f"done: validation CER {error(average, watch, vocabulary):.3f}", flush=True)
                 return
-            warm = min(1.0, (step + 1) / 200)
+            warm = min(1.0, (step + 1) / 100)
             for group in optimiser.param_groups:
                 group["lr"] = args.rate * warm * max(0.02, 0.5 * (1 + math.cos(math.pi * done)))
             batch = material.batch(chosen, r)
