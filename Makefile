@@ -16,7 +16,7 @@ GOLANGCI_LINT_VERSION  := v2.6.0
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: ## install FFmpeg, PocketSphinx, redis-server and a CJK font (apt; a no-op when present)
+setup: ## install FFmpeg, PocketSphinx, redis-server, espeak-ng and a CJK font (apt; a no-op when present)
 	@./scripts/setup.sh
 
 build: setup ## build bin/liveclip and bin/liveclip-media

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,14 +17,15 @@ import (
 )
 
 type demoCommand struct {
-	Seed  uint64        `help:"Draw the room from this seed; 0: from chance."`
-	Keep  bool          `help:"Leave the server up afterwards."`
-	Data  string        `help:"Data folder; without one, a temporary folder." type:"path"`
-	Crash time.Duration `help:"Kill the server with -9 so long after the room went on air, and start it again on its data."`
+	Seed      uint64        `help:"Draw the rooms from this seed; 0: from chance."`
+	Languages []string      `help:"Of the rooms: ${enum}." enum:"en,zh" default:"en,zh"`
+	Keep      bool          `help:"Leave the server up afterwards."`
+	Data      string        `help:"Data folder; without one, a temporary folder." type:"path"`
+	Crash     time.Duration `help:"Kill the server with -9 so long after the rooms went on air, and start it again on its data."`
 }
 
 func (demoCommand) Help() string {
-	return "Example: liveclip demo\n         liveclip demo --keep --seed 7\n         liveclip demo --crash 30s"
+	return "Example: liveclip demo\n         liveclip demo --keep --seed 7 --languages zh\n         liveclip demo --crash 30s"
 }
 
 func (d demoCommand) Run(ctx context.Context, io stdio) error {
@@ -41,17 +44,20 @@ func (d demoCommand) Run(ctx context.Context, io stdio) error {
 	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
-	show, server, err := d.open(ctx, io)
+	shows, server, err := d.open(ctx, io)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer server.stop()
-	if err := d.perform(ctx, show, server); err != nil {
+	if err := d.perform(ctx, shows, server); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	ok := show.Report()
-	if d.Keep {
-		fmt.Fprintf(io.out, "data folder  %s\nconsole 控制台  %s/#token=%s\nAPI  %s/v1/\npress Ctrl-C to end\n", d.Data, show.Ops.Server, show.Ops.Token, show.Ops.Server)
+	ok := true
+	for _, show := range shows {
+		ok = show.Report() && ok
+	}
+	if ops := shows[0].Ops; d.Keep {
+		fmt.Fprintf(io.out, "data folder  %s\nconsole 控制台  %s/#token=%s\nAPI  %s/v1/\npress Ctrl-C to end\n", d.Data, ops.Server, ops.Token, ops.Server)
 		server.wait(ctx)
 	}
 	if !ok {
@@ -60,19 +66,33 @@ func (d demoCommand) Run(ctx context.Context, io stdio) error {
 	return nil
 }
 
-// open makes the room and starts the server side by side.
-func (d demoCommand) open(ctx context.Context, io stdio) (*demo.Show, *server, error) {
-	show := &demo.Show{Room: demo.NewRoom(d.Seed), Stream: "demo-room", Out: io.out, Broken: d.Crash > 0}
-	fmt.Fprintf(io.out, "seed %d: making the room, in which %s shows %s …\n", d.Seed, show.Room.Host, show.Room.Product)
+// open makes the rooms and starts the server side by side.
+func (d demoCommand) open(ctx context.Context, io stdio) ([]*demo.Show, *server, error) {
+	draw := map[string]func(uint64) demo.Room{"en": demo.NewRoom, "zh": demo.NewMandarinRoom}
+	slices.Sort(d.Languages)
+	var shows []*demo.Show
+	for _, language := range slices.Compact(d.Languages) {
+		show := &demo.Show{Room: draw[language](d.Seed), Stream: "demo-" + language, Out: io.out, Broken: d.Crash > 0}
+		fmt.Fprintf(io.out, "seed %d: making the room %s, in which %s shows %s …\n", d.Seed, show.Stream, show.Room.Host, show.Room.Product)
+		shows = append(shows, show)
+	}
 	font, err := fonts.Find()
 	if err != nil {
 		return nil, nil, err
 	}
 	var up *server
 	making, making1 := errgroup.WithContext(ctx)
-	making.Go(func() (err error) {
-		show.Movie, err = show.Room.Synthesise(making1, d.Seed, d.Data, font)
-		return err
+	making.Go(func() error {
+		for _, show := range shows {
+			folder := filepath.Join(d.Data, show.Stream)
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+			if show.Movie, err = show.Room.Synthesise(making1, d.Seed, folder, font); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	making.Go(func() (err error) {
 		up, err = startServer(making1, d.Data, io.err)
@@ -82,19 +102,24 @@ func (d demoCommand) open(ctx context.Context, io stdio) (*demo.Show, *server, e
 		up.stop()
 		return nil, nil, err
 	}
-	show.Ops = up.client()
-	return show, up, nil
+	for _, show := range shows {
+		show.Ops = up.client()
+	}
+	return shows, up, nil
 }
 
-func (d demoCommand) perform(ctx context.Context, show *demo.Show, server *server) error {
-	push, err := show.Attach(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(show.Out, "on air for %s, with %d moments to notice: %s/#token=%s\n",
-		show.Room.Length.Round(time.Second), len(show.Room.Moments()), show.Ops.Server, show.Ops.Token)
+// perform plays all rooms at once.
+func (d demoCommand) perform(ctx context.Context, shows []*demo.Show, server *server) error {
 	performing, ctx := errgroup.WithContext(ctx)
-	performing.Go(func() error { return show.Play(ctx, push) })
+	for _, show := range shows {
+		push, err := show.Attach(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(show.Out, "%s: on air for %s, with %d moments to notice: %s/#token=%s\n", show.Stream,
+			show.Room.Length.Round(time.Second), len(show.Room.Moments()), show.Ops.Server, show.Ops.Token)
+		performing.Go(func() error { return show.Play(ctx, push) })
+	}
 	if d.Crash > 0 {
 		performing.Go(func() error {
 			select {
@@ -103,7 +128,7 @@ func (d demoCommand) perform(ctx context.Context, show *demo.Show, server *serve
 			case <-time.After(d.Crash):
 			}
 			server.kill()
-			fmt.Fprintf(show.Out, "killed the server with -9 after %s, and started it again\n", d.Crash)
+			fmt.Fprintf(shows[0].Out, "killed the server with -9 after %s, and started it again\n", d.Crash)
 			return server.restart(ctx)
 		})
 	}

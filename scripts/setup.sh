@@ -6,7 +6,7 @@ packages=(
   gcc libc6-dev pkg-config
   ffmpeg libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libpostproc-dev libswresample-dev libswscale-dev
   libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us
-  redis-server fonts-wqy-microhei
+  redis-server fonts-wqy-microhei espeak-ng
 )
 
 if ! command -v go >/dev/null; then

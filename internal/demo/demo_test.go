@@ -13,11 +13,17 @@ func TestASeedGivesTheSameRoomAgainAndAnotherSeedAnother(t *testing.T) {
 	if reflect.DeepEqual(NewRoom(7).Script, NewRoom(8).Script) {
 		t.Error("seeds 7 and 8 gave one script")
 	}
+	if !reflect.DeepEqual(NewMandarinRoom(7), NewMandarinRoom(7)) {
+		t.Error("seed 7 gave two Mandarin rooms")
+	}
 }
 
 func TestMomentsStandApartAndEndBeforeTheRoomDoes(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(400) {
 		room := NewRoom(seed)
+		if seed >= 200 {
+			room = NewMandarinRoom(seed)
+		}
 		moments := room.Moments()
 		if len(moments) < 3 {
 			t.Fatalf("seed %d: %d moments", seed, len(moments))

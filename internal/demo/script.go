@@ -5,7 +5,6 @@ package demo
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -34,8 +33,9 @@ type Comment struct {
 
 // Room is a sample shopping room.
 type Room struct {
+	Language string // "en" or "zh"
 	Host     string
-	Voice    string // flite's
+	Voice    string // flite's, or a variant of espeak-ng's Mandarin
 	Product  string
 	Price    string
 	Script   []Sentence
@@ -54,78 +54,48 @@ func (r Room) Moments() []Moment {
 	return moments
 }
 
-var (
-	hosts    = []string{"Lily", "Mia", "Anna"}
-	voices   = []string{"slt", "rms", "awb"}
-	products = []struct{ name, price string }{
-		{"the travel bag", "¥199"}, {"the coffee cup", "¥59"}, {"the winter coat", "¥399"}, {"the water bottle", "¥79"},
-	}
-	numbers = []string{"two", "three", "five"}
-	percent = []string{"twenty", "thirty", "fifty"}
-	dollars = []string{"nineteen", "twenty", "thirty"}
-	talk    = []string{
-		"this one is made of soft cotton and it comes in many sizes",
-		"let me show you the inside so that you can see how it is made",
-		"many people ask how to wash it and the answer is by hand in cold water",
-		"my sister has used hers every day for a year and it still looks new",
-		"you can put it on the table in the kitchen or take it to the office",
-		"hello to everyone who is here for the first time this evening",
-		"we will look at the size and then i will try it on for you",
-		"the blue one is the color that i like and the green one is for my mother",
-		"it is light so you can carry it all day and it does not hurt your back",
-		"tell me where you are from and what the weather is like there",
-	}
-	chatter  = []string{"hi", "nice color", "what size is it", "从哪里发货", "主播好", "is it heavy", "好看", "晚上好", "can you show the back"}
-	outburst = []string{"buying!!", "抢到了", "wow so cheap", "冲冲冲", "下单了", "这个价格太炸裂了", "I want two", "买买买", "take my money"}
-)
-
-// phrase words a selling moment; every call may word it otherwise.
-func phrase(kind string, pick *rand.Rand) string {
-	n := func(list []string) string { return list[pick.IntN(len(list))] }
-	switch kind {
-	case "flash_sale":
-		return n([]string{
-			fmt.Sprintf("last %s minutes", n(numbers)),
-			fmt.Sprintf("only %s minutes left", n(numbers)),
-			"this is your last chance we have only five left in stock",
-		})
-	case "discount":
-		return n([]string{
-			fmt.Sprintf("today we have %s percent off", n(percent)),
-			fmt.Sprintf("%s percent off everything", n(percent)),
-			"everything is half price today",
-		})
-	default: // price_drop
-		return n([]string{
-			fmt.Sprintf("now the price drops to %s dollars", n(dollars)),
-			fmt.Sprintf("the price goes down to %s dollars", n(dollars)),
-		})
-	}
+// tongue is what a room needs to be held in a language.
+type tongue struct {
+	language          string
+	hosts, voices     []string
+	products          []product
+	talk              []string // sentences that sell nothing
+	chatter, outburst []string // of the audience: at all times, and after a moment
+	phrase            func(kind string, one func([]string) string) string
+	pace              func(sentence string) time.Duration // about how long it takes to say
 }
 
-// NewRoom draws a room from a seed. Lengths of sentences are estimates until Synthesise has spoken them.
-func NewRoom(seed uint64) Room {
+type product struct{ name, price string }
+
+// NewRoom draws an English room from a seed. Lengths of sentences are estimates until Synthesise has spoken them.
+func NewRoom(seed uint64) Room { return newRoom(seed, english) }
+
+// NewMandarinRoom draws a Mandarin room from a seed, as NewRoom does an English one.
+func NewMandarinRoom(seed uint64) Room { return newRoom(seed, mandarin) }
+
+func newRoom(seed uint64, t tongue) Room {
 	pick := rand.New(rand.NewPCG(seed, seed^0x6c697665636c6970))
-	product := products[pick.IntN(len(products))]
-	room := Room{Host: hosts[pick.IntN(len(hosts))], Voice: voices[pick.IntN(len(voices))], Product: product.name, Price: product.price}
+	product := t.products[pick.IntN(len(t.products))]
+	room := Room{Language: t.language, Host: t.hosts[pick.IntN(len(t.hosts))], Voice: t.voices[pick.IntN(len(t.voices))],
+		Product: product.name, Price: product.price}
 	kinds := []string{"flash_sale", "discount", "price_drop"}
 	pick.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-	lines := pick.Perm(len(talk))
+	lines := pick.Perm(len(t.talk))
 	next := func() Sentence {
-		line := talk[lines[0]]
+		line := t.talk[lines[0]]
 		lines = append(lines[1:], lines[0])
 		return Sentence{Text: line}
 	}
 	room.Script = append(room.Script, next(), next())
 	for _, kind := range kinds {
-		room.Script = append(room.Script, Sentence{Text: phrase(kind, pick), Moment: kind}, next(), next())
+		text := t.phrase(kind, func(list []string) string { return list[pick.IntN(len(list))] })
+		room.Script = append(room.Script, Sentence{Text: text, Moment: kind}, next(), next())
 		if pick.IntN(2) == 0 {
 			room.Script = append(room.Script, next())
 		}
 	}
 	for i := range room.Script {
-		words := len(strings.Fields(room.Script[i].Text))
-		room.Script[i].Length = time.Duration(words) * 270 * time.Millisecond
+		room.Script[i].Length = t.pace(room.Script[i].Text)
 	}
 	room.place(pick)
 	return room
@@ -133,6 +103,10 @@ func NewRoom(seed uint64) Room {
 
 // place gives every sentence its time, from the lengths known, and lets the audience speak.
 func (r *Room) place(pick *rand.Rand) {
+	t := english
+	if r.Language == mandarin.language {
+		t = mandarin
+	}
 	at := 1500 * time.Millisecond
 	for i := range r.Script {
 		r.Script[i].Start = at
@@ -143,12 +117,12 @@ func (r *Room) place(pick *rand.Rand) {
 	say := func(at time.Duration, lines []string) {
 		r.Comments = append(r.Comments, Comment{at, fmt.Sprintf("viewer-%d", pick.IntN(5000)), lines[pick.IntN(len(lines))]})
 	}
-	for t := time.Second; t < r.Length; t += time.Duration(400+pick.IntN(1600)) * time.Millisecond {
-		say(t, chatter)
+	for at := time.Second; at < r.Length; at += time.Duration(400+pick.IntN(1600)) * time.Millisecond {
+		say(at, t.chatter)
 	}
 	for _, m := range r.Moments() {
 		for range 20 + pick.IntN(15) {
-			say(m.End+time.Duration(500+pick.IntN(4000))*time.Millisecond, outburst)
+			say(m.End+time.Duration(500+pick.IntN(4000))*time.Millisecond, t.outburst)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *Show) Attach(ctx context.Context) (push string, err error) {
 		} `json:"push"`
 	}
 	body := map[string]any{"source": "push", "context": map[string]any{
-		"host": s.Room.Host, "language": "en", "products": []map[string]string{{"name": s.Room.Product, "price": s.Room.Price}},
+		"host": s.Room.Host, "language": s.Room.Language, "products": []map[string]string{{"name": s.Room.Product, "price": s.Room.Price}},
 	}}
 	err = s.Ops.Call(ctx, http.MethodPut, "/v1/streams/"+s.Stream, body, &stream)
 	return stream.Push.URL, err
@@ -243,8 +243,8 @@ func (s *Show) measure(ctx context.Context, clip *Clip) error {
 	if len(clip.Reasons) > 0 {
 		why = clip.Reasons[0].Signal + ": " + clip.Reasons[0].Detail
 	}
-	fmt.Fprintf(s.Out, "clip %5.1f–%5.1f s  %s  (%s)\n     playable %.1f s after its end: %s\n",
-		clip.Start, clip.End, clip.Title, why, clip.After.Seconds(), clip.URL("720p"))
+	fmt.Fprintf(s.Out, "%s: clip %5.1f–%5.1f s  %s  (%s)\n     playable %.1f s after its end: %s\n",
+		s.Stream, clip.Start, clip.End, clip.Title, why, clip.After.Seconds(), clip.URL("720p"))
 	if clip.Fault != nil {
 		fmt.Fprintln(s.Out, "     does not decode:", clip.Fault)
 	}
@@ -271,15 +271,15 @@ func (s *Show) Report() bool {
 		if i := slices.IndexFunc(clips, func(c *Clip) bool { return c.holds(m) && c.good() }); i >= 0 {
 			waits = append(waits, clips[i].After)
 		} else {
-			fmt.Fprintf(s.Out, "missed: %q at %.1f s\n", m.Text, m.Start.Seconds())
+			fmt.Fprintf(s.Out, "%s: missed: %q at %.1f s\n", s.Stream, m.Text, m.Start.Seconds())
 		}
 	}
 	for _, c := range clips {
 		if !slices.ContainsFunc(moments, c.holds) {
-			fmt.Fprintf(s.Out, "no moment: clip %.1f–%.1f s %q\n", c.Start, c.End, c.Title)
+			fmt.Fprintf(s.Out, "%s: no moment: clip %.1f–%.1f s %q\n", s.Stream, c.Start, c.End, c.Title)
 		}
 		if !c.good() {
-			fmt.Fprintf(s.Out, "not playable: clip %.1f–%.1f s is %s: %s\n", c.Start, c.End, c.State, c.lastNote())
+			fmt.Fprintf(s.Out, "%s: not playable: clip %.1f–%.1f s is %s: %s\n", s.Stream, c.Start, c.End, c.State, c.lastNote())
 		}
 	}
 	slices.Sort(waits)
@@ -287,7 +287,7 @@ func (s *Show) Report() bool {
 	if len(waits) > 0 {
 		median = waits[len(waits)/2].Seconds()
 	}
-	fmt.Fprintf(s.Out, "demo: %d of %d moments clipped, median %.1f s to playable\n", len(waits), len(moments), median)
+	fmt.Fprintf(s.Out, "%s: %d of %d moments clipped, median %.1f s to playable\n", s.Stream, len(waits), len(moments), median)
 	return len(waits) == len(moments) && len(clips) == len(moments)
 }
 
