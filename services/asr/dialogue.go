@@ -65,6 +65,11 @@ func (d *dialogue) receive() error {
 	}
 }
 
+// unheardError is why one utterance was not heard by a recogniser that lives.
+type unheardError string
+
+func (e unheardError) Error() string { return string(e) }
+
 // ask sends sound and, where an answer is due, waits for it.
 func (d *dialogue) ask(ctx context.Context, h *mediav1.Hear) (*mediav1.Heard, error) {
 	hanging := time.AfterFunc(answerWithin, func() { _ = d.r.Close() })
@@ -92,6 +97,9 @@ func (d *dialogue) ask(ctx context.Context, h *mediav1.Hear) (*mediav1.Heard, er
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			return nil, d.ended
+		}
+		if heard.Unheard != "" {
+			return nil, unheardError(heard.Unheard)
 		}
 		return heard, nil
 	case <-ctx.Done():

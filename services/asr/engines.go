@@ -19,7 +19,7 @@ import (
 
 // EngineConfig is a way of hearing, under a name of the operator's.
 type EngineConfig struct {
-	Kind        string            `koanf:"kind"`        // pocketsphinx or sherpa
+	Kind        string            `koanf:"kind"`        // pocketsphinx, sherpa or whisper
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
 	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
@@ -31,9 +31,10 @@ const (
 	kindSphinx = "pocketsphinx"
 	kindSherpa = "sherpa"
 	kindSilero = "silero" // tells voice from other sound, hears no words
+	kindRemote = "whisper"
 )
 
-var kinds = []string{kindSphinx, kindSherpa}
+var kinds = []string{kindSphinx, kindSherpa, kindRemote}
 
 // engines are all that can be named: the built-in ones, and the operator's.
 func (c Config) engines() map[string]EngineConfig {
@@ -98,6 +99,12 @@ func (c Config) engineFaults() []string {
 		if e.Kind == kindSherpa && e.Models == "" {
 			faults = append(faults, at+".models: must name the folder of a model")
 		}
+		if e.Kind == kindRemote {
+			_, of := whisperConfig(e)
+			for _, fault := range of {
+				faults = append(faults, at+"."+fault)
+			}
+		}
 		if e.Recognisers < 0 {
 			faults = append(faults, fmt.Sprintf("%s.recognisers: must be 0 (as asr.recognisers) or more, is %d", at, e.Recognisers))
 		}
@@ -133,7 +140,11 @@ func (nobody) deafness() string         { return "nobody listens" }
 func (s *Service) makeEngines(reg prometheus.Registerer) {
 	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: nobody{}}}
 	for name, cfg := range s.cfg.engines() {
-		p := newPool(cmp.Or(cfg.Recognisers, s.cfg.Recognisers), s.starter(cfg), s.log.With("engine", name),
+		workers := cmp.Or(cfg.Recognisers, s.cfg.Recognisers)
+		if cfg.Kind == kindRemote {
+			workers = 1 // of many requests
+		}
+		p := newPool(workers, s.starter(cfg), s.log.With("engine", name),
 			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
 		s.pools = append(s.pools, p)
 		s.engines[name] = &engine{name: name, language: cfg.Language, listener: p}
@@ -142,7 +153,12 @@ func (s *Service) makeEngines(reg prometheus.Registerer) {
 
 // starter starts a recogniser of the kind; it returns when it has its models.
 func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, error) {
-	return func(ctx context.Context) (ready, error) { return s.startChild(ctx, cfg) }
+	return func(ctx context.Context) (ready, error) {
+		if cfg.Kind == kindRemote {
+			return startWhisper(ctx, cfg)
+		}
+		return s.startChild(ctx, cfg)
+	}
 }
 
 func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, error) {

@@ -77,7 +77,7 @@ func TestEveryFaultOfTheEnginesIsNamed(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		`asr.engine: must be one of a, c, none, pocketsphinx, none, is "nobody"`,
-		`asr.engines.a.kind: must be one of pocketsphinx, sherpa, is "b"`,
+		`asr.engines.a.kind: must be one of pocketsphinx, sherpa, whisper, is "b"`,
 		`asr.engines.a.recognisers: must be 0 (as asr.recognisers) or more, is -1`,
 		`asr.engines.c.models: must name the folder of a model`,
 		`asr.engines.none: none hears nothing; choose another name`,

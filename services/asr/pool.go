@@ -268,6 +268,10 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 		p.heard.Add(soundLength(len(sound)).Seconds())
 		u.answered(heard)
 		return nil
+	case errors.As(err, new(unheardError)):
+		p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
+		u.answered(nil)
+		return nil
 	}
 	if alive.Err() != nil {
 		err = context.Cause(alive)
