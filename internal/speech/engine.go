@@ -66,6 +66,8 @@ func Open(name string, options map[string]string) (Engine, error) {
 			return nil, err
 		}
 		return OpenSphinx(models)
+	case Keyword:
+		return OpenKeywords(options)
 	case Sherpa:
 		o, err := sherpaOptions(options)
 		if err != nil {
@@ -73,5 +75,5 @@ func Open(name string, options map[string]string) (Engine, error) {
 		}
 		return OpenSherpa(o)
 	}
-	return nil, domain.Permanent(fmt.Errorf("speech engine %q is unknown; known: %s, %s", name, Sphinx, Sherpa))
+	return nil, domain.Permanent(fmt.Errorf("speech engine %q is unknown; known: %s, %s, %s", name, Sphinx, Keyword, Sherpa))
 }

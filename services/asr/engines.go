@@ -19,7 +19,7 @@ import (
 
 // EngineConfig is a way of hearing, under a name of the operator's.
 type EngineConfig struct {
-	Kind        string            `koanf:"kind"`        // pocketsphinx, sherpa or whisper
+	Kind        string            `koanf:"kind"`        // pocketsphinx, keyword, sherpa or whisper
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
 	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
@@ -31,14 +31,18 @@ const (
 	kindSphinx = "pocketsphinx"
 	kindSherpa = "sherpa"
 	kindSilero = "silero" // tells voice from other sound, hears no words
+	kindWords  = "keyword"
 	kindRemote = "whisper"
 )
 
-var kinds = []string{kindSphinx, kindSherpa, kindRemote}
+var kinds = []string{kindSphinx, kindWords, kindSherpa, kindRemote}
 
 // engines are all that can be named: the built-in ones, and the operator's.
 func (c Config) engines() map[string]EngineConfig {
-	all := map[string]EngineConfig{kindSphinx: {Kind: kindSphinx, Language: "en", Models: c.Models}}
+	all := map[string]EngineConfig{
+		kindSphinx: {Kind: kindSphinx, Language: "en", Models: c.Models},
+		kindWords:  {Kind: kindWords, Language: "en", Models: c.Models},
+	}
 	maps.Copy(all, c.Engines)
 	return all
 }
