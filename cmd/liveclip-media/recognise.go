@@ -30,8 +30,12 @@ func recogniseMode(_ context.Context, order *mediav1.ToChild, in *messages, out 
 	}
 	defer engine.Close()
 	about := engine.About()
+	factor, err := speech.Measure(engine)
+	if err != nil {
+		return "", err
+	}
 	if err := out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Ready{Ready: &mediav1.Ready{
-		Streams: int64(about.Streams), PartialEvery: int64(about.PartialEvery), Language: about.Language}}}); err != nil {
+		Streams: int64(about.Streams), RealTimeFactor: factor, PartialEvery: int64(about.PartialEvery), Language: about.Language}}}); err != nil {
 		return "", err
 	}
 	l := &listener{engine: engine, streams: about.Streams, out: out}
@@ -76,6 +80,7 @@ type hearing struct {
 	at      time.Duration // media time of its first sample
 	partial bool          // a partial line is asked for
 	ended   bool
+	work    time.Duration // of the processor, on it
 }
 
 func (l *listener) close() {
@@ -98,7 +103,7 @@ func (l *listener) run(in <-chan said) error {
 				return err
 			}
 		}
-		if err := l.engine.Work(l.busy()); err != nil {
+		if err := l.work(); err != nil {
 			return err
 		}
 		if err := l.answer(); err != nil {
@@ -107,12 +112,30 @@ func (l *listener) run(in <-chan said) error {
 	}
 }
 
+// work does a step, and accounts for it in equal parts.
+func (l *listener) work() error {
+	busy := l.busy()
+	before := speech.ProcessorTime()
+	var of []speech.Utterance
+	for _, h := range busy {
+		of = append(of, h.Utterance)
+	}
+	if err := l.engine.Work(of); err != nil {
+		return err
+	}
+	spent := speech.ProcessorTime() - before
+	for _, h := range busy {
+		h.work += spent / time.Duration(len(busy))
+	}
+	return nil
+}
+
 // busy are the utterances with work to do, or an answer due.
-func (l *listener) busy() []speech.Utterance {
-	var out []speech.Utterance
+func (l *listener) busy() []*hearing {
+	var out []*hearing
 	for _, h := range l.open {
 		if h.Busy() || h.partial || h.ended {
-			out = append(out, h.Utterance)
+			out = append(out, h)
 		}
 	}
 	return out
@@ -189,6 +212,9 @@ func (l *listener) tell(h *hearing) error {
 		r = h.Partial()
 	}
 	heard := &mediav1.Heard{Utterance: h.id, Final: h.ended, Text: r.Text}
+	if h.ended {
+		heard.Work = int64(h.work)
+	}
 	for _, w := range r.Words {
 		heard.Words = append(heard.Words, &mediav1.HeardWord{Text: w.Text, Start: int64(h.at + w.Start), End: int64(h.at + w.End), Confidence: w.Confidence})
 	}

@@ -298,6 +298,9 @@ func (b *broadcast) pauseHere(ctx context.Context) {
 func (b *broadcast) close(ctx context.Context, reason string, patience time.Duration) {
 	b.pauseHere(ctx)
 	b.awaitWords(ctx, patience)
+	if b.ear != nil {
+		b.ear.leave()
+	}
 	close(b.ending)
 	select {
 	case <-b.told:

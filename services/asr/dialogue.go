@@ -21,6 +21,7 @@ type ready struct {
 	recogniser
 	streams      int           // utterances side by side
 	partialEvery time.Duration // of sound: asked more often, a partial line costs more than it tells
+	factor       float64       // processor seconds for a second of sound, here; 0: unknown
 }
 
 const answerWithin = 30 * time.Second // a recogniser that says nothing for so long hangs

@@ -37,7 +37,9 @@ type ear struct {
 	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
 
 	mu      sync.Mutex
-	by      wish // how the newest utterance is heard
+	by      wish          // how the newest utterance is heard
+	place   *engine       // that the room has a place at; nil: none
+	refused time.Duration // where what is said now began, when its engine has no place for the room
 	point   endpointer
 	open    *spoken
 	queue   []*spoken // not answered, or behind one that is not
@@ -66,7 +68,7 @@ const wordless = 800 * time.Millisecond
 const ahead = 16
 
 func newEar(c earConfig) *ear {
-	return &ear{earConfig: c, by: c.wish(), space: make(chan struct{}, ahead)}
+	return &ear{earConfig: c, by: c.wish(), refused: -1, space: make(chan struct{}, ahead)}
 }
 
 // hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
@@ -146,8 +148,12 @@ func (e *ear) speak(ctx context.Context, pieces []stretch) error {
 		}
 		e.mu.Lock()
 		open := e.open
-		if open == nil { // its beginning found no place before the wait for one was given up
+		if open == nil { // its beginning found no place
+			refused := e.refused
 			e.mu.Unlock()
+			if s.ends && refused >= 0 {
+				e.skip(domain.Window{Start: refused, End: s.until})
+			}
 			continue
 		}
 		if s.ends {
@@ -171,8 +177,11 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 			return ctx.Err()
 		}
 	}
-	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
 	how := e.wish()
+	if !e.enter(how.engine, s.at) {
+		return nil
+	}
+	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
 	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, sound: s.sound, more: make(chan struct{}, 1)}
 	line := &spoken{utterance: u, by: how.engine}
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
@@ -183,6 +192,39 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 	e.mu.Unlock()
 	how.put(u)
 	return nil
+}
+
+// enter takes the room's place at the engine, live, unless there is none: then what is said goes unheard, and the next that is
+// said asks again.
+func (e *ear) enter(by *engine, at time.Duration) bool {
+	if !e.live {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.place != by {
+		if e.place != nil {
+			e.place.leave()
+			e.place = nil
+		}
+		if by.enter() {
+			e.place = by
+		}
+	}
+	if e.refused = -1; e.place == nil {
+		e.refused = at
+	}
+	return e.place != nil
+}
+
+// leave gives the room's place to another.
+func (e *ear) leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.place != nil {
+		e.place.leave()
+		e.place = nil
+	}
 }
 
 // mark is the media time before which every line that ends is final and was given.
@@ -216,7 +258,7 @@ func (e *ear) health(now time.Time) domain.Health {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case deaf:
+	case deaf || e.refused >= 0:
 		return domain.HealthMissing
 	case now.Sub(e.skipped) < e.behind:
 		return domain.HealthBehind

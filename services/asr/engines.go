@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	mediav1 "liveclip/proto/media/v1"
+	"liveclip/services/asr/models"
 )
 
 // EngineConfig is a way of hearing, under a name of the operator's.
@@ -23,6 +27,7 @@ type EngineConfig struct {
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
 	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
+	Rooms       int               `koanf:"rooms"`       // live ones heard at once at most; 0: as many as its measured cost allows
 	Options     map[string]string `koanf:"options"`     // of its kind
 }
 
@@ -37,18 +42,24 @@ const (
 
 var kinds = []string{kindSphinx, kindWords, kindSherpa, kindRemote}
 
+const (
+	engineMandarin = "mandarin" // hears with the model that comes with liveclip
+	own            = "own:" + models.Mandarin
+)
+
 // engines are all that can be named: the built-in ones, and the operator's.
 func (c Config) engines() map[string]EngineConfig {
 	all := map[string]EngineConfig{
-		kindSphinx: {Kind: kindSphinx, Language: "en", Models: c.Models},
-		kindWords:  {Kind: kindWords, Language: "en", Models: c.Models},
+		kindSphinx:     {Kind: kindSphinx, Language: "en", Models: c.Models},
+		engineMandarin: {Kind: kindSherpa, Language: "zh", Models: own},
+		kindWords:      {Kind: kindWords, Language: "en", Models: c.Models},
 	}
 	maps.Copy(all, c.Engines)
 	return all
 }
 
 // spoken are the built-in engines by language.
-var builtin = map[string]string{"en": kindSphinx}
+var builtin = map[string]string{"en": kindSphinx, "zh": engineMandarin}
 
 // engineOf names the engine that hears a room: the one it asks for, or the one for its language. known is false when it asks
 // for one that is none.
@@ -109,6 +120,9 @@ func (c Config) engineFaults() []string {
 				faults = append(faults, at+"."+fault)
 			}
 		}
+		if e.Rooms < 0 {
+			faults = append(faults, fmt.Sprintf("%s.rooms: must be 0 (by measured cost) or more, is %d", at, e.Rooms))
+		}
 		if e.Recognisers < 0 {
 			faults = append(faults, fmt.Sprintf("%s.recognisers: must be 0 (as asr.recognisers) or more, is %d", at, e.Recognisers))
 		}
@@ -124,6 +138,8 @@ type engine struct {
 
 // listener is what an ear needs of the pool.
 type listener interface {
+	enter() bool // a live room; false: there is no place for it
+	leave()
 	ready() // soon to be wanted
 	put(u *utterance)
 	end(u *utterance, sound []byte)
@@ -134,6 +150,8 @@ type listener interface {
 // nobody listens.
 type nobody struct{}
 
+func (nobody) enter() bool              { return true }
+func (nobody) leave()                   {}
 func (nobody) ready()                   {}
 func (nobody) put(u *utterance)         { u.answered(nil) }
 func (nobody) end(*utterance, []byte)   {}
@@ -150,6 +168,7 @@ func (s *Service) makeEngines(reg prometheus.Registerer) {
 		}
 		p := newPool(workers, s.starter(cfg), s.log.With("engine", name),
 			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
+		p.load.bound = cfg.Rooms
 		s.pools = append(s.pools, p)
 		s.engines[name] = &engine{name: name, language: cfg.Language, listener: p}
 	}
@@ -167,11 +186,16 @@ func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, er
 
 func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, error) {
 	options := maps.Clone(cfg.Options)
-	if cfg.Models != "" {
-		if options == nil {
-			options = map[string]string{}
+	if options == nil {
+		options = map[string]string{}
+	}
+	if folder, ours := cfg.Models, strings.HasPrefix(cfg.Models, "own:"); ours {
+		var err error
+		if options["models"], err = models.Unpack(modelsFolder(), strings.TrimPrefix(folder, "own:")); err != nil {
+			return ready{}, err
 		}
-		options["models"] = cfg.Models
+	} else if folder != "" {
+		options["models"] = folder
 	}
 	process, err := s.media.Start(ctx, child.Recognise, &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{
 		Recognise: &mediav1.RecogniseOrder{Engine: cfg.Kind, Options: options}}})
@@ -187,7 +211,15 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 		return ready{}, err
 	}
 	r := m.GetReady()
-	return ready{recogniser: process, streams: int(r.Streams), partialEvery: time.Duration(r.PartialEvery)}, nil
+	return ready{recogniser: process, streams: int(r.Streams), partialEvery: time.Duration(r.PartialEvery), factor: r.RealTimeFactor}, nil
+}
+
+// modelsFolder is where models that come with liveclip are unpacked.
+func modelsFolder() string {
+	if cache, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(cache, "liveclip", "models")
+	}
+	return filepath.Join(os.TempDir(), "liveclip-models-"+strconv.Itoa(os.Getuid()))
 }
 
 // wish is how a room shall be heard.

@@ -32,6 +32,7 @@ func TestARoomIsHeardByTheEngineItAsksForElseByThatOfItsLanguage(t *testing.T) {
 		{"nobody, as it asks", own, domain.Context{Engine: engineNone}, answer{engineNone, true}},
 		{"by language", own, domain.Context{Language: "yue-Hant-HK"}, answer{"cantonese", true}},
 		{"English", own, domain.Context{Language: "en-GB"}, answer{kindSphinx, true}},
+		{"Mandarin", own, domain.Context{Language: "zh-CN"}, answer{engineMandarin, true}},
 		{"a language nobody hears", own, domain.Context{Language: "fi"}, answer{kindSphinx, true}},
 		{"the default hears every language", everything, domain.Context{Language: "en"}, answer{"house", true}},
 		{"but for those that have their own", everything, domain.Context{Language: "yue"}, answer{"cantonese", true}},
@@ -76,12 +77,12 @@ func TestEveryFaultOfTheEnginesIsNamed(t *testing.T) {
 	got := c.engineFaults()
 	slices.Sort(got)
 	want := []string{
-		`asr.engine: must be one of a, c, keyword, none, pocketsphinx, none, is "nobody"`,
+		`asr.engine: must be one of a, c, keyword, mandarin, none, pocketsphinx, none, is "nobody"`,
 		`asr.engines.a.kind: must be one of pocketsphinx, keyword, sherpa, whisper, is "b"`,
 		`asr.engines.a.recognisers: must be 0 (as asr.recognisers) or more, is -1`,
 		`asr.engines.c.models: must name the folder of a model`,
 		`asr.engines.none: none hears nothing; choose another name`,
-		`asr.languages.zh: must be one of a, c, keyword, none, pocketsphinx, none, is "someone"`,
+		`asr.languages.zh: must be one of a, c, keyword, mandarin, none, pocketsphinx, none, is "someone"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q, want\n%q", got, want)

@@ -73,12 +73,15 @@ type pool struct {
 	log     *slog.Logger
 	heard   prometheus.Counter
 	crashes prometheus.Counter
+	refused prometheus.Counter
 	wanted  chan struct{} // closed when the first stream needs ears: until then no model takes memory
 	want    sync.Once
 
 	mu      sync.Mutex
+	load    load
 	waiting []*utterance
 	idle    int
+	alive   int           // recognisers that have their models
 	deaf    string        // why nothing can be heard; empty: it can
 	closed  bool          // nothing more is heard
 	changed chan struct{} // closed and replaced
@@ -88,9 +91,16 @@ func newPool(workers int, start func(ctx context.Context) (ready, error), log *s
 	p := &pool{start: start, workers: workers, log: log, wanted: make(chan struct{}), changed: make(chan struct{}),
 		heard:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
 		crashes: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_refused_total", Help: "Times that a live room found the recognisers full when somebody spoke."}),
+		load:    load{most: workers},
 	}
-	reg.MustRegister(p.heard, p.crashes, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "liveclip_asr_utterances_waiting", Help: "Utterances that wait for a recogniser."}, p.queued))
+	reg.MustRegister(p.heard, p.crashes, p.refused,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_rooms", Help: "Live rooms that are heard."},
+			p.gauge(func(l load) float64 { return float64(l.rooms) })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_real_time_factor", Help: "Processor seconds that hearing a second of sound takes; 0: unknown."},
+			p.gauge(func(l load) float64 { return l.factor })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "liveclip_asr_utterances_waiting", Help: "Utterances that wait for a recogniser."}, p.queued))
 	return p
 }
 
@@ -120,6 +130,7 @@ func (p *pool) put(u *utterance) {
 		return
 	}
 	p.waiting = append(p.waiting, u)
+	p.load.archives = p.load.archives || !u.live
 	p.wake()
 	p.mu.Unlock()
 }
@@ -151,8 +162,12 @@ func (p *pool) wake() {
 // run hears until ctx ends; what then waits is answered as unheard.
 func (p *pool) run(ctx context.Context) error {
 	var workers sync.WaitGroup
-	for range p.workers {
-		workers.Go(func() { p.work(ctx) })
+	for i := range p.workers {
+		workers.Go(func() {
+			if p.needed(ctx, i) {
+				p.work(ctx)
+			}
+		})
 	}
 	workers.Wait()
 	p.mu.Lock()
@@ -174,19 +189,15 @@ func (p *pool) giveUp() {
 
 // work keeps one recogniser alive.
 func (p *pool) work(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-p.wanted:
-	}
 	wait, failed := restartLeast, 0
 	for ctx.Err() == nil {
 		r, err := p.start(ctx)
 		if failed++; err == nil {
 			wait, failed = restartLeast, 0
-			p.hearing("")
+			p.hears(r)
 			err = p.serve(ctx, r)
 			_ = r.Close()
+			p.hearsNoMore()
 		}
 		if ctx.Err() != nil {
 			return
@@ -196,8 +207,9 @@ func (p *pool) work(ctx context.Context) {
 			if p.deafness() == "" {
 				p.log.Error("speech is not recognised", "error", err, "retry", retryModel)
 			}
-			p.hearing(err.Error())
-			p.giveUp()
+			if p.deafened(err.Error()) {
+				p.giveUp()
+			}
 			wait = retryModel
 		} else {
 			p.crashes.Inc()
@@ -211,10 +223,32 @@ func (p *pool) work(ctx context.Context) {
 	}
 }
 
-func (p *pool) hearing(deaf string) {
+// hears: a recogniser has its models.
+func (p *pool) hears(r ready) {
 	p.mu.Lock()
-	p.deaf = deaf
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	p.alive++
+	p.deaf = ""
+	p.load.streams = r.streams
+	p.load.learn(r.factor, 1)
+	p.wake()
+}
+
+func (p *pool) hearsNoMore() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alive--
+}
+
+// deafened: no recogniser can be had, and none is left.
+func (p *pool) deafened(why string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive > 0 {
+		return false
+	}
+	p.deaf = why
+	return true
 }
 
 // serve has one recogniser hear utterances, as many side by side as it can, until it fails.
@@ -253,7 +287,7 @@ func (p *pool) serve(ctx context.Context, r ready) error {
 type seat struct {
 	*dialogue
 	partialEvery time.Duration
-	trusted      bool // only for those that were at no death
+	trusted      bool // only for those that were at no death, and for rooms while there are any
 }
 
 // serveOne has one utterance heard; its error is the recogniser's. alive ends with the recogniser, ctx with the pool.
@@ -266,6 +300,7 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 	case err == nil:
 		sound, _ := u.after(0)
 		p.heard.Add(soundLength(len(sound)).Seconds())
+		p.worked(soundLength(len(sound)), time.Duration(heard.GetWork()))
 		u.answered(heard)
 		return nil
 	case errors.As(err, new(unheardError)):
@@ -316,7 +351,7 @@ func (p *pool) due(at seat) int {
 	for i, u := range p.waiting {
 		r := 0
 		switch {
-		case at.trusted && u.tries > 0:
+		case at.trusted && (u.tries > 0 || !u.live && p.load.rooms > 0): // a batch must not fill what rooms hear with
 		case u.whole() && u.live:
 			r = 3
 		case u.whole():

@@ -52,7 +52,7 @@ func (f *fakeRecogniser) Close() error { f.close.Do(func() { close(f.closed) });
 func runPool(t *testing.T, workers int, heard func(*mediav1.Hear) error) *pool {
 	t.Helper()
 	start := func(context.Context) (ready, error) {
-		return ready{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond}, nil
+		return ready{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond, 0}, nil
 	}
 	return runPoolOf(t, workers, start)
 }
@@ -170,8 +170,14 @@ func TestWithoutAModelNothingBlocks(t *testing.T) {
 }
 
 // stuckPool never hears anybody.
-type stuckPool struct{ waiting []*utterance }
+type stuckPool struct {
+	waiting []*utterance
+	full    bool
+	left    int
+}
 
+func (s *stuckPool) enter() bool                    { return !s.full }
+func (s *stuckPool) leave()                         { s.left++ }
 func (s *stuckPool) ready()                         {}
 func (s *stuckPool) put(u *utterance)               { s.waiting = append(s.waiting, u) }
 func (s *stuckPool) end(u *utterance, sound []byte) { u.add(sound, true) }

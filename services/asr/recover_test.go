@@ -44,8 +44,29 @@ func kill(t *testing.T, pid int) {
 	}
 }
 
+// awaitEars waits until an engine has its models.
+func (s *station) awaitEars(name string) {
+	s.t.Helper()
+	p := s.service.engines[name].listener.(*pool)
+	p.ready()
+	for deadline := time.After(120 * time.Second); ; {
+		p.mu.Lock()
+		alive, changed := p.alive, p.changed
+		p.mu.Unlock()
+		if alive > 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			s.t.Fatalf("%s never had its models", name)
+		}
+	}
+}
+
 func TestAKilledRecogniserCostsARetry(t *testing.T) {
 	s := newGround(t).start(nil)
+	s.awaitEars(kindSphinx)
 	s.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
 	s.push(s.url("a", s.keys.PushKey(ref("a"))), 8, "the price drops to nineteen dollars")
 	s.await("a partial line", func(events []event.Event) bool {

@@ -1388,6 +1388,7 @@ type Heard struct {
 	Words         []*HeardWord           `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
 	Quiet         int64                  `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`    // of a partial line: the sound since its last word, as the recogniser heard it
 	Unheard       string                 `protobuf:"bytes,9,opt,name=unheard,proto3" json:"unheard,omitempty"` // why this utterance cannot be heard, though others may; empty: it was
+	Work          int64                  `protobuf:"varint,6,opt,name=work,proto3" json:"work,omitempty"`      // of a final line: the processor time that hearing it took; 0: not measured
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1462,6 +1463,13 @@ func (x *Heard) GetUnheard() string {
 		return x.Unheard
 	}
 	return ""
+}
+
+func (x *Heard) GetWork() int64 {
+	if x != nil {
+		return x.Work
+	}
+	return 0
 }
 
 // Listen is the next sound of a voice (a stream): 16 kHz mono s16le. What does not follow on the last one says so.
@@ -2972,14 +2980,15 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\xb3\x01\n" +
+	"confidence\"\xc7\x01\n" +
 	"\x05Heard\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x14\n" +
 	"\x05final\x18\x02 \x01(\bR\x05final\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x122\n" +
 	"\x05words\x18\x04 \x03(\v2\x1c.liveclip.media.v1.HeardWordR\x05words\x12\x14\n" +
 	"\x05quiet\x18\x05 \x01(\x03R\x05quiet\x12\x18\n" +
-	"\aunheard\x18\t \x01(\tR\aunheard\"L\n" +
+	"\aunheard\x18\t \x01(\tR\aunheard\x12\x12\n" +
+	"\x04work\x18\x06 \x01(\x03R\x04work\"L\n" +
 	"\x06Listen\x12\x14\n" +
 	"\x05voice\x18\x01 \x01(\tR\x05voice\x12\x18\n" +
 	"\asamples\x18\x02 \x01(\fR\asamples\x12\x12\n" +

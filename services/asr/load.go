@@ -1,0 +1,119 @@
+package asr
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// load is how many live rooms the recognisers of a pool can hear at once, by what hearing them takes.
+type load struct {
+	most     int     // recognisers
+	bound    int     // rooms, as configured; 0: by factor
+	streams  int     // utterances side by side, of one recogniser; 0: unknown
+	factor   float64 // processor seconds for a second of sound; 0: unknown
+	rooms    int
+	archives bool // are heard too, as fast as they can be
+	full     bool // a room was turned away since the last left
+}
+
+// busy is how much of its time a recogniser shall hear, so that a burst of speech does not put it behind.
+const busy = 0.85
+
+// learn takes a measurement; weight 1 forgets those before.
+func (l *load) learn(factor, weight float64) {
+	if factor <= 0 || math.IsNaN(factor) || math.IsInf(factor, 0) {
+		return
+	}
+	if l.factor == 0 {
+		weight = 1
+	}
+	l.factor += weight * (factor - l.factor)
+}
+
+// room is how many rooms can be heard; at least one.
+func (l *load) room() int {
+	switch {
+	case l.bound > 0:
+		return l.bound
+	case l.factor == 0:
+		return math.MaxInt
+	}
+	return max(1, int(float64(l.most)*busy/l.factor))
+}
+
+// needs is how many recognisers the rooms take.
+func (l *load) needs() int {
+	if l.factor == 0 {
+		return max(1, l.rooms)
+	}
+	return max(1, int(math.Ceil(float64(l.rooms)*l.factor/busy)))
+}
+
+// enter admits a live room, unless the recognisers have enough to hear.
+func (p *pool) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.load.rooms >= p.load.room() {
+		p.refused.Inc()
+		if !p.load.full {
+			p.load.full = true
+			p.log.Warn("recognisers are full: a room is not heard", "rooms", p.load.rooms, "real_time_factor", p.load.factor, "recognisers", p.workers)
+		}
+		return false
+	}
+	p.load.rooms++
+	p.wake()
+	return true
+}
+
+// leave gives a room's place to another.
+func (p *pool) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load.rooms--
+	p.load.full = false
+}
+
+// worked is told of an utterance that was heard.
+func (p *pool) worked(sound, work time.Duration) {
+	if sound < time.Second || work <= 0 { // a short one's end weighs too much
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load.learn(work.Seconds()/sound.Seconds(), 0.05)
+}
+
+// needed waits until a recogniser is: the first when anybody is to be heard, the others when it can't hear all rooms, or an
+// archive is to be heard. Each takes memory.
+func (p *pool) needed(ctx context.Context, i int) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.wanted:
+	}
+	for {
+		p.mu.Lock()
+		enough := i == 0 || p.load.archives || p.load.needs() > i
+		changed := p.changed
+		p.mu.Unlock()
+		if enough {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+}
+
+// gauge reads a figure of the load.
+func (p *pool) gauge(of func(l load) float64) func() float64 {
+	return func() float64 {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return of(p.load)
+	}
+}
