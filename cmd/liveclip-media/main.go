@@ -42,6 +42,7 @@ func modes() map[string]mode {
 		"finish":    finishMode,
 		"copy":      copyMode,
 		"render":    renderMode,
+		"look":      lookMode,
 	}
 }
 

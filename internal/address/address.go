@@ -2,8 +2,10 @@
 package address
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 )
 
 // notPublic are ranges that net/netip has no name for: carrier-grade NAT, benchmarking, documentation, reserved, and those
@@ -24,4 +26,17 @@ func Public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("") // no prefix contains an address with a zone
 	return a.IsGlobalUnicast() && !a.IsPrivate() &&
 		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// ErrPrivate refuses an address inside somebody's own network.
+var ErrPrivate = errors.New("the address is private")
+
+// Control is a net.Dialer's Control that lets only public addresses be dialled: it sees the one that is really dialled, after
+// every look-up and redirect.
+func Control(_, dialled string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(dialled)
+	if err != nil || !Public(at.Addr()) {
+		return ErrPrivate
+	}
+	return nil
 }

@@ -30,6 +30,7 @@ const (
 	Copy      Mode = "copy"
 	Render    Mode = "render"
 	Probe     Mode = "probe"
+	Look      Mode = "look"
 )
 
 const binaryName = "liveclip-media"

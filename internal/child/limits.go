@@ -39,6 +39,7 @@ type ModeLimits struct {
 	Copy      Limits `koanf:"copy"`
 	Render    Limits `koanf:"render"`
 	Probe     Limits `koanf:"probe"`
+	Look      Limits `koanf:"look"`
 }
 
 // 4096 pixels square hold 4K in either orientation. 256 GiB are a day at 20 Mbit/s.
@@ -57,6 +58,7 @@ func defaultLimits() ModeLimits {
 		Finish: Limits{Memory: 4 << 30, Files: 512, Output: 16 << 30, CPU: 10 * time.Minute, Wall: 2 * time.Hour, Input: 16 << 30, Pixels: pixels4K, Streams: 64},
 		Copy:   Limits{Memory: 4 << 30, Files: 256, Output: 16 << 30, CPU: 10 * time.Minute, Wall: time.Hour, Input: longFile, Pixels: pixels4K, Streams: 64},
 		Render: Limits{Memory: 4 << 30, Files: 256, Output: 1 << 30, CPU: 10 * time.Minute, Wall: 10 * time.Minute, Input: 1 << 30, Pixels: pixels4K, Streams: 64},
+		Look:   Limits{Memory: 2 << 30, Files: 256, Output: 1 << 20, CPU: 2 * time.Minute, Wall: 5 * time.Minute, Input: 1 << 30, Pixels: pixels4K, Streams: 64},
 		Probe:  Limits{Memory: 1 << 30, Files: 256, Output: 1 << 20, CPU: 30 * time.Second, Wall: time.Minute, Input: longFile, Pixels: pixels4K, Streams: 64},
 	}
 }
@@ -73,6 +75,8 @@ func (m ModeLimits) of(mode Mode) Limits {
 		return m.Copy
 	case Render:
 		return m.Render
+	case Look:
+		return m.Look
 	}
 	return m.Probe
 }

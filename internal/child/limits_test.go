@@ -2,6 +2,7 @@ package child_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"liveclip/internal/child/childtest"
 	"liveclip/internal/domain"
 	"liveclip/internal/font"
+	"liveclip/internal/motion"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -66,9 +68,14 @@ func TestAChildThatExceedsALimitEndsWithAnErrorThatNamesIt(t *testing.T) {
 	small := made(t, "small.mp4", "-f", "lavfi", "-i", "testsrc=d=1:s=320x180", "-f", "lavfi", "-i", "sine=d=1",
 		"-map", "0:v", "-map", "1:a", "-map", "1:a", "-preset", "ultrafast")
 	large := made(t, "large.mp4", "-f", "lavfi", "-i", "testsrc=d=1:s=3840x2160:r=5", "-preset", "ultrafast")
+	scene, err := json.Marshal(motion.Scene{Width: 1920, Height: 1080, FrameRate: 60, Length: time.Minute,
+		Base: []motion.Layer{{Kind: motion.KindRays, Box: motion.Box{0, 0, 100, 100}, Speed: 9}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	endless := &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: &mediav1.RenderOrder{
-		Base: filepath.Join(t.TempDir(), "base.mp4"), Out: filepath.Join(t.TempDir(), "out.mp4"), BaseFilter: "mandelbrot=s=1920x1080:r=25",
-		Width: 1920, Height: 1080, Length: int64(time.Minute), FrameRate: 25, FontFile: finishOrder(t, "", 16).GetFinish().FontFile}}}
+		Base: filepath.Join(t.TempDir(), "base.mp4"), Out: filepath.Join(t.TempDir(), "out.mp4"), Scene: scene,
+		FontFile: finishOrder(t, "", 16).GetFinish().FontFile}}}
 	for _, test := range []struct {
 		limit  string
 		mode   child.Mode

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"liveclip/internal/loudness"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -33,7 +34,7 @@ type sound struct {
 
 	pcm     []byte
 	pcmAt   time.Duration
-	loud    *loudness
+	loud    *loudness.Meter
 	loudAt  time.Duration // of values[0]
 	loudEnd time.Duration // of the sound measured
 	values  []float64
@@ -196,10 +197,10 @@ func (s *sound) addLoudness(at time.Duration, f *astiav.Frame) error {
 		if err := s.sendLoudness(); err != nil {
 			return err
 		}
-		s.loud = newLoudness(f.SampleRate(), channels)
+		s.loud = loudness.NewMeter(f.SampleRate(), channels)
 		s.loudAt, s.loudEnd = at, at
 	}
-	s.values = append(s.values, s.loud.add(planes)...)
+	s.values = append(s.values, s.loud.Add(planes)...)
 	s.loudEnd += time.Duration(f.NbSamples()) * time.Second / time.Duration(f.SampleRate())
 	if len(s.values) >= loudChunk {
 		return s.sendLoudness()
@@ -211,8 +212,8 @@ func (s *sound) sendLoudness() error {
 	if len(s.values) == 0 {
 		return nil
 	}
-	m := &mediav1.Loudness{Start: int64(s.loudAt), Step: int64(loudnessStep), Momentary: s.values}
-	s.loudAt += time.Duration(len(s.values)) * loudnessStep
+	m := &mediav1.Loudness{Start: int64(s.loudAt), Step: int64(loudness.Step), Momentary: s.values}
+	s.loudAt += time.Duration(len(s.values)) * loudness.Step
 	err := s.send(&mediav1.FromChild{Message: &mediav1.FromChild_Loudness{Loudness: m}})
 	s.values = nil
 	return err

@@ -89,3 +89,8 @@ func Labels(t domain.Tenant, s domain.StreamID) string {
 func Shot(t domain.Tenant, c domain.ClipID, revision, number int) string {
 	return fmt.Sprintf("%s/shot.%d.%d.mp4", folder(t, c), revision, number)
 }
+
+// ShotMade is the key of how that shot was made.
+func ShotMade(t domain.Tenant, c domain.ClipID, revision, number int) string {
+	return fmt.Sprintf("%s/shot.%d.%d.json", folder(t, c), revision, number)
+}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/loudness"
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
@@ -120,29 +121,15 @@ func (rd *reading) loudness(ctx context.Context) (sound []domain.SoundMeasured, 
 	return sound, err
 }
 
-const (
-	absoluteGate = -70 // LUFS
-	relativeGate = -10 // LU
-)
-
-// Integrated is the integrated loudness, in LUFS, of what was measured (EBU R 128: momentary loudness gated twice); false when
-// all of it is as good as silent.
+// Integrated is the integrated loudness, in LUFS, of what was measured; false when all of it is as good as silent.
 func Integrated(sound []domain.SoundMeasured) (lufs float64, ok bool) {
-	mean := func(gate float64) (float64, bool) {
-		var energy float64
-		n := 0
+	return loudness.Integrated(func(yield func(float64) bool) {
 		for _, s := range sound {
 			for _, v := range s.Momentary {
-				if v > gate {
-					energy += math.Pow(10, v/10)
-					n++
+				if !yield(v) {
+					return
 				}
 			}
 		}
-		return 10 * math.Log10(energy/float64(max(1, n))), n > 0
-	}
-	if lufs, ok = mean(absoluteGate); !ok {
-		return 0, false
-	}
-	return mean(max(absoluteGate, lufs+relativeGate))
+	})
 }

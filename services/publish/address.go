@@ -2,7 +2,6 @@ package publish
 
 import (
 	"errors"
-	"net/netip"
 	"syscall"
 
 	"liveclip/internal/address"
@@ -11,10 +10,9 @@ import (
 // errPrivate refuses a webhook that leads into our own network.
 var errPrivate = errors.New("the address is private; publish.allow_private would allow it")
 
-// publicOnly is a net.Dialer's Control: it sees the address that is really dialled, after every look-up.
-func publicOnly(_, dialled string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(dialled)
-	if err != nil || !address.Public(at.Addr()) {
+// publicOnly is a net.Dialer's Control.
+func publicOnly(network, dialled string, c syscall.RawConn) error {
+	if address.Control(network, dialled, c) != nil {
 		return errPrivate
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"liveclip/internal/job"
 	"liveclip/internal/record"
 	"liveclip/internal/recording"
+	"liveclip/internal/wordlist"
 )
 
 // told collects what is published.
@@ -309,7 +310,7 @@ func TestAWindowThatWasNotHeardToItsEndIsWaitedForAndThenLeftToAPerson(t *testin
 		t.Fatal(err)
 	}
 	got, _, _ := s.verdict(t.Context(), one)
-	want := []domain.Finding{{List: notHeard, Where: inTranscript, At: 15 * time.Second, Severity: severityPerson}}
+	want := []domain.Finding{{List: notHeard, Where: inTranscript, At: 15 * time.Second, Severity: wordlist.Person}}
 	if got.Value.Verdict != domain.VerdictNeedsPerson || got.Value.Reason != "what was said after 0:00:15.0 was not heard" || !slices.Equal(got.Value.Findings, want) {
 		t.Errorf("verdict %+v, want one for a person with %+v", got.Value, want)
 	}

@@ -26,7 +26,7 @@ func (s *Service) chapters(c clip, finished []*mediav1.FinishedPart) []caption.C
 			continue
 		}
 		at, length := time.Duration(finished[i].GetAt()), time.Duration(finished[i].GetEnd()-finished[i].GetStart())
-		title, _ := s.lists.clean(titles[0].Title)
+		title, _ := s.lists.Clean(titles[0].Title)
 		titles = titles[1:]
 		if length > 0 {
 			chapters = append(chapters, caption.Cue{Start: at, End: at + length, Text: title})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"liveclip/internal/wordlist"
 )
 
 // Config is the part "review" of the configuration.
@@ -52,7 +54,7 @@ func Defaults() Config {
 		Watermark:     "liveclip",
 		Producer:      "liveclip",
 		SubtitlesWait: 30 * time.Second, // longer than a source that left may take to rejoin
-		Spoken:        severityPerson,
+		Spoken:        wordlist.Person,
 	}
 }
 
@@ -80,9 +82,9 @@ func (c Config) Faults() []string {
 	fault(len([]rune(c.Watermark)) > 40, "review.watermark: must be at most 40 characters, is %d", len([]rune(c.Watermark)))
 	fault(c.Producer == "", "review.producer: must name who makes the clips")
 	fault(c.SubtitlesWait <= 0, "review.subtitles_wait: must be positive, is %v", c.SubtitlesWait)
-	fault(c.Spoken != severityPerson && c.Spoken != severityNote, "review.spoken: must be person or note, is %q", c.Spoken)
+	fault(c.Spoken != wordlist.Person && c.Spoken != wordlist.Note, "review.spoken: must be person or note, is %q", c.Spoken)
 	faults = append(faults, c.Faces.faults()...)
-	if _, err := loadLists(c.Lists, severityPerson); err != nil {
+	if _, err := wordlist.Load(c.Lists, wordlist.Person); err != nil {
 		faults = append(faults, fmt.Sprintf("review.lists: %v", err))
 	}
 	return faults

@@ -7,6 +7,7 @@ import (
 
 	"liveclip/internal/caption"
 	"liveclip/internal/domain"
+	"liveclip/internal/wordlist"
 )
 
 // Where a finding was made.
@@ -19,26 +20,26 @@ const (
 
 // written gives what liveclip would put out itself: the title, the overlay, the texts of template shots. In a title and an
 // overlay that liveclip worded, finishing takes the terms out, so they are only noted; a person's own wording is held to them.
-func (l *lists) written(plan domain.Plan) []domain.Finding {
+func written(l *wordlist.Lists, plan domain.Plan) []domain.Finding {
 	cleaned := plan.By == ""
-	findings := l.inText(plan.Title, inTitle, cleaned)
-	findings = append(findings, l.inText(plan.Overlay, inOverlay, cleaned)...)
+	findings := inText(l, plan.Title, inTitle, cleaned)
+	findings = append(findings, inText(l, plan.Overlay, inOverlay, cleaned)...)
 	for _, shot := range plan.Shots {
 		for _, field := range slices.Sorted(maps.Keys(shot.Fields)) {
 			if shot.Kind == domain.ShotTemplate {
-				findings = append(findings, l.inText(shot.Fields[field], inOverlay, false)...)
+				findings = append(findings, inText(l, shot.Fields[field], inOverlay, false)...)
 			}
 		}
 	}
 	return findings
 }
 
-func (l *lists) inText(s, where string, cleaned bool) []domain.Finding {
+func inText(l *wordlist.Lists, s, where string, cleaned bool) []domain.Finding {
 	var findings []domain.Finding
-	for _, m := range l.find(l.normal.text(s)) {
-		f := domain.Finding{List: m.list, Term: m.term, Where: where, Severity: m.written}
-		if cleaned && m.written == severityBlock {
-			f.Severity = severityNote
+	for _, m := range l.InText(s) {
+		f := domain.Finding{List: m.List, Term: m.Term, Where: where, Severity: m.Written}
+		if cleaned && m.Written == wordlist.Block {
+			f.Severity = wordlist.Note
 		}
 		if !slices.Contains(findings, f) {
 			findings = append(findings, f)
@@ -48,7 +49,7 @@ func (l *lists) inText(s, where string, cleaned bool) []domain.Finding {
 }
 
 // spoken gives what was said inside w, each with the time of its first word.
-func (l *lists) spoken(lines []domain.TranscriptLine, w domain.Window) []domain.Finding {
+func spoken(l *wordlist.Lists, lines []domain.TranscriptLine, w domain.Window) []domain.Finding {
 	var findings []domain.Finding
 	for _, line := range lines {
 		words := within(line, w)
@@ -56,8 +57,8 @@ func (l *lists) spoken(lines []domain.TranscriptLine, w domain.Window) []domain.
 		for i, word := range words {
 			texts[i] = word.Text
 		}
-		for _, m := range l.find(l.normal.words(texts)) {
-			findings = append(findings, domain.Finding{List: m.list, Term: m.term, Where: inTranscript, At: words[m.from].Start, Severity: m.spoken})
+		for _, m := range l.InWords(texts) {
+			findings = append(findings, domain.Finding{List: m.List, Term: m.Term, Where: inTranscript, At: words[m.From].Start, Severity: m.Spoken})
 		}
 	}
 	slices.SortStableFunc(findings, func(a, b domain.Finding) int { return cmp.Compare(a.At, b.At) })

@@ -12,6 +12,7 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
 	"liveclip/internal/record"
+	"liveclip/internal/wordlist"
 )
 
 const (
@@ -41,13 +42,13 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 	} else if found {
 		return s.ruled(ctx, n, known)
 	}
-	findings := s.lists.written(c.plan.Value)
+	findings := written(s.lists, c.plan.Value)
 	for _, w := range c.windows() {
 		lines, heardTo, err := s.recording.Lines(ctx, c.ref(), c.broadcast(), w)
 		if err != nil {
 			return fmt.Errorf("moderate clip %s: hear %v to %v: %w", n, w.Start, w.End, err)
 		}
-		findings = append(findings, s.lists.spoken(lines, w)...)
+		findings = append(findings, spoken(s.lists, lines, w)...)
 		whole, rendered, err := s.heardWhole(ctx, n, w, heardTo)
 		switch {
 		case err != nil:
@@ -55,10 +56,10 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 		case !whole && j.Waited < patience:
 			return later(j.Waited, fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heardTo), clock(w.End)))
 		case !whole:
-			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: severityPerson})
+			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: wordlist.Person})
 		}
 		if short := rendered.Window.Length(); short > 0 && short+soundless < c.plan.Value.Shortest {
-			findings = append(findings, domain.Finding{List: tooShort, Where: inLength, At: rendered.Window.End, Severity: severityPerson})
+			findings = append(findings, domain.Finding{List: tooShort, Where: inLength, At: rendered.Window.End, Severity: wordlist.Person})
 		}
 	}
 	return s.rule(ctx, c, judge(n, findings))
@@ -140,15 +141,15 @@ const (
 // judge makes a verdict of what was found.
 func judge(n name, findings []domain.Finding) domain.Decided {
 	slices.SortStableFunc(findings, func(a, b domain.Finding) int {
-		return slices.Index(severities, b.Severity) - slices.Index(severities, a.Severity)
+		return slices.Index(wordlist.Severities, b.Severity) - slices.Index(wordlist.Severities, a.Severity)
 	})
 	d := domain.Decided{Clip: n.Clip, Revision: n.Revision, Verdict: domain.VerdictApproved, By: byRule}
 	var reasons []string
 	for _, f := range findings {
 		switch f.Severity {
-		case severityBlock:
+		case wordlist.Block:
 			d.Verdict = domain.VerdictRejected
-		case severityPerson:
+		case wordlist.Person:
 			if d.Verdict == domain.VerdictApproved {
 				d.Verdict = domain.VerdictNeedsPerson
 			}

@@ -101,7 +101,7 @@ func (s *Service) order(c clip, pieces []piece, folder string) (*mediav1.FinishO
 	}
 	overlay := c.plan.Value.Overlay
 	if c.plan.Value.By == "" {
-		overlay, _ = s.lists.clean(overlay)
+		overlay, _ = s.lists.Clean(overlay)
 	}
 	order := &mediav1.FinishOrder{
 		Folder:         folder,
@@ -151,7 +151,7 @@ func (s *Service) title(plan domain.Plan) string {
 	if plan.By != "" {
 		return plan.Title
 	}
-	title, found := s.lists.clean(plan.Title)
+	title, found := s.lists.Clean(plan.Title)
 	if len(found) > 0 && title == "" {
 		return plan.Kind
 	}

@@ -20,6 +20,7 @@ import (
 	"liveclip/internal/job"
 	"liveclip/internal/recording"
 	"liveclip/internal/story"
+	"liveclip/internal/wordlist"
 	"liveclip/internal/workfolder"
 )
 
@@ -70,7 +71,7 @@ type Service struct {
 	making     sync.WaitGroup // work folders in use
 	recording  recordings
 	media      *child.Starter
-	lists      *lists
+	lists      *wordlist.Lists
 	log        *slog.Logger
 	now        func() time.Time
 	metrics    metrics
@@ -83,7 +84,7 @@ type Service struct {
 
 // New builds the service; nothing is dialled or opened before Run.
 func New(cfg Config, deps Deps) (*Service, error) {
-	lists, err := loadLists(cfg.Lists, cfg.Spoken)
+	lists, err := wordlist.Load(cfg.Lists, cfg.Spoken)
 	if err != nil {
 		return nil, fmt.Errorf("review.lists: %w", err)
 	}

@@ -77,7 +77,7 @@ func (h *heard) wait(ctx context.Context, most time.Duration) said {
 func (s *Service) cues(part int, lines []domain.TranscriptLine, w domain.Window) []caption.Cue {
 	cues := caption.Of(part, lines, w)
 	for i := range cues {
-		cues[i].Text = s.lists.mask(cues[i].Text)
+		cues[i].Text = s.lists.Mask(cues[i].Text)
 	}
 	return cues
 }

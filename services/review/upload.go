@@ -30,7 +30,7 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 	plan := c.plan.Value
 	r := domain.Rendered{
 		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(), Notes: finished.GetNotes(),
-		Generated: c.generated(), Title: s.title(plan), Text: s.lists.mask(plan.Text),
+		Generated: c.generated(), Title: s.title(plan), Text: s.lists.Mask(plan.Text),
 	}
 	var causes []string
 	for _, file := range finished.GetFiles() {
@@ -77,7 +77,7 @@ func (s *Service) upload(ctx context.Context, c clip, folder string, finished *m
 	}
 	heard := words()
 	if heard.text != "" { // the plan's is of what was heard when it was made, and of a window that may have been trimmed
-		r.Text = s.lists.mask(heard.text)
+		r.Text = s.lists.Mask(heard.text)
 	}
 	if len(heard.cues) == 0 {
 		return r, nil

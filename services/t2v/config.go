@@ -21,6 +21,8 @@ type Config struct {
 	Work      string           `koanf:"work"`      // folder for files in the making; empty: the temporary folder
 	Font      string           `koanf:"font"`      // font file of template texts, with Chinese in it; empty: one is looked for
 	Templates []string         `koanf:"templates"` // YAML files with further templates; one of a shipped name replaces it
+	Draw      DrawConfig       `koanf:"draw"`      // how template shots look and sound
+	Gate      GateConfig       `koanf:"gate"`      // what generated shots have to be like
 	Fresh     FreshConfig      `koanf:"fresh"`     // how long generated shots are of use
 	Policy    string           `koanf:"policy"`    // YAML file of tiers, and of how quality is given up; its tiers replace shipped ones
 	Engine    engines.Config   `koanf:"engine"`    // the one engine, or what t2v.engines have in common
@@ -54,6 +56,8 @@ func Defaults() Config {
 		Drain:    10 * time.Second,
 		Sweep:    15 * time.Second,
 		Fresh:    FreshConfig{Live: 45 * time.Second, Manual: 5 * time.Minute, Batch: 6 * time.Hour},
+		Draw:     drawDefaults(),
+		Gate:     gateDefaults(),
 		Engine:   engines.Defaults(),
 	}
 }
@@ -76,6 +80,8 @@ func (c Config) Faults() []string {
 		faults = append(faults, fmt.Sprintf("t2v.policy: %v", err))
 	}
 	faults = append(faults, c.engineFaults()...)
+	faults = append(faults, c.Draw.faults()...)
+	faults = append(faults, c.Gate.faults()...)
 	if _, err := loadLibrary(c.Templates); err != nil {
 		faults = append(faults, fmt.Sprintf("t2v.templates: %v", err))
 	}

@@ -13,6 +13,7 @@ import (
 
 // made is what became of a template or generated shot: its object, or why there is none.
 type made struct {
+	kept
 	File string
 	Note string // for a person; empty with a File
 }
@@ -43,6 +44,7 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 		Step:     domain.StepCut,
 		At:       cut.Envelope.Wall,
 		Note:     joinNotes(cut.Value.Notes),
+		Shots:    cut.Value.Shots,
 	}, cut.Envelope.Wall, "cut")
 	if err := s.bus.Publish(ctx, event.Event{Envelope: cut.Envelope, Payload: cut.Value}, step); err != nil {
 		return fmt.Errorf("announce cut of clip %s: %w", cut.Value.Clip, err)
@@ -53,14 +55,18 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 // edit puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
 // with no other footage, the plan's.
 func edit(plan domain.Plan, shots []made) domain.Cut {
-	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision, Mode: plan.Mode}
+	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision, Mode: plan.Mode, Joint: plan.Joint, Music: plan.Music}
 	footage := slices.ContainsFunc(plan.Shots, func(s domain.Shot) bool { return s.Kind == domain.ShotFootage })
 	for i, shot := range plan.Shots {
+		if shot.Kind != domain.ShotFootage {
+			cut.Shots = append(cut.Shots, shots[i].Record)
+			cut.Notes = append(cut.Notes, shots[i].Notes...)
+		}
 		switch {
 		case shot.Kind == domain.ShotFootage:
 			cut.Parts = append(cut.Parts, domain.CutPart{Window: shot.Window})
 		case shots[i].File != "":
-			cut.Parts = append(cut.Parts, domain.CutPart{File: shots[i].File, Generated: shot.Kind == domain.ShotGenerated})
+			cut.Parts = append(cut.Parts, domain.CutPart{File: shots[i].File, Generated: shots[i].Generated, Loudness: shots[i].Loudness})
 		default:
 			cut.Notes = append(cut.Notes, shots[i].Note)
 			if window := shot.Window; window.Length() > 0 {

@@ -25,7 +25,13 @@ import (
 // prober stands for the media child in tests of the engines alone: it asks ffprobe.
 type prober struct{}
 
-func (prober) Render(context.Context, *mediav1.RenderOrder) error { return errors.New("not asked") }
+func (prober) Render(context.Context, *mediav1.RenderOrder) (*mediav1.Rendered, error) {
+	return nil, errors.New("not asked")
+}
+
+func (prober) Look(context.Context, string) (*mediav1.Looked, error) {
+	return &mediav1.Looked{Frames: 32, Sharp: 0.02}, nil
+}
 
 func (prober) Probe(ctx context.Context, file string) (*mediav1.Probed, error) {
 	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_name,width,height:format=duration", "-of", "csv=p=0", file).Output()

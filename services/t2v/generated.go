@@ -3,8 +3,6 @@ package t2v
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"time"
 
 	"liveclip/internal/domain"
@@ -12,15 +10,13 @@ import (
 	"liveclip/services/t2v/engines"
 )
 
-// generate has the desk make one generated shot of a plan.
-func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (domain.ShotMaking, error) {
+// generate has the desk make one generated shot of a plan; try counts the seeds, from 0.
+func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number, try int, file string) (domain.ShotMaking, error) {
 	shot, frame := plan.Value.Shots[number], size(plan.Value)
 	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
-	seed := shot.Seed
-	if seed == 0 {
-		hash := fnv.New64a()
-		_, _ = io.WriteString(hash, id)
-		seed = hash.Sum64()
+	seed := seedOf(shot, id, try)
+	if try > 0 {
+		id = fmt.Sprintf("%s/%d", id, try)
 	}
 	return s.desk.generate(ctx, wanted{
 		ID: id, Tenant: plan.Envelope.Tenant, Stream: plan.Envelope.Stream, Lane: plan.Envelope.Lane,

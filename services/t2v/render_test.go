@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"liveclip/internal/blob"
 	"liveclip/internal/child/childtest"
 	"liveclip/internal/domain"
 	"liveclip/internal/font"
@@ -19,11 +20,11 @@ import (
 func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
 	s, bus, _ := newService(t, engines.Config{}, media{childtest.Starter(t)})
 	var err error
-	if s.studio.cfg.Font, err = font.Find(); err != nil {
+	if s.studio.drawer.cfg.Font, err = font.Find(); err != nil {
 		t.Fatal(err)
 	}
 	price := domain.Shot{Kind: domain.ShotTemplate, Template: "price_drop", Length: time.Second, Fields: map[string]string{
-		"product": "不锈钢保温杯 500ml", "was": "¥129", "now": "¥59", "aspect": "portrait",
+		"product": "不锈钢保温杯 500ml", "was": "¥129", "price": "¥59", "aspect": "portrait", "picture": "http://127.0.0.1:9/p.png",
 	}}
 	clock := domain.Shot{Kind: domain.ShotTemplate, Template: "countdown", Length: 2 * time.Second, Fields: map[string]string{
 		"product": "Steel mug, 500 ml", "price": "$19.99", "countdown": "3m",
@@ -35,10 +36,31 @@ func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
 	}
 	first, second := record.Shot("default", "c1", 1, 0), record.Shot("default", "c1", 1, 1)
 	cuts := bus.cuts()
+	if len(cuts) != 1 {
+		t.Fatalf("cuts %+v", cuts)
+	}
+	for i := range cuts[0].Parts[:2] {
+		if l := cuts[0].Parts[i].Loudness; l < -17 || l > -15 {
+			t.Errorf("part %d is as loud as %.1f LUFS", i, l)
+		}
+		cuts[0].Parts[i].Loudness = 0
+	}
 	want := []domain.CutPart{{File: first}, {File: second}, {Window: footage.Window}}
-	if len(cuts) != 1 || !reflect.DeepEqual(cuts[0].Parts, want) || len(cuts[0].Notes) != 1 ||
-		!strings.HasPrefix(cuts[0].Notes[0], "template fireworks was left out: there is no such template") {
-		t.Fatalf("cuts %+v, want %+v and a note", cuts, want)
+	if !reflect.DeepEqual(cuts[0].Parts, want) {
+		t.Errorf("parts %+v, want %+v", cuts[0].Parts, want)
+	}
+	if notes := cuts[0].Notes; len(notes) != 2 || notes[0] != "the product's picture was left out: the address is private" ||
+		!strings.HasPrefix(notes[1], `template fireworks was left out: there is no template "fireworks"`) {
+		t.Errorf("notes %q", notes)
+	}
+	records := cuts[0].Shots
+	if len(records) != 3 || records[0].Became != domain.ShotTemplate || records[0].Made.Width != 360 || records[0].Made.Height != 640 || records[0].Bytes == 0 ||
+		records[0].Made.Engine != "template" || len(records[0].Made.Stages) < 2 || records[2].Became != domain.ShotFootage || records[2].Fault == "" {
+		t.Errorf("records %+v", records)
+	}
+	var beside kept
+	if _, err := blob.ReadJSON(t.Context(), s.store, record.ShotMade("default", "c1", 1, 0), &beside); err != nil || !reflect.DeepEqual(beside.Record, records[0]) {
+		t.Errorf("beside the shot lies %+v (%v), want %+v", beside, err, records[0])
 	}
 	for key, want := range map[string]struct {
 		frame

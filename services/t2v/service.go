@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,12 +70,9 @@ type Service struct {
 
 // New builds the service; nothing is dialled or opened before Run.
 func New(cfg Config, deps Deps) (*Service, error) {
-	templates, err := loadLibrary(cfg.Templates)
-	if err != nil {
-		return nil, fmt.Errorf("t2v.templates: %w", err)
-	}
+	var err error
 	if cfg.Cache == "" {
-		cfg.Cache = filepath.Join(os.TempDir(), "liveclip-templates")
+		cfg.Cache = defaultCache()
 	}
 	if cfg.Font == "" {
 		if cfg.Font, err = font.Find(); err != nil {
@@ -96,7 +92,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.desk, err = newDesk(cfg, deps.Log, deps.Now, s.metrics); err != nil {
 		return nil, err
 	}
-	s.studio = &studio{cfg: cfg, templates: templates, desk: s.desk, media: media{deps.Media}, now: deps.Now}
+	drawer, err := newDrawer(cfg, media{deps.Media}, deps.Store, deps.Now)
+	if err != nil {
+		return nil, err
+	}
+	s.studio = &studio{cfg: cfg, drawer: drawer, desk: s.desk, media: media{deps.Media}, now: deps.Now}
 	s.desk.inspect = s.studio.inspect
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",

@@ -72,37 +72,66 @@ func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number 
 	shot := plan.Value.Shots[number]
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	if _, err := s.store.Stat(ctx, key); err == nil {
-		return made{File: key}, nil
+		return s.known(ctx, plan, number)
 	} else if !errors.Is(err, blob.ErrNotFound) {
 		return made{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	}
 	began := s.now()
-	err := s.studio.make(ctx, plan, number, file)
+	t, err := s.studio.make(ctx, plan, number, file)
 	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
 	var instead *fallback
 	switch {
 	case err == nil:
-		return made{File: key}, s.keep(ctx, key, file)
+		return s.keep(ctx, plan, number, file, t)
 	case ctx.Err() != nil:
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
 	case errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
-		return made{Note: note(shot, err)}, nil
+		left := t.kept(number, shot, 0)
+		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()
+		return made{kept: left, Note: note(shot, err)}, nil
 	}
 	return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 }
 
-// keep puts a finished shot into the store. One that another worker put there first stands.
-func (s *Service) keep(ctx context.Context, key, file string) error {
+// keep puts a finished shot into the store, and then how it was made. One that another worker put there first stands.
+func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number int, file string, t take) (made, error) {
+	began := s.now()
+	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	f, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("keep shot %s: %w", key, err)
+		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
 	defer func() { _ = f.Close() }()
-	if _, err := s.store.PutNew(ctx, key, f); err != nil && !errors.Is(err, blob.ErrExists) {
-		return fmt.Errorf("keep shot %s: %w", key, err)
+	info, err := f.Stat()
+	if err != nil {
+		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
-	return nil
+	if _, err := s.store.PutNew(ctx, key, f); err != nil && !errors.Is(err, blob.ErrExists) {
+		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
+	}
+	k := t.kept(number, plan.Value.Shots[number], info.Size())
+	k.stored(s.now().Sub(began))
+	if _, err := blob.WriteNewJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &k); err != nil {
+		return made{}, fmt.Errorf("keep record of shot %s: %w", key, err)
+	}
+	return made{kept: k, File: key}, nil
+}
+
+// known is a shot that lies in the store. Of one whose maker died before it wrote how it was made, only what was ordered is known.
+func (s *Service) known(ctx context.Context, plan record.Of[domain.Plan], number int) (made, error) {
+	shot := plan.Value.Shots[number]
+	m := made{File: record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)}
+	_, err := blob.ReadJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &m.kept)
+	if errors.Is(err, blob.ErrNotFound) {
+		m.kept = kept{Record: recordOf(number, shot), Generated: true}
+		m.Record.Became = shot.Kind
+		return m, nil
+	}
+	if err != nil {
+		return made{}, fmt.Errorf("read record of shot %d of clip %s: %w", number, plan.Value.Clip, err)
+	}
+	return m, nil
 }
 
 // shotsFailed is told when a job ended for good: the clip's story ends with why.

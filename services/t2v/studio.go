@@ -9,53 +9,51 @@ import (
 
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
-	"liveclip/internal/record"
 	mediav1 "liveclip/proto/media/v1"
 )
 
 // camera is what the studio needs of the media child.
 type camera interface {
-	Render(ctx context.Context, order *mediav1.RenderOrder) error
+	Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error)
 	Probe(ctx context.Context, file string) (*mediav1.Probed, error)
+	Look(ctx context.Context, file string) (*mediav1.Looked, error)
 }
 
 // studio makes one shot at a time into a local file.
 type studio struct {
-	cfg       Config
-	templates library
-	desk      generator
-	media     camera
-	now       func() time.Time
-}
-
-func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number int, file string) error {
-	shot := plan.Value.Shots[number]
-	if shot.Kind == domain.ShotTemplate {
-		order, err := s.templates.order(shot, size(plan.Value).turned(shot.Fields["aspect"]), s.cfg.Cache)
-		if err != nil {
-			return err
-		}
-		order.Out = file
-		order.FontFile = s.cfg.Font
-		return s.media.Render(ctx, order)
-	}
-	_, err := s.generate(ctx, plan, number, file)
-	return err
+	cfg    Config
+	drawer *Drawer
+	desk   generator
+	media  camera
+	now    func() time.Time
 }
 
 // frame is a picture size in pixels.
 type frame struct{ width, height int }
 
-// turned is the frame in an aspect, "portrait" or "landscape"; any other leaves it. A profile's box is turned the same way
+// turned is the frame in an aspect, "portrait", "landscape" or "square"; any other leaves it. A profile's box is turned the same way
 // when the room's picture asks for it.
 func (f frame) turned(aspect string) frame {
+	if aspect == "square" {
+		side := min(f.width, f.height)
+		return frame{side, side}
+	}
 	if aspect == "portrait" && f.width > f.height || aspect == "landscape" && f.width < f.height {
 		return frame{f.height, f.width}
 	}
 	return f
 }
 
-func (f frame) short() int { return min(f.width, f.height) }
+// aspect is which of a template's places hold in the frame.
+func (f frame) aspect() string {
+	switch {
+	case f.width*10 > f.height*11:
+		return "landscape"
+	case f.height*10 > f.width*11:
+		return "portrait"
+	}
+	return "square"
+}
 
 // size is that of the plan's largest profile: what is made for it can be scaled down for the others.
 func size(plan domain.Plan) frame {
@@ -71,9 +69,15 @@ func size(plan domain.Plan) frame {
 // media asks liveclip-media, one child per question.
 type media struct{ starter *child.Starter }
 
-func (m media) Render(ctx context.Context, order *mediav1.RenderOrder) error {
-	_, err := m.ask(ctx, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}})
-	return err
+func (m media) Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error) {
+	answer, err := m.ask(ctx, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}})
+	if err != nil {
+		return nil, err
+	}
+	if answer.GetRendered() == nil {
+		return nil, fmt.Errorf("render %s: no answer", order.GetOut())
+	}
+	return answer.GetRendered(), nil
 }
 
 func (m media) Probe(ctx context.Context, file string) (*mediav1.Probed, error) {
@@ -87,6 +91,17 @@ func (m media) Probe(ctx context.Context, file string) (*mediav1.Probed, error) 
 		return nil, fmt.Errorf("probe %s: no answer", file)
 	}
 	return answer.GetProbed(), nil
+}
+
+func (m media) Look(ctx context.Context, file string) (*mediav1.Looked, error) {
+	answer, err := m.ask(ctx, child.Look, &mediav1.ToChild{Message: &mediav1.ToChild_Look{Look: &mediav1.LookOrder{File: file}}})
+	if err != nil {
+		return nil, err
+	}
+	if answer.GetLooked() == nil {
+		return nil, fmt.Errorf("look at %s: no answer", file)
+	}
+	return answer.GetLooked(), nil
 }
 
 // ask gives the last message before Done, nil if there was none.

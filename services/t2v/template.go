@@ -1,14 +1,9 @@
 package t2v
 
 import (
-	"bytes"
-	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,219 +12,206 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"liveclip/internal/domain"
-	mediav1 "liveclip/proto/media/v1"
+	"liveclip/internal/motion"
 )
 
-//go:embed templates.yaml
-var shipped []byte
-
-// template is an opening that is drawn over a pre-rendered base: the base depends on the picture's size and the shot's
-// length only, and is made once.
-type template struct {
-	Name      string            `yaml:"name"`
-	About     string            `yaml:"about"`
-	FrameRate float64           `yaml:"frame_rate"`
-	Required  []string          `yaml:"required"` // fields that a shot must bring
-	Fields    map[string]string `yaml:"fields"`   // the other fields, with what stands when a shot does not bring them
-	Looks     map[string]look   `yaml:"looks"`    // by aspect: landscape, portrait, square
+// Template is an opening: layers of which those below do not depend on what a shot is about, so that their pictures are drawn
+// once for a size and length.
+type Template struct {
+	Name     string            `yaml:"name"`
+	Title    words             `yaml:"title"`
+	About    words             `yaml:"about"`
+	Length   time.Duration     `yaml:"length"` // that it was made for
+	Voice    words             `yaml:"voice"`  // what is said, where something can say it
+	Sound    string            `yaml:"sound"`  // played under it; empty: none
+	Required []string          `yaml:"required"`
+	Fields   map[string]words  `yaml:"fields"` // the other fields, with what stands when a shot does not bring them
+	Palette  map[string]string `yaml:"palette"`
+	Base     []layer           `yaml:"base"`
+	Layers   []layer           `yaml:"layers"`
 }
 
-// look is a template in one aspect.
-type look struct {
-	Base  string `yaml:"base"` // lavfi graph; ${width} ${height} ${rate} ${length} (seconds)
-	Texts []text `yaml:"texts"`
+// layer is a motion.Layer with what depends on the aspect and on the shot.
+type layer struct {
+	motion.Layer `yaml:",inline"`
+
+	Place   map[string][]float64 `yaml:"box"`     // by aspect, several joined by "|": x, y, width, height, and the text's size
+	If      string               `yaml:"if"`      // a field without which it is not drawn
+	Unless  string               `yaml:"unless"`  // a field with which it is not drawn
+	Start   string               `yaml:"from"`    // of a clock or roll: ${field}
+	End     string               `yaml:"to"`      //
+	Picture string               `yaml:"picture"` // ${field}
 }
 
-// text is drawn where x and y (drawtext expressions) say. One that comes out empty is not drawn.
-type text struct {
-	Text      string  `yaml:"text"`      // ${field}
-	Countdown string  `yaml:"countdown"` // ${field}: seconds; the text is then a running clock
-	X         string  `yaml:"x"`
-	Y         string  `yaml:"y"`
-	Size      float64 `yaml:"size"`  // of the picture's short side
-	Width     float64 `yaml:"width"` // of the picture's width, that it must fit into; 0: its safe area
-	Colour    string  `yaml:"colour"`
-	Box       string  `yaml:"box"` // colour behind it; empty: none
+// words are a text by language. In YAML a plain text stands for all.
+type words map[string]string
+
+// UnmarshalYAML takes a text, or a text per language.
+func (w *words) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*w = words{"zh": node.Value, "en": node.Value}
+		return nil
+	}
+	return node.Decode((*map[string]string)(w))
 }
 
-// library holds templates by name.
-type library map[string]template
+// In gives the text in a language, else in Chinese.
+func (w words) In(language string) string {
+	if text, ok := w[language]; ok {
+		return text
+	}
+	return w["zh"]
+}
 
 const (
 	maxField     = 120 // characters of a field
 	maxCountdown = 24 * 60 * 60
+	fieldPicture = "picture" // a file, once it was fetched
+	fieldLogo    = "logo"
 )
+
+// aspects a template has to have a place for.
+var aspects = []string{"landscape", "portrait", "square"}
+
+// computed are fields that no shot brings.
+var computed = []string{"off", "saved", fieldLogo, "brand"}
 
 var (
-	aspects  = []string{"landscape", "portrait", "square"}
+	hexColour = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
+
 	variable = regexp.MustCompile(`\$\{([a-z_]*)\}`)
 	named    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	toned    = regexp.MustCompile(`^\$([a-z]+)(@[0-9A-Fa-f]{2})?$`)
 )
 
-// loadLibrary reads the shipped templates and then the files; a later template of the same name replaces an earlier one.
-func loadLibrary(files []string) (library, error) {
-	all := library{}
-	if err := all.read("shipped templates", bytes.NewReader(shipped)); err != nil {
-		return nil, err
-	}
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("open templates: %w", err)
-		}
-		err = all.read(name, io.LimitReader(f, 1<<20))
-		_ = f.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func (l library) read(from string, r io.Reader) error {
-	var file struct {
-		Templates []template `yaml:"templates"`
-	}
-	decoder := yaml.NewDecoder(r)
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil {
-		return fmt.Errorf("%s: %w", from, err)
-	}
-	var faults []error
-	for _, t := range file.Templates {
-		for _, fault := range t.faults() {
-			faults = append(faults, fmt.Errorf("%s: template %.40q: %s", from, t.Name, fault))
-		}
-		l[t.Name] = t
-	}
-	return errors.Join(faults...)
-}
-
 // faults lists everything that is wrong with t, so that no shot meets it first.
-func (t template) faults() []string {
+func (t Template) faults() []string {
 	var faults []string
-	if !named.MatchString(t.Name) {
-		faults = append(faults, "name: must be lower-case letters, digits and '_'")
-	}
-	if t.FrameRate != 0 && (t.FrameRate < 1 || t.FrameRate > 60) {
-		faults = append(faults, fmt.Sprintf("frame_rate: must be 1 to 60, or 0 for 30, is %g", t.FrameRate))
-	}
-	for aspect, look := range t.Looks {
-		if !slices.Contains(aspects, aspect) {
-			faults = append(faults, fmt.Sprintf("looks: %q is none of %s", aspect, strings.Join(aspects, ", ")))
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Sprintf(format, args...))
 		}
-		faults = append(faults, look.faults(aspect, t.known())...)
 	}
-	for _, aspect := range aspects[:2] {
-		if _, ok := t.Looks[aspect]; !ok {
-			faults = append(faults, "looks: "+aspect+" is missing")
+	fault(!named.MatchString(t.Name), "name: must be lower-case letters, digits and '_'")
+	fault(t.Length < 500*time.Millisecond || t.Length > maxShot, "length: must be 500ms to %s, is %s", maxShot, t.Length)
+	for name, colour := range t.Palette {
+		fault(!hexColour.MatchString(colour), "palette: %s: %.20q must be #RRGGBB", name, colour)
+	}
+	known := t.known()
+	for _, w := range append(slices.Collect(maps.Values(t.Fields)), t.Title, t.About, t.Voice) {
+		for language := range w {
+			fault(language != "zh" && language != "en", "%.40q is no language: zh or en", language)
+		}
+	}
+	for _, text := range t.Voice {
+		faults = append(faults, unknown("voice", text, known)...)
+	}
+	for i, l := range slices.Concat(t.Base, t.Layers) {
+		at := fmt.Sprintf("layer %d (%.20s)", i, l.Kind)
+		for _, text := range []string{l.Text, l.Start, l.End, l.Picture} {
+			fault(i < len(t.Base) && variable.MatchString(text), "%s: the base is the same for every shot: ${…} belongs into layers", at)
+			faults = append(faults, unknown(at, text, known)...)
+		}
+		for _, field := range []string{l.If, l.Unless} {
+			fault(field != "" && !known[field], "%s: field %.20q is unknown", at, field)
+		}
+		for _, aspect := range aspects {
+			place, ok := l.place(aspect)
+			if !ok && l.Kind != motion.KindFill {
+				continue // not drawn in it
+			}
+			probe := l
+			probe.Box, probe.Colours = place.box, slices.Clone(l.Colours)
+			for _, c := range probe.tones() {
+				tone, err := t.tone(*c)
+				fault(err != nil, "%s: %v", at, err)
+				*c = tone
+			}
+			if err := probe.Check(); err != nil {
+				faults = append(faults, at+": "+err.Error())
+			}
+		}
+		for aspect, place := range l.Place {
+			for _, one := range strings.Split(aspect, "|") {
+				fault(!slices.Contains(aspects, one), "%s: aspect %q is none of %s", at, one, strings.Join(aspects, ", "))
+			}
+			fault(len(place) != 4 && len(place) != 5, "%s: box has %d numbers: x, y, width, height and perhaps the text's size", at, len(place))
 		}
 	}
 	slices.Sort(faults)
+	return slices.Compact(faults)
+}
+
+func unknown(at, text string, known map[string]bool) (faults []string) {
+	for _, m := range variable.FindAllStringSubmatch(text, -1) {
+		if !known[m[1]] {
+			faults = append(faults, fmt.Sprintf("%s: variable ${%.20s} is unknown", at, m[1]))
+		}
+	}
 	return faults
 }
 
-func (t template) known() map[string]bool {
-	known := map[string]bool{}
-	for _, field := range t.Required {
-		known[field] = true
-	}
-	for field := range t.Fields {
+// known are the fields that the template can use.
+func (t Template) known() map[string]bool {
+	known := map[string]bool{fieldPicture: true}
+	for _, field := range slices.Concat(t.Required, computed, slices.Collect(maps.Keys(t.Fields))) {
 		known[field] = true
 	}
 	return known
 }
 
-func (l look) faults(aspect string, known map[string]bool) []string {
-	var faults []string
-	unknown := func(where, s string, known map[string]bool) {
-		for _, m := range variable.FindAllStringSubmatch(s, -1) {
-			if !known[m[1]] {
-				faults = append(faults, fmt.Sprintf("looks.%s.%s: variable ${%s} is unknown", aspect, where, m[1]))
+type place struct {
+	box  motion.Box
+	size float64
+}
+
+func (l layer) place(aspect string) (place, bool) {
+	for key, at := range l.Place {
+		if slices.Contains(strings.Split(key, "|"), aspect) && len(at) >= 4 {
+			p := place{box: motion.Box(at[:4])}
+			if len(at) > 4 {
+				p.size = at[4]
 			}
+			return p, true
 		}
 	}
-	if l.Base == "" {
-		faults = append(faults, fmt.Sprintf("looks.%s.base: is missing", aspect))
-	}
-	unknown("base", l.Base, map[string]bool{"width": true, "height": true, "rate": true, "length": true})
-	for i, text := range l.Texts {
-		where := fmt.Sprintf("texts[%d]", i)
-		unknown(where, text.Text+text.Countdown, known)
-		if text.Size <= 0 || text.Size > 1 {
-			faults = append(faults, fmt.Sprintf("looks.%s.%s.size: must be within 0 and 1 of the short side, is %g", aspect, where, text.Size))
-		}
-		if text.Width < 0 || text.Width > 1 {
-			faults = append(faults, fmt.Sprintf("looks.%s.%s.width: must be within 0 and 1 of the width, is %g", aspect, where, text.Width))
-		}
-		if text.X == "" || text.Y == "" {
-			faults = append(faults, fmt.Sprintf("looks.%s.%s: x and y are needed", aspect, where))
-		}
-	}
-	return faults
+	return place{}, false
 }
 
-// order fills a shot's fields into its template. Its errors are permanent, and fit to be read by a person.
-func (l library) order(shot domain.Shot, size frame, cache string) (*mediav1.RenderOrder, error) {
-	t, ok := l[shot.Template]
+// tones are the layer's colours, as written.
+func (l *layer) tones() []*string {
+	tones := []*string{&l.Edge, &l.Strike, &l.Plate}
+	for i := range l.Colours {
+		tones = append(tones, &l.Colours[i])
+	}
+	return tones
+}
+
+// tone is a colour as motion takes it: #RRGGBB, #RRGGBBAA, or a name of the palette, $brand or $brand@80.
+func (t Template) tone(written string) (string, error) {
+	m := toned.FindStringSubmatch(written)
+	if m == nil {
+		return written, nil
+	}
+	colour, ok := t.Palette[m[1]]
 	if !ok {
-		return nil, domain.Permanent(fmt.Errorf("there is no such template (there are %s)", strings.Join(slices.Sorted(maps.Keys(l)), ", ")))
+		return "", fmt.Errorf("the palette has no colour %.20q", m[1])
 	}
-	fields, err := t.fill(shot.Fields)
-	if err != nil {
-		return nil, domain.Permanent(err)
-	}
-	rate := t.FrameRate
-	if rate == 0 {
-		rate = 30
-	}
-	look := t.look(size)
-	order := &mediav1.RenderOrder{
-		BaseFilter: expand(look.Base, map[string]string{
-			"width":  strconv.Itoa(size.width),
-			"height": strconv.Itoa(size.height),
-			"rate":   strconv.FormatFloat(rate, 'f', -1, 64),
-			"length": strconv.FormatFloat(shot.Length.Seconds(), 'f', 3, 64),
-		}),
-		Width:     int64(size.width),
-		Height:    int64(size.height),
-		Length:    int64(shot.Length),
-		FrameRate: rate,
-	}
-	order.Base = base(cache, t.Name, order)
-	for _, text := range look.Texts {
-		drawn, err := text.draw(fields, size)
-		if err != nil {
-			return nil, domain.Permanent(err)
-		}
-		if drawn != nil {
-			order.Texts = append(order.Texts, drawn)
-		}
-	}
-	return order, nil
+	return colour + strings.TrimPrefix(m[2], "@"), nil
 }
 
-// base is where the pre-rendered base lies: named by all it depends on.
-func base(cache, name string, o *mediav1.RenderOrder) string {
-	hash := domain.H("base", o.GetBaseFilter(), strconv.FormatInt(o.GetWidth(), 10), strconv.FormatInt(o.GetHeight(), 10),
-		strconv.FormatInt(o.GetLength(), 10), strconv.FormatFloat(o.GetFrameRate(), 'g', -1, 64))
-	return filepath.Join(cache, name+"-"+hash+".mp4")
-}
-
-func (t template) fill(given map[string]string) (map[string]string, error) {
-	fields, known := maps.Clone(t.Fields), t.known()
-	if fields == nil {
-		fields = map[string]string{}
+// fill gives the template's fields their values: cleaned, cut, and never read as templates.
+func (t Template) fill(given map[string]string, brand Brand) (map[string]string, error) {
+	language, known := given["language"], t.known()
+	fields := map[string]string{fieldLogo: brand.Logo, "brand": brand.Name}
+	for name, text := range t.Fields {
+		fields[name] = text.In(language)
 	}
 	for name, value := range given {
-		if !known[name] {
+		if !known[name] || slices.Contains(computed, name) {
 			continue // what the plan knows and this template does not show
 		}
-		if value = strings.TrimSpace(strings.Map(printable, value)); len([]rune(value)) > maxField {
-			value = string([]rune(value)[:maxField-1]) + "…"
-		}
-		if value != "" {
+		if value = cleaned(value); value != "" {
 			fields[name] = value
 		}
 	}
@@ -238,44 +220,142 @@ func (t template) fill(given map[string]string) (map[string]string, error) {
 			return nil, fmt.Errorf("its field %s is empty", name)
 		}
 	}
+	if saved, off, ok := reduced(fields["was"], fields["price"], language); ok {
+		fields["saved"], fields["off"] = saved, off
+	} else if fields["was"] == fields["price"] {
+		delete(fields, "was") // nothing was reduced
+	}
 	return fields, nil
 }
 
-func (t template) look(size frame) look {
-	switch {
-	case size.width > size.height:
-		return t.Looks["landscape"]
-	case size.width == size.height:
-		if square, ok := t.Looks["square"]; ok {
-			return square
-		}
+// cleaned is outside text in one line, cut to what a field may have.
+func cleaned(value string) string {
+	value = strings.Join(strings.Fields(strings.Map(printable, strings.ToValidUTF8(value, ""))), " ")
+	if runes := []rune(value); len(runes) > maxField {
+		value = strings.TrimSpace(string(runes[:maxField-1])) + "…"
 	}
-	return t.Looks["portrait"]
+	return value
 }
 
-func (t text) draw(fields map[string]string, size frame) (*mediav1.RenderText, error) {
-	drawn := &mediav1.RenderText{
-		Text:      expand(t.Text, fields),
-		X:         t.X,
-		Y:         t.Y,
-		Size:      max(8, int64(t.Size*float64(size.short()))),
-		BoxWidth:  int64(t.Width * float64(size.width)),
-		Colour:    t.Colour,
-		BoxColour: t.Box,
+func printable(r rune) rune {
+	switch {
+	case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r >= 0x200b && r <= 0x200f, r == 0xfeff:
+		return ' '
 	}
-	if t.Countdown != "" {
-		from := expand(t.Countdown, fields)
+	return r
+}
+
+// number is the first number in a price, and what stands before and after it.
+var number = regexp.MustCompile(`^([^0-9]*)([0-9][0-9,]*(?:\.[0-9]{1,2})?)(.*)$`)
+
+func parsePrice(s string) (before string, value float64, after string, ok bool) {
+	m := number.FindStringSubmatch(s)
+	if m == nil || len(m[2]) > 12 {
+		return "", 0, "", false
+	}
+	value, err := strconv.ParseFloat(strings.ReplaceAll(m[2], ",", ""), 64)
+	return m[1], value, m[3], err == nil
+}
+
+// reduced says by how much a price came down: "省¥40", "6.0折"; "save ¥40", "-40%".
+func reduced(was, price, language string) (saved, off string, ok bool) {
+	_, before, _, ok1 := parsePrice(was)
+	unit, now, after, ok2 := parsePrice(price)
+	if !ok1 || !ok2 || now >= before || now <= 0 {
+		return "", "", false
+	}
+	amount := strconv.FormatFloat(before-now, 'f', -1, 64)
+	if whole := before - now; whole != float64(int64(whole)) {
+		amount = strconv.FormatFloat(whole, 'f', 2, 64)
+	}
+	if language == "en" {
+		return "Save " + unit + amount + after, fmt.Sprintf("-%d%%", int((before-now)/before*100+0.5)), true
+	}
+	tenth := strings.TrimSuffix(strconv.FormatFloat(now/before*10, 'f', 1, 64), ".0")
+	return "省" + unit + amount + after, tenth + "折", true
+}
+
+// scene is what a shot of this template shows in a picture of a size.
+func (t Template) scene(fields map[string]string, size frame, length time.Duration, rate float64) (motion.Scene, error) {
+	s := motion.Scene{Width: size.width, Height: size.height, FrameRate: rate, Length: length}
+	var err error
+	if s.Base, err = t.resolved(t.Base, nil, size.aspect()); err != nil {
+		return s, err
+	}
+	if s.Layers, err = t.resolved(t.Layers, fields, size.aspect()); err != nil {
+		return s, err
+	}
+	return s, s.Check()
+}
+
+func (t Template) resolved(layers []layer, fields map[string]string, aspect string) ([]motion.Layer, error) {
+	var resolved []motion.Layer
+	for _, l := range layers {
+		at, ok := l.place(aspect)
+		if !ok && l.Kind != motion.KindFill || l.If != "" && fields[l.If] == "" || l.Unless != "" && fields[l.Unless] != "" {
+			continue
+		}
+		l.Box, l.Colours = at.box, slices.Clone(l.Colours)
+		if at.size > 0 {
+			l.Size = at.size
+		}
+		for _, c := range l.tones() {
+			tone, err := t.tone(*c)
+			if err != nil {
+				return nil, err
+			}
+			*c = tone
+		}
+		drawn, err := l.filled(fields)
+		if err != nil {
+			return nil, err
+		}
+		if drawn != nil {
+			resolved = append(resolved, *drawn)
+		}
+	}
+	return resolved, nil
+}
+
+// filled is the layer with its fields in it; nil when there is nothing to draw.
+func (l layer) filled(fields map[string]string) (*motion.Layer, error) {
+	drawn := l.Layer
+	drawn.Text = expand(l.Text, fields)
+	switch l.Kind {
+	case motion.KindText:
+		if strings.TrimSpace(drawn.Text) == "" {
+			return nil, nil
+		}
+	case motion.KindClock:
+		from := expand(l.Start, fields)
 		seconds, err := parseSeconds(from)
 		if err != nil {
 			return nil, fmt.Errorf("its countdown %.40q: %w", from, err)
 		}
-		drawn.CountdownFrom = seconds
-		return drawn, nil
+		drawn.From = float64(seconds)
+	case motion.KindRoll:
+		return l.rolling(drawn, expand(l.Start, fields), expand(l.End, fields)), nil
+	case motion.KindPicture:
+		if drawn.Path = expand(l.Picture, fields); drawn.Path == "" {
+			return nil, nil
+		}
 	}
-	if strings.TrimSpace(drawn.Text) == "" {
-		return nil, nil
+	return &drawn, nil
+}
+
+// rolling is a number that runs from one price to another; text, where either is none.
+func (l layer) rolling(drawn motion.Layer, start, end string) *motion.Layer {
+	_, from, _, ok1 := parsePrice(start)
+	before, to, after, ok2 := parsePrice(end)
+	if end == "" {
+		return nil
 	}
-	return drawn, nil
+	if drawn.Text = strings.ReplaceAll(l.Text, "{}", end); !ok1 || !ok2 || strings.Contains(before+after, "{}") {
+		drawn.Kind = motion.KindText
+		return &drawn
+	}
+	drawn.Text, drawn.From, drawn.To = strings.ReplaceAll(l.Text, "{}", before+"{}"+after), from, to
+	return &drawn
 }
 
 // parseSeconds accepts "180" and "3m".
@@ -309,11 +389,4 @@ func expand(s string, values map[string]string) string {
 		return ""
 	}
 	return out
-}
-
-func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
-		return ' '
-	}
-	return r
 }

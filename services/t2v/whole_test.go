@@ -95,6 +95,9 @@ func TestPlansBecomeCuts(t *testing.T) {
 	for len(got) < len(want) {
 		select {
 		case cut := <-cuts:
+			for i := range cut.Parts {
+				cut.Parts[i].Loudness = 0 // another test's
+			}
 			got[cut.Clip] = cut.Parts
 			if len(cut.Notes) > 0 {
 				t.Errorf("clip %s: %s", cut.Clip, strings.Join(cut.Notes, "; "))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -282,9 +283,14 @@ func TestMissingTracksAreMadeUpFor(t *testing.T) {
 
 func TestPartsAreJoinedInOrderOfPlay(t *testing.T) {
 	folder := t.TempDir()
-	shot := opening(folder)
-	shot.Width, shot.Height, shot.Length = 320, 180, 1e9
-	if err := finish.Shot(context.Background(), shot); err != nil {
+	shot := opening(t, folder)
+	scene := openingScene()
+	scene.Width, scene.Height, scene.Length = 320, 180, time.Second
+	var err error
+	if shot.Scene, err = json.Marshal(scene); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := finish.Shot(context.Background(), shot); err != nil {
 		t.Fatal(err)
 	}
 	init, parts := recording(t, encoded(counted(8, "320x180"))...)

@@ -3,7 +3,6 @@ package finish
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -12,50 +11,19 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"liveclip/internal/font"
+	"liveclip/internal/typeset"
 	mediav1 "liveclip/proto/media/v1"
 )
 
 var testFont, _ = font.Find()
 
-func testFace(t testing.TB) *typeface {
+func testFace(t testing.TB) *typeset.Face {
 	t.Helper()
-	face, err := openTypeface(testFont)
+	face, err := typeset.Open(testFont)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return face
-}
-
-func TestTextIsBrokenAndShrunkUntilItFits(t *testing.T) {
-	face := testFace(t)
-	for _, c := range []struct {
-		name, text  string
-		size, width int
-		lines       int
-		want        []string
-		wantSize    int
-	}{
-		{"fits", "全场五折", 40, 200, 1, []string{"全场五折"}, 40},
-		{"is broken between characters", "最后三分钟全场五折", 40, 200, 2, []string{"最后三分钟", "全场五折"}, 40},
-		{"keeps words whole", "last three minutes", 40, 230, 2, []string{"last three", "minutes"}, 40},
-		{"keeps a mark with what it ends", "最后三分钟，全场五折", 40, 200, 3, []string{"最后三分", "钟，全场", "五折"}, 40},
-		{"is made smaller", "最后三分钟全场五折", 40, 200, 1, []string{"最后三分钟全场五折"}, 22},
-		{"is cut off at half its size", strings.Repeat("超", 50), 40, 200, 1, []string{strings.Repeat("超", 9) + "…"}, 20},
-		{"is one line of what can be drawn", "全场\n五折\x00🎉 \t!", 40, 400, 1, []string{"全场 五折 !"}, 40},
-		{"is nothing", " \n🎉", 40, 400, 1, nil, 40},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			lines, size := face.fit(c.text, c.size, c.width, c.lines)
-			for _, line := range lines {
-				if w := face.width(line, size); w > c.width {
-					t.Errorf("%q is %d wide at %d, more than %d", line, w, size, c.width)
-				}
-			}
-			if !reflect.DeepEqual(lines, c.want) || size != c.wantSize {
-				t.Errorf("got %q at %d, want %q at %d", lines, size, c.want, c.wantSize)
-			}
-		})
-	}
 }
 
 // draw draws lines over black and gives the brightness of the picture.
@@ -121,7 +89,7 @@ func TestTheMeasuredWidthIsTheDrawnOne(t *testing.T) {
 	for _, text := range []string{"最后三分钟！全场五折", "Last three minutes 50% off", "直降 ¥59.9 元"} {
 		pixels, stride := draw(t, 1280, 720, []line{{text: text, x: "100", y: "100", size: 60, colour: "white"}})
 		x0, _, x1, _ := bounds(pixels, stride, 1280, 720)
-		if drawn, measured := x1-x0, face.width(text, 60); drawn > measured || measured-drawn > 60 {
+		if drawn, measured := x1-x0, face.Width(text, 60); drawn > measured || measured-drawn > 60 {
 			t.Errorf("%q is drawn %d wide, measured %d", text, drawn, measured)
 		}
 	}
@@ -224,24 +192,5 @@ func FuzzAnyPathIsOneOption(f *testing.F) {
 			t.Fatal(err)
 		}
 		g.Close()
-	})
-}
-
-func FuzzFontsAreReadWithoutFear(f *testing.F) {
-	head := make([]byte, 4096)
-	if file, err := os.Open(testFont); err == nil {
-		_, _ = file.Read(head)
-		file.Close()
-	}
-	f.Add(head)
-	f.Add([]byte("ttcf\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x10\x00\x01\x00\x00\x00\x04"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := parseFontMetrics(strings.NewReader(string(data)))
-		if err != nil {
-			return
-		}
-		for _, r := range "aé中🎉" {
-			m.advance(r)
-		}
 	})
 }

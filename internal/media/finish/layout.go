@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"liveclip/internal/typeset"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -18,7 +19,7 @@ const (
 // layout places an order's texts in a picture of one size. All of it keeps off the edges, which players and platforms cover.
 type layout struct {
 	order         *mediav1.FinishOrder
-	face          *typeface
+	face          *typeset.Face
 	width, height int
 }
 
@@ -55,13 +56,13 @@ func (l layout) still(watermark bool) []line {
 			colour: "white", box: "black@0.5", padding: l.of(0.015), to: labelTime,
 		})
 	}
-	if text, size := l.face.fit(l.order.Watermark, l.of(0.045), l.width/3, 1); watermark && len(text) > 0 {
+	if text, size := l.face.Fit(l.order.Watermark, l.of(0.045), l.width/3, 1); watermark && len(text) > 0 {
 		lines = append(lines, line{
 			text: text[0], x: fmt.Sprintf("w-tw-%d", margin), y: fmt.Sprint(margin), size: size,
 			colour: "white@0.6", outline: 1,
 		})
 	}
-	texts, size := l.face.fit(l.order.GetTitle().GetText(), l.of(0.07), l.width*86/100, 2)
+	texts, size := l.face.Fit(l.order.GetTitle().GetText(), l.of(0.07), l.width*86/100, 2)
 	for i, text := range texts {
 		lines = append(lines, line{
 			text: text, x: "(w-tw)/2", y: onBaseline(fmt.Sprint(l.head()+i*size*5/4), size), size: size, colour: "white", outline: max(1, size/14),
@@ -79,7 +80,7 @@ func onBaseline(top string, size int) string {
 // centred is text in the middle of the picture.
 func (l layout) centred(text string) []line {
 	var lines []line
-	texts, size := l.face.fit(text, l.of(0.09), l.width*80/100, 4)
+	texts, size := l.face.Fit(text, l.of(0.09), l.width*80/100, 4)
 	for i, text := range texts {
 		y := fmt.Sprintf("(h-%d)/2+%d", len(texts)*size*5/4, i*size*5/4)
 		lines = append(lines, line{text: text, x: "(w-tw)/2", y: y, size: size, colour: "white"})
@@ -95,7 +96,7 @@ func (l layout) subtitles(part int, behind time.Duration) []line {
 		if s.Part != int64(part) || to <= from {
 			continue
 		}
-		texts, size := l.face.fit(s.Text, l.of(0.06), l.width*86/100, 2)
+		texts, size := l.face.Fit(s.Text, l.of(0.06), l.width*86/100, 2)
 		for i, text := range texts {
 			up := (len(texts)-i)*size*5/4 + l.foot()
 			lines = append(lines, line{

@@ -42,6 +42,7 @@ type ToChild struct {
 	//	*ToChild_Hear
 	//	*ToChild_Copy
 	//	*ToChild_Listen
+	//	*ToChild_Look
 	Message       isToChild_Message `protobuf_oneof:"message"`
 	Limits        *Limits           `protobuf:"bytes,15,opt,name=limits,proto3" json:"limits,omitempty"` // beside the order
 	unknownFields protoimpl.UnknownFields
@@ -175,6 +176,15 @@ func (x *ToChild) GetListen() *Listen {
 	return nil
 }
 
+func (x *ToChild) GetLook() *LookOrder {
+	if x != nil {
+		if x, ok := x.Message.(*ToChild_Look); ok {
+			return x.Look
+		}
+	}
+	return nil
+}
+
 func (x *ToChild) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
@@ -226,6 +236,10 @@ type ToChild_Listen struct {
 	Listen *Listen `protobuf:"bytes,10,opt,name=listen,proto3,oneof"`
 }
 
+type ToChild_Look struct {
+	Look *LookOrder `protobuf:"bytes,11,opt,name=look,proto3,oneof"`
+}
+
 func (*ToChild_Record) isToChild_Message() {}
 
 func (*ToChild_Recognise) isToChild_Message() {}
@@ -246,6 +260,8 @@ func (*ToChild_Copy) isToChild_Message() {}
 
 func (*ToChild_Listen) isToChild_Message() {}
 
+func (*ToChild_Look) isToChild_Message() {}
+
 // FromChild is what a child answers. After Failed or Done nothing follows.
 type FromChild struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -263,6 +279,8 @@ type FromChild struct {
 	//	*FromChild_Done
 	//	*FromChild_Ready
 	//	*FromChild_Voiced
+	//	*FromChild_Rendered
+	//	*FromChild_Looked
 	Message       isFromChild_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -413,6 +431,24 @@ func (x *FromChild) GetVoiced() *Voiced {
 	return nil
 }
 
+func (x *FromChild) GetRendered() *Rendered {
+	if x != nil {
+		if x, ok := x.Message.(*FromChild_Rendered); ok {
+			return x.Rendered
+		}
+	}
+	return nil
+}
+
+func (x *FromChild) GetLooked() *Looked {
+	if x != nil {
+		if x, ok := x.Message.(*FromChild_Looked); ok {
+			return x.Looked
+		}
+	}
+	return nil
+}
+
 type isFromChild_Message interface {
 	isFromChild_Message()
 }
@@ -465,6 +501,14 @@ type FromChild_Voiced struct {
 	Voiced *Voiced `protobuf:"bytes,12,opt,name=voiced,proto3,oneof"`
 }
 
+type FromChild_Rendered struct {
+	Rendered *Rendered `protobuf:"bytes,13,opt,name=rendered,proto3,oneof"`
+}
+
+type FromChild_Looked struct {
+	Looked *Looked `protobuf:"bytes,14,opt,name=looked,proto3,oneof"`
+}
+
 func (*FromChild_Parameters) isFromChild_Message() {}
 
 func (*FromChild_Part) isFromChild_Message() {}
@@ -488,6 +532,10 @@ func (*FromChild_Done) isFromChild_Message() {}
 func (*FromChild_Ready) isFromChild_Message() {}
 
 func (*FromChild_Voiced) isFromChild_Message() {}
+
+func (*FromChild_Rendered) isFromChild_Message() {}
+
+func (*FromChild_Looked) isFromChild_Message() {}
 
 // Limits bound an order's inputs; 0: no bound. An input beyond one is Failed, permanent, and the error begins with the limit's name.
 type Limits struct {
@@ -1724,6 +1772,8 @@ type FinishOrder struct {
 	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // burned into the profiles that ask for it
 	Loudness       float64                `protobuf:"fixed64,12,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS, of the recording parts as measured at ingest; 0: unknown, leave it be
 	Faces          *FinishFaces           `protobuf:"bytes,20,opt,name=faces,proto3" json:"faces,omitempty"`
+	Joint          string                 `protobuf:"bytes,21,opt,name=joint,proto3" json:"joint,omitempty"` // how one part passes into the next: empty (a cut), "dissolve", "wipe"
+	Music          string                 `protobuf:"bytes,22,opt,name=music,proto3" json:"music,omitempty"` // name of the bed of music, of package tune; empty: none
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1849,6 +1899,20 @@ func (x *FinishOrder) GetFaces() *FinishFaces {
 	return nil
 }
 
+func (x *FinishOrder) GetJoint() string {
+	if x != nil {
+		return x.Joint
+	}
+	return ""
+}
+
+func (x *FinishOrder) GetMusic() string {
+	if x != nil {
+		return x.Music
+	}
+	return ""
+}
+
 // FinishPart takes [start, end) of its source (media time for a recording, file time for a file).
 type FinishPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1856,6 +1920,7 @@ type FinishPart struct {
 	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`      // a local path instead of Input
 	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`
 	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
+	Loudness      float64                `protobuf:"fixed64,5,opt,name=loudness,proto3" json:"loudness,omitempty"` // of a file, integrated, LUFS; 0: unknown or silent, leave it be
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1914,6 +1979,13 @@ func (x *FinishPart) GetStart() int64 {
 func (x *FinishPart) GetEnd() int64 {
 	if x != nil {
 		return x.End
+	}
+	return 0
+}
+
+func (x *FinishPart) GetLoudness() float64 {
+	if x != nil {
+		return x.Loudness
 	}
 	return 0
 }
@@ -2540,19 +2612,17 @@ func (x *CopyOrder) GetMetadata() map[string]string {
 	return nil
 }
 
-// RenderOrder (mode "render"): draw a template shot. Send the order and close the child's input; Done says that it is at out.
-// Base and out appear whole or not at all, and their folders must exist. A base shorter than length stands on its last picture.
+// RenderOrder (mode "render"): draw a template shot. Send the order and close the child's input; Rendered comes, then Done: it
+// is at out. Base and out appear whole or not at all, and their folders must exist.
 type RenderOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Base          string                 `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"`                               // local path of the pre-rendered base, made if absent
-	BaseFilter    string                 `protobuf:"bytes,2,opt,name=base_filter,json=baseFilter,proto3" json:"base_filter,omitempty"` // lavfi graph that makes the base
-	Out           string                 `protobuf:"bytes,3,opt,name=out,proto3" json:"out,omitempty"`                                 // local path of the finished shot (H.264 + AAC MP4)
-	Width         int64                  `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
-	Height        int64                  `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
-	Length        int64                  `protobuf:"varint,6,opt,name=length,proto3" json:"length,omitempty"`
-	FrameRate     float64                `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
-	Texts         []*RenderText          `protobuf:"bytes,8,rep,name=texts,proto3" json:"texts,omitempty"`
+	Base          string                 `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"` // local path of the base's pictures, made if absent; empty: they are not kept
+	Out           string                 `protobuf:"bytes,3,opt,name=out,proto3" json:"out,omitempty"`   // local path of the finished shot (H.264 + AAC MP4)
 	FontFile      string                 `protobuf:"bytes,9,opt,name=font_file,json=fontFile,proto3" json:"font_file,omitempty"`
+	Scene         []byte                 `protobuf:"bytes,10,opt,name=scene,proto3" json:"scene,omitempty"`                      // JSON of a motion.Scene: what is drawn
+	Voice         string                 `protobuf:"bytes,11,opt,name=voice,proto3" json:"voice,omitempty"`                      // local path of what is said; empty: nothing
+	Sound         string                 `protobuf:"bytes,12,opt,name=sound,proto3" json:"sound,omitempty"`                      // name of the sound under it, of package tune; empty: none
+	VoiceAt       float64                `protobuf:"fixed64,13,opt,name=voice_at,json=voiceAt,proto3" json:"voice_at,omitempty"` // seconds at which the voice begins
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2594,53 +2664,11 @@ func (x *RenderOrder) GetBase() string {
 	return ""
 }
 
-func (x *RenderOrder) GetBaseFilter() string {
-	if x != nil {
-		return x.BaseFilter
-	}
-	return ""
-}
-
 func (x *RenderOrder) GetOut() string {
 	if x != nil {
 		return x.Out
 	}
 	return ""
-}
-
-func (x *RenderOrder) GetWidth() int64 {
-	if x != nil {
-		return x.Width
-	}
-	return 0
-}
-
-func (x *RenderOrder) GetHeight() int64 {
-	if x != nil {
-		return x.Height
-	}
-	return 0
-}
-
-func (x *RenderOrder) GetLength() int64 {
-	if x != nil {
-		return x.Length
-	}
-	return 0
-}
-
-func (x *RenderOrder) GetFrameRate() float64 {
-	if x != nil {
-		return x.FrameRate
-	}
-	return 0
-}
-
-func (x *RenderOrder) GetTexts() []*RenderText {
-	if x != nil {
-		return x.Texts
-	}
-	return nil
 }
 
 func (x *RenderOrder) GetFontFile() string {
@@ -2650,34 +2678,58 @@ func (x *RenderOrder) GetFontFile() string {
 	return ""
 }
 
-type RenderText struct {
+func (x *RenderOrder) GetScene() []byte {
+	if x != nil {
+		return x.Scene
+	}
+	return nil
+}
+
+func (x *RenderOrder) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
+}
+
+func (x *RenderOrder) GetSound() string {
+	if x != nil {
+		return x.Sound
+	}
+	return ""
+}
+
+func (x *RenderOrder) GetVoiceAt() float64 {
+	if x != nil {
+		return x.VoiceAt
+	}
+	return 0
+}
+
+// Rendered says how a shot was made.
+type Rendered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	X             string                 `protobuf:"bytes,2,opt,name=x,proto3" json:"x,omitempty"`
-	Y             string                 `protobuf:"bytes,3,opt,name=y,proto3" json:"y,omitempty"`                                // FFmpeg drawtext expressions
-	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`                         // font size in pixels; made smaller until the text fits box_width
-	BoxWidth      int64                  `protobuf:"varint,5,opt,name=box_width,json=boxWidth,proto3" json:"box_width,omitempty"` // pixels; 0: the picture's width less its safe area
-	Colour        string                 `protobuf:"bytes,6,opt,name=colour,proto3" json:"colour,omitempty"`
-	BoxColour     string                 `protobuf:"bytes,7,opt,name=box_colour,json=boxColour,proto3" json:"box_colour,omitempty"`              // FFmpeg colours: "white", "red@0.8"; empty: white, no box
-	CountdownFrom int64                  `protobuf:"varint,8,opt,name=countdown_from,json=countdownFrom,proto3" json:"countdown_from,omitempty"` // seconds; >0: a running countdown, 03:00, 02:59, … for "{countdown}" in text, or for all of it
+	Cached        bool                   `protobuf:"varint,1,opt,name=cached,proto3" json:"cached,omitempty"` // the base was there
+	Length        int64                  `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
+	Loudness      float64                `protobuf:"fixed64,3,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS; 0: silent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *RenderText) Reset() {
-	*x = RenderText{}
+func (x *Rendered) Reset() {
+	*x = Rendered{}
 	mi := &file_media_v1_media_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *RenderText) String() string {
+func (x *Rendered) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*RenderText) ProtoMessage() {}
+func (*Rendered) ProtoMessage() {}
 
-func (x *RenderText) ProtoReflect() protoreflect.Message {
+func (x *Rendered) ProtoReflect() protoreflect.Message {
 	mi := &file_media_v1_media_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2689,63 +2741,28 @@ func (x *RenderText) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use RenderText.ProtoReflect.Descriptor instead.
-func (*RenderText) Descriptor() ([]byte, []int) {
+// Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
+func (*Rendered) Descriptor() ([]byte, []int) {
 	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
 }
 
-func (x *RenderText) GetText() string {
+func (x *Rendered) GetCached() bool {
 	if x != nil {
-		return x.Text
+		return x.Cached
 	}
-	return ""
+	return false
 }
 
-func (x *RenderText) GetX() string {
+func (x *Rendered) GetLength() int64 {
 	if x != nil {
-		return x.X
-	}
-	return ""
-}
-
-func (x *RenderText) GetY() string {
-	if x != nil {
-		return x.Y
-	}
-	return ""
-}
-
-func (x *RenderText) GetSize() int64 {
-	if x != nil {
-		return x.Size
+		return x.Length
 	}
 	return 0
 }
 
-func (x *RenderText) GetBoxWidth() int64 {
+func (x *Rendered) GetLoudness() float64 {
 	if x != nil {
-		return x.BoxWidth
-	}
-	return 0
-}
-
-func (x *RenderText) GetColour() string {
-	if x != nil {
-		return x.Colour
-	}
-	return ""
-}
-
-func (x *RenderText) GetBoxColour() string {
-	if x != nil {
-		return x.BoxColour
-	}
-	return ""
-}
-
-func (x *RenderText) GetCountdownFrom() int64 {
-	if x != nil {
-		return x.CountdownFrom
+		return x.Loudness
 	}
 	return 0
 }
@@ -2803,6 +2820,151 @@ func (x *ProbeOrder) GetAllowedSchemes() []string {
 	return nil
 }
 
+// LookOrder (mode "look"): decode a file and measure its pictures. Looked comes, then Done.
+type LookOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Pictures      int64                  `protobuf:"varint,2,opt,name=pictures,proto3" json:"pictures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LookOrder) Reset() {
+	*x = LookOrder{}
+	mi := &file_media_v1_media_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LookOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LookOrder) ProtoMessage() {}
+
+func (x *LookOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LookOrder.ProtoReflect.Descriptor instead.
+func (*LookOrder) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *LookOrder) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *LookOrder) GetPictures() int64 {
+	if x != nil {
+		return x.Pictures
+	}
+	return 0
+}
+
+type Looked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        int64                  `protobuf:"varint,1,opt,name=frames,proto3" json:"frames,omitempty"`
+	Black         float64                `protobuf:"fixed64,2,opt,name=black,proto3" json:"black,omitempty"`       // share of pictures
+	Frozen        float64                `protobuf:"fixed64,3,opt,name=frozen,proto3" json:"frozen,omitempty"`     // share of pictures that do not differ from the one before
+	Sharp         float64                `protobuf:"fixed64,4,opt,name=sharp,proto3" json:"sharp,omitempty"`       // mean contrast of edges, 0 to 1
+	Flicker       float64                `protobuf:"fixed64,5,opt,name=flicker,proto3" json:"flicker,omitempty"`   // mean jump of brightness that turns back at once, 0 to 1
+	Loudness      float64                `protobuf:"fixed64,6,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS; 0: silent, or no sound
+	Length        int64                  `protobuf:"varint,7,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Looked) Reset() {
+	*x = Looked{}
+	mi := &file_media_v1_media_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Looked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Looked) ProtoMessage() {}
+
+func (x *Looked) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Looked.ProtoReflect.Descriptor instead.
+func (*Looked) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Looked) GetFrames() int64 {
+	if x != nil {
+		return x.Frames
+	}
+	return 0
+}
+
+func (x *Looked) GetBlack() float64 {
+	if x != nil {
+		return x.Black
+	}
+	return 0
+}
+
+func (x *Looked) GetFrozen() float64 {
+	if x != nil {
+		return x.Frozen
+	}
+	return 0
+}
+
+func (x *Looked) GetSharp() float64 {
+	if x != nil {
+		return x.Sharp
+	}
+	return 0
+}
+
+func (x *Looked) GetFlicker() float64 {
+	if x != nil {
+		return x.Flicker
+	}
+	return 0
+}
+
+func (x *Looked) GetLoudness() float64 {
+	if x != nil {
+		return x.Loudness
+	}
+	return 0
+}
+
+func (x *Looked) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
 type Probed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Parameters    *Parameters            `protobuf:"bytes,1,opt,name=parameters,proto3" json:"parameters,omitempty"`
@@ -2814,7 +2976,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[33]
+	mi := &file_media_v1_media_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +2988,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[33]
+	mi := &file_media_v1_media_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +3001,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{33}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -2867,7 +3029,7 @@ var File_media_v1_media_proto protoreflect.FileDescriptor
 
 const file_media_v1_media_proto_rawDesc = "" +
 	"\n" +
-	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xf5\x04\n" +
+	"\x14media/v1/media.proto\x12\x11liveclip.media.v1\"\xa9\x05\n" +
 	"\aToChild\x128\n" +
 	"\x06record\x18\x01 \x01(\v2\x1e.liveclip.media.v1.RecordOrderH\x00R\x06record\x12A\n" +
 	"\trecognise\x18\x02 \x01(\v2!.liveclip.media.v1.RecogniseOrderH\x00R\trecognise\x128\n" +
@@ -2879,9 +3041,10 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04hear\x18\b \x01(\v2\x17.liveclip.media.v1.HearH\x00R\x04hear\x122\n" +
 	"\x04copy\x18\t \x01(\v2\x1c.liveclip.media.v1.CopyOrderH\x00R\x04copy\x123\n" +
 	"\x06listen\x18\n" +
-	" \x01(\v2\x19.liveclip.media.v1.ListenH\x00R\x06listen\x121\n" +
+	" \x01(\v2\x19.liveclip.media.v1.ListenH\x00R\x06listen\x122\n" +
+	"\x04look\x18\v \x01(\v2\x1c.liveclip.media.v1.LookOrderH\x00R\x04look\x121\n" +
 	"\x06limits\x18\x0f \x01(\v2\x19.liveclip.media.v1.LimitsR\x06limitsB\t\n" +
-	"\amessage\"\x95\x05\n" +
+	"\amessage\"\x85\x06\n" +
 	"\tFromChild\x12?\n" +
 	"\n" +
 	"parameters\x18\x01 \x01(\v2\x1d.liveclip.media.v1.ParametersH\x00R\n" +
@@ -2897,7 +3060,9 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04done\x18\n" +
 	" \x01(\v2\x17.liveclip.media.v1.DoneH\x00R\x04done\x120\n" +
 	"\x05ready\x18\v \x01(\v2\x18.liveclip.media.v1.ReadyH\x00R\x05ready\x123\n" +
-	"\x06voiced\x18\f \x01(\v2\x19.liveclip.media.v1.VoicedH\x00R\x06voicedB\t\n" +
+	"\x06voiced\x18\f \x01(\v2\x19.liveclip.media.v1.VoicedH\x00R\x06voiced\x129\n" +
+	"\brendered\x18\r \x01(\v2\x1b.liveclip.media.v1.RenderedH\x00R\brendered\x123\n" +
+	"\x06looked\x18\x0e \x01(\v2\x19.liveclip.media.v1.LookedH\x00R\x06lookedB\t\n" +
 	"\amessage\"d\n" +
 	"\x06Limits\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -3002,7 +3167,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04data\":\n" +
 	"\bInputEnd\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xf7\x04\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa3\x05\n" +
 	"\vFinishOrder\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x123\n" +
 	"\x05parts\x18\x02 \x03(\v2\x1d.liveclip.media.v1.FinishPartR\x05parts\x12<\n" +
@@ -3017,16 +3182,19 @@ const file_media_v1_media_proto_rawDesc = "" +
 	" \x01(\tR\x06preset\x12?\n" +
 	"\tsubtitles\x18\v \x03(\v2!.liveclip.media.v1.FinishSubtitleR\tsubtitles\x12\x1a\n" +
 	"\bloudness\x18\f \x01(\x01R\bloudness\x124\n" +
-	"\x05faces\x18\x14 \x01(\v2\x1e.liveclip.media.v1.FinishFacesR\x05faces\x1a;\n" +
+	"\x05faces\x18\x14 \x01(\v2\x1e.liveclip.media.v1.FinishFacesR\x05faces\x12\x14\n" +
+	"\x05joint\x18\x15 \x01(\tR\x05joint\x12\x14\n" +
+	"\x05music\x18\x16 \x01(\tR\x05music\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"|\n" +
 	"\n" +
 	"FinishPart\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
 	"\x05start\x18\x03 \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\x04 \x01(\x03R\x03end\"\xcd\x01\n" +
+	"\x03end\x18\x04 \x01(\x03R\x03end\x12\x1a\n" +
+	"\bloudness\x18\x05 \x01(\x01R\bloudness\"\xcd\x01\n" +
 	"\rFinishProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x03R\x05width\x12\x16\n" +
@@ -3078,34 +3246,36 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\bmetadata\x18\x03 \x03(\v2*.liveclip.media.v1.CopyOrder.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf0\x01\n" +
 	"\vRenderOrder\x12\x12\n" +
-	"\x04base\x18\x01 \x01(\tR\x04base\x12\x1f\n" +
-	"\vbase_filter\x18\x02 \x01(\tR\n" +
-	"baseFilter\x12\x10\n" +
-	"\x03out\x18\x03 \x01(\tR\x03out\x12\x14\n" +
-	"\x05width\x18\x04 \x01(\x03R\x05width\x12\x16\n" +
-	"\x06height\x18\x05 \x01(\x03R\x06height\x12\x16\n" +
-	"\x06length\x18\x06 \x01(\x03R\x06length\x12\x1d\n" +
-	"\n" +
-	"frame_rate\x18\a \x01(\x01R\tframeRate\x123\n" +
-	"\x05texts\x18\b \x03(\v2\x1d.liveclip.media.v1.RenderTextR\x05texts\x12\x1b\n" +
-	"\tfont_file\x18\t \x01(\tR\bfontFile\"\xcb\x01\n" +
-	"\n" +
-	"RenderText\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\x12\f\n" +
-	"\x01x\x18\x02 \x01(\tR\x01x\x12\f\n" +
-	"\x01y\x18\x03 \x01(\tR\x01y\x12\x12\n" +
-	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1b\n" +
-	"\tbox_width\x18\x05 \x01(\x03R\bboxWidth\x12\x16\n" +
-	"\x06colour\x18\x06 \x01(\tR\x06colour\x12\x1d\n" +
-	"\n" +
-	"box_colour\x18\a \x01(\tR\tboxColour\x12%\n" +
-	"\x0ecountdown_from\x18\b \x01(\x03R\rcountdownFrom\"G\n" +
+	"\x04base\x18\x01 \x01(\tR\x04base\x12\x10\n" +
+	"\x03out\x18\x03 \x01(\tR\x03out\x12\x1b\n" +
+	"\tfont_file\x18\t \x01(\tR\bfontFile\x12\x14\n" +
+	"\x05scene\x18\n" +
+	" \x01(\fR\x05scene\x12\x14\n" +
+	"\x05voice\x18\v \x01(\tR\x05voice\x12\x14\n" +
+	"\x05sound\x18\f \x01(\tR\x05sound\x12\x19\n" +
+	"\bvoice_at\x18\r \x01(\x01R\avoiceAtJ\x04\b\x02\x10\x03J\x04\b\x04\x10\tR\vbase_filterR\x05widthR\x06heightR\x06lengthR\n" +
+	"frame_rateR\x05texts\"V\n" +
+	"\bRendered\x12\x16\n" +
+	"\x06cached\x18\x01 \x01(\bR\x06cached\x12\x16\n" +
+	"\x06length\x18\x02 \x01(\x03R\x06length\x12\x1a\n" +
+	"\bloudness\x18\x03 \x01(\x01R\bloudness\"G\n" +
 	"\n" +
 	"ProbeOrder\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12'\n" +
-	"\x0fallowed_schemes\x18\x02 \x03(\tR\x0eallowedSchemes\"{\n" +
+	"\x0fallowed_schemes\x18\x02 \x03(\tR\x0eallowedSchemes\";\n" +
+	"\tLookOrder\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x1a\n" +
+	"\bpictures\x18\x02 \x01(\x03R\bpictures\"\xb2\x01\n" +
+	"\x06Looked\x12\x16\n" +
+	"\x06frames\x18\x01 \x01(\x03R\x06frames\x12\x14\n" +
+	"\x05black\x18\x02 \x01(\x01R\x05black\x12\x16\n" +
+	"\x06frozen\x18\x03 \x01(\x01R\x06frozen\x12\x14\n" +
+	"\x05sharp\x18\x04 \x01(\x01R\x05sharp\x12\x18\n" +
+	"\aflicker\x18\x05 \x01(\x01R\aflicker\x12\x1a\n" +
+	"\bloudness\x18\x06 \x01(\x01R\bloudness\x12\x16\n" +
+	"\x06length\x18\a \x01(\x03R\x06length\"{\n" +
 	"\x06Probed\x12=\n" +
 	"\n" +
 	"parameters\x18\x01 \x01(\v2\x1d.liveclip.media.v1.ParametersR\n" +
@@ -3125,7 +3295,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -3158,12 +3328,14 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*Finished)(nil),       // 28: liveclip.media.v1.Finished
 	(*CopyOrder)(nil),      // 29: liveclip.media.v1.CopyOrder
 	(*RenderOrder)(nil),    // 30: liveclip.media.v1.RenderOrder
-	(*RenderText)(nil),     // 31: liveclip.media.v1.RenderText
+	(*Rendered)(nil),       // 31: liveclip.media.v1.Rendered
 	(*ProbeOrder)(nil),     // 32: liveclip.media.v1.ProbeOrder
-	(*Probed)(nil),         // 33: liveclip.media.v1.Probed
-	nil,                    // 34: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 35: liveclip.media.v1.FinishOrder.MetadataEntry
-	nil,                    // 36: liveclip.media.v1.CopyOrder.MetadataEntry
+	(*LookOrder)(nil),      // 33: liveclip.media.v1.LookOrder
+	(*Looked)(nil),         // 34: liveclip.media.v1.Looked
+	(*Probed)(nil),         // 35: liveclip.media.v1.Probed
+	nil,                    // 36: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 37: liveclip.media.v1.FinishOrder.MetadataEntry
+	nil,                    // 38: liveclip.media.v1.CopyOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
@@ -3176,38 +3348,40 @@ var file_media_v1_media_proto_depIdxs = []int32{
 	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
 	29, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
 	15, // 9: liveclip.media.v1.ToChild.listen:type_name -> liveclip.media.v1.Listen
-	2,  // 10: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
-	7,  // 11: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
-	8,  // 12: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
-	9,  // 13: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
-	10, // 14: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
-	14, // 15: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	25, // 16: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	28, // 17: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	33, // 18: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
-	3,  // 19: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
-	4,  // 20: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
-	5,  // 21: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	16, // 22: liveclip.media.v1.FromChild.voiced:type_name -> liveclip.media.v1.Voiced
-	34, // 23: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
-	13, // 24: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
-	20, // 25: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
-	21, // 26: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	23, // 27: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	35, // 28: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	24, // 29: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	22, // 30: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
-	26, // 31: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	27, // 32: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
-	20, // 33: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
-	36, // 34: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
-	31, // 35: liveclip.media.v1.RenderOrder.texts:type_name -> liveclip.media.v1.RenderText
-	7,  // 36: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	33, // 10: liveclip.media.v1.ToChild.look:type_name -> liveclip.media.v1.LookOrder
+	2,  // 11: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
+	7,  // 12: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
+	8,  // 13: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
+	9,  // 14: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
+	10, // 15: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
+	14, // 16: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
+	25, // 17: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	28, // 18: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	35, // 19: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	3,  // 20: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
+	4,  // 21: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
+	5,  // 22: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
+	16, // 23: liveclip.media.v1.FromChild.voiced:type_name -> liveclip.media.v1.Voiced
+	31, // 24: liveclip.media.v1.FromChild.rendered:type_name -> liveclip.media.v1.Rendered
+	34, // 25: liveclip.media.v1.FromChild.looked:type_name -> liveclip.media.v1.Looked
+	36, // 26: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	13, // 27: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
+	20, // 28: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
+	21, // 29: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
+	23, // 30: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	37, // 31: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	24, // 32: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	22, // 33: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
+	26, // 34: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	27, // 35: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	20, // 36: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
+	38, // 37: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
+	7,  // 38: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -3226,6 +3400,7 @@ func file_media_v1_media_proto_init() {
 		(*ToChild_Hear)(nil),
 		(*ToChild_Copy)(nil),
 		(*ToChild_Listen)(nil),
+		(*ToChild_Look)(nil),
 	}
 	file_media_v1_media_proto_msgTypes[1].OneofWrappers = []any{
 		(*FromChild_Parameters)(nil),
@@ -3240,6 +3415,8 @@ func file_media_v1_media_proto_init() {
 		(*FromChild_Done)(nil),
 		(*FromChild_Ready)(nil),
 		(*FromChild_Voiced)(nil),
+		(*FromChild_Rendered)(nil),
+		(*FromChild_Looked)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3247,7 +3424,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

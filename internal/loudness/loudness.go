@@ -1,37 +1,43 @@
-package media
+// Package loudness measures how loud sound is (ITU-R BS.1770, EBU R 128).
+package loudness
 
 import (
+	"iter"
 	"math"
 	"time"
 )
 
 const (
-	loudnessStep   = 100 * time.Millisecond
-	loudnessWindow = 4      // steps: momentary loudness is over 400 ms
-	loudnessFloor  = -120.0 // LUFS; of silence
+	Step   = 100 * time.Millisecond // from one value to the next
+	window = 4                      // steps: momentary loudness is over 400 ms
+	floor  = -120.0                 // LUFS; of silence
+
+	absoluteGate = -70 // LUFS
+	relativeGate = -10 // LU
 )
 
-// loudness measures momentary loudness (ITU-R BS.1770, EBU R 128) of sound of one rate.
-type loudness struct {
+// Meter measures momentary loudness of sound of one rate.
+type Meter struct {
 	rate    int
 	filters []kWeighting // one per channel
 	sum     float64      // of squares, of the step that is being filled
 	filled  int          // samples of it
-	steps   [loudnessWindow]float64
+	steps   [window]float64
 	count   int
 }
 
-func newLoudness(rate, channels int) *loudness {
-	l := &loudness{rate: rate, filters: make([]kWeighting, channels)}
+// NewMeter measures sound of a rate and number of channels.
+func NewMeter(rate, channels int) *Meter {
+	l := &Meter{rate: rate, filters: make([]kWeighting, channels)}
 	for i := range l.filters {
 		l.filters[i] = newKWeighting(float64(rate))
 	}
 	return l
 }
 
-// add takes the samples of each channel (1 is full scale), equally many, and gives the loudness at the end of each 100 ms
+// Add takes the samples of each channel (1 is full scale), equally many, and gives the loudness at the end of each 100 ms
 // completed. Until 400 ms were heard, the time before counts as silence.
-func (l *loudness) add(planes [][]float32) []float64 {
+func (l *Meter) Add(planes [][]float32) []float64 {
 	var values []float64
 	for at, length := 0, len(planes[0]); at < length; {
 		n := min(l.perStep()-l.filled, length-at)
@@ -47,21 +53,21 @@ func (l *loudness) add(planes [][]float32) []float64 {
 }
 
 // perStep is how many samples the step has: of rates that ten does not divide now one more, now one less.
-func (l *loudness) perStep() int { return (l.count+1)*l.rate/10 - l.count*l.rate/10 }
+func (l *Meter) perStep() int { return (l.count+1)*l.rate/10 - l.count*l.rate/10 }
 
-func (l *loudness) step() float64 {
-	l.steps[l.count%loudnessWindow] = l.sum
+func (l *Meter) step() float64 {
+	l.steps[l.count%window] = l.sum
 	l.count++
 	l.sum, l.filled = 0, 0
 	var energy float64
 	for _, s := range l.steps {
 		energy += s
 	}
-	mean := energy / (loudnessWindow * loudnessStep.Seconds() * float64(l.rate))
+	mean := energy / (window * Step.Seconds() * float64(l.rate))
 	if !(mean > 0) {
-		return loudnessFloor
+		return floor
 	}
-	return max(loudnessFloor, -0.691+10*math.Log10(mean))
+	return max(floor, -0.691+10*math.Log10(mean))
 }
 
 // kWeighting is the K filter: a shelf for the head, then a high pass.
@@ -109,4 +115,24 @@ func (f biquad) settled() biquad {
 		f.z1, f.z2 = 0, 0
 	}
 	return f
+}
+
+// Integrated is the integrated loudness, in LUFS, of momentary values (gated twice); false when all of them are as good as
+// silent.
+func Integrated(momentary iter.Seq[float64]) (lufs float64, ok bool) {
+	mean := func(gate float64) (float64, bool) {
+		var energy float64
+		n := 0
+		for v := range momentary {
+			if v > gate {
+				energy += math.Pow(10, v/10)
+				n++
+			}
+		}
+		return 10 * math.Log10(energy/float64(max(1, n))), n > 0
+	}
+	if lufs, ok = mean(absoluteGate); !ok {
+		return 0, false
+	}
+	return mean(max(absoluteGate, lufs+relativeGate))
 }

@@ -1,18 +1,15 @@
-package review
+package wordlist
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"liveclip/internal/domain"
 )
 
-func shippedLists(t testing.TB) *lists {
+func shippedLists(t testing.TB) *Lists {
 	t.Helper()
-	l, err := loadLists(nil, severityPerson)
+	l, err := Load(nil, Person)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +42,9 @@ func TestTermsAreFoundHoweverTheyAreWritten(t *testing.T) {
 		{"!!!", ""},
 	} {
 		var found []string
-		for _, m := range l.find(l.normal.text(c.text)) {
-			if m.list != "trade" {
-				found = append(found, m.term)
+		for _, m := range l.InText(c.text) {
+			if m.List != "trade" {
+				found = append(found, m.Term)
 			}
 		}
 		if got := strings.Join(found, " "); got != c.want {
@@ -67,7 +64,7 @@ func TestATitleIsCleanedOfWhatMayNotBeWritten(t *testing.T) {
 		"顶级！":                   "",
 		"Last three minutes!":   "Last three minutes!",
 	} {
-		got, _ := l.clean(text)
+		got, _ := l.Clean(text)
 		if got != want {
 			t.Errorf("clean(%q) = %q, want %q", text, got, want)
 		}
@@ -76,29 +73,8 @@ func TestATitleIsCleanedOfWhatMayNotBeWritten(t *testing.T) {
 
 func TestMaskingKeepsTheLength(t *testing.T) {
 	l := shippedLists(t)
-	if got := l.mask("这是国家级好茶"); got != "这是***好茶" {
+	if got := l.Mask("这是国家级好茶"); got != "这是***好茶" {
 		t.Errorf("mask gives %q", got)
-	}
-}
-
-func TestSpokenTermsCarryTheTimeOfTheirFirstWordAndLieInsideTheWindow(t *testing.T) {
-	l := shippedLists(t)
-	word := func(text string, start, end int) domain.Word {
-		return domain.Word{Text: text, Start: time.Duration(start) * time.Second, End: time.Duration(end) * time.Second}
-	}
-	lines := []domain.TranscriptLine{{
-		Start: 0, End: 20 * time.Second,
-		Words: []domain.Word{word("cures", 1, 2), word("with", 11, 12), word("guaranteed", 12, 13), word("returns", 13, 14), word("cocaine", 21, 22)},
-	}, {
-		Start: 15 * time.Second, End: 16 * time.Second, Text: "这是最佳选择",
-	}}
-	got := l.spoken(lines, domain.Window{Start: 10 * time.Second, End: 20 * time.Second})
-	want := []domain.Finding{
-		{List: "investment", Term: "guaranteed returns", Where: inTranscript, At: 12 * time.Second, Severity: severityPerson},
-		{List: "absolute", Term: "最佳", Where: inTranscript, At: 15 * time.Second, Severity: severityPerson},
-	}
-	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
-		t.Errorf("found %+v, want %+v", got, want)
 	}
 }
 
@@ -107,13 +83,13 @@ func TestAListOfOnesOwnReplacesTheShippedOneOfItsName(t *testing.T) {
 	if err := os.WriteFile(file, []byte("lists:\n- name: absolute\n  written: note\n  terms: [mine, {term: ours, written: block, spoken: block}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := loadLists([]string{file}, severityNote)
+	l, err := Load([]string{file}, Note)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range l.find(l.normal.text("mine ours 国家级")) {
-		got = append(got, m.term+" "+m.written+" "+m.spoken)
+	for _, m := range l.InText(("mine ours 国家级")) {
+		got = append(got, m.Term+" "+m.Written+" "+m.Spoken)
 	}
 	if want := "mine note note, ours block block"; strings.Join(got, ", ") != want {
 		t.Errorf("found %v, want %s", got, want)
@@ -132,7 +108,7 @@ func TestFaultyListsAreRefusedByName(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := loadLists([]string{file}, severityPerson); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Load([]string{file}, Person); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
 	}
@@ -144,11 +120,11 @@ func FuzzACleanedTitleCarriesNothingForbidden(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		cleaned, _ := l.clean(s)
+		cleaned, _ := l.Clean(s)
 		if left := l.forbidden(cleaned); len(left) > 0 {
 			t.Errorf("clean(%q) = %q still carries %v", s, cleaned, left)
 		}
-		l.mask(s)
+		l.Mask(s)
 	})
 }
 
@@ -160,8 +136,8 @@ func FuzzWordLists(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if l, err := compile(all, severityNote); err == nil {
-			l.find(l.normal.text("x y 国家级"))
+		if l, err := compile(all, Note); err == nil {
+			l.InText(("x y 国家级"))
 		}
 	})
 }

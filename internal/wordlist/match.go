@@ -1,4 +1,4 @@
-package review
+package wordlist
 
 import (
 	"fmt"
@@ -95,21 +95,25 @@ func appendRune(text []byte, sources []int, r rune, from int) ([]byte, []int) {
 	return text, sources
 }
 
-func hasHan(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+// Match is a term found; From and To are the sources of its first and its last character: byte offsets in a text, numbers of
+// words.
+type Match struct {
+	List, Term      string
+	Written, Spoken string // severities: where liveclip writes it, where it was said
+	From, To        int
 }
 
-// match is a term found; From and To are the sources of its first and its last character.
-type match struct {
-	entry
-	from, to int
-}
+// InText gives the terms in a text, by their place.
+func (l *Lists) InText(s string) []Match { return l.find(l.normal.text(s)) }
+
+// InWords gives the terms in words that follow one another.
+func (l *Lists) InWords(words []string) []Match { return l.find(l.normal.words(words)) }
 
 // find gives the terms in a text, by their place, without those inside a phrase that the same list excepts.
-func (l *lists) find(n normal) []match {
+func (l *Lists) find(n normal) []Match {
 	found := l.compact.scan(n.compact, n.compactFrom)
 	found = append(found, l.spaced.scan(n.spaced, n.spacedFrom)...)
-	slices.SortStableFunc(found, func(a, b match) int { return a.from - b.from })
+	slices.SortStableFunc(found, func(a, b Match) int { return a.From - b.From })
 	return found
 }
 
@@ -118,7 +122,7 @@ type span struct {
 	start, end int
 }
 
-func (x index) scan(text []byte, sources []int) []match {
+func (x index) scan(text []byte, sources []int) []Match {
 	if len(x.entries) == 0 || len(text) == 0 {
 		return nil
 	}
@@ -134,7 +138,7 @@ func (x index) scan(text []byte, sources []int) []match {
 		}
 		return true
 	})
-	var found []match
+	var found []Match
 	for _, t := range terms {
 		harmless := slices.ContainsFunc(exceptions, func(e span) bool {
 			return e.list == t.list && e.start <= t.start && t.end <= e.end
@@ -146,13 +150,13 @@ func (x index) scan(text []byte, sources []int) []match {
 		if text[first] == ' ' { // the spaces around a whole word are not part of it
 			first, last = first+1, last-1
 		}
-		found = append(found, match{t.entry, sources[first], sources[last]})
+		found = append(found, Match{t.list, t.term, t.written, t.spoken, sources[first], sources[last]})
 	}
 	return found
 }
 
-// clean takes every term that liveclip may not write out of s. Nothing but punctuation left: empty.
-func (l *lists) clean(s string) (string, []match) {
+// Clean takes every term that liveclip may not write out of s. Nothing but punctuation left: empty.
+func (l *Lists) Clean(s string) (string, []Match) {
 	found := l.forbidden(s)
 	if len(found) == 0 {
 		return s, nil
@@ -169,18 +173,18 @@ func (l *lists) clean(s string) (string, []match) {
 	return s, found
 }
 
-// mask puts stars over every term that liveclip may not write.
-func (l *lists) mask(s string) string { return l.cover(s, l.forbidden(s), "*") }
+// Mask puts stars over every term that liveclip may not write.
+func (l *Lists) Mask(s string) string { return l.cover(s, l.forbidden(s), "*") }
 
-func (l *lists) forbidden(s string) []match {
-	return slices.DeleteFunc(l.find(l.normal.text(s)), func(m match) bool { return m.written != severityBlock })
+func (l *Lists) forbidden(s string) []Match {
+	return slices.DeleteFunc(l.find(l.normal.text(s)), func(m Match) bool { return m.Written != Block })
 }
 
 // cover replaces each character of the matches.
-func (l *lists) cover(s string, found []match, with string) string {
+func (l *Lists) cover(s string, found []Match, with string) string {
 	var out strings.Builder
 	for i, r := range s {
-		if slices.ContainsFunc(found, func(m match) bool { return m.from <= i && i <= m.to }) {
+		if slices.ContainsFunc(found, func(m Match) bool { return m.From <= i && i <= m.To }) {
 			out.WriteString(with)
 		} else {
 			out.WriteRune(r)

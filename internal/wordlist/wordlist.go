@@ -1,4 +1,6 @@
-package review
+// Package wordlist finds terms in what is written and said, however they are spelled: traditional or simplified, in full or half
+// width, with anything between the characters. Lists are data, with a severity for every term.
+package wordlist
 
 import (
 	"bytes"
@@ -9,6 +11,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
+	"unicode"
 
 	ahocorasick "github.com/BobuSumisu/aho-corasick"
 	"gopkg.in/yaml.v3"
@@ -19,12 +23,12 @@ var shipped []byte
 
 // What a term does to a clip.
 const (
-	severityBlock  = "block"  // rejected
-	severityPerson = "person" // needs a person
-	severityNote   = "note"   // only noted
+	Block  = "block"  // rejected
+	Person = "person" // needs a person
+	Note   = "note"   // only noted
 )
 
-var severities = []string{severityNote, severityPerson, severityBlock} // rising
+var Severities = []string{Note, Person, Block} // rising
 
 // wordlist is one list of terms, as data. Severities differ by who says it: written is what liveclip puts out itself
 // (title, overlay, template texts), spoken is what the room said.
@@ -37,7 +41,7 @@ type wordlist struct {
 	Terms   []term   `yaml:"terms"`
 }
 
-// term stands in a list as plain text, or with severities of its own.
+// term stands in a list as plain text, or with Severities of its own.
 type term struct {
 	Term    string `yaml:"term"`
 	Written string `yaml:"written"`
@@ -60,8 +64,8 @@ type entry struct {
 	except          bool
 }
 
-// lists finds the terms of all word lists in one pass. Safe for concurrent use.
-type lists struct {
+// Lists finds the terms of all word lists in one pass. Safe for concurrent use.
+type Lists struct {
 	normal  *normaliser
 	compact index // terms with Chinese: found anywhere
 	spaced  index // other terms: whole words
@@ -84,9 +88,18 @@ func newIndex(patterns map[string][]entry) index {
 	return x
 }
 
-// loadLists reads the shipped lists and then the files; a later list of the same name replaces an earlier one. spoken is the
+// Parse reads lists of a caller's own, and no others.
+func Parse(from string, r io.Reader, spoken string) (*Lists, error) {
+	all, err := readLists(from, r)
+	if err != nil {
+		return nil, err
+	}
+	return compile(all, spoken)
+}
+
+// Load reads the shipped lists and then the files; a later list of the same name replaces an earlier one. spoken is the
 // severity of lists and terms that name none for what was said.
-func loadLists(files []string, spoken string) (*lists, error) {
+func Load(files []string, spoken string) (*Lists, error) {
 	all, err := readLists("shipped word lists", bytes.NewReader(shipped))
 	if err != nil {
 		return nil, err
@@ -120,7 +133,7 @@ func readLists(from string, r io.Reader) ([]wordlist, error) {
 	}
 	var faults []error
 	severity := func(list, where, s string, mayBeEmpty bool) {
-		if !slices.Contains(severities, s) && (s != "" || !mayBeEmpty) {
+		if !slices.Contains(Severities, s) && (s != "" || !mayBeEmpty) {
 			faults = append(faults, fmt.Errorf("%s: list %.40q: %s: must be block, person or note, is %.40q", from, list, where, s))
 		}
 	}
@@ -138,7 +151,7 @@ func readLists(from string, r io.Reader) ([]wordlist, error) {
 	return file.Lists, errors.Join(faults...)
 }
 
-func compile(all []wordlist, spoken string) (*lists, error) {
+func compile(all []wordlist, spoken string) (*Lists, error) {
 	normal, err := newNormaliser()
 	if err != nil {
 		return nil, err
@@ -173,7 +186,7 @@ func compile(all []wordlist, spoken string) (*lists, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &lists{normal, newIndex(compact), newIndex(spaced)}, nil
+	return &Lists{normal, newIndex(compact), newIndex(spaced)}, nil
 }
 
 func firstOf(values ...string) string {
@@ -183,4 +196,8 @@ func firstOf(values ...string) string {
 		}
 	}
 	return ""
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
 }

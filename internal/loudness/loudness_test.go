@@ -1,4 +1,4 @@
-package media
+package loudness
 
 import (
 	"math"
@@ -16,10 +16,10 @@ func tone(rate, samples int) []float32 {
 
 func TestLoudnessKeepsTimeAtEveryRate(t *testing.T) {
 	for _, rate := range []int{1, 5, 7350, 8000, 11025, 22050, 44100, 48000} {
-		l, second := newLoudness(rate, 1), [][]float32{tone(rate, rate)}
+		l, second := NewMeter(rate, 1), [][]float32{tone(rate, rate)}
 		values := 0
 		for range 600 {
-			values += len(l.add(second))
+			values += len(l.Add(second))
 		}
 		if values != 6000 {
 			t.Errorf("ten minutes at %d Hz give %d values", rate, values)
@@ -28,12 +28,12 @@ func TestLoudnessKeepsTimeAtEveryRate(t *testing.T) {
 }
 
 func TestLoudnessGoesOnAfterDamagedSound(t *testing.T) {
-	l := newLoudness(48000, 1)
+	l := NewMeter(48000, 1)
 	damaged := tone(48000, 48000)
 	damaged[7] = float32(math.NaN())
 	damaged[30000] = float32(math.Inf(1))
-	l.add([][]float32{damaged})
-	values := l.add([][]float32{tone(48000, 2*48000)})
+	l.Add([][]float32{damaged})
+	values := l.Add([][]float32{tone(48000, 2*48000)})
 	if got := values[len(values)-1]; math.Abs(got+23) > 0.5 {
 		t.Errorf("a tone of -23 LUFS measures %.1f", got)
 	}

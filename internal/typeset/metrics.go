@@ -1,4 +1,4 @@
-package finish
+package typeset
 
 import (
 	"encoding/binary"
@@ -8,12 +8,12 @@ import (
 	"os"
 )
 
-// fontMetrics are the widths of a font's characters: the tables cmap, head, hhea and hmtx of a TrueType or OpenType file, or
-// of the first font of a collection. (golang.org/x/image refuses the WenQuanYi fonts, whose tables are not aligned.)
-type fontMetrics struct {
+// metrics are the widths of a font's characters: the tables cmap, head, hhea and hmtx of a TrueType or OpenType file, or
+// of the first font of a collection. Only what is asked for is read, so that measuring a line does not take a whole font of 16 MB into memory.
+type metrics struct {
 	unitsPerEm int
 	widths     []byte // hmtx: 4 bytes a glyph, the first 2 its advance
-	metrics    int    // glyphs in widths; all others are as wide as the last
+	ends       int    // glyphs in widths; all others are as wide as the last
 	cmap       []byte // one subtable
 }
 
@@ -22,16 +22,16 @@ var errFont = errors.New("not a TrueType or OpenType font")
 // maxTable is the greatest font table that is read into memory.
 const maxTable = 8 << 20
 
-func readFontMetrics(path string) (*fontMetrics, error) {
+func readMetrics(path string) (*metrics, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return parseFontMetrics(file)
+	return parseMetrics(file)
 }
 
-func parseFontMetrics(r io.ReaderAt) (*fontMetrics, error) {
+func parseMetrics(r io.ReaderAt) (*metrics, error) {
 	head, err := readTable(r, 0, 16)
 	if err != nil {
 		return nil, err
@@ -47,12 +47,12 @@ func parseFontMetrics(r io.ReaderAt) (*fontMetrics, error) {
 	if len(tables["head"]) < 20 || len(tables["hhea"]) < 36 {
 		return nil, errFont
 	}
-	m := &fontMetrics{
+	m := &metrics{
 		unitsPerEm: int(binary.BigEndian.Uint16(tables["head"][18:])),
-		metrics:    int(binary.BigEndian.Uint16(tables["hhea"][34:])),
+		ends:       int(binary.BigEndian.Uint16(tables["hhea"][34:])),
 		widths:     tables["hmtx"],
 	}
-	if m.unitsPerEm == 0 || m.metrics == 0 || len(m.widths) < 4*m.metrics {
+	if m.unitsPerEm == 0 || m.ends == 0 || len(m.widths) < 4*m.ends {
 		return nil, errFont
 	}
 	m.cmap, err = unicodeSubtable(tables["cmap"])
@@ -121,7 +121,7 @@ func unicodeSubtable(cmap []byte) (best []byte, err error) {
 }
 
 // glyph is the number of a character's glyph; 0 when the font does not have it.
-func (m *fontMetrics) glyph(r rune) int {
+func (m *metrics) glyph(r rune) int {
 	if binary.BigEndian.Uint16(m.cmap) == 12 {
 		return m.glyph12(uint32(r))
 	}
@@ -131,7 +131,7 @@ func (m *fontMetrics) glyph(r rune) int {
 	return m.glyph4(int(r))
 }
 
-func (m *fontMetrics) glyph12(r uint32) int {
+func (m *metrics) glyph12(r uint32) int {
 	groups := m.cmap[16:]
 	for n := binary.BigEndian.Uint32(m.cmap[12:]); n > 0 && len(groups) >= 12; n, groups = n-1, groups[12:] {
 		from, to := binary.BigEndian.Uint32(groups), binary.BigEndian.Uint32(groups[4:])
@@ -142,7 +142,7 @@ func (m *fontMetrics) glyph12(r uint32) int {
 	return 0
 }
 
-func (m *fontMetrics) glyph4(r int) int {
+func (m *metrics) glyph4(r int) int {
 	double := int(binary.BigEndian.Uint16(m.cmap[6:])) // twice the number of segments
 	word := func(at int) int {
 		if at < 0 || at+2 > len(m.cmap) {
@@ -171,7 +171,7 @@ func (m *fontMetrics) glyph4(r int) int {
 }
 
 // advance is how wide a character is, in ems.
-func (m *fontMetrics) advance(r rune) float64 {
-	g := min(m.glyph(r), m.metrics-1)
+func (m *metrics) advance(r rune) float64 {
+	g := min(m.glyph(r), m.ends-1)
 	return float64(binary.BigEndian.Uint16(m.widths[4*max(0, g):])) / float64(m.unitsPerEm)
 }

@@ -1,0 +1,233 @@
+package motion
+
+import (
+	"image"
+	"math"
+
+	"golang.org/x/image/vector"
+)
+
+// still is a background.
+type still struct{ frame Frame }
+
+func (s still) draw(f Frame, _ float64) { f.Copy(s.frame) }
+
+// light is rays that turn.
+type light struct {
+	rays  *rays
+	layer Layer
+	scene Scene
+}
+
+func (l light) draw(f Frame, at float64) {
+	count := l.layer.Points
+	if count == 0 {
+		count = 12
+	}
+	l.rays.draw(f, at*l.layer.Speed/360*float64(count))
+}
+
+// puppet is an image that is moved.
+type puppet struct {
+	layer Layer
+	scene Scene
+	image drawn
+	rest  *sprite
+}
+
+const shineTime = 0.7 // seconds
+
+func (p puppet) draw(f Frame, at float64) {
+	how, shown := p.layer.pose(p.scene, at)
+	if !shown || how.alpha <= 0 {
+		return
+	}
+	source, sprite := p.image.image, p.rest
+	if s := p.layer.Shine; s != nil && at > *s && at < *s+shineTime {
+		source = shining(source, (at-*s)/shineTime)
+		sprite = nil
+	}
+	w, h := float64(source.Bounds().Dx()), float64(source.Bounds().Dy())
+	cx, cy := p.image.x+w/2+how.dx, p.image.y+h/2+how.dy
+	limits := f.whole()
+	alpha := uint32(min(1, how.alpha)*255 + 0.5)
+	if how.revealed < 1 {
+		limits.x1 = int(cx - w/2 + w*how.revealed)
+	}
+	if math.Abs(how.scale-1) < 1e-4 && how.turn == 0 {
+		if sprite == nil {
+			sprite = newSprite(source)
+		}
+		sprite.draw(f, int(math.Round(cx-w/2)), int(math.Round(cy-h/2)), alpha, limits)
+		return
+	}
+	out, x, y := transformed(source, cx, cy, how.scale, how.turn, image.Rect(0, 0, f.Width, f.Height))
+	newSprite(out).draw(f, x, y, alpha, limits)
+}
+
+// shining is an image that a slanted band of light crosses; by goes from 0 to 1.
+func shining(m *image.RGBA, by float64) *image.RGBA {
+	out := image.NewRGBA(m.Bounds())
+	copy(out.Pix, m.Pix)
+	w, h := float64(m.Bounds().Dx()), float64(m.Bounds().Dy())
+	lean, wide := h*0.5, max(24, 0.45*h)
+	centre := -wide - lean + (w+2*wide+lean)*smooth(by)
+	for y := range m.Bounds().Dy() {
+		mid := centre + lean*(1-float64(y)/h)
+		for x := max(0, int(mid-wide)); x < min(int(w), int(mid+wide)); x++ {
+			p := out.Pix[y*out.Stride+4*x : y*out.Stride+4*x+4]
+			if p[3] == 0 {
+				continue
+			}
+			far := math.Abs(float64(x)-mid) / wide
+			add := uint32(0.62 * 255 * smooth(1-far))
+			for c := range 3 {
+				p[c] = uint8(uint32(p[c]) + (uint32(p[3])-min(uint32(p[3]), uint32(p[c])))*add/255)
+			}
+		}
+	}
+	return out
+}
+
+// rounded cuts an image's corners.
+func rounded(m *image.RGBA, radius float64) {
+	b := m.Bounds()
+	mask := image.NewAlpha(b)
+	raster := vector.NewRasterizer(b.Dx(), b.Dy())
+	roundedPath(raster, 0, 0, float64(b.Dx()), float64(b.Dy()), radius)
+	raster.Draw(mask, b, image.Opaque, image.Point{})
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			if a := uint32(mask.Pix[y*mask.Stride+x]); a < 255 {
+				p := m.Pix[y*m.Stride+4*x : y*m.Stride+4*x+4]
+				for c := range p {
+					p[c] = uint8(uint32(p[c]) * a / 255)
+				}
+			}
+		}
+	}
+}
+
+// changing is a puppet whose image is another one from time to time.
+type changing struct {
+	puppet
+	show  func(at float64) string
+	make  func(at float64) *drawn
+	shown string
+}
+
+func (c *changing) draw(f Frame, at float64) {
+	if _, shown := c.layer.pose(c.scene, at); !shown {
+		return
+	}
+	if now := c.show(at); now != c.shown {
+		c.shown = now
+		c.puppet.image = *c.make(at)
+		c.puppet.rest = newSprite(c.puppet.image.image)
+	}
+	c.puppet.draw(f, at)
+}
+
+// belt is stripes that run through their box.
+type belt struct {
+	puppet
+	period float64
+	limits clip
+}
+
+func (p *Player) belt(l Layer) belt {
+	d, period := p.stripes(l)
+	x, y, w, h := p.scene.pixels(l.Box)
+	return belt{p.puppet(l, d), period, clip{int(x), int(y), int(x + w), int(y + h)}}
+}
+
+func (b belt) draw(f Frame, at float64) {
+	how, shown := b.layer.pose(b.scene, at)
+	if !shown {
+		return
+	}
+	moved := math.Mod(at*b.layer.Speed*b.period, b.period)
+	if moved < 0 {
+		moved += b.period
+	}
+	limits := b.limits
+	limits.x0, limits.x1 = limits.x0+int(how.dx), limits.x1+int(how.dx)
+	limits.y0, limits.y1 = limits.y0+int(how.dy), limits.y1+int(how.dy)
+	b.rest.draw(f, int(math.Round(b.image.x+how.dx-moved)), int(math.Round(b.image.y+how.dy)), uint32(how.alpha*255), limits)
+}
+
+// shower is confetti: pieces that fall, sway and turn, the same ones every time.
+type shower struct {
+	layer  Layer
+	scene  Scene
+	pieces []piece
+}
+
+type piece struct {
+	x, y, fall, sway, phase, spin float64
+	sides                         []*sprite
+}
+
+func (p *Player) shower(l Layer) shower {
+	s := shower{layer: l, scene: p.scene}
+	count := l.Points
+	if count == 0 {
+		count = 40
+	}
+	bx, by, bw, bh := p.scene.pixels(l.Box)
+	size := max(6, l.Size/100*p.scene.short())
+	random := uint32(2463534242)
+	next := func() float64 {
+		random ^= random << 13
+		random ^= random >> 17
+		random ^= random << 5
+		return float64(random%100_000) / 100_000
+	}
+	var variants [][]*sprite
+	for _, c := range l.Colours {
+		variants = append(variants, flakes(c, size))
+	}
+	if len(variants) == 0 {
+		variants = append(variants, flakes("#FFD34D", size))
+	}
+	for i := range count {
+		s.pieces = append(s.pieces, piece{
+			x: bx + next()*bw, y: by + next()*bh, fall: (0.18 + 0.22*next()) * bh, sway: (0.4 + next()) * size, phase: next() * 2 * math.Pi,
+			spin: 0.6 + 1.4*next(), sides: variants[i%len(variants)],
+		})
+	}
+	return s
+}
+
+// flakes are one piece seen from several sides.
+func flakes(colour string, size float64) []*sprite {
+	var sides []*sprite
+	for i := range 12 {
+		turn := float64(i) * math.Pi / 12
+		flat := 0.25 + 0.75*math.Abs(math.Cos(turn))
+		m := image.NewRGBA(image.Rect(0, 0, int(size)+2, int(size)+2))
+		mask := image.NewAlpha(m.Bounds())
+		r := vector.NewRasterizer(m.Bounds().Dx(), m.Bounds().Dy())
+		roundedPath(r, 1, 1+size*(1-flat)/2, size*0.6, size*flat, size*0.1)
+		r.Draw(mask, m.Bounds(), image.Opaque, image.Point{})
+		over(m, mask, newRamp([]string{colour}, 0, 1, 1), 0, 0)
+		turned, _, _ := transformed(m, 0, 0, 1, float64(i)*30, everywhere)
+		sides = append(sides, newSprite(turned))
+	}
+	return sides
+}
+
+func (s shower) draw(f Frame, at float64) {
+	how, shown := s.layer.pose(s.scene, at)
+	if !shown {
+		return
+	}
+	_, by, _, bh := s.scene.pixels(s.layer.Box)
+	for _, p := range s.pieces {
+		y := by + math.Mod(p.y-by+p.fall*at, bh)
+		side := p.sides[int(at*p.spin*12+p.phase*2)%len(p.sides)]
+		// It comes and goes softly at the edges of its box.
+		edge := min(1, 6*(y-by)/bh, 6*(by+bh-y)/bh)
+		side.draw(f, int(p.x+p.sway*math.Sin(at*2.2*p.spin+p.phase)), int(y), uint32(255*how.alpha*max(0, edge)), f.whole())
+	}
+}

@@ -1,0 +1,187 @@
+package motion
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"runtime"
+	"slices"
+
+	"golang.org/x/image/draw"
+	"golang.org/x/sync/errgroup"
+
+	"liveclip/internal/picture"
+	"liveclip/internal/typeset"
+)
+
+// Player draws a scene's frames. Its methods are not safe for concurrent use.
+type Player struct {
+	scene      Scene
+	pen        *typeset.Pen
+	background *Frame // of the base's fill
+	base, over []actor
+}
+
+// actor is a layer on stage.
+type actor interface {
+	draw(f Frame, at float64)
+}
+
+// NewPlayer checks a scene and draws the images of its layers. With a base that is kept elsewhere, withBase is false.
+func NewPlayer(scene Scene, face *typeset.Face, withBase bool) (*Player, error) {
+	if err := scene.Check(); err != nil {
+		return nil, err
+	}
+	pen, err := face.Pen()
+	if err != nil {
+		return nil, err
+	}
+	p := &Player{scene: scene, pen: pen}
+	if withBase {
+		if p.base, err = p.cast(scene.Base); err != nil {
+			return nil, fmt.Errorf("base: %w", err)
+		}
+	}
+	p.over, err = p.cast(scene.Layers)
+	return p, err
+}
+
+// Base draws frame n of the base, whatever was on f before.
+func (p *Player) Base(f Frame, n int) {
+	if p.background == nil {
+		background := NewFrame(p.scene.Width, p.scene.Height)
+		background.fill([]string{"#000000"}, 0)
+		p.background = &background
+	}
+	f.Copy(*p.background)
+	p.play(p.base, f, n)
+}
+
+// Over draws frame n of the layers over the base.
+func (p *Player) Over(f Frame, n int) { p.play(p.over, f, n) }
+
+func (p *Player) play(actors []actor, f Frame, n int) {
+	for _, a := range actors {
+		a.draw(f, float64(n)/p.scene.FrameRate)
+	}
+}
+
+// cast makes actors of layers, in their order; the images are made side by side, each with a pen of its own.
+func (p *Player) cast(layers []Layer) ([]actor, error) {
+	made := make([][]actor, len(layers))
+	group := errgroup.Group{}
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, l := range layers {
+		group.Go(func() (err error) {
+			player := &Player{scene: p.scene, pen: p.pen.Fork()}
+			made[i], err = player.actors(l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(made...), nil
+}
+
+// actors are what a layer becomes: a text with a strike is two.
+func (p *Player) actors(l Layer) ([]actor, error) {
+	switch l.Kind {
+	case KindFill:
+		f := NewFrame(p.scene.Width, p.scene.Height)
+		f.fill(l.Colours, l.Angle)
+		return []actor{still{f}}, nil
+	case KindRays:
+		return []actor{light{newRays(p.scene, l), l, p.scene}}, nil
+	case KindStripes:
+		return []actor{p.belt(l)}, nil
+	case KindConfetti:
+		return []actor{p.shower(l)}, nil
+	case KindGlow:
+		return []actor{p.puppet(l, p.glow(l))}, nil
+	case KindPicture:
+		return p.photo(l)
+	case KindText:
+		return p.words(l), nil
+	case KindClock:
+		return []actor{&changing{puppet: p.puppet(l, drawn{image: image.NewRGBA(image.Rect(0, 0, 2, 2))}), show: func(at float64) string {
+			began := 0.0
+			if l.Enter != nil {
+				began = l.Enter.At
+			}
+			return fmt.Sprint(clockText(l.From, max(0, at-began)))
+		}, make: func(at float64) *drawn {
+			began := 0.0
+			if l.Enter != nil {
+				began = l.Enter.At
+			}
+			d := p.clock(l, clockText(l.From, max(0, at-began)))
+			return &d
+		}}}, nil
+	case KindRoll:
+		return p.counter(l), nil
+	}
+	return []actor{p.puppet(l, p.shape(l))}, nil
+}
+
+func (p *Player) words(l Layer) []actor {
+	w := p.text(l, l.Text)
+	if w == nil {
+		return nil
+	}
+	actors := []actor{p.puppet(l, w.drawn)}
+	if l.Strike == "" {
+		return actors
+	}
+	line := l
+	line.Enter, line.Loop, line.Shine = &Move{Kind: "wipe", At: l.Struck, For: 0.35}, nil, nil
+	return append(actors, p.puppet(line, p.strike(l, w)))
+}
+
+// rollTime is how long a roll runs, in seconds.
+const rollTime = 0.8
+
+// counter is a number that runs. All of its values are set in one size, that of the longest.
+func (p *Player) counter(l Layer) []actor {
+	longest := rolled(l, 1)
+	if first := rolled(l, 0); p.width(l, first, 100) > p.width(l, longest, 100) {
+		longest = first
+	}
+	lines, size := p.set(l, longest)
+	if len(lines) == 0 {
+		return nil
+	}
+	show := func(at float64) string { return rolled(l, easeOut((at-l.Struck)/rollTime)) }
+	return []actor{&changing{puppet: p.puppet(l, drawn{image: image.NewRGBA(image.Rect(0, 0, 2, 2))}), show: show, make: func(at float64) *drawn {
+		w := p.write(l, []string{p.pen.Clean(show(at))}, size)
+		return &w.drawn
+	}}}
+}
+
+// photo is a picture from a file, whole or cut to its box.
+func (p *Player) photo(l Layer) ([]actor, error) {
+	m, err := picture.Read(l.Path)
+	if err != nil {
+		return nil, fmt.Errorf("picture: %w", err)
+	}
+	x, y, w, h := p.scene.pixels(l.Box)
+	b := m.Bounds()
+	by := min(w/float64(b.Dx()), h/float64(b.Dy()))
+	source := b
+	if l.Fit == "cover" {
+		by = max(w/float64(b.Dx()), h/float64(b.Dy()))
+		sw, sh := int(w/by), int(h/by)
+		source = image.Rect(0, 0, max(1, sw), max(1, sh)).Add(image.Pt(b.Min.X+(b.Dx()-sw)/2, b.Min.Y+(b.Dy()-sh)/2))
+	}
+	iw, ih := max(1, int(float64(source.Dx())*by)), max(1, int(float64(source.Dy())*by))
+	small := image.NewRGBA(image.Rect(0, 0, iw, ih))
+	draw.CatmullRom.Scale(small, small.Bounds(), m, source, draw.Src, nil)
+	if l.Radius > 0 {
+		rounded(small, l.Radius/100*p.scene.short())
+	}
+	return []actor{p.puppet(l, p.leaning(drawn{small, math.Round(x + (w-float64(iw))/2), math.Round(y + (h-float64(ih))/2)}, l.Turn))}, nil
+}
+
+func (p *Player) puppet(l Layer, d drawn) puppet {
+	return puppet{layer: l, scene: p.scene, image: d, rest: newSprite(d.image)}
+}
