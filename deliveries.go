@@ -40,7 +40,7 @@ func (c importCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 	if _, err := delivery.NewImporter(c.Form, c.Origin); err != nil {
 		return failure{2, err}
 	}
-	into := takeLine(io.out)
+	var into deliveries = printed{json.NewEncoder(io.out)}
 	if c.Publish {
 		target, err := openDeliveries(ctx, c.Config, flags, io)
 		if err != nil {
@@ -107,7 +107,6 @@ func (n *imports) file(ctx context.Context, c importCommand, path string, into d
 type deliveries interface {
 	take(ctx context.Context, d delivery.Imported) error
 	flush(ctx context.Context) error
-	close()
 }
 
 // errNoClip says that the store knows no such clip.
@@ -116,13 +115,10 @@ var errNoClip = errors.New("no such clip")
 // printed is lines of JSON.
 type printed struct{ to *json.Encoder }
 
-func takeLine(w io.Writer) deliveries { return printed{json.NewEncoder(w)} }
-
 func (p printed) take(_ context.Context, d delivery.Imported) error {
 	return p.to.Encode(delivery.LineOf(d.Envelope, d.Delivery))
 }
 func (printed) flush(context.Context) error { return nil }
-func (printed) close()                      {}
 
 // published sends records to Kafka, under the streams of their clips.
 type published struct {

@@ -12,7 +12,7 @@ import (
 	"liveclip/internal/event"
 )
 
-const usualRecord = 512 // bytes: most are smaller
+const usualRecord = 384 // bytes: most are smaller
 
 // Publish returns after the brokers acknowledged every event (acks=all). Events of one stream keep the order given. After
 // an error some of the events may have been taken all the same: publishing them again is harmless.

@@ -38,9 +38,11 @@ type conn struct {
 
 	job      job
 	tryWrite func(socket uintptr) bool
-	timed    bool  // a write deadline stands
-	written  int64 // bytes, in all
-	unsent   int   // TCP_NOTSENT_LOWAT as set; 0: the system's
+	timed    bool      // a write deadline stands
+	takeBy   time.Time // when the reader must have taken a step further
+	while    Going     // nil: the answer goes on
+	written  int64     // bytes, in all
+	unsent   int       // TCP_NOTSENT_LOWAT as set; 0: the system's
 
 	owed Settled // who waits for what is acknowledged of the last answer
 	from int64   // where its body began in written

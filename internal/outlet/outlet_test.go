@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,8 +31,12 @@ type face struct {
 
 	settled chan int64
 	failed  chan error
+	ended   atomic.Bool // answers that ask whether they may go on may not
 	stop    func()
 }
+
+// GoesOn is asked by answers to requests with "while".
+func (f *face) GoesOn() bool { return !f.ended.Load() }
 
 type told chan int64
 
@@ -109,6 +114,9 @@ func (f *face) answer(w http.ResponseWriter, r *http.Request, file *os.File) {
 	w.Header().Set("Content-Length", q.Get("n"))
 	if q.Has("settle") {
 		own.Settle(told(f.settled))
+	}
+	if q.Has("while") {
+		own.While(f)
 	}
 	if r.Method == http.MethodHead {
 		return
@@ -289,6 +297,27 @@ func TestAReaderThatStallsIsLetGo(t *testing.T) {
 	fmt.Fprintf(conn, "GET /files/x?n=%d HTTP/1.1\r\nHost: h\r\n\r\n", 64<<20)
 	if err := <-f.failed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
+	}
+}
+
+func TestAnAnswerThatMayNotGoOnEnds(t *testing.T) {
+	f := open(t, 64<<20, nil)
+	conn, in := f.dial(t)
+	fmt.Fprintf(conn, "GET /files/x?n=%d&while HTTP/1.1\r\nHost: h\r\n\r\n", 64<<20)
+	if _, err := http.ReadResponse(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.ended.Store(true)
+	if err := <-f.failed; !errors.Is(err, ErrEnded) {
+		t.Error(err)
+	}
+	if n, err := io.Copy(io.Discard, in); n >= 64<<20 {
+		t.Errorf("%d bytes came, %v", n, err)
+	}
+	other, in := f.dial(t) // nor is it asked about an answer that did not say so
+	fmt.Fprint(other, "GET /files/x?n=1000 HTTP/1.1\r\nHost: h\r\n\r\n")
+	if status, _, body := read(t, in, "GET"); status != 200 || len(body) != 1000 {
+		t.Errorf("the next: %d, %d bytes", status, len(body))
 	}
 }
 

@@ -30,10 +30,18 @@ type Writer interface {
 	LimitUnsent(bytes int)
 	// Gone reports whether the client has left. It is a system call.
 	Gone() bool
+	// While has the answer ended with ErrEnded once g says that it may not go on. g is asked while the client is waited for.
+	While(g Going)
 	// Settle has s told, after the answer, how many bytes of its body were acknowledged: when the next request comes, the
 	// connection ends, or a second is over.
 	Settle(s Settled)
 }
+
+// Going says whether an answer under way may go on. It is asked by the connection's goroutine.
+type Going interface{ GoesOn() bool }
+
+// ErrEnded is why an answer was not written to its end: it might not go on.
+var ErrEnded = errors.New("the answer was ended")
 
 // Settled is told what became of an answer, once, by the connection's goroutine.
 type Settled interface{ Settled(acked int64) }
@@ -267,6 +275,7 @@ func (a *reply) LimitUnsent(bytes int) {
 }
 
 func (a *reply) Gone() bool       { return a.c.gone() }
+func (a *reply) While(g Going)    { a.c.while = g }
 func (a *reply) Settle(s Settled) { a.owed = s }
 
 // finish writes what is left; false: the connection ends, which tells the client of a body that was cut.
@@ -289,6 +298,7 @@ func (a *reply) end() {
 	if a.owed != nil {
 		a.c.owed, a.c.from, a.c.body = a.owed, a.from, a.body
 	}
+	a.c.while = nil
 	a.c, a.owed = nil, nil
 }
 

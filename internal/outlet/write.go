@@ -1,14 +1,19 @@
 package outlet
 
 import (
+	"errors"
 	"io"
+	"os"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-const step = 512 << 10 // bytes: what a reader must take within its patience
+const (
+	step      = 512 << 10              // bytes: what a reader must take within its patience
+	lookEvery = 500 * time.Millisecond // whether an answer that waits for its reader may go on
+)
 
 // What goes out of a file first shares a packet with the head before it. Up to onePacket that is all of it, and from
 // manyPackets on as much as fits: Linux gauges by an answer's first packets how far to open the receiver's window (at 1 MiB
@@ -43,7 +48,17 @@ func (c *conn) write(j job) (sent int64, err error) {
 		}
 	}
 	c.job = j
-	if err = c.raw.Write(c.tryWrite); err == nil {
+	for {
+		if err = c.raw.Write(c.tryWrite); !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(c.takeBy) {
+			break
+		}
+		if c.while != nil && !c.while.GoesOn() {
+			err = ErrEnded
+			break
+		}
+		c.limitWrite()
+	}
+	if err == nil {
 		err = c.job.err
 	}
 	sent = c.job.sent
@@ -61,8 +76,10 @@ func (c *conn) writeOnce(socket uintptr) (done bool) {
 		case nil, unix.EINTR: //nolint:errorlint // the kernel wraps nothing
 		case unix.EAGAIN:
 			if !c.timed || j.sent-j.mark >= step {
-				c.timed, j.mark = true, j.sent
-				_ = c.tcp.SetWriteDeadline(time.Now().Add(c.server.Patience))
+				c.takeBy, j.mark = time.Now().Add(c.server.Patience), j.sent
+			}
+			if !c.timed {
+				c.limitWrite()
 			}
 			return false
 		default:
@@ -71,6 +88,16 @@ func (c *conn) writeOnce(socket uintptr) (done bool) {
 		}
 	}
 	return true
+}
+
+// limitWrite gives the wait for the reader an end.
+func (c *conn) limitWrite() {
+	c.timed = true
+	by := c.takeBy
+	if look := time.Now().Add(lookEvery); c.while != nil && look.Before(by) {
+		by = look
+	}
+	_ = c.tcp.SetWriteDeadline(by)
 }
 
 // once is one system call of the job.

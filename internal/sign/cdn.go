@@ -24,6 +24,9 @@ const (
 	CloudFront Form = "cloudfront" // ?Policy=…&Signature=…&Key-Pair-Id=…, or Expires for the policy
 )
 
+// SignsSession reports whether who shows the form's signature cannot choose the session.
+func (f Form) SignsSession() bool { return f == CloudFront }
+
 // CDN signs URLs of clips that lie behind a CDN as that CDN does, and checks them. The forms are the CDNs' documents' (type A
 // and C signing of Alibaba Cloud CDN, TypeD of Tencent Cloud CDN, signed URLs of Amazon CloudFront); those with vectors are
 // tested against them, and CloudFront's, which has none, against its own inverse and structure, never against the service.

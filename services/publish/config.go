@@ -88,6 +88,11 @@ func (c Config) Faults() []string {
 		fault("publish.log: bytes must be at least 65536 and files not negative, are %d and %d", c.Log.Bytes, c.Log.Files)
 	}
 	faults = append(faults, c.VOD.Faults()...)
+	for i, cdn := range c.CDN {
+		if c.VOD.Limits.Session.Rate > 0 && !cdn.Form.SignsSession() {
+			fault("publish.vod.limits.session: must be 0 while publish.cdn[%d] is of the form %q: its signatures cover no session, so whoever comes through it would choose one", i, cdn.Form)
+		}
+	}
 	seen := map[string]bool{}
 	for i, d := range c.Destinations {
 		if !namePattern.MatchString(d.Name) {

@@ -704,6 +704,18 @@ func TestEveryFaultOfTheConfigurationIsToldAtOnce(t *testing.T) {
 	}
 }
 
+func TestASessionLimitIsRefusedBesideACDNThatSignsNoSession(t *testing.T) {
+	for form, limits := range map[sign.Form]bool{sign.AliyunA: false, sign.AliyunC: false, sign.TencentD: false, sign.CloudFront: true} {
+		cfg := Defaults()
+		cfg.CDN = []sign.CDN{{Name: "far", Form: form}}
+		others := len(cfg.Faults())
+		cfg.VOD.Limits.Session = vod.Limit{Rate: 1, Burst: 1}
+		if refused := len(cfg.Faults()) > others; refused == limits {
+			t.Errorf("%s: %q", form, cfg.Faults())
+		}
+	}
+}
+
 // open lists what the ledger has left to do.
 func (d *desk) open(t *testing.T) []place {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/asticode/go-astiav"
 
@@ -16,6 +17,9 @@ import (
 
 // keyframeSeconds is the distance of keyframes, the same in every rendition: a fragment and an HLS segment each.
 const keyframeSeconds = 2
+
+// opening is how long the first fragment is.
+const opening = 500 * time.Millisecond
 
 // rendition draws and encodes one profile's pictures and writes its file, in a goroutine of its own.
 type rendition struct {
@@ -180,7 +184,7 @@ func (r *rendition) draw(f *astiav.Frame) error { return r.canvas.draw(f, r.enco
 func (r *rendition) encode(f *astiav.Frame) error {
 	defer f.Free()
 	kind := astiav.PictureTypeNone
-	if f.Pts()%r.shape.gop() == 0 {
+	if r.shape.keyframe(f.Pts()) {
 		kind = astiav.PictureTypeI
 	}
 	f.SetPictureType(kind)

@@ -171,8 +171,8 @@ func instantaneous(picture []byte) bool {
 	return false
 }
 
-// check compares what was written with what should have been, the same in every rendition: the pictures, and a keyframe that
-// a player can begin at every so many of them, nowhere else.
+// check compares what was written with what should have been, the same in every rendition: the pictures, and keyframes that a
+// player can begin at where they belong, nowhere else.
 func check(renditions []*rendition, frames int64) error {
 	for _, r := range renditions {
 		w, err := inspect(r.path, r.shape)
@@ -180,8 +180,10 @@ func check(renditions []*rendition, frames int64) error {
 			return fmt.Errorf("check rendition %s: %w", r.profile.Name, err)
 		}
 		var keyframes []int64
-		for n := int64(0); n < frames; n += r.shape.gop() {
-			keyframes = append(keyframes, n)
+		for n := range frames {
+			if r.shape.keyframe(n) {
+				keyframes = append(keyframes, n)
+			}
 		}
 		length := r.shape.at(frames)
 		off := w.length - length

@@ -31,6 +31,10 @@ func (s shape) picture() picture {
 // gop is how many pictures lie between two keyframes.
 func (s shape) gop() int64 { return s.frames(keyframeSeconds * time.Second) }
 
+// keyframe says whether picture n is one: each of a gop's first, and one soon after the film's beginning, since the first
+// fragment has to be there before the first picture shows.
+func (s shape) keyframe(n int64) bool { return n%s.gop() == 0 || n == s.frames(opening) }
+
 // tick is the length of one picture.
 func (s shape) tick() time.Duration { return s.at(1) }
 

@@ -214,6 +214,26 @@ func TestAClipBehindACDNIsLetThrough(t *testing.T) {
 	}
 }
 
+func TestASignatureIsGoodForItsSessionOnly(t *testing.T) {
+	o := newOrigin(t, digits)
+	forged := wantProblem(403, "this URL is not signed, or was altered")
+	of := o.path("720p.mp4")
+	if got := o.ask(t, "GET", of); got.status != 200 { // from here on it is known as good
+		t.Fatalf("its own session: %d", got.status)
+	}
+	for name, path := range map[string]string{
+		"another session": strings.Replace(of, "session=s&", "session=t&", 1),
+		"no session":      strings.Replace(of, "session=s&", "", 1),
+		"two sessions":    strings.Replace(of, "session=s&", "session=s&session=t&", 1),
+		"another clip":    strings.Replace(of, "/clip1/", "/clip2/", 1),
+	} {
+		if path == of {
+			t.Fatalf("%s: %s names no session", name, of)
+		}
+		t.Run(name, func(t *testing.T) { compare(t, o.ask(t, "GET", path), forged) })
+	}
+}
+
 func TestASignatureThatWasFoundGoodStillEnds(t *testing.T) {
 	o := newOrigin(t, digits)
 	path := o.path("720p.mp4")

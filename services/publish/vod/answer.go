@@ -39,6 +39,8 @@ type answer struct {
 	now      func() time.Time
 	pause    func(*http.Request, time.Duration)
 	patience time.Duration
+	going    outlet.Going
+	guard    guard
 	began    time.Time
 	served   Served
 	cut      bool // the body ended before its length: the connection must not go on
@@ -63,7 +65,10 @@ func (v *Handler) visit(w http.ResponseWriter) *visit {
 	a := &x.answer // parts are written before they are read
 	a.ResponseWriter, a.now, a.pause, a.patience = w, v.deps.Now, v.pause, v.patience
 	a.began, a.served, a.cut, a.made = time.Time{}, Served{Acked: -1}, false, a.made[:0]
-	a.direct, _ = w.(outlet.Writer)
+	a.going, a.guard.ended = x, false
+	if a.direct, _ = w.(outlet.Writer); a.direct != nil {
+		a.direct.While(x)
+	}
 	return x
 }
 
@@ -87,13 +92,15 @@ func (a *answer) writeHead(status int, length int64, lines []byte) {
 
 func (a *answer) begin(status int) {
 	a.served.Status, a.began = status, a.now()
-	a.extend()
+	_ = a.extend() // what follows fails
 }
 
 func (a *answer) Write(p []byte) (int, error) {
 	sent := 0
 	for {
-		a.extend()
+		if err := a.extend(); err != nil {
+			return sent, err
+		}
 		n, err := a.ResponseWriter.Write(p[sent:min(len(p), sent+step)])
 		a.served.Sent += int64(n)
 		if sent += n; err != nil || sent == len(p) {
@@ -126,16 +133,8 @@ func (a *answer) sendFile(f *os.File, part span) error {
 
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// extend moves the deadline of what is written next, where nobody else minds it. The server takes it from the connection at
-// the answer's end, after the last bytes left its buffers. Connections know the system's clock only.
-func (a *answer) extend() {
-	if a.direct == nil {
-		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.patience))
-	}
-}
-
-// end tells of the whole answer.
-func (a *answer) end(r *http.Request, started time.Time) Served {
+// account is what became of the whole answer.
+func (a *answer) account(r *http.Request, started time.Time) Served {
 	s, now := a.served, a.now()
 	s.Asked = delivery.Cut(strings.Join(r.Header["Range"], ", "), 256)
 	s.FirstByte = max(0, cmp.Or(a.began, now).Sub(started))

@@ -21,7 +21,8 @@ const (
 )
 
 // blocks reads objects of a store that has no files by blocks of their ranges, each fetched once for all who wait for it,
-// and kept while there is room. A block is handed on while it still comes. Safe for concurrent use.
+// and kept while there is room. A block is handed on while it still comes; when all who asked for it have left, it comes no
+// further. Safe for concurrent use.
 type blocks struct {
 	store   blob.Store
 	max     int64 // bytes kept
@@ -44,6 +45,10 @@ type block struct {
 	size int
 	at   *list.Element
 
+	wanted context.Context // ends when nobody wants the block any more
+	leave  context.CancelFunc
+	users  int // by the lock of blocks
+
 	mu    sync.Mutex
 	data  []byte        // made when it is fetched, not while it waits for that
 	there int           // bytes of data that came
@@ -55,49 +60,65 @@ func newBlocks(store blob.Store, most int64) *blocks {
 	return &blocks{store: store, max: most, fetches: make(chan struct{}, fetchesAtMax), known: map[blockKey]*block{}, order: list.New()}
 }
 
-// ready waits for the first byte of the part.
-func (b *blocks) ready(ctx context.Context, o blob.Info, part span) (hit bool, err error) {
+// ready waits for the first byte of the part. Its block is held until done.
+func (b *blocks) ready(ctx context.Context, o blob.Info, part span) (hit bool, done func(left bool), err error) {
 	k, hit := b.get(o, part.first/blockSize)
 	_, err = k.wait(ctx, int(part.first%blockSize))
-	return hit, err
+	return hit, func(left bool) { b.give(k, left) }, err
 }
 
 // copy sends the part. The store's word for the object's tag is held against each block's, so that no byte of another is sent.
 func (b *blocks) copy(ctx context.Context, w *answer, o blob.Info, part span) error {
-	fetched := part.first/blockSize - 1 // the last block that was seen to
-	for at := part.first; at <= part.last; {
-		number := at / blockSize
-		k, _ := b.get(o, number)
-		for fetched = max(fetched, number); fetched < number+blocksAhead && (fetched+1)*blockSize <= part.last; {
-			fetched++
-			_, hit := b.get(o, fetched)
-			w.served.CacheHit = w.served.CacheHit && hit
+	var held []*block // from the one that is sent on
+	defer func() {
+		for _, k := range held {
+			b.give(k, true)
 		}
-		for end := min(part.last+1, number*blockSize+int64(k.size)); at < end; {
-			data, err := k.wait(ctx, int(at-number*blockSize))
-			if err != nil {
-				return fmt.Errorf("read %s at %d: %w", o.Key, at, err)
-			}
-			data = data[:min(int64(len(data)), end-at)]
-			n, err := w.Write(data)
-			if at += int64(n); err != nil {
-				return err
-			}
+	}()
+	first, last := part.first/blockSize, part.last/blockSize
+	for number, asked := first, first; number <= last; number++ {
+		for ; asked <= min(number+blocksAhead, last); asked++ {
+			k, hit := b.get(o, asked)
+			held = append(held, k)
+			w.served.CacheHit = w.served.CacheHit && (hit || asked == first) // ready told of the first
+		}
+		from, to := max(part.first-number*blockSize, 0), min(part.last+1-number*blockSize, int64(held[0].size))
+		if err := held[0].send(ctx, w, int(from), int(to)); err != nil {
+			return fmt.Errorf("read %s from %d on: %w", o.Key, number*blockSize+from, err)
+		}
+		b.give(held[0], false)
+		held = held[1:]
+	}
+	return nil
+}
+
+// send sends bytes of the block as they come.
+func (k *block) send(ctx context.Context, w *answer, from, to int) error {
+	for from < to {
+		data, err := k.wait(ctx, from)
+		if err != nil {
+			return err
+		}
+		n, err := w.Write(data[:min(len(data), to-from)])
+		if from += n; err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// get gives the block, and has it fetched if need be. hit: it was here, or on its way.
+// get gives the block, to be given back, and has it fetched if need be. hit: it was here, or on its way.
 func (b *blocks) get(o blob.Info, number int64) (k *block, hit bool) {
 	key := blockKey{o.Key, o.ETag, number}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if k = b.known[key]; k != nil {
+		k.users++
 		b.order.MoveToFront(k.at)
 		return k, true
 	}
-	k = &block{key: key, size: int(min(blockSize, o.Size-number*blockSize)), more: make(chan struct{})}
+	k = &block{key: key, size: int(min(blockSize, o.Size-number*blockSize)), more: make(chan struct{}), users: 1}
+	k.wanted, k.leave = context.WithCancel(context.Background())
 	k.at = b.order.PushFront(k)
 	b.known[key] = k
 	b.bytes += int64(k.size)
@@ -106,6 +127,17 @@ func (b *blocks) get(o blob.Info, number int64) (k *block, hit bool) {
 	}
 	go b.fetch(k, o.Size)
 	return k, false
+}
+
+// give takes a block back. left: it was not used to the end; then, if it is still to come and nobody else has it, it is
+// forgotten.
+func (b *blocks) give(k *block, left bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if k.users--; k.users == 0 && left && !k.over() {
+		b.forget(k)
+		k.leave()
+	}
 }
 
 // forget needs the lock.
@@ -117,11 +149,16 @@ func (b *blocks) forget(k *block) {
 	}
 }
 
-// fetch fills the block, for whoever waits: it does not end with one of them.
+// fetch fills the block, for whoever waits: it ends with the last of them.
 func (b *blocks) fetch(k *block, size int64) {
-	b.fetches <- struct{}{}
-	defer func() { <-b.fetches }()
-	ctx, cancel := context.WithTimeout(context.Background(), fetchWithin)
+	defer k.leave()
+	select {
+	case b.fetches <- struct{}{}:
+		defer func() { <-b.fetches }()
+	case <-k.wanted.Done():
+		return
+	}
+	ctx, cancel := context.WithTimeout(k.wanted, fetchWithin)
 	defer cancel()
 	k.mu.Lock()
 	k.data = make([]byte, k.size)
@@ -177,6 +214,13 @@ func (k *block) grow(n int, err error) {
 		close(k.more)
 		k.more = make(chan struct{})
 	}
+}
+
+// over reports that no more of the block will come.
+func (k *block) over() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.there == k.size || k.err != nil
 }
 
 // wait gives what is there from the byte on, at least one. It is never written again.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"mime"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -341,6 +342,67 @@ func TestABlockTakesNoMemoryUntilItIsFetched(t *testing.T) {
 	<-b.fetches
 	if got, err := k.wait(t.Context(), 0); err != nil || string(got) != o.content[:len(got)] {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestABlockThatNobodyWaitsForIsFetchedNoFurther(t *testing.T) {
+	o := newOrigin(t, noise(3*blockSize))
+	store := &endless{Store: o.store, asked: make(chan context.Context, 10)}
+	o.over(store).direct(t)
+	var conns []net.Conn
+	for range 2 {
+		conn, err := net.Dial("tcp", o.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nRange: bytes=0-9\r\n\r\n", o.path("720p.mp4"))
+		conns = append(conns, conn)
+	}
+	fetch := <-store.asked
+	conns[0].Close()
+	conns[1].Close()
+	select {
+	case <-fetch.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the object is read for nobody")
+	}
+	if len(store.asked) > 0 {
+		t.Error("two who ask for one block have it read twice")
+	}
+}
+
+// endless is an object store whose reads never give a byte.
+type endless struct {
+	blob.Store
+	asked chan context.Context
+}
+
+func (e *endless) Get(ctx context.Context, _ string, _, _ int64) (io.ReadCloser, blob.Info, error) {
+	e.asked <- ctx
+	<-ctx.Done()
+	return nil, blob.Info{}, ctx.Err()
+}
+
+func TestABlockStillComesWhenWhoAskedHasEnough(t *testing.T) {
+	o := newOrigin(t, noise(blockSize))
+	info, err := o.store.Stat(t.Context(), record.File("default", testClip, testHash, "720p.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBlocks(o.store, blockSize)
+	for range fetchesAtMax {
+		b.fetches <- struct{}{}
+	}
+	k, _ := b.get(info, 0)
+	b.give(k, false)
+	again, hit := b.get(info, 0)
+	if again != k || !hit {
+		t.Error("a block that is on its way was forgotten")
+	}
+	b.give(k, true)
+	if _, hit := b.get(info, 0); hit {
+		t.Error("a block that nobody wants is still on its way")
 	}
 }
 

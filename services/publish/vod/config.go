@@ -20,7 +20,7 @@ type Config struct {
 
 // Limits of requests; both are off unless set.
 type Limits struct {
-	Session Limit `koanf:"session"` // of a signature's session
+	Session Limit `koanf:"session"` // of a signature's session; of CDNs' forms only CloudFront's signs one
 	Address Limit `koanf:"address"` // of a client's address, of IPv6 its /64
 }
 

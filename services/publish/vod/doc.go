@@ -9,7 +9,8 @@
 //	index.json       for players that fetch ranges themselves: renditions with bandwidth, codecs, sizes and heads
 //	cover.jpg, thumbs.vtt and thumbs.jpg (a sprite), subtitles.vtt, subtitles.srt, subtitles.m3u8, chapters.vtt of a recap
 //
-// A clip plays while its manifest names the hash and it is not taken down, which is known within a second on every origin.
+// A clip plays while its manifest names the hash and it is not taken down, which is known within a second on every origin;
+// answers under way end half a second later, and are counted.
 // Answers may be cached for as long as the URL holds; those that carry the asker's signature on, by its own cache only.
 //
 // # Who may fetch
@@ -17,7 +18,7 @@
 // A URL is signed (package sign) for everything under the hash, or as a CDN before this origin signs it. A CDN that takes its
 // viewers' signatures off before it asks (Aliyun does) shows its secret instead. Links inside playlists are signed like the
 // URL they were asked with. Requests may be limited by session and by address, and to pages by their Referer; a CDN holds its
-// own viewers to that. What a request says of itself (rid, purpose, CMCD) is no part of any cache's key here: have a CDN
+// own viewers to that. Of CDNs' forms only CloudFront's signs a session: beside the others a session limit is refused. What a request says of itself (rid, purpose, CMCD) is no part of any cache's key here: have a CDN
 // leave it out of its own.
 //
 // # What is told
@@ -32,7 +33,8 @@
 // be fetched. files.go knows what a name stands for; playlist.go and indexes.go make HLS of the file's own fragments. send.go
 // is the engine below: it holds the conditions (condition.go) and the Range (range.go) against the file and has its bytes
 // sent; answer.go counts them. shelf.go has files open, each once for all its readers, and heads of hot ones in memory;
-// blocks.go reads an object store. pace.go sends what nobody bounded. delivery.go says what became of it.
+// blocks.go reads an object store. pace.go sends what nobody bounded. watch.go ends what may not go on. delivery.go says what
+// became of it.
 //
 // It keeps to RFC 9110: conditions in their order, single ranges as plain 206, several as multipart/byteranges (at most 16
 // after joining, else the whole), 416 with the size for what cannot be satisfied and for a range set that breaks the
@@ -42,7 +44,7 @@
 //
 // Over the server of package outlet a local file goes out by sendfile at an offset; over TLS and HTTP/2 it is copied. Of an
 // object store, blocks of 256 KiB are read, each once for all who wait for it and handed on while it comes, three ahead of
-// whoever reads on, and kept within publish.vod.blocks bytes. A read that breaks off goes on from where it was, twice. What
+// whoever reads on, until the last of them has left, and kept within publish.vod.blocks bytes. A read that breaks off goes on from where it was, twice. What
 // cannot be had after the head was sent, a file that shrank or an object that is another by its tag, ends the connection (the
 // HTTP/2 stream): no byte of another version is sent, nor anything in the place of a byte.
 //

@@ -178,10 +178,16 @@ func listing(rendered domain.Rendered, indexes []sidecar.Index, to linker) ([]by
 			Bytes: x.Bytes, Bandwidth: average, Peak: peak, Codecs: x.Codecs, Header: x.Header, Heads: x.Heads,
 		})
 	}
-	for file, field := range map[string]*string{"cover.jpg": &out.Cover, "thumbs.vtt": &out.Thumbnails, "subtitles.vtt": &out.Subtitles} {
-		has := map[string]string{"cover.jpg": rendered.Cover, "thumbs.vtt": rendered.Thumbnails, "subtitles.vtt": rendered.Subtitles}
-		if has[file] != "" {
-			*field = l.link(file)
+	for _, extra := range []struct {
+		key, file string
+		link      *string
+	}{
+		{rendered.Cover, "cover.jpg", &out.Cover},
+		{rendered.Thumbnails, "thumbs.vtt", &out.Thumbnails},
+		{rendered.Subtitles, "subtitles.vtt", &out.Subtitles},
+	} {
+		if extra.key != "" {
+			*extra.link = l.link(extra.file)
 		}
 	}
 	if l.err != nil {

@@ -24,8 +24,11 @@ func (s *sink) SendFile(_ *os.File, _, n int64) (int64, error) {
 	return n, nil
 }
 func (s *sink) LimitUnsent(int)         {}
+func (s *sink) While(outlet.Going)      {}
 func (s *sink) Gone() bool              { return false }
 func (s *sink) Settle(o outlet.Settled) { o.Settled(s.sent) }
+
+var _ outlet.Writer = &sink{}
 
 // hot is a request for a range as players send it, and somebody to answer it.
 func hot(t testing.TB, o *origin) (*sink, *http.Request) {

@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	answers *prometheus.CounterVec
 	sent    prometheus.Counter
+	ended   prometheus.Counter
 	by      [600]atomic.Pointer[prometheus.Counter] // of answers, by status
 }
 
@@ -17,8 +18,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "liveclip_vod_answers_total", Help: "Answers of the VOD path."}, []string{"status"}),
 		sent:    prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_vod_sent_bytes_total", Help: "Bytes of bodies sent on the VOD path."}),
+		ended:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_vod_ended_total", Help: "Answers under way that were ended because their clip was taken down."}),
 	}
-	for _, c := range []prometheus.Collector{m.answers, m.sent} {
+	for _, c := range []prometheus.Collector{m.answers, m.sent, m.ended} {
 		if err := reg.Register(c); err != nil {
 			return m, err
 		}

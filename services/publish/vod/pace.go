@@ -2,7 +2,6 @@ package vod
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sort"
 	"time"
@@ -82,8 +81,6 @@ func (p *pacing) due(elapsed time.Duration) int64 {
 	return max(p.from+leastHead, p.offset(p.first+p.Head.Seconds()+p.Multiple*elapsed.Seconds()))
 }
 
-var errLeft = errors.New("the viewer left")
-
 // send sends the part, resting where it is ahead.
 func (p *pacing) send(r *http.Request, w *answer, from source, part span) error {
 	if p.Unsent > 0 && w.direct != nil {
@@ -104,6 +101,9 @@ func (p *pacing) send(r *http.Request, w *answer, from source, part span) error 
 		w.pause(r, paceTick)
 		if r.Context().Err() != nil || w.direct != nil && w.direct.Gone() {
 			return errLeft
+		}
+		if !w.going.GoesOn() {
+			return errTaken
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/outlet"
 )
 
 // object is a file of a clip as the manifest names it.
@@ -24,8 +26,9 @@ type object struct {
 
 // source gives the bytes of what is served.
 type source interface {
-	// ready waits until the first byte of the part is at hand, so that a fault can still be told; hit: it was.
-	ready(ctx context.Context, part span) (hit bool, err error)
+	// ready waits until the first byte of the part is at hand, so that a fault can still be told; hit: it was. It stays at hand
+	// until done is called, also after an error. left: nobody waits for it any more.
+	ready(ctx context.Context, part span) (hit bool, done func(left bool), err error)
 	// copy sends a part, or an error and less of it, but never another byte.
 	copy(ctx context.Context, w *answer, part span) error
 }
@@ -89,6 +92,11 @@ func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
 		body.labels.Store(l)
 	}
 	w.served.CacheHit = hit
+	if w.direct == nil || body.file == nil {
+		ctx, stop := w.watched(r.Context())
+		defer stop()
+		r = r.WithContext(ctx)
+	}
 	v.respond(w, r, a, reply{body, body.info.Size, l, o.film})
 }
 
@@ -137,19 +145,27 @@ func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 	if chosen.selection == selectWhole {
 		chosen.parts = append(w.parts[:0], span{0, out.size - 1})
 	}
+	done := nothing
 	if r.Method == http.MethodGet && out.size > 0 {
-		hit, err := out.from.ready(r.Context(), chosen.parts[0])
-		if err != nil {
+		var hit bool
+		var err error
+		if hit, done, err = out.from.ready(r.Context(), chosen.parts[0]); err != nil {
+			done(true)
 			v.fail(w, r, a, err)
 			return
 		}
 		w.served.CacheHit = w.served.CacheHit && hit
 	}
-	if err := v.sendBody(w, r, a, out, chosen); err != nil {
-		w.cut = true
-		if r.Context().Err() == nil {
-			v.deps.Log.Debug("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.served.Sent, "error", err)
-		}
+	err := v.sendBody(w, r, a, out, chosen)
+	done(err != nil)
+	if err == nil {
+		return
+	}
+	w.cut = true
+	if errors.Is(err, errTaken) || errors.Is(err, outlet.ErrEnded) || errors.Is(context.Cause(r.Context()), errTaken) {
+		v.metrics.ended.Inc()
+	} else if r.Context().Err() == nil {
+		v.deps.Log.Debug("clip sent in part", "clip_id", a.clip, "file", a.file, "sent", w.served.Sent, "error", err)
 	}
 }
 
@@ -232,7 +248,7 @@ func sendParts(ctx context.Context, w *answer, out reply, parts []span) error {
 // inMemory is text made for the request.
 type inMemory []byte
 
-func (inMemory) ready(context.Context, span) (bool, error) { return true, nil }
+func (inMemory) ready(context.Context, span) (bool, func(bool), error) { return true, nothing, nil }
 
 func (m inMemory) copy(_ context.Context, w *answer, part span) error {
 	_, err := w.Write(m[part.first : part.last+1])

@@ -188,15 +188,17 @@ func (h *held) close() {
 	}
 }
 
-func (h *held) ready(ctx context.Context, part span) (hit bool, err error) {
+func (h *held) ready(ctx context.Context, part span) (hit bool, done func(left bool), err error) {
 	if h.file != nil {
-		return true, nil
+		return true, nothing, nil
 	}
-	if hit, err = h.shelf.blocks.ready(ctx, h.info, part); err != nil {
+	if hit, done, err = h.shelf.blocks.ready(ctx, h.info, part); err != nil {
 		h.shelf.drop(h) // perhaps it is another by now
 	}
-	return hit, err
+	return hit, done, err
 }
+
+func nothing(bool) {}
 
 func (h *held) copy(ctx context.Context, w *answer, part span) error {
 	if h.file == nil {

@@ -33,16 +33,17 @@ type Deps struct {
 // Handler serves /vod/{clip_id}/{hash}/{file} to whoever shows a signature for it. It must get the server's own
 // ResponseWriter: a wrapped one can't send files. Safe for concurrent use.
 type Handler struct {
-	deps     Deps
-	metrics  *metrics
-	catalog  *catalog
-	access   access
-	indexes  *indexes
-	requests *numbers
-	patience time.Duration // with a reader, for each step
-	shelf    *shelf
-	pacing   Pace
-	pause    func(*http.Request, time.Duration)
+	deps       Deps
+	metrics    *metrics
+	catalog    *catalog
+	access     access
+	indexes    *indexes
+	requests   *numbers
+	patience   time.Duration // with a reader, for each step
+	bodyWithin time.Duration // a request's body must have come, which should have none
+	shelf      *shelf
+	pacing     Pace
+	pause      func(*http.Request, time.Duration)
 }
 
 // New opens nothing.
@@ -57,7 +58,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	}
 	return &Handler{
 		deps: deps, metrics: m, catalog: newCatalog(deps.Store, deps.Now), indexes: newIndexes(deps.Store),
-		requests: newNumbers(), patience: cfg.Patience, pacing: cfg.Pace, pause: pause,
+		requests: newNumbers(), patience: cfg.Patience, bodyWithin: 10 * time.Second, pacing: cfg.Pace, pause: pause,
 		shelf: newShelf(deps.Store, cfg, deps.Now),
 		access: access{
 			keys: deps.Keys, cdns: deps.CDNs, referer: cfg.Referer, linkTTL: deps.LinkTTL, from: from,
@@ -88,6 +89,10 @@ const year = 365 * 24 * time.Hour
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := v.visit(w)
+	if x.direct == nil && r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// net/http waits for a body that nobody reads, and would for ever.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(v.bodyWithin))
+	}
 	allowOrigins(w.Header())
 	v.serve(&x.answer, r, &x.asked)
 	v.metrics.answered(x.served.Status, x.served.Sent)
@@ -95,7 +100,7 @@ func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.found.manifest.Rendered.Clip == "" {
 		visits.Put(x)
 	} else {
-		v.tell(&x.told, r, &x.asked, x.end(r, x.started))
+		v.tell(&x.told, r, &x.asked, x.account(r, x.started))
 		if x.direct != nil {
 			x.direct.Settle(x)
 		} else {

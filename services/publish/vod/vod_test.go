@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
@@ -412,6 +413,83 @@ func TestATakenDownClipIsGoneWithinASecondAndAtOnceWhenTold(t *testing.T) {
 	compare(t, told.ask(t, "GET", told.path("720p.mp4")), gone)
 }
 
+func TestAnAnswerUnderWayEndsWhenItsClipIsTakenDown(t *testing.T) {
+	plain := func(s blob.Store) blob.Store { return s }
+	for name, c := range map[string]struct {
+		over    func(blob.Store) blob.Store
+		direct  bool
+		http2   bool
+		bounded bool
+	}{
+		"a range, by sendfile":       {plain, true, false, true},
+		"a range, by net/http":       {plain, false, false, true},
+		"a range, over HTTP/2":       {plain, true, true, true},
+		"a range of an object":       {func(s blob.Store) blob.Store { return objects{s} }, true, false, true},
+		"at the speed it plays at":   {plain, true, false, false},
+		"so, and of an object store": {func(s blob.Store) blob.Store { return objects{s} }, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrigin(t, strings.Repeat(digits, 32<<10)) // 32 MB: more than any socket buffer takes
+			o.writeLength(t, time.Hour)
+			o.over(c.over(o.store))
+			o.pacing = Defaults().Pace
+			if c.direct {
+				o.direct(t)
+			}
+			client := &http.Transport{Protocols: new(http.Protocols)}
+			client.Protocols.SetUnencryptedHTTP2(c.http2)
+			client.Protocols.SetHTTP1(!c.http2)
+			defer client.CloseIdleConnections()
+			r, _ := http.NewRequest(http.MethodGet, "http://"+o.address+o.path("720p.mp4"), nil)
+			if c.bounded {
+				r.Header.Set("Range", "bytes=0-33000000")
+			}
+			answer, err := client.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if _, err := io.CopyN(io.Discard, answer.Body, 1000); err != nil {
+				t.Fatal(err)
+			}
+			o.putJSON(t, record.TakeDown("default", testClip), domain.Decided{TakeDown: true})
+			o.Drop("default", testClip)
+			select {
+			case <-o.told:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the answer goes on")
+			}
+			if d := o.deliveries[0]; d.Status/100 != 2 || d.Sent >= d.Size {
+				t.Errorf("told as %+v", d.Delivery)
+			}
+			if n, err := io.Copy(io.Discard, answer.Body); err == nil {
+				t.Errorf("%d bytes look like a whole answer", n)
+			}
+			if n := testutil.ToFloat64(o.metrics.ended); n != 1 {
+				t.Errorf("%g counted", n)
+			}
+		})
+	}
+}
+
+func TestABodyThatNeverComesHoldsNoConnection(t *testing.T) {
+	o := newOrigin(t, digits)
+	o.bodyWithin = 100 * time.Millisecond
+	for name, o := range map[string]*origin{"net/http": o, "outlet": o.direct(t)} {
+		conn, err := net.Dial("tcp", o.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nnot all", o.path("720p.mp4"))
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("%s: the connection is held: %v", name, err)
+		}
+	}
+}
+
 func TestAClipPlaysTheMomentItsManifestIsWritten(t *testing.T) {
 	o := newOrigin(t, digits)
 	if err := o.store.Delete(t.Context(), record.Manifest("default", testClip)); err != nil {
@@ -566,13 +644,19 @@ func TestADeadlineEndsWithItsAnswer(t *testing.T) {
 	}
 }
 
-func openFiles(t *testing.T) int {
+// openFiles counts descriptors of files: those of connections come and go with other tests.
+func openFiles(t *testing.T) (n int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Skip("needs /proc/self/fd")
 	}
-	return len(entries)
+	for _, e := range entries {
+		if of, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(of, os.TempDir()) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestManyRangesOfOneFileAtOnceDoNotMix(t *testing.T) {
