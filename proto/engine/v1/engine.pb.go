@@ -693,7 +693,7 @@ type Order struct {
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // of the shot; the same again is the same result
 	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"` // empty: the engine's default
 	Prompt        string                 `protobuf:"bytes,3,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	Negative      string                 `protobuf:"bytes,4,opt,name=negative,proto3" json:"negative,omitempty"` // only of models that guide; others refuse it
+	Negative      string                 `protobuf:"bytes,4,opt,name=negative,proto3" json:"negative,omitempty"` // heeded by models that guide
 	Width         int64                  `protobuf:"varint,5,opt,name=width,proto3" json:"width,omitempty"`
 	Height        int64                  `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
 	FrameRate     float64                `protobuf:"fixed64,7,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"` // the pictures' own is the model's; others are made by repeating and dropping

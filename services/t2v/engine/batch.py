@@ -38,8 +38,12 @@ def decode(session: Session) -> list[Tensor]:
 
 def start(model: Model, spec: Spec) -> Session:
     """A session whose prompts are read here and now."""
-    guided = any(g != 1 for g in ([spec.guidance] if spec.guidance else model.config.guidance))
-    return Session(model, spec, read(model, spec.prompt), read(model, spec.negative) if guided else None)
+    return Session(model, spec, read(model, spec.prompt), read(model, spec.negative) if guided(model, spec) else None)
+
+
+def guided(model: Model, spec: Spec) -> bool:
+    """Whether a second row runs, of the negative prompt."""
+    return any(g != 1 for g in ([spec.guidance] if spec.guidance else model.config.guidance))
 
 
 def run(session: Session) -> list[Tensor]:

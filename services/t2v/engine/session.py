@@ -161,12 +161,27 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        return self.state is None and self._clean is None and (self.stopped or 0 < self.total <= self.chunk)
+        if self.amid:
+            return False
+        return 0 < self.total <= self.chunk or self.stopped and not (self.spec.restyle and self._fed_enough())
+
+    @property
+    def starved(self) -> bool:
+        """Waits for frames to restyle."""
+        return self.spec.restyle and not self.amid and not self.finished and not self._fed_enough()
+
+    def _fed_enough(self) -> bool:
+        return len(self.fed) >= self.frames_due()
+
+    @property
+    def amid(self) -> bool:
+        """Within a chunk: what is begun is brought to its end, also while nobody takes it."""
+        return self.state is not None or self._clean is not None or bool(self._recaching)
 
     @property
     def between(self) -> bool:
         """Between two chunks, where a snapshot can be taken."""
-        return self.state is None and self._clean is None and not self._recaching and not self.ready
+        return not self.amid and not self.ready
 
     def work(self) -> Work | None:
         """The next forward, or None: finished, or frames to restyle are awaited. Asked twice it is the same."""
@@ -200,7 +215,7 @@ class Session:
 
     def _begin(self) -> bool:
         """Takes up the next chunk; False: its frames are not here yet."""
-        if self.spec.restyle and len(self.fed) < self.frames_due():
+        if self.spec.restyle and not self._fed_enough():
             return False
         for change in [c for c in self.changes if c.chunk <= self.chunk]:
             self.changes.remove(change)
@@ -308,7 +323,7 @@ class Session:
         self._recaching.extend(seen)
 
     def stop(self) -> None:
-        """After the chunk in hand."""
+        """After the chunk in hand; a session that restyles first uses up the frames it was fed."""
         self.stopped = True
 
     # Restyling.

@@ -4,11 +4,16 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import threading
+
+import grpc
 import pytest
 import torch
 
 from engine import config as cfg
 from engine import model as models
+from engine.v1 import engine_pb2 as pb
+from engine.v1 import engine_pb2_grpc as pb_grpc
 
 torch.set_num_threads(1)
 
@@ -51,3 +56,42 @@ def causal_model() -> models.Model:
 @pytest.fixture(scope="session")
 def sink_model() -> models.Model:
     return made(tiny(stream={"sinks": 1}))
+
+
+class Served:
+    """An engine of a tiny random model on a real gRPC server."""
+
+    def __init__(self, model: models.Model, **limits):
+        from engine import rpc
+        from engine.loop import Engine, Limits
+        from engine.stats import Stats
+
+        self.service = rpc.Service("cpu")
+        self.server, port = rpc.serve(self.service, "127.0.0.1:0")
+        self.engine = Engine(model, Limits(**{"memory": 1 << 30, **limits}), Stats())
+        self.thread = threading.Thread(target=self.engine.run, daemon=True)
+        self.thread.start()
+        self.service.engine, self.service.state, self.service.reason = self.engine, pb.STATE_READY, ""
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.max_receive_message_length", 64 << 20)])
+        self.stub = pb_grpc.EngineStub(self.channel)
+
+    def close(self) -> None:
+        self.channel.close()
+        self.engine.close()
+        self.thread.join(20)
+        self.server.stop(0)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def serve(causal_model):
+    """serve(**limits) gives a Served; all are closed."""
+    made_: list[Served] = []
+
+    def start(model=None, **limits) -> Served:
+        made_.append(Served(model or causal_model, **limits))
+        return made_[-1]
+
+    yield start
+    for served in made_:
+        served.close()

@@ -1,0 +1,145 @@
+"""From clean latents to what is sent: decoding, encoding, cutting to length. A thread for each order, beside the loop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .cache import Made
+from .encode import Encoder, Format, Muxer, Timeline
+from .failure import Failed, sorted_out
+from .job import ChunkMade, Job
+from .session import Latents
+from .stats import Stats
+from .v1 import engine_pb2 as pb
+
+
+class Cut:
+    """In a finisher's inbox: the encoder is begun anew here, as one that resumes an opening is."""
+
+
+class End:
+    """In a finisher's inbox: nothing follows."""
+
+
+class Finisher:
+    """Takes Latents, Cut and End from the job's inbox. tell is called, from its thread, after each and when it fails."""
+
+    def __init__(
+        self, job: Job, stats: Stats, tell: Callable[[Job, Failed | None, bool], None], decoding: threading.Lock
+    ):
+        self.job, self.stats, self._tell, self._decoding = job, stats, tell, decoding
+        self._encoder: Encoder | None = None
+        self._thread = threading.Thread(target=self._run, name="finish", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        failure, ended = None, False
+        try:
+            while True:
+                item = self.job.inbox.get()
+                if isinstance(item, End):
+                    ended = True
+                    return
+                if isinstance(item, Cut):
+                    self._close()
+                    continue
+                self._finish(item)
+                self.job.count(-1)
+                self._tell(self.job, None, False)
+        except Exception as err:  # of one order: it fails alone
+            failure = sorted_out(err)
+        finally:
+            self._close()
+            self._tell(self.job, failure, ended)
+
+    def _close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+
+    def _finish(self, latents: Latents) -> None:
+        began = time.monotonic()
+        frames = self._decode(latents)
+        decoded = time.monotonic()
+        self.stats.decode.observe(decoded - began)
+        job = self.job
+        if job.timeline is None:
+            job.timeline = Timeline(job.session.model.config.frame_rate, job.order.rate)
+        shown = job.timeline.take(len(frames))
+        if job.order.frames:
+            shown = shown[: max(0, job.order.frames - job.frames)]
+        if shown:
+            self._encode(frames[shown], began)
+        self.stats.encode.observe(time.monotonic() - decoded)
+
+    def _decode(self, latents: Latents) -> np.ndarray:
+        """[T, H, W, 3] of bytes. One decoding at a time: two would only share the device and its memory."""
+        session = self.job.session
+        with self._decoding, torch.inference_mode(), stream_beside(latents.z):
+            pixels = session.model.vae.decode(latents.z.to(session.model.vae.device), session.tails)[0]
+            return to_bytes(pixels).cpu().numpy()
+
+    def _encode(self, frames: np.ndarray, began: float) -> None:
+        job, order = self.job, self.job.order
+        if self._encoder is None:
+            self._encoder = Encoder(Format(frames.shape[2], frames.shape[1], order.width, order.height, order.rate))
+        packets = self._encoder.encode(frames)
+        muxer = Muxer(order.width, order.height, order.rate, self._encoder.header)
+        header = muxer.beginning()
+        if job.header and header != job.header:
+            raise Failed(pb.CODE_INTERNAL, "the encoder tells its stream otherwise than before")
+        fragment = muxer.fragment(packets, job.frames, job.chunks + 1)
+        send(job, header, Made(fragment, len(packets)), False, time.monotonic() - began, self.stats)
+
+
+def send(job: Job, header: bytes, made: Made, cached: bool, took: float, stats: Stats) -> None:
+    """A fragment to the call; the first carries the initialisation segment."""
+    now = time.monotonic()
+    data = made.data if job.chunks else header + made.data
+    job.header = header
+    if job.order.result_key or job.opening_left:
+        job.made.append(made)
+    if job.first_at is None:
+        job.first_at = now
+        stats.first.labels(cached=str(cached).lower()).observe(now - job.accepted)
+    elif job.last_at is not None and not cached:
+        stats.chunk.observe(now - job.last_at)
+    job.last_at = now
+    job.out.put(ChunkMade(job.chunks, data, job.frames, made.frames, cached, took))
+    job.chunks += 1
+    job.frames += made.frames
+    stats.frames.inc(made.frames)
+
+
+def to_bytes(pixels: Tensor) -> Tensor:
+    """[3, T, H, W] from -1 to 1 as [T, H, W, 3] of bytes."""
+    return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).contiguous()
+
+
+class stream_beside:
+    """On CUDA a stream of its own that begins when z is computed: decoding runs beside the next chunk's forwards."""
+
+    def __init__(self, z: Tensor):
+        self._z, self._scope = z, None
+
+    def __enter__(self) -> None:
+        if self._z.is_cuda:
+            stream = torch.cuda.Stream(self._z.device)
+            stream.wait_stream(torch.cuda.default_stream(self._z.device))
+            self._z.record_stream(stream)
+            self._scope = torch.cuda.stream(stream)
+            self._scope.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        if self._scope is not None:
+            torch.cuda.current_stream(self._z.device).synchronize()
+            self._scope.__exit__(*error)

@@ -1,0 +1,542 @@
+"""The engine at work: one thread owns the device and runs one forward at a time, for whoever is due."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from . import batch, snapshot
+from .cache import Made, Opening, Result, Tiers, key
+from .encode import Timeline
+from .failure import Failed, out_of_memory, sorted_out
+from .finish import Cut, End, Finisher, send
+from .job import Asked, Done, Job, Order, Queued
+from .model import Model
+from .scheduler import Admitted, Table, Waiting, admit, fits, load, next_batch, soft_deadline
+from .session import BadOrder, Change, Session, Texts, Work
+from .stats import Stats
+from .v1 import engine_pb2 as pb
+
+
+@dataclass(frozen=True)
+class Limits:
+    memory: int  # bytes of the device that sessions may take
+    running: int = 8  # orders computed in turns
+    queued: int = 32
+    rows: int = 4  # of a batch
+    ahead: int = 2  # chunks that may wait to be decoded
+    patience: float = 30.0  # seconds that a client may hold its session up
+    kept: int = 16  # sessions that outlive their call
+    snapshots: Path | None = None  # folder; none: snapshots are refused
+
+
+class Engine:
+    """submit, cancel and the rest may be called from any thread. run blocks until close."""
+
+    def __init__(self, model: Model, limits: Limits, stats: Stats, tiers: Tiers | None = None):
+        self.model, self.limits, self.stats, self.tiers = model, limits, stats, tiers or Tiers()
+        self.table = Table()
+        self.draining = False
+        self._changed = threading.Condition()
+        self._closed = False
+        self._queue: list[Job] = []
+        self._running: list[Job] = []
+        self._finishers: dict[str, Finisher] = {}
+        self._kept: OrderedDict[str, tuple[str, Session]] = OrderedDict()  # tenant and session
+        self._tasks: list[tuple] = []  # what others ask the loop's thread to do
+        self._decoding = threading.Lock()
+        self.ended = threading.Event()
+
+    # From other threads.
+
+    def submit(self, order: Order) -> Job:
+        """Accepts or raises Failed. What comes of it is told in job.out, a Done or a Failed last."""
+        now = time.monotonic()
+        admitted = Admitted(self.work(order), order.deadline, self.session_bytes(order))
+        job = Job(order, secrets.token_hex(16), admitted, now)
+        if order.result_key and (result := self.tiers.results.get(order.result_key)) is not None:
+            self._replay(job, result)
+            return job
+        with self._changed:
+            if self._closed or self.draining:
+                raise Failed(pb.CODE_DRAINING, "the engine shuts down")
+            if order.session and self._kept.get(order.session, ("",))[0] != order.tenant:
+                raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {order.session} is not here")
+            if any(order.id and j.order.id == order.id and j.order.tenant == order.tenant for j in self._all()):
+                raise Failed(pb.CODE_BAD_INPUT, f"order {order.id} is being carried out already")
+            everyone = [j.admitted for j in self._all()]
+            refusal = admit(admitted, everyone, len(self._queue), now, self.limits.memory, self.limits.queued)
+            if refusal is not None:
+                code = pb.CODE_TOO_LARGE if refusal.too_large else pb.CODE_LATE if refusal.late else pb.CODE_OVERLOADED
+                raise Failed(code, refusal.reason, refusal.retry_after)
+            self._queue.append(job)
+            self._queue.sort(key=self._due)
+            job.position = self._queue.index(job) + (1 if self._running else 0)
+            self._changed.notify_all()
+        return job
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def find(self, order_id: str) -> Job | None:
+        with self._changed:
+            return next((j for j in self._all() if j.order.id == order_id), None)
+
+    def counts(self) -> tuple[int, int, float]:
+        """Orders running, orders queued, load."""
+        with self._changed:
+            return len(self._running), len(self._queue), load([j.admitted for j in self._all()], time.monotonic())
+
+    def taken(self) -> int:
+        """Bytes that sessions hold."""
+        with self._changed:
+            return sum(j.admitted.bytes for j in self._running) + self._kept_bytes()
+
+    def ask(self, task) -> object:
+        """Has the loop's thread call task() between two forwards until it returns something but None; that, or its error."""
+        done = threading.Event()
+        slot: list = []
+        with self._changed:
+            if self._closed:
+                raise Failed(pb.CODE_DRAINING, "the engine shuts down")
+            self._tasks.append((task, slot, done))
+            self._changed.notify_all()
+        while not done.wait(1.0):
+            if self._closed:
+                raise Failed(pb.CODE_DRAINING, "the engine shuts down")
+        if isinstance(slot[0], BaseException):
+            raise slot[0]
+        return slot[0]
+
+    def work(self, order: Order) -> float:
+        """Seconds of the device that an order is thought to take."""
+        c, spec = self.model.config, order.spec
+        chunks = (spec.chunks or 1) if c.causal else 1
+        forwards = chunks * (len(self.model.sampler(spec.steps)) + (1 if c.causal and c.stream.clean_pass else 0))
+        if order.opening and order.opening.key in self.tiers.openings:
+            forwards = forwards * max(1, chunks - order.opening.chunks) // max(1, chunks)
+        return forwards * (self.table.predict(self._shape(spec), 1) if self.table.known(self._shape(spec)) else 0.0)
+
+    def _shape(self, spec) -> tuple[int, int]:
+        return (spec.width, spec.height)
+
+    def session_bytes(self, order: Order) -> int:
+        c, dit, spec = self.model.config, self.model.dits[0], order.spec
+        tokens, branches = c.tokens(spec.width, spec.height), 2 if batch.guided(self.model, spec) else 1
+        s = c.stream
+        kept = dit.cache_bytes(tokens, s.sinks + s.window + s.chunk) * branches if c.causal else 0
+        rows = tokens * (s.chunk if c.causal else spec.chunks) * branches
+        return kept + rows * (12 * c.dit.dim + 2 * c.dit.ffn) * 4  # activations of one forward
+
+    def _all(self) -> list[Job]:
+        return [*self._running, *self._queue]
+
+    def _due(self, job: Job) -> float:
+        if job.admitted.deadline is not None:
+            return job.admitted.deadline
+        return soft_deadline(job.accepted, job.admitted.work, job.order.lane)
+
+    # The loop.
+
+    def run(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    break
+            self._do_tasks()
+            self._start()
+            self._look_after()
+            if not self._forward():
+                with self._changed:
+                    if not self._closed:
+                        self._changed.wait(0.05 if self._all() or self._tasks else 1.0)
+        self._end_all(Failed(pb.CODE_DRAINING, "the engine shuts down"))
+        self.ended.set()
+
+    def drain(self, seconds: float) -> None:
+        """Refuses what is new, waits for what was accepted, then ends the rest."""
+        self.draining = True
+        until = time.monotonic() + seconds
+        with self._changed:
+            while self._all() and time.monotonic() < until:
+                self._changed.wait(0.1)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _do_tasks(self) -> None:
+        with self._changed:
+            tasks = list(self._tasks)
+        for entry in tasks:
+            task, slot, done = entry
+            try:
+                answer = task()
+            except Exception as err:  # the asker's
+                answer = err
+            if answer is not None:
+                with self._changed:
+                    self._tasks.remove(entry)
+                slot.append(answer)
+                done.set()
+
+    def _start(self) -> None:
+        """Begins queued orders that fit, in the order they are due."""
+        while True:
+            with self._changed:
+                job = next((j for j in self._queue), None)
+                running = [j.admitted for j in self._running]
+                if job is None:
+                    break
+                if job.canceled is None:
+                    full = len(running) >= self.limits.running
+                    if full or not fits(job.admitted, running, self.limits.memory - self._kept_bytes()):
+                        if not full and self._kept:  # a session that nobody uses makes room
+                            self._kept.popitem(last=False)
+                            continue
+                        break
+                self._queue.remove(job)
+                self._running.append(job)
+            if job.canceled is not None:
+                self._end(job, job.canceled)
+                continue
+            try:
+                self._begin(job)
+            except Exception as err:  # of this order alone
+                self._end(job, sorted_out(err))
+        with self._changed:
+            for i, job in enumerate(self._queue):
+                position = i + 1
+                if position != job.position:
+                    job.position = position
+                    job.out.put(Queued(position, sum(j.admitted.work for j in [*self._running, *self._queue[:i]])))
+            self.stats.queued.set(len(self._queue))
+            self.stats.active.set(len(self._running))
+            self.stats.memory.set(sum(j.admitted.bytes for j in self._running) + self._kept_bytes())
+
+    def _kept_bytes(self) -> int:
+        return sum(
+            sum(c.keys.numel() * 3 * c.keys.element_size() for c in s.caches or []) for _, s in self._kept.values()
+        )
+
+    @torch.inference_mode()
+    def _begin(self, job: Job) -> None:
+        order = job.order
+        job.began = time.monotonic()
+        self.stats.waited.observe(job.began - job.accepted)
+        if order.session:
+            job.session = self._taken_up(job)
+        elif order.opening is not None:
+            self._begin_opening(job)
+        else:
+            job.session = Session(self.model, order.spec, self._read(job, order.spec.prompt), self._negative(job))
+        self._finishers[job.name] = Finisher(job, self.stats, self._finished, self._decoding)
+
+    def _taken_up(self, job: Job) -> Session:
+        with self._changed:
+            found = self._kept.pop(job.order.session, None)
+        if found is None or found[0] != job.order.tenant:
+            raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {job.order.session} is not here")
+        session, spec = found[1], job.order.spec
+        if (session.spec.width, session.spec.height) != (spec.width, spec.height):
+            raise BadOrder(f"the session is of {session.spec.width}x{session.spec.height}")
+        session.spec = replace(spec, chunks=session.chunk + spec.chunks if spec.chunks else 0)
+        session.total, session.stopped = session.spec.chunks, False
+        if session.texts.prompt != spec.prompt:
+            session.change(Change(session.chunk, self._read(job, spec.prompt), False))
+        return session
+
+    def _begin_opening(self, job: Job) -> None:
+        order, told = job.order, job.order.opening
+        kept: Opening | None = self.tiers.openings.get(told.key)
+        if kept is None:
+            job.opening_left = True
+            spec = replace(order.spec, prompt=told.prompt, seed=told.seed)
+            job.session = Session(self.model, spec, self._read(job, told.prompt), self._negative(job))
+            return
+        job.opening_hit = True
+        job.timeline = Timeline(self.model.config.frame_rate, order.rate)
+        job.timeline.take(kept.model_frames)
+        for made in kept.made:  # before anything is computed: the first frame does not wait
+            send(job, kept.header, made, True, 0.0, self.stats)
+        job.session = snapshot.unpack(kept.meta, kept.tensors, self.model, lambda p: self._read(job, p))
+        job.session.total = order.spec.chunks
+        self._leave_opening(job)
+
+    def _leave_opening(self, job: Job) -> None:
+        """From here on the order's own prompt and seed."""
+        order, session = job.order, job.session
+        session.spec = replace(order.spec)
+        if order.spec.prompt != order.opening.prompt:
+            session.change(Change(session.chunk, self._read(job, order.spec.prompt), order.opening.recache))
+
+    def _keep_opening(self, job: Job) -> None:
+        told = job.order.opening
+        meta, tensors = snapshot.pack(job.session)
+        frames = job.timeline.known if job.timeline else 0
+        kept = Opening(meta, tensors, job.header, tuple(job.made), frames)
+        self.tiers.openings.put(told.key, kept, kept.bytes)
+        job.opening_left = False
+        job.inbox.put(Cut())
+        self._leave_opening(job)
+
+    def _read(self, job: Job | None, prompt: str) -> Texts:
+        """A prompt as the model reads it, from the cache where it is there."""
+        name = key("prompt", model=self.model.fingerprint, tenant=job.order.tenant if job else "", prompt=prompt)
+        if (texts := self.tiers.prompts.get(name)) is None:
+            if job is not None:
+                job.prompt_hit = False
+            texts = batch.read(self.model, prompt)
+            self.tiers.prompts.put(name, texts, sum(p.bytes for p in texts.experts))
+        return texts
+
+    def _negative(self, job: Job) -> Texts | None:
+        return self._read(job, job.order.spec.negative) if batch.guided(self.model, job.order.spec) else None
+
+    def _look_after(self) -> None:
+        """What is due of each order that is no forward: ends, wishes, patience."""
+        now = time.monotonic()
+        for job in list(self._running):
+            try:
+                if job.canceled is not None:
+                    raise job.canceled
+                self._heed(job)
+                if job.opening_left and job.session.between and job.session.chunk >= job.order.opening.chunks:
+                    if job.pending == 0:
+                        self._keep_opening(job)
+                if job.session.finished and not job.session.ready and not job.opening_left and not job.ended:
+                    job.ended = True
+                    job.inbox.put(End())
+                held = (job.held() or job.session.starved) and job.pending == 0 and not job.ended
+                job.blocked = (job.blocked or now) if held else None
+                if job.blocked is not None and now - job.blocked > self.limits.patience:
+                    what = "no frames came" if job.session.starved else "chunks were not taken"
+                    raise Failed(pb.CODE_SLOW_CLIENT, f"{what} for {self.limits.patience:g} s")
+            except Exception as err:  # of this order alone
+                self._end(job, sorted_out(err))
+
+    def _heed(self, job: Job) -> None:
+        while not job.asked.empty():
+            asked: Asked = job.asked.get()
+            job.touched = job.touched or not asked.stop
+            if asked.stop and (job.order.spec.chunks == 0 or job.order.spec.restyle):
+                job.session.stop()
+            if asked.prompt is not None:
+                first = job.order.opening.chunks if job.order.opening else 0
+                with torch.inference_mode():
+                    texts = self._read(job, asked.prompt)
+                job.session.change(Change(max(asked.chunk, first), texts, asked.recache))
+            if asked.frames is not None:
+                job.session.feed(asked.frames)
+
+    def _runnable(self) -> list[tuple[Job, Work]]:
+        out = []
+        for job in list(self._running):
+            if job.ended or not job.session.amid and self._rests(job):
+                continue
+            try:
+                with torch.inference_mode():
+                    work = job.session.work()
+            except Exception as err:  # of this order alone
+                self._end(job, sorted_out(err))
+                continue
+            if work is not None:
+                out.append((job, work))
+        return out
+
+    def _rests(self, job: Job) -> bool:
+        """Whether a session between two chunks begins none: held up, far enough ahead, or to be kept as it stands."""
+        keeps = job.opening_left and job.session.chunk >= job.order.opening.chunks
+        return job.wanted or keeps or job.held() or job.pending >= self.limits.ahead
+
+    def _forward(self) -> bool:
+        """One forward of a batch; False: nobody could run."""
+        runnable = self._runnable()
+        if not runnable:
+            return False
+        by_name = {job.name: (job, work) for job, work in runnable}
+        waiting = [
+            Waiting(
+                job.name,
+                (work.batch_key, self._shape(job.session.spec)),
+                work.x.shape[0],
+                self._due(job),
+                self._left(job),
+            )
+            for job, work in runnable
+        ]
+        now = time.monotonic()
+        chosen = [by_name[w.name] for w in next_batch(waiting, self.table, now, self.limits.rows)]
+        self._compute(chosen)
+        return True
+
+    def _left(self, job: Job) -> int:
+        session = job.session
+        a_chunk = len(session.sampler) + (1 if self.model.config.causal else 0)
+        return max(1, (session.total - session.chunk if session.total else 1) * a_chunk)
+
+    def _compute(self, chosen: list[tuple[Job, Work]]) -> None:
+        began = time.monotonic()
+        try:
+            answers = batch.forward([work for _, work in chosen])
+            with torch.inference_mode():
+                for (job, work), answer in zip(chosen, answers):
+                    job.session.done(work, answer)
+                    while job.session.ready:
+                        job.count(1)
+                        job.inbox.put(job.session.ready.popleft())
+        except Exception as err:  # sorted below: of one order, or of the batch
+            self._failed_forward(chosen, err)
+            return
+        seconds = time.monotonic() - began
+        rows = sum(work.x.shape[0] for _, work in chosen)
+        shape = self._shape(chosen[0][0].session.spec)
+        self.table.learn((chosen[0][1].batch_key, shape), rows, seconds)
+        self.table.learn(shape, rows, seconds)
+        self.stats.forward.observe(seconds)
+        self.stats.forwards.inc()
+        self.stats.rows.inc(rows)
+
+    def _failed_forward(self, chosen: list[tuple[Job, Work]], err: Exception) -> None:
+        """Out of memory in a batch: caches are given up and each tries alone; who fails alone, fails."""
+        if out_of_memory(err):
+            self.tiers.prompts.clear()
+            if self.model.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if len(chosen) > 1:
+                for one in chosen:
+                    self._compute([one])
+                return
+        for job, _ in chosen:
+            self._end(job, sorted_out(err))
+
+    # Endings.
+
+    def _finished(self, job: Job, failure: Failed | None, ended: bool) -> None:
+        """From a finisher's thread."""
+        if failure is not None:
+            job.cancel(failure)
+        elif ended:
+            with self._changed:
+                self._tasks.append((lambda: self._complete(job), [], threading.Event()))
+        self.wake()
+
+    def _complete(self, job: Job) -> bool:
+        if job in self._running and job.canceled is None:
+            self._end(job, None)
+        return True
+
+    def _end(self, job: Job, failure: Failed | None) -> None:
+        """Frees everything of an order and tells its call, once."""
+        with self._changed:
+            if job in self._running:
+                self._running.remove(job)
+            elif job in self._queue:
+                self._queue.remove(job)
+            else:
+                return
+            self._changed.notify_all()
+        self._finishers.pop(job.name, None)
+        if not job.ended:
+            job.inbox.put(End())
+        now = time.monotonic()
+        if failure is None and job.order.keep and job.session is not None and job.session.between:
+            with self._changed:
+                self._kept[job.name] = (job.order.tenant, job.session)
+                while len(self._kept) > self.limits.kept:
+                    self._kept.popitem(last=False)
+        if failure is None and job.order.result_key and not job.touched:
+            result = Result(job.header, tuple(job.made))
+            self.tiers.results.put(job.order.result_key, result, result.bytes)
+        if job.order.deadline is not None and now > job.order.deadline:
+            self.stats.late.inc()
+        outcome = "done" if failure is None else pb.Code.Name(failure.code).removeprefix("CODE_").lower()
+        self.stats.orders.labels(outcome=outcome).inc()
+        job.out.put(failure or self._done(job, now))
+        for tier, store in self.tiers.each():
+            self.stats.cached.labels(tier=tier).set(store.bytes)
+            self.stats.asked.labels(tier=tier, outcome="hit").set(store.count.hits)
+            self.stats.asked.labels(tier=tier, outcome="miss").set(store.count.misses)
+
+    def _done(self, job: Job, now: float) -> Done:
+        began = job.began if job.began is not None else now
+        first = (job.first_at or now) - job.accepted
+        forwards = job.session.forwards if job.session else 0
+        return Done(job.frames, now - job.accepted, first, began - job.accepted, forwards)
+
+    def _end_all(self, why: Failed) -> None:
+        finishers = list(self._finishers.values())
+        for job in self._all():
+            self._end(job, why)
+        for finisher in finishers:
+            finisher.join()
+
+    def _replay(self, job: Job, result: Result) -> None:
+        job.result_hit = True
+        for made in result.made:
+            send(job, result.header, Made(made.data, made.frames), True, 0.0, self.stats)
+        self.stats.orders.labels(outcome="done").inc()
+        job.out.put(self._done(job, time.monotonic()))
+
+    # Snapshots.
+
+    def snapshot(self, name: str) -> tuple[str, int, int]:
+        """A token for what a session is after the chunk in hand; its bytes; its next chunk."""
+        folder = self.limits.snapshots
+        if folder is None:
+            raise Failed(pb.CODE_BAD_INPUT, "this engine keeps no snapshots: none are configured")
+
+        def take():
+            session = self._session(name)
+            job = next((j for j in self._running if j.name == name), None)
+            if job is not None and (job.pending or not session.between):
+                job.wanted = True
+                return None
+            if job is not None:
+                job.wanted = False
+            meta, tensors = snapshot.pack(session)
+            meta["tenant"] = job.order.tenant if job is not None else self._kept[name][0]
+            return meta, tensors
+
+        meta, tensors = self.ask(take)
+        token = secrets.token_hex(16)
+        raw = snapshot.to_bytes(meta, tensors)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{token}.part"
+        part.write_bytes(raw)
+        part.rename(folder / f"{token}.safetensors")
+        return token, len(raw), meta["chunk"]
+
+    def resume(self, token: str) -> tuple[str, int]:
+        """A session made of a snapshot; its next chunk."""
+        folder = self.limits.snapshots
+        path = None if folder is None or not token.isalnum() else folder / f"{token}.safetensors"
+        if path is None or not path.is_file():
+            raise Failed(pb.CODE_UNKNOWN_SESSION, f"snapshot {token[:64]} is not here")
+        meta, tensors = snapshot.from_bytes(path.read_bytes())
+
+        def take():
+            with torch.inference_mode():
+                session = snapshot.unpack(meta, tensors, self.model, lambda p: self._read(None, p))
+            name = secrets.token_hex(16)
+            with self._changed:
+                self._kept[name] = (meta.get("tenant", ""), session)
+            return name, session.chunk
+
+        return self.ask(take)
+
+    def _session(self, name: str) -> Session:
+        for job in self._running:
+            if job.name == name and job.session is not None:
+                return job.session
+        if name in self._kept:
+            return self._kept[name][1]
+        raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {name[:64]} is not here")
