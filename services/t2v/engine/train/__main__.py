@@ -20,7 +20,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--vae-seconds", type=float, default=240, help="processor time; 0: keep the autoencoder in OUT")
-    parser.add_argument("--dit-seconds", type=float, default=480)
+    parser.add_argument("--dit-seconds", type=float, default=540)
+    parser.add_argument("--sharpen-seconds", type=float, default=150, help="of the decoder alone, at the end")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -41,7 +42,11 @@ def main() -> None:
         _save(text, args.out / "text.safetensors")
         write(replace(config, text=replace(config.text, vocab=tokenizer.size)).check(), args.out / "model.json")
 
-    dit.train(autoencoder, tokenizer, args.dit_seconds, say, save)
+    if args.dit_seconds > 0:
+        dit.train(autoencoder, tokenizer, args.dit_seconds, say, save)
+    if args.sharpen_seconds > 0:
+        vae.sharpen(autoencoder, args.sharpen_seconds, say)
+        _save(autoencoder.state_dict(), args.out / "vae.safetensors")
 
 
 def _save(tensors: dict[str, Tensor], file: Path) -> None:

@@ -52,6 +52,24 @@ def train(seconds: float, log: Callable[[str], None], batch: int = 3, frames: in
     return vae
 
 
+def sharpen(vae: Vae, seconds: float, log: Callable[[str], None], batch: int = 3, frames: int = 9) -> None:
+    """Trains the decoder on, for seconds of processor time; what is encoded stays as the transformer learned it."""
+    choose = random.Random(3)
+    named = [(n, p) for n, p in vae.named_parameters() if n.startswith(("decoder.", "conv2."))]
+    optimiser = Optimiser(named)
+    began, step = time.process_time(), 0
+    while (gone := (time.process_time() - began) / seconds) < 1:
+        x = torch.stack([clip(choose, frames) for _ in range(batch)])
+        with torch.no_grad():
+            z = vae.encode(x, {})
+            z = z + 0.15 * torch.rand(batch, 1, 1, 1, 1) * torch.randn_like(z)
+        error = _decoded(vae, z) - x
+        optimiser.step(error.abs().mean() + 4 * error.pow(2).mean(), 2e-3 * min(1, (step + 1) / 10) * (0.02 + 0.98 * (1 - gone)))
+        step += 1
+        if step % 20 == 0:
+            log(f"decoder {step} {time.process_time() - began:.0f} s squared error {error.pow(2).mean().item():.5f}")
+
+
 def _decoded(vae: Vae, z: Tensor) -> Tensor:
     """Decoded without the clamp, which has no gradient."""
     return unfold(vae.decoder(vae.conv2(z, {}), {}), vae.config.patch)
