@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
+.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ test-kafka: build ## the conformance suite and the whole pipeline against a real
 test-browser: setup ## a clip in headless Chromium, as plain <video> and through hls.js (needs chromium, and npm for hls.js)
 	@command -v chromium >/dev/null || { echo "needs chromium: apt-get install chromium"; exit 1; }
 	go test -count=1 -v -run InABrowser ./services/publish/vod
+
+train-asr: ## train the Mandarin model that comes with liveclip, on the CPU (two hours; installs PyTorch and espeak-ng by apt)
+	./services/asr/train/run.sh
 
 bench: build ## print what this machine reaches
 	./scripts/bench.sh

@@ -134,15 +134,17 @@ class Grammar:
         return self.fill(r.choice(self.talk), r)
 
     def loose(self, r: random.Random) -> str:
-        """Words in no order, so that sounds are learnt apart from the templates; common words come more often."""
-        return "".join(self.words[int(len(self.words) * r.random() ** 2)] for _ in range(r.randint(2, 5)))
+        """Words in no order, so that sounds and words are learnt apart from the templates; common words come more often."""
+        slots = list(self.slots.values())
+        word = lambda: r.choice(r.choice(slots)) if r.random() < 0.2 else self.words[int(len(self.words) * r.random() ** 1.5)]
+        return "".join(word() for _ in range(r.randint(2, 5)))
 
     def sentence(self, r: random.Random) -> str:
-        """One utterance's text: 45 % selling, 25 % talk, 20 % loose words, 10 % two sentences in one breath."""
+        """One utterance's text: 35 % selling, 25 % talk, 30 % loose words, 10 % two sentences in one breath."""
         x = r.random()
-        if x < 0.45:
+        if x < 0.35:
             return self.commerce_sentence(r)
-        if x < 0.70:
+        if x < 0.60:
             return self.talk_sentence(r)
         if x < 0.90:
             return self.loose(r)
