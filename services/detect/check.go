@@ -54,6 +54,13 @@ func (s *Spec) check(f *strictyaml.File) {
 	within("meaning.least_users", float64(s.Meaning.LeastUsers), 1, 1e6)
 	within("meaning.least", s.Meaning.Least, 0, 1000)
 	within("meaning.full", s.Meaning.Full, s.Meaning.Least, 1000)
+	span("place.spread", s.Place.Spread, 100*time.Millisecond, time.Minute)
+	within("place.sells", s.Place.Sells, 0, mostWeight)
+	within("place.voice", s.Place.Voice, 0, mostWeight)
+	within("place.lead", s.Place.Lead, 0, mostWeight)
+	within("place.call", s.Place.Call, 0, mostWeight)
+	within("voice.least", s.Voice.Least, 0, 60)
+	within("voice.full", s.Voice.Full, s.Voice.Least, 60)
 	within("loudness.least", s.Loudness.Least, 0, 60)
 	within("loudness.full", s.Loudness.Full, s.Loudness.Least, 60)
 	for _, rate := range []struct {

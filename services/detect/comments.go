@@ -118,13 +118,39 @@ func (c *comments) tell(h happening, r *room) []evidence {
 		Burst:   c.Burst.Number,
 		Source:  source{came: h.Hop.came},
 	}
+	out := append([]evidence{burst}, c.solicited(burst)...)
 	surge := burst
 	surge.Feature, surge.Value = "comments.surge", ramp(c.Above, r.rules.Comments.Full, 3*r.rules.Comments.Full)
 	if surge.Value == 0 {
-		return []evidence{burst}
+		return out
 	}
-	return []evidence{burst, surge}
+	return append(out, surge)
 }
+
+// solicited gives evidence that what the audience wrote answers what the host asked it to write.
+func (c *comments) solicited(to evidence) []evidence {
+	users, answers := 0, 0
+	for _, in := range c.Window {
+		for _, m := range in.Remarks {
+			users++
+			if m.Means&meansAnswer != 0 {
+				answers++
+			}
+		}
+	}
+	value := ramp(float64(answers)/float64(max(1, users)), 0.1, answerShare*2)
+	if apart := to.Moment.End - c.Asked; c.Known && apart >= -askedNear && apart <= askedNear {
+		value = max(value, 0.6)
+	}
+	if value == 0 {
+		return nil
+	}
+	to.Feature, to.Kind, to.Value = "comments.asked", "", value
+	to.Detail, to.Chinese = "the host asked for comments", "主播要求刷评论"
+	return []evidence{to}
+}
+
+const askedNear = 5 * time.Second
 
 // slide moves the window on by a hop.
 func (c *comments) slide(h hop) {

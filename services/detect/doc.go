@@ -5,7 +5,7 @@
 // highlight.found and, for the health of the audience's feeds, stream.progress.
 //
 // The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is put aside with its media time and
-// taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 750 ms after their
+// taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 500 ms after their
 // end, or when they come. An archived broadcast waits for its lines instead. So the same broadcast gives the same highlights
 // live, replayed after a crash, and from its own log; and from an archive, as long as its live recogniser was not behind by
 // more than that. Only TriggeredAt, a wall clock, differs.

@@ -145,7 +145,7 @@ func (r *Rules) show(d Decision) shownDecision {
 	gap := logit(d.Bar) - logit(d.Highlight.Score)
 	for _, feature := range r.features {
 		w := r.weights[feature]
-		if d.Highlight.Features[feature] == 0 && w >= gap && feature != absent && feature != awaited && feature != unheard {
+		if d.Highlight.Features[feature] == 0 && w >= gap && feature != absent && feature != alone && feature != awaited && feature != unheard {
 			s.Lacked = append(s.Lacked, r.name(feature))
 		}
 	}
@@ -178,8 +178,11 @@ var featureNames = map[string][2]string{
 	"product.listed": {"product put on the shelf", "商品上架"}, "product.priced": {"price cut in the shop", "商品改价"},
 	"product.shown": {"product on show", "讲解商品"}, "product.sold_out": {"sold out", "商品售罄"},
 	"sound.applause": {"applause", "掌声"}, "sound.laughter": {"laughter", "笑声"}, "scene.cut": {"the picture changes", "画面切换"},
-	"speech.absent":    {"the host is not heard", "听不到主播"},
+	"comments.asked": {"the host asked for comments", "主播要求刷评论"}, "comments.keen": {"people want it or are excited", "想买或很兴奋"},
+	"speech.absent": {"the host is not heard", "听不到主播"}, "speech.alone": {"a known phrase has to do", "只凭关键词"},
+	"speech.call": {"calls to act", "催促下单"}, "speech.hint": {"words of an offer", "优惠用语"}, "speech.lead": {"calls for attention", "引起注意"},
 	"speech.elsewhere": {"speaks of another time", "说的是别的时候"}, "urgency.countdown": {"a countdown", "倒数"},
+	"voice.raised": {"the host speaks up", "主播提高嗓门"},
 }
 
 var feedChinese = map[string]string{

@@ -91,9 +91,9 @@ func (r *room) near(t time.Duration) []int {
 func (r *room) before(a, b evidence) int {
 	rank := func(e evidence) int {
 		switch {
-		case e.Said:
+		case e.Said && e.Signal != signalSpeech:
 			return 0
-		case e.Signal == signalProduct:
+		case e.Said, e.Signal == signalProduct:
 			return 1
 		}
 		return 2
@@ -115,8 +115,9 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	anchor := r.anchorOf(parts)
 	envelope, id := r.anchor(anchor)
 	envelope.At = anchor.Moment.Start
-	for _, feature := range r.silence(parts, at) {
-		parts = append(parts, evidence{Feature: feature, Value: 1, Moment: anchor.Moment})
+	for _, e := range r.silence(parts, at) {
+		e.Moment = anchor.Moment
+		parts = append(parts, e)
 	}
 	parts = append(parts, r.conditions(parts, at)...)
 	h := domain.Highlight{
@@ -141,27 +142,48 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 
 // What it means that no comment answers a moment. Awaited: the audience is there and has not reacted yet; its weight is what
 // the answer is worth waiting for, and what is only said becomes a highlight once somebody reacts. Absent: no answer could be
-// heard, and what is said has to do. And of a room whose host is not heard at all, what the audience does has to do.
+// heard, and what is said has to do; alone, a phrase that the rules know, unless it speaks of another time. And of a room whose host is not heard at all, what the audience does has to do.
 const (
 	awaited = "comments.awaited"
 	absent  = "comments.absent"
 	unheard = "speech.absent"
+	alone   = "speech.alone"
 
 	unheardAfter = 10 * time.Minute // without a line
 )
 
 // silence gives the features of what is not heard about a moment.
-func (r *room) silence(parts []evidence, at time.Duration) []string {
+func (r *room) silence(parts []evidence, at time.Duration) []evidence {
 	answered := slices.ContainsFunc(parts, func(e evidence) bool { return e.Signal == signalComments })
 	switch {
 	case answered && (r.Spoke == 0 || at-r.Spoke > unheardAfter):
-		return []string{unheard}
+		return []evidence{{Feature: unheard, Value: 1}}
 	case answered:
 		return nil
 	case r.Comments.settled(r.rules.Comments) && r.healthOf(signalComments) == domain.HealthPresent:
-		return []string{awaited}
+		return []evidence{{Feature: awaited, Value: 1}}
 	}
-	return []string{absent}
+	out := []evidence{{Feature: absent, Value: 1}}
+	if value := r.rules.known(parts); value > 0 {
+		out = append(out, evidence{Feature: alone, Value: value})
+	}
+	return out
+}
+
+const fullyKnown = 0.8 // the weight of a phrase that says all by itself
+
+// known is how much of an offer was said in phrases that the rules know, and of now: 0 to 1.
+func (r *Rules) known(parts []evidence) float64 {
+	sum := 0.
+	for _, p := range parts {
+		if p.Feature == "speech.elsewhere" {
+			return 0
+		}
+		if p.Said && p.Kind != "" && p.Signal != signalSpeech {
+			sum += r.weights[p.Feature] * p.Value
+		}
+	}
+	return min(1, max(0, sum/fullyKnown))
 }
 
 // score is the logistic of the weighted sum of the features: between 0 and 1.

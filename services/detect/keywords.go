@@ -14,9 +14,7 @@ func (*keywords) take(h happening, r *room) []evidence {
 	}
 	var out []evidence
 	for _, m := range h.Line.matches {
-		if m.group < len(r.rules.Keywords) {
-			out = append(out, keyword(h.Line, m, r.rules.Keywords[m.group], 1))
-		}
+		out = append(out, keyword(h.Line, m, r.rules.Keywords[m.group], 1))
 	}
 	for _, a := range h.Line.alike {
 		out = append(out, keyword(h.Line, a.match, r.rules.Keywords[a.group], 1-a.apart))

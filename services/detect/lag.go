@@ -32,11 +32,11 @@ type lag struct {
 
 func (l *lag) take(h happening, r *room, said []evidence) {
 	for _, e := range said {
-		if r.rules.weights[e.Feature] >= lagWeight {
+		if e.Kind != "" && e.Value >= lagValue && r.rules.weights[e.Feature] > 0 {
 			l.await(e.Moment.End)
 		}
 	}
-	if h.Shop != nil && r.rules.weights[productFeatures[h.Shop.Signal.Action]] >= lagWeight {
+	if h.Shop != nil && r.rules.weights[productFeatures[h.Shop.Signal.Action]] > 0 {
 		l.await(h.At)
 	}
 	if h.Hop == nil || h.At%time.Second != 0 {
@@ -48,7 +48,7 @@ func (l *lag) take(h happening, r *room, said []evidence) {
 	}
 }
 
-const lagWeight = 1. // of the evidence that is learned from
+const lagValue = 0.6 // of what was said that is learned from
 
 func (l *lag) await(moment time.Duration) {
 	if n := len(l.Awaiting); n == 0 || moment-l.Awaiting[n-1] >= lagApart {

@@ -16,9 +16,9 @@ import (
 
 // builtInFeatures are what weights can be given to beside keywords and rules.
 var builtInFeatures = []string{
-	absent, awaited, "comments.burst", "comments.buy", "comments.complaint", "comments.excited", "comments.laugh", "comments.surge", "follows.burst", "gifts.burst", "likes.burst",
+	absent, awaited, "comments.asked", "comments.burst", "comments.buy", "comments.complaint", "comments.excited", "comments.keen", "comments.laugh", "comments.surge", "follows.burst", "gifts.burst", "likes.burst",
 	"loudness.jump", "orders.burst", "price.off", "product.listed", "product.priced", "product.shown", "product.sold_out",
-	"scene.cut", "sound.applause", "sound.laughter", unheard, "speech.elsewhere", "urgency.countdown",
+	"scene.cut", "sound.applause", "sound.laughter", unheard, alone, "speech.call", "speech.elsewhere", "speech.hint", "speech.lead", "urgency.countdown", "voice.raised",
 }
 
 // LoadRules reads the rules file at path over the built-in rules; empty: those. Its errors name file:line, all of them.
@@ -201,6 +201,11 @@ func (r *Rules) entries(f *strictyaml.File) (literal, bySound []entry) {
 	read("comments.asked", r.Comments.Asked, r.asked, false, 0)
 	read("elsewhere", r.Elsewhere, r.asked+1, false, 0)
 	read("leads", r.Leads, r.asked+2, false, 0)
+	read("calls", r.Calls, r.asked+3, false, 0)
+	r.hints = r.asked + 4
+	for i, g := range r.Keywords {
+		read(g.at+".hints", g.Hints, r.hints+i, false, 0)
+	}
 	return literal, bySound
 }
 

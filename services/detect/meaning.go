@@ -89,7 +89,7 @@ func isAnswer(token string) bool {
 // meaning follows how many people write that they want to buy, are excited, or complain.
 type meaning struct {
 	Window []counted // the hops of the window, oldest first; only remarks that mean something
-	Moods  [4]mood   // as moodNames
+	Moods  [5]mood   // as moodNames
 }
 
 // mood is one meaning.
@@ -100,11 +100,15 @@ type mood struct {
 	Value float64 // greatest of the swell that is going on
 }
 
+// moods are what is counted together, as moodNames.
+var moods = [...]meanings{meansBuy, meansExcited, meansComplaint, meansLaugh, meansBuy | meansExcited}
+
 var moodNames = [...]struct{ feature, english, chinese string }{
 	{"comments.buy", "want to buy", "想买"},
 	{"comments.excited", "are excited", "很兴奋"},
 	{"comments.complaint", "complain", "在抱怨"},
 	{"comments.laugh", "laugh", "在笑"},
+	{"comments.keen", "want it or are excited", "想买或很兴奋"},
 }
 
 func (m *meaning) take(h happening, r *room) []evidence {
@@ -139,6 +143,7 @@ func (m *meaning) take(h happening, r *room) []evidence {
 				Burst:   h.Hop.Number,
 				Source:  source{came: h.Hop.came},
 			})
+			out = append(out, r.Comments.solicited(out[len(out)-1])...)
 		}
 	}
 	return out
@@ -147,7 +152,7 @@ func (m *meaning) take(h happening, r *room) []evidence {
 const moodWindow = 10 * time.Second
 
 // count gives the distinct users of the window by mood; of those who write one text because the host asked for it, one.
-func (m *meaning) count(asked bool) (counts [4]int) {
+func (m *meaning) count(asked bool) (counts [5]int) {
 	users := map[uint32]meanings{}
 	texts := map[uint32]bool{}
 	for _, in := range m.Window {
@@ -160,8 +165,8 @@ func (m *meaning) count(asked bool) (counts [4]int) {
 		}
 	}
 	for _, means := range users {
-		for i := range counts {
-			if means&(1<<i) != 0 {
+		for i := range moods {
+			if means&moods[i] != 0 {
 				counts[i]++
 			}
 		}

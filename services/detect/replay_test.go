@@ -262,7 +262,7 @@ func TestThePageSaysWhatFiredWhatNearlyDidAndWhatItLacked(t *testing.T) {
 }
 
 func TestTheHoursBudgetKeepsTheBest(t *testing.T) {
-	rules := withRules(t, "budget: {per_hour: 4, free: 0.5, best: 0.97}\n")
+	rules := withRules(t, "budget: {per_hour: 4, free: 0.5, best: 0.99}\n")
 	r := newRoom(t)
 	r.rules = rules
 	var decisions []decision

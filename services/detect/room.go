@@ -44,8 +44,7 @@ type memory struct {
 
 	Spoke     time.Duration   // end of the last line taken up; 0: nothing was said yet
 	Recent    []told          // lines taken up, in order
-	Sentences []domain.Window // of those
-	Leads     []domain.Window // sentences that call for attention
+	Sentences []sentence      // of those
 	Edges     []time.Duration // where a window may well begin: the product or the picture changed
 	Evidence  []evidence
 	Fired     []fired
@@ -61,6 +60,8 @@ type memory struct {
 	Orders    rate
 	Product   product
 	Loudness  loudness
+	Voice     voice
+	Pitch     pitch
 	Reactions reactions
 	Scene     scene
 	Lag       lag
@@ -72,7 +73,7 @@ type memory struct {
 // signals are what the room is watched for.
 func (r *room) signals() []signal {
 	return []signal{
-		&r.Keywords, &r.Prices, &r.Countdown, &r.Product, &r.Comments, &r.Meaning,
+		&r.Keywords, &r.Prices, &r.Countdown, &r.Voice, &r.Pitch, &r.Product, &r.Comments, &r.Meaning,
 		r.Likes.of(signalLikes), r.Gifts.of(signalGifts), r.Follows.of(signalFollows), r.Orders.of(signalOrders),
 		&r.Loudness, &r.Reactions, &r.Scene,
 	}
@@ -122,7 +123,7 @@ func (r *room) put(e event.Envelope, payload any) (decisions []decision, lost bo
 }
 
 // hearing is how long after its end a line may still come, and be taken up in its place among the comments.
-const hearing = 750 * time.Millisecond
+const hearing = 500 * time.Millisecond
 
 // clock is how far a broadcast may be taken up. A live one goes on with the picture: what the audience does waits for nobody
 // who speaks a long sentence, and a line that comes later than hearing is taken up when it comes. An archived one is recorded
@@ -340,9 +341,6 @@ func (r *room) keep(l spokenLine) {
 		r.Recent[i].Tail = nil // a phrase goes on from the newest line only
 	}
 	r.Sentences = append(r.Sentences, l.sentences...)
-	if l.lead != nil {
-		r.Leads = append(r.Leads, sentenceOf(domain.Window{Start: *l.lead, End: *l.lead}, l.sentences))
-	}
 }
 
 // text is what was said in the window so far.
@@ -363,8 +361,7 @@ func (r *room) forget(now time.Duration) {
 	r.Recent = drop(r.Recent, mostRecent, func(t told) bool { return t.Span.End < old })
 	r.Evidence = drop(r.Evidence, mostEvidence, func(e evidence) bool { return e.Moment.End < old })
 	r.Fired = drop(r.Fired, mostFired, func(f fired) bool { return f.Window.End < now-firedFor })
-	r.Sentences = drop(r.Sentences, 4*mostRecent, func(s domain.Window) bool { return s.End < old })
-	r.Leads = drop(r.Leads, mostRecent, func(s domain.Window) bool { return s.End < old })
+	r.Sentences = drop(r.Sentences, 4*mostRecent, func(s sentence) bool { return s.End < old })
 	r.Edges = drop(r.Edges, mostEdges, func(at time.Duration) bool { return at < old })
 }
 

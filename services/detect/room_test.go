@@ -85,19 +85,21 @@ func highlights(decisions []decision) []domain.Highlight {
 }
 
 func TestAKeywordMakesAHighlightAroundItsSentence(t *testing.T) {
-	line := said(20, 23, "hurry up last three minutes now")
+	line := said(20, 23, "these are the final minutes now")
 	got := found(t, line)
-	score := logistic(2.3 + 3.0 - 4.3) // the group's weight, that of no comments at all, and the bias
+	score := logistic(1.1 + 3.1*2/3 + 2.6 + 3.2 - 6.9) // the group's weight, two words of offers, no comments at all, and the bias
 	want := []domain.Highlight{{
 		ID:     domain.NewHighlightID(broadcast, line.Source.ID),
 		Kind:   "flash_sale",
 		Window: domain.Window{Start: seconds(19), End: seconds(32.5)},
 		Score:  score,
 		Reasons: []domain.Reason{{
-			Signal: "keyword", Detail: `flash_sale: "last three minutes"`, Chinese: "限时抢购：“last three minutes”", At: seconds(21), Weight: score,
+			Signal: "speech", Detail: `words of an offer: "final"`, Chinese: "优惠用语：“final”", At: seconds(21.5), Weight: score * 3.1 * 2 / 3 / (1.1 + 3.1*2/3),
+		}, {
+			Signal: "keyword", Detail: `flash_sale: "final minutes"`, Chinese: "限时抢购：“final minutes”", At: seconds(21.5), Weight: score * 1.1 / (1.1 + 3.1*2/3),
 		}},
-		Text:     "hurry up last three minutes now",
-		Features: map[string]float64{"keyword.flash_sale": 1, "comments.absent": 1},
+		Text:     "these are the final minutes now",
+		Features: map[string]float64{"keyword.flash_sale": 1, "speech.hint": 2. / 3, "comments.absent": 1, "speech.alone": 1},
 		Shortest: 6 * time.Second,
 	}}
 	if !reflect.DeepEqual(got, want) {
@@ -148,21 +150,21 @@ func TestAWindowIsNeverNegativeNorTooLong(t *testing.T) {
 		at := func(label string) time.Duration {
 			return time.Duration(rapid.IntRange(0, 200_000).Draw(t, label)) * time.Millisecond
 		}
-		sentence := domain.Window{Start: at("start")}
-		sentence.End = sentence.Start + at("length")
-		moment := domain.Window{Start: sentence.Start + at("offset")%(sentence.Length()+1)}
-		moment.End = min(sentence.End, moment.Start+seconds(2))
-		var others []domain.Window
+		whole := domain.Window{Start: at("start")}
+		whole.End = whole.Start + at("length")
+		moment := domain.Window{Start: whole.Start + at("offset")%(whole.Length()+1)}
+		moment.End = min(whole.End, moment.Start+seconds(2))
+		var others []sentence
 		for range rapid.IntRange(0, 5).Draw(t, "others") {
 			from := at("from")
-			others = append(others, domain.Window{Start: from, End: from + at("lasts")/10})
+			others = append(others, sentence{Window: domain.Window{Start: from, End: from + at("lasts")/10}})
 		}
-		got := w.around(moment, sentence, others, at("after"))
+		got := w.around(moment, whole, others, at("after"))
 		if got.Start < 0 || got.Length() < w.Shortest || got.Length() > w.Longest || got.Start > moment.Start {
-			t.Fatalf("moment %v in %v: window %v", moment, sentence, got)
+			t.Fatalf("moment %v in %v: window %v", moment, whole, got)
 		}
 		if moment.Start > got.End {
-			t.Fatalf("moment %v in %v is not in its window %v", moment, sentence, got)
+			t.Fatalf("moment %v in %v is not in its window %v", moment, whole, got)
 		}
 	})
 }
@@ -241,7 +243,7 @@ func TestWeakWordsNeedAnotherSignal(t *testing.T) {
 		}
 		r.measure(level(second, lufs))
 	}
-	if got := highlights(r.advance(seconds(70))); len(got) != 1 || got[0].Kind != "gift" || len(got[0].Reasons) != 2 {
+	if got := highlights(r.advance(seconds(70))); len(got) != 1 || got[0].Kind != "gift" || len(got[0].Reasons) != 3 {
 		t.Fatalf("loud: got %+v", got)
 	}
 }
@@ -280,9 +282,9 @@ func TestABurstAddsToWhatWasSaidAndIsDatedBackToIt(t *testing.T) {
 	weak := said(118, 121, "and now there is a free gift")
 	r.say(weak)
 	calm(r, 0, 200)
-	crowd(r, 126, 40)
+	crowd(r, 126, 80)
 	got := highlights(r.advance(seconds(200)))
-	if len(got) != 1 || got[0].Kind != "gift" || got[0].ID != domain.NewHighlightID(broadcast, weak.Source.ID) || len(got[0].Reasons) != 2 {
+	if len(got) != 1 || got[0].Kind != "gift" || got[0].ID != domain.NewHighlightID(broadcast, weak.Source.ID) || len(got[0].Reasons) != 4 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -357,7 +359,7 @@ func TestLoudnessAddsToWhatWasSaid(t *testing.T) {
 	sale := said(30, 33, "flash sale")
 	r.say(sale)
 	got := highlights(r.advance(seconds(40)))
-	if len(got) != 1 || len(got[0].Reasons) != 2 || got[0].Reasons[1].Detail != "13 LU above the room's usual -25 LUFS" || got[0].Score <= 0.75 {
+	if len(got) != 1 || len(got[0].Reasons) != 3 || got[0].Reasons[2].Detail != "13 LU above the room's usual -25 LUFS" || got[0].Score <= 0.75 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -36,11 +36,14 @@ type Spec struct {
 	More       []Group          `yaml:"more"`
 	Elsewhere  []string         `yaml:"elsewhere"` // phrases by which a host speaks of another time, or denies
 	Leads      []string         `yaml:"leads"`     // phrases by which a host calls for attention: the window begins with them
+	Calls      []string         `yaml:"calls"`     // phrases by which a host calls to act
+	Place      PlaceRules       `yaml:"place"`
 	Comments   CommentRules     `yaml:"comments"`
 	Lag        LagRules         `yaml:"lag"`
 	Meaning    MeaningRules     `yaml:"meaning"`
 	Rates      RatesRules       `yaml:"rates"`
 	Loudness   LoudnessRules    `yaml:"loudness"`
+	Voice      VoiceRules       `yaml:"voice"`
 	Conditions []ConditionRules `yaml:"rules"`
 	// Categories are the rooms that a preset is for, as operators name them.
 	Categories []string `yaml:"categories"`
@@ -61,8 +64,18 @@ type Group struct {
 	Weight  float64  `yaml:"weight"`
 	Loose   *float64 `yaml:"loose"` // in place of the rules'; 0: literally only
 	Phrases []string `yaml:"phrases"`
-	List    string   `yaml:"list"` // file of further phrases, one a line, beside the rules file
-	Not     []string `yaml:"not"`  // a match that shares a word with one of these is none
+	List    string   `yaml:"list"`  // file of further phrases, one a line, beside the rules file
+	Not     []string `yaml:"not"`   // a match that shares a word with one of these is none
+	Hints   []string `yaml:"hints"` // words that belong to it, without being an offer
+}
+
+// PlaceRules tell which sentence an audience reacts to: the one for which the sum is greatest.
+type PlaceRules struct {
+	Spread time.Duration `yaml:"spread"` // standard deviation of the time that a reaction is dated back to
+	Sells  float64       `yaml:"sells"`  // for every weight of what was said in it
+	Voice  float64       `yaml:"voice"`  // for every LU that it is louder than the one before
+	Lead   float64       `yaml:"lead"`   // follows a call for attention, or is one
+	Call   float64       `yaml:"call"`   // is followed by a call to act; off where it follows one
 }
 
 // CommentRules tell a burst of comments. Counts are of distinct users in ten seconds; a deviation is the room's median
@@ -88,7 +101,8 @@ type Rules struct {
 	matcher    *matcher
 	bySound    *matcher
 	lexicon    *matcher
-	asked      int // the matcher's group of Comments.Asked; Elsewhere and Leads are those after it
+	asked      int // the matcher's group of Comments.Asked; Elsewhere, Leads and Calls are those after it
+	hints      int // and then the hints of every group
 	weights    map[string]float64
 	features   []string // names of the weights, sorted
 	conditions []condition

@@ -21,6 +21,7 @@ const (
 	signalLoudness = "loudness"
 	signalSound    = "sound"
 	signalScene    = "scene"
+	signalSpeech   = "speech"
 	signalRule     = "rule"
 )
 

@@ -31,12 +31,22 @@ type spokenLine struct {
 	source     source
 	spoken     []spoken // the last of the line before first, where the line went on from it
 	carried    int      // how many are of the line before
-	sentences  []domain.Window
-	matches    []match        // literal, of all groups
+	sentences  []sentence
+	matches    []match        // literal, of all groups of phrases
 	alike      []alike        // by their sound
 	away       []match        // talk of another time
-	lead       *time.Duration // when the host called for attention
+	hinted     []match        // words of offers
+	calls      []match        // to act
+	leads      []match        // calls for attention
 	asked      *time.Duration // when the host asked for comments
+}
+
+// sentence is what was said between two pauses.
+type sentence struct {
+	domain.Window
+	Above float64 `json:",omitempty"` // LU, over the host's usual
+	Calls bool    `json:",omitempty"` // to act
+	Leads bool    `json:",omitempty"` // calls for attention
 }
 
 // speak makes a line ready: its tokens with their times, its sentences, and the phrases in it.
@@ -52,18 +62,24 @@ func (r *room) speak(h heard) *spokenLine {
 		l.spoken = append(slices.Clone(before), own...)
 	}
 	tokens := l.tokens()
-	l.matches = slices.DeleteFunc(r.rules.matcher.find(tokens), func(m match) bool { return m.last < l.carried })
-	l.alike = slices.DeleteFunc(r.rules.soundsLike(tokens, l.matches), func(a alike) bool { return a.last < l.carried })
-	for _, m := range l.matches {
-		switch m.group {
-		case r.rules.asked:
+	all := slices.DeleteFunc(r.rules.matcher.find(tokens), func(m match) bool { return m.last < l.carried })
+	for _, m := range all {
+		switch {
+		case m.group == r.rules.asked:
 			l.asked = &l.spoken[m.first].Start
-		case r.rules.asked + 1:
+		case m.group == r.rules.asked+1:
 			l.away = append(l.away, m)
-		case r.rules.asked + 2:
-			l.lead = &l.spoken[m.first].Start
+		case m.group == r.rules.asked+2:
+			l.leads = append(l.leads, m)
+		case m.group == r.rules.asked+3:
+			l.calls = append(l.calls, m)
+		case m.group >= r.rules.hints:
+			l.hinted = append(l.hinted, m)
+		default:
+			l.matches = append(l.matches, m)
 		}
 	}
+	l.alike = slices.DeleteFunc(r.rules.soundsLike(tokens, l.matches), func(a alike) bool { return a.last < l.carried })
 	return l
 }
 
@@ -110,19 +126,19 @@ func (f *folder) hear(line domain.TranscriptLine) []spoken {
 }
 
 // sentences are the parts of a line that pauses set off; without a pause it is the line.
-func sentences(said []spoken, line domain.TranscriptLine) []domain.Window {
-	parts := []domain.Window{{Start: line.Start, End: line.End}}
+func sentences(said []spoken, line domain.TranscriptLine) []sentence {
+	parts := []sentence{{Window: domain.Window{Start: line.Start, End: line.End}}}
 	for i := 1; i < len(said); i++ {
 		if said[i].Start-said[i-1].End >= sentencePause {
 			parts[len(parts)-1].End = said[i-1].End
-			parts = append(parts, domain.Window{Start: said[i].Start, End: line.End})
+			parts = append(parts, sentence{Window: domain.Window{Start: said[i].Start, End: line.End}})
 		}
 	}
 	return parts
 }
 
 // sentenceOf joins the sentences that a moment touches; the moment itself where it touches none.
-func sentenceOf(moment domain.Window, sentences []domain.Window) domain.Window {
+func sentenceOf(moment domain.Window, sentences []sentence) domain.Window {
 	whole := moment
 	for _, s := range sentences {
 		if s.Start <= moment.End && moment.Start <= s.End {

@@ -19,12 +19,12 @@ type WindowRules struct {
 // window places the window of the highlight that evidence anchors: from the sentence of the moment, or an earlier one that
 // was part of it.
 func (r *room) window(anchor evidence, parts []evidence) domain.Window {
-	sentence := anchor.Sentence
-	if !anchor.Said {
-		sentence = nearestSentence(anchor.Moment.End, r.Sentences)
+	sentence := r.sentenceOf(anchor, parts)
+	if !anchor.Said || sentence.Start != anchor.Sentence.Start {
+		anchor.Moment = domain.Window{Start: sentence.Start, End: min(sentence.End, sentence.Start+saidFor)}
 	}
 	for _, p := range parts {
-		if p.Said && r.rules.weights[p.Feature] > 0 && p.Sentence.Start < sentence.Start && sentence.Start-p.Sentence.Start <= r.rules.Window.Reach {
+		if p.Said && p.Kind != "" && p.Signal != signalSpeech && r.rules.weights[p.Feature] > 0 && p.Sentence.Start < sentence.Start && sentence.Start-p.Sentence.Start <= r.rules.Window.Reach {
 			sentence.Start = p.Sentence.Start
 		}
 	}
@@ -44,20 +44,12 @@ func (r *room) window(anchor evidence, parts []evidence) domain.Window {
 	return w
 }
 
-// nearestSentence is the sentence that a time is in, or nearest to; the time itself where nothing was said about it.
-func nearestSentence(at time.Duration, sentences []domain.Window) domain.Window {
-	nearest, distance := domain.Window{Start: at, End: at}, 3*time.Second
-	for _, s := range sentences {
-		if d := max(s.Start-at, at-s.End, 0); d < distance {
-			nearest, distance = s, d
-		}
-	}
-	return nearest
-}
-
 // withLead begins a sentence where the host called for attention, if it follows that at once.
 func (r *room) withLead(sentence domain.Window) domain.Window {
-	for _, lead := range r.Leads {
+	for _, lead := range r.Sentences {
+		if !lead.Leads {
+			continue
+		}
 		if pause := sentence.Start - lead.End; pause >= 0 && pause <= leadPause && sentence.Start-lead.Start <= r.rules.Window.Reach {
 			sentence.Start = lead.Start
 		}
@@ -85,7 +77,7 @@ func (w WindowRules) toEdge(start, after, moment time.Duration, edges []time.Dur
 // around places the window about a moment that was said in (or, for a burst, fell on) a sentence; sentences are those
 // known by then, oldest first. The window begins where a sentence begins and ends where one ends, as far as that is known
 // and within reach; it begins after the highlight before it where the moment allows that. It is never negative or empty.
-func (w WindowRules) around(moment, sentence domain.Window, sentences []domain.Window, after time.Duration) domain.Window {
+func (w WindowRules) around(moment, sentence domain.Window, sentences []sentence, after time.Duration) domain.Window {
 	start, end := sentence.Start-w.Before, max(sentence.End, moment.End+w.After)
 	if moment.Start-sentence.Start > w.Reach {
 		start = moment.Start - w.Before // a sentence of minutes: the moment's own surroundings
@@ -107,7 +99,7 @@ func (w WindowRules) around(moment, sentence domain.Window, sentences []domain.W
 }
 
 // snapStart moves a start that would cut into an earlier sentence to that one's start, or its end when that is too far back.
-func (w WindowRules) snapStart(start time.Duration, moment, sentence domain.Window, sentences []domain.Window) time.Duration {
+func (w WindowRules) snapStart(start time.Duration, moment, sentence domain.Window, sentences []sentence) time.Duration {
 	for _, s := range sentences {
 		if s.Start >= start || start >= s.End || s.Start >= sentence.Start {
 			continue
@@ -124,7 +116,7 @@ func (w WindowRules) snapStart(start time.Duration, moment, sentence domain.Wind
 const snapEnd = 3 * time.Second
 
 // endWith moves an end that would cut a known sentence to that one's end, unless it goes on for too long.
-func (w WindowRules) endWith(end time.Duration, sentence domain.Window, sentences []domain.Window) time.Duration {
+func (w WindowRules) endWith(end time.Duration, sentence domain.Window, sentences []sentence) time.Duration {
 	for _, s := range sentences {
 		if s.Start < end && end < s.End && s.End > sentence.End && s.End-end <= snapEnd {
 			return s.End
