@@ -44,7 +44,11 @@ func build(names []string, s settings, p *app.Platform) (running, error) {
 		var err error
 		switch name {
 		case "asr":
-			service, e := asr.New(s.ASR, asr.Deps{Bus: p.Bus, Store: p.Store, Media: p.Media, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
+			phrases, e := s.Detect.Phrases()
+			if e != nil {
+				log.Warn("recognisers are told no phrases", "error", e)
+			}
+			service, e := asr.New(s.ASR, asr.Deps{Phrases: phrases, Bus: p.Bus, Store: p.Store, Media: p.Media, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
 			err = add(name, service, e)
 		case "detect":
 			service, e := detect.New(s.Detect, detect.Deps{Bus: p.Bus, Store: p.Store, Log: log, Metrics: p.Metrics, Now: p.Now})

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"runtime"
 	"time"
+
+	"liveclip/internal/models"
 )
 
 // Config is the part "asr" of the configuration.
@@ -21,6 +24,7 @@ type Config struct {
 	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
 	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
 	Voice         string        `koanf:"voice"`          // folder of a Silero model that tells voice from music and noise; empty: by loudness
+	Hotwords      string        `koanf:"hotwords"`       // file of words that every room may say, one a line, beside its products; the first 1,000 are used
 	Recognisers   int           `koanf:"recognisers"`    // of an engine, shared by all streams
 	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast
 	Segment       time.Duration `koanf:"segment"`        // least length of a stored segment
@@ -93,6 +97,12 @@ func (c Config) Faults() []string {
 	fault(c.Streams < 0, "asr.streams: must be 0 (no bound) or more, is %d", c.Streams)
 	fault(c.Publishers < 1, "asr.publishers: must be at least 1, is %d", c.Publishers)
 	faults = append(faults, c.engineFaults()...)
+	if _, err := os.Stat(c.Hotwords); c.Hotwords != "" && err != nil {
+		fault(true, "asr.hotwords: %v", err)
+	}
+	if _, err := models.Load(c.Voice); c.Voice != "" && err != nil {
+		fault(true, "asr.voice: %v", err)
+	}
 	fault(c.Recognisers < 1, "asr.recognisers: must be at least 1, is %d (asr.engine none listens to nothing)", c.Recognisers)
 	positive := func(name string, d, least time.Duration) {
 		fault(d < least, "asr.%s: must be at least %v, is %v", name, least, d)

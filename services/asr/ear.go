@@ -182,7 +182,7 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 		return nil
 	}
 	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
-	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, sound: s.sound, more: make(chan struct{}, 1)}
+	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, names: how.names, sound: s.sound, more: make(chan struct{}, 1)}
 	line := &spoken{utterance: u, by: how.engine}
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
 	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
@@ -378,7 +378,7 @@ func (e *ear) write(l *domain.TranscriptLine, s *spoken) {
 		return
 	}
 	l.Heard = l.Text
-	style := wording.Style{Continues: e.goes, Names: s.hotwords[:min(len(s.hotwords), mostNames)]}
+	style := wording.Style{Continues: e.goes, Names: s.names[:min(len(s.names), mostNames)]}
 	if l.Final {
 		style.Until = s.until
 	}

@@ -225,7 +225,8 @@ func modelsFolder() string {
 // wish is how a room shall be heard.
 type wish struct {
 	*engine
-	hotwords []string
+	hotwords []string // to be expected
+	names    []string // as the operator writes them
 }
 
 // wish of a room, as its context says now.
@@ -238,7 +239,7 @@ func (r *room) wish() wish {
 	if !known {
 		r.log.Warn("the room's speech engine is unknown here", "engine", order.Context.Engine, "instead", name)
 	}
-	return wish{engine: r.engines[name], hotwords: order.Context.Hotwords}
+	return wish{engine: r.engines[name], hotwords: expected(order.Context, r.hotwords...), names: order.Context.Hotwords}
 }
 
 // listens: the room is heard by anybody at all.

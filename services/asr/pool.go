@@ -20,7 +20,8 @@ type utterance struct {
 	id, voice string
 	live      bool
 	start     time.Duration
-	hotwords  []string
+	hotwords  []string // to be expected
+	names     []string // of the room, as they are written
 	partial   func(*mediav1.Heard)
 	// answered is called once: heard is nil when nobody could hear it.
 	answered func(heard *mediav1.Heard)

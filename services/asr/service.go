@@ -43,28 +43,30 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
+	Phrases []string // that make a highlight: recognisers that can expect them
 }
 
 // Service records and hears the streams that this process owns.
 type Service struct {
-	cfg     Config
-	bus     *bus.Bus
-	store   blob.Store
-	media   *child.Starter
-	leases  *lease.Leases
-	keys    sign.Keys
-	log     *slog.Logger
-	now     func() time.Time
-	process string
-	gate    gate
-	writer  *wording.Writer
-	engines map[string]*engine // by name
-	pools   []*pool
-	voices  *voices // nil: voice is told by its loudness
-	pushes  *pushServer
-	hot     *recording.Hot
-	keeper  *keeper
-	skipped prometheus.Counter
+	cfg      Config
+	bus      *bus.Bus
+	store    blob.Store
+	media    *child.Starter
+	leases   *lease.Leases
+	keys     sign.Keys
+	log      *slog.Logger
+	now      func() time.Time
+	process  string
+	gate     gate
+	writer   *wording.Writer
+	engines  map[string]*engine // by name
+	pools    []*pool
+	hotwords [][]string // of every room
+	voices   *voices    // nil: voice is told by its loudness
+	pushes   *pushServer
+	hot      *recording.Hot
+	keeper   *keeper
+	skipped  prometheus.Counter
 
 	address, rtmp string         // as others reach them; set when they listen
 	broadcasts    sync.WaitGroup // goroutines of broadcasts
@@ -102,6 +104,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s.keeper = newKeeper(cfg, deps)
+	configured, err := readHotwordsFile(cfg.Hotwords)
+	if errors.Is(err, ErrHotwords) {
+		s.log.Warn("not every hot word is expected", "error", err)
+	} else if err != nil {
+		return nil, err
+	}
+	s.hotwords = [][]string{configured, deps.Phrases}
 	s.makeEngines(deps.Metrics)
 	if cfg.Voice != "" {
 		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: cfg.Voice}), deps.Log, deps.Metrics)

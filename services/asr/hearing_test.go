@@ -1,0 +1,167 @@
+package asr
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	"liveclip/internal/native"
+)
+
+// libraries is the folder of the shared libraries, as make build leaves them.
+func libraries(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("LIVECLIP_TEST_LIBRARIES")
+	if folder == "" {
+		folder = filepath.Join("..", "..", "bin")
+	}
+	if _, err := native.Library(native.Sherpa, folder); err != nil {
+		t.Skip(err)
+	}
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// mandarin has the service hear with the model that comes with liveclip, whatever folder this test runs in.
+func mandarin(t *testing.T) func(*Config) {
+	found := libraries(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	return func(c *Config) {
+		c.Engine = engineMandarin
+		c.Engines = map[string]EngineConfig{engineMandarin: {Kind: kindSherpa, Language: "zh", Models: own, Options: map[string]string{"libraries": found}}}
+	}
+}
+
+const espeakRate = 22050
+
+// speak gives phrases as espeak-ng says them, each followed by a pause: raw 16-bit sound.
+func speak(t *testing.T, pause time.Duration, phrases ...string) []byte {
+	t.Helper()
+	var out []byte
+	for _, phrase := range phrases {
+		wav, err := exec.Command("espeak-ng", "-v", "cmn-latn-pinyin", "-s", "150", "--stdout", phrase).Output()
+		if err != nil {
+			t.Fatalf("espeak-ng: %v", err)
+		}
+		if at := bytes.Index(wav, []byte("data")); at > 0 {
+			wav = wav[at+8:]
+		}
+		out = append(append(out, wav[:len(wav)/2*2]...), make([]byte, int(pause*espeakRate/time.Second)*2)...)
+	}
+	return out
+}
+
+// pushSound publishes raw sound at its true pace.
+func (s *station) pushSound(url string, sound []byte) *pusher {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "sound.raw")
+	if err := os.WriteFile(file, sound, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "s16le", "-ar", fmt.Sprint(espeakRate), "-ac", "1", "-i", file,
+		"-c:a", "aac", "-b:a", "96k", "-ar", "44100", "-f", "flv", url)
+	p := &pusher{cmd: cmd, stderr: new(logBuffer), ended: make(chan error, 1)}
+	cmd.Stderr = p.stderr
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() { p.ended <- cmd.Wait(); close(p.ended) }()
+	s.t.Cleanup(p.stop)
+	return p
+}
+
+// characters that are Chinese.
+func characters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Han, r) {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+func TestAMandarinRoomIsHeardThoughItsRecogniserIsKilledAgainAndAgain(t *testing.T) {
+	s := newGround(t).start(mandarin(t))
+	s.awaitEars(engineMandarin)
+	s.attach(domain.StreamState{Ref: ref("zh"), Source: domain.SourcePush, Context: domain.Context{Language: "zh"}})
+	phrases := []string{"最后三分钟", "全场五折", "今天免运费", "只剩十件", "马上开抢"}
+	s.pushSound(s.url("zh", s.keys.PushKey(ref("zh"))), append(make([]byte, espeakRate), speak(t, 1200*time.Millisecond, phrases...)...))
+	killed := 0
+	for partials := range 4 { // each time somebody is being heard
+		s.await("a partial line", func(events []event.Event) bool {
+			ids := map[string]bool{}
+			for _, e := range events {
+				if l, ok := e.Payload.(domain.TranscriptLine); ok && !l.Final {
+					ids[l.ID] = true
+				}
+			}
+			return len(ids) > partials || closedOf("zh")(events)
+		})
+		for _, pid := range children(t, "recognise") {
+			kill(t, pid)
+			killed++
+		}
+	}
+	events := s.await("closed", closedOf("zh"))
+	lines := said(events, "zh")
+	var heard []string
+	for _, l := range lines {
+		heard = append(heard, l.Text)
+		if l.Engine != engineMandarin || l.Language != "zh" || len(l.Words) == 0 || characters(l.Text) == "" {
+			t.Errorf("line %+v", l)
+		}
+	}
+	t.Logf("%d killed; heard %q", killed, heard)
+	if killed < 3 || len(lines) < len(phrases) {
+		t.Errorf("%d recognisers were killed; of %d phrases %d were heard: %q", killed, len(phrases), len(lines), heard)
+	}
+	holdsPromise(t, events, "zh")
+}
+
+func TestSoundOfEveryKindIsHeardAndSilenceCostsNothing(t *testing.T) {
+	s := newGround(t).start(nil)
+	speech := "flite=text='the price drops to nineteen dollars':voice=rms,adelay=500:all=1,apad=pad_dur=1"
+	kinds := map[string][]string{
+		"8kHz":    {"-f", "lavfi", "-i", speech, "-ar", "8000", "-ac", "1"},
+		"96kHz":   {"-f", "lavfi", "-i", speech, "-ar", "96000", "-ac", "2"},
+		"5-1":     {"-f", "lavfi", "-i", speech, "-ar", "48000", "-ac", "6"},
+		"clipped": {"-f", "lavfi", "-i", speech + ",volume=18dB", "-ar", "44100", "-ac", "1"},
+		"offset":  {"-f", "lavfi", "-i", speech + ",dcshift=0.25", "-ar", "44100", "-ac", "1"},
+		"silent":  {"-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono", "-t", "5"},
+		"tone":    {"-f", "lavfi", "-i", "sine=f=440:r=44100", "-af", "volume=12dB", "-t", "12"},
+	}
+	folder := t.TempDir()
+	for name, input := range kinds {
+		file := filepath.Join(folder, name+".mp4")
+		out, err := exec.Command("ffmpeg", slices.Concat([]string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", "color=size=64x64:rate=10"}, input,
+			[]string{"-shortest", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", file})...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("ffmpeg: %v %s", err, out)
+		}
+		s.order(domain.StreamState{Ref: ref(name), Source: "file:" + file, Lane: domain.LaneBatch, Attached: true, Owner: "one"})
+	}
+	for name := range kinds {
+		events := s.await(name+" closed", closedOf(name))
+		text := ""
+		for _, l := range said(events, name) {
+			text += l.Text + " "
+		}
+		t.Logf("%s: %q", name, text)
+		quiet := name == "silent" || name == "tone"
+		if low := strings.ToLower(text); !quiet && !strings.Contains(low, "price") && !strings.Contains(low, "19") || name == "silent" && text != "" {
+			t.Errorf("%s: heard %q", name, text)
+		}
+	}
+}
