@@ -51,20 +51,28 @@ type hit struct {
 	kind string
 }
 
-// Beds are the names that Bed knows, Stings those that Sting knows.
+// Beds are the names that Loop knows, Stings those that Sting knows.
 func Beds() []string   { return slices.Sorted(maps.Keys(beds)) }
 func Stings() []string { return slices.Sorted(maps.Keys(stings)) }
 
-// Bed is music of a length, left and right, 1 full scale: about -16 LUFS, faded in and out.
-func Bed(name string, length time.Duration) ([2][]float32, error) {
+// Loop is one turn of a bed, left and right, 1 full scale: played again and again it goes on without a seam.
+func Loop(name string) ([2][]float32, error) {
 	t, ok := beds[name]
 	if !ok {
 		return [2][]float32{}, fmt.Errorf("there is no music %.40q (there are %v)", name, Beds())
 	}
-	return faded(t.play(samples(length)), 0.05, 0.8), nil
+	turn := 4 * int(60/t.tempo*Rate) * len(t.chords)
+	out := t.play(2 * turn) // in the second, what rings on from the first is heard
+	for c := range out {
+		out[c] = out[c][turn:]
+		for i, v := range out[c] {
+			out[c][i] = float32(math.Tanh(float64(v)))
+		}
+	}
+	return out, nil
 }
 
-// Sting is the sound of a template's shot, likewise.
+// Sting is the sound of a template's shot of a length, faded in and out.
 func Sting(name string, length time.Duration) ([2][]float32, error) {
 	s, ok := stings[name]
 	if !ok {

@@ -88,18 +88,12 @@ func newIndex(patterns map[string][]entry) index {
 	return x
 }
 
-// Parse reads lists of a caller's own, and no others.
-func Parse(from string, r io.Reader, spoken string) (*Lists, error) {
-	all, err := readLists(from, r)
-	if err != nil {
-		return nil, err
-	}
-	return compile(all, spoken)
-}
-
 // Load reads the shipped lists and then the files; a later list of the same name replaces an earlier one. spoken is the
 // severity of lists and terms that name none for what was said.
-func Load(files []string, spoken string) (*Lists, error) {
+func Load(files []string, spoken string) (*Lists, error) { return From(shipped, files, spoken) }
+
+// From is Load with shipped lists of a caller's own.
+func From(shipped []byte, files []string, spoken string) (*Lists, error) {
 	all, err := readLists("shipped word lists", bytes.NewReader(shipped))
 	if err != nil {
 		return nil, err

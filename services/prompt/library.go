@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"liveclip/internal/domain"
 	"liveclip/internal/strictyaml"
 )
 
@@ -21,7 +22,7 @@ const other = "other" // the kind that stands for every one without an entry
 var languages = []string{"zh", "en"}
 
 // builtIn are the variables every highlight has a value for, or a default.
-var builtIn = []string{"host", "product", "price", "category", "title", "text", "action", "kind", "countdown"}
+var builtIn = []string{"host", "product", "price", "was", "picture", "category", "title", "text", "action", "kind", "countdown"}
 
 // byLanguage is a text per language.
 type byLanguage map[string]string
@@ -38,8 +39,11 @@ type libraryFile struct {
 	Titles   map[string]byLanguage `yaml:"titles"`
 	Openings []struct {
 		Name   string            `yaml:"name"`
+		Kinds  []string          `yaml:"kinds"` // of highlights that it opens where prompt.opening is auto
 		Fields map[string]string `yaml:"fields"`
 	} `yaml:"openings"`
+	Negative byLanguage       `yaml:"negative"`
+	Limits   map[string]Limit `yaml:"limits"`
 }
 
 // library is one ready for use.
@@ -49,11 +53,14 @@ type library struct {
 	actions  map[string]map[string]template // by kind and language
 	titles   map[string]map[string]template
 	openings map[string]map[string]template // by name and field
+	opens    map[string]string              // the opening of a kind
+	negative byLanguage
+	limits   map[string]Limit // by kind of engine
 }
 
 type prompt struct {
-	name, language string
-	text           template
+	name, language, version string // version changes with the text
+	text                    template
 }
 
 // loadLibrary reads the file at path, or the built-in library when path is empty. Its errors name file:line, all of them.
@@ -93,7 +100,11 @@ func parseLibrary(file *strictyaml.File) (*library, error) {
 	if own.Openings != nil {
 		base.Openings = own.Openings
 	}
-	r := reader{file, &library{defaults: base.Variables}}
+	if own.Negative != nil {
+		base.Negative = own.Negative
+	}
+	maps.Copy(base.Limits, own.Limits)
+	r := reader{file, &library{defaults: base.Variables, negative: base.Negative, limits: base.Limits}}
 	r.read(base)
 	if err := file.Err(); err != nil {
 		return nil, err
@@ -127,7 +138,7 @@ func (r *reader) read(file libraryFile) {
 		if !slices.Contains(languages, t.Language) {
 			r.file.Fault(path+".language", "must be zh or en, is %.20q", t.Language)
 		}
-		r.library.prompts = append(r.library.prompts, prompt{t.Name, t.Language, r.template(path+".text", t.Text, "")})
+		r.library.prompts = append(r.library.prompts, prompt{t.Name, t.Language, t.Name + "@" + domain.H("prompt template", t.Text)[:8], r.template(path+".text", t.Text, "")})
 	}
 	for _, language := range languages {
 		if !slices.ContainsFunc(r.library.prompts, func(p prompt) bool { return p.language == language }) {
@@ -136,7 +147,13 @@ func (r *reader) read(file libraryFile) {
 	}
 	r.library.actions = r.kinds("actions", file.Actions, "action")
 	r.library.titles = r.kinds("titles", file.Titles, "title")
-	r.library.openings = map[string]map[string]template{}
+	r.languages("negative", file.Negative)
+	for _, kind := range slices.Sorted(maps.Keys(file.Limits)) {
+		if l := file.Limits[kind]; l.Characters < 20 || l.Characters > 10_000 || l.Negative < 0 || len(l.Languages) == 0 {
+			r.file.Fault("limits."+kind, "must have 20 to 10000 characters, a negative of 0 or more, and languages")
+		}
+	}
+	r.library.openings, r.library.opens = map[string]map[string]template{}, map[string]string{}
 	for i, o := range file.Openings {
 		path := fmt.Sprintf("openings.%d", i)
 		if _, again := r.library.openings[o.Name]; again || !entryName.MatchString(o.Name) {
@@ -147,6 +164,13 @@ func (r *reader) read(file libraryFile) {
 			fields[field] = r.template(path+".fields."+field, o.Fields[field], "")
 		}
 		r.library.openings[o.Name] = fields
+		for _, kind := range o.Kinds {
+			if first, again := r.library.opens[kind]; again {
+				r.file.Fault(path+".kinds", "%.40q is opened by %s already", kind, first)
+				continue
+			}
+			r.library.opens[kind] = o.Name
+		}
 	}
 }
 

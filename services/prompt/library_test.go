@@ -73,12 +73,18 @@ func TestOutsideTextIsCleanedAndCut(t *testing.T) {
 	}
 }
 
+// prompted is the prompt of a room's generated shot.
+func prompted(l *library, template string, room domain.Context, h domain.Highlight) string {
+	cfg := Defaults()
+	cfg.Template = template
+	return l.generated(cfg, h, l.values(room, h)).Prompt
+}
+
 func TestTheFirstTemplateIsTheRoomsOwnWords(t *testing.T) {
 	l := shipped(t)
 	room := domain.Context{Host: "小美", Products: []domain.Product{{Name: "真皮包", Price: "¥99"}}}
-	v := l.values(room, domain.Highlight{Kind: "price_drop", Text: "现在降价"})
 	want := "小美正在热情介绍真皮包,放大价格牌,背景音乐轻快,画面明亮清晰"
-	if got := l.prompt("", v); got != want {
+	if got := prompted(l, "", room, domain.Highlight{Kind: "price_drop", Text: "现在降价"}); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -99,11 +105,11 @@ func TestALibraryAddsItsOwnVariables(t *testing.T) {
 		"蓝色的好物":             {Extra: map[string]string{"colour": "蓝色"}},
 		"a red the product": {Language: "en-GB"},
 	} {
-		if got := l.prompt("", l.values(room, domain.Highlight{})); got != want {
+		if got := prompted(l, "", room, domain.Highlight{}); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if got := l.prompt("b", l.values(domain.Context{}, domain.Highlight{})); got != "a 红色 好物" {
+	if got := prompted(l, "b", domain.Context{}, domain.Highlight{}); got != "a 红色 好物" {
 		t.Errorf("by name: got %q", got)
 	}
 }
@@ -176,7 +182,6 @@ func FuzzALibraryIsReadOrRefusedWithALine(f *testing.F) {
 			}
 			return
 		}
-		v := l.values(domain.Context{Host: "h", Extra: map[string]string{"a": "b"}}, domain.Highlight{Kind: "discount"})
-		_ = l.prompt("", v)
+		_ = prompted(l, "", domain.Context{Host: "h", Extra: map[string]string{"a": "b"}}, domain.Highlight{Kind: "discount"})
 	})
 }

@@ -79,17 +79,80 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		p.Shots = []domain.Shot{{Kind: domain.ShotFootage, Window: h.Window}}
 		return p
 	}
-	if cfg.Opening != "" {
-		fields := map[string]string{}
-		for name, t := range l.openings[cfg.Opening] {
-			fields[name] = t.fill(v.of)
-		}
-		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotTemplate, Template: cfg.Opening, Fields: fields, Length: cfg.OpeningLength})
+	p.Notes = *v.notes
+	opening, note := l.opening(cfg, h)
+	if note != "" {
+		p.Notes = append(p.Notes, note)
+	}
+	if opening != "" {
+		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotTemplate, Template: opening, Fields: l.fields(opening, v), Length: cfg.OpeningLength})
 	}
 	if cfg.Generate {
-		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotGenerated, Prompt: l.prompt(cfg.Template, v), Length: cfg.GenerateLength})
+		p.Shots = append(p.Shots, l.generated(cfg, h, v))
 	}
+	if len(p.Shots) > 0 || len(p.Chapters) > 1 {
+		p.Joint = cfg.Joint
+	}
+	p.Music = cfg.Music
 	return footage(p)
+}
+
+// openingAuto chooses the opening by the highlight's kind.
+const openingAuto = "auto"
+
+// opening is the template that opens a highlight's clip; empty: none. A request's own wish comes first, then what is configured
+// for its kind.
+func (l *library) opening(cfg Config, h domain.Highlight) (name, note string) {
+	name = cmp.Or(h.Opening, cfg.Openings[h.Kind], cfg.Opening)
+	if name == openingAuto {
+		name = l.opens[h.Kind]
+	}
+	if name == "" || name == domain.OpeningNone {
+		return "", ""
+	}
+	if _, known := l.openings[name]; !known {
+		return "", fmt.Sprintf("there is no opening %.40q: the clip has none (没有这个片头)", name)
+	}
+	return name, ""
+}
+
+// fields are what goes into an opening; empty ones are left to it.
+func (l *library) fields(opening string, v values) map[string]string {
+	fields := map[string]string{"language": v.language}
+	for name, t := range l.openings[opening] {
+		if value := t.fill(v.of); value != "" {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// generated is a shot as the library words it. Its template stands in for it where it can't be made.
+func (l *library) generated(cfg Config, h domain.Highlight, v values) domain.Shot {
+	shot := domain.Shot{Kind: domain.ShotGenerated, Length: cfg.GenerateLength}
+	language := l.limits[cfg.For].language(v.language)
+	if language != v.language {
+		v = l.values(domain.Context{Language: language}, domain.Highlight{Kind: h.Kind}).over(v)
+	}
+	for _, p := range l.prompts {
+		if p.name == cfg.Template || cfg.Template == "" && p.language == language {
+			shot.Prompt, shot.Version = p.text.fill(v.of), p.version
+			break
+		}
+	}
+	shot.Negative = l.negative[language]
+	if stand := l.opens[h.Kind]; stand != "" {
+		shot.Template, shot.Fields = stand, l.fields(stand, v)
+	}
+	return shot
+}
+
+// facts are what a language model may speak of.
+func (l *library) facts(cfg Config, room domain.Context, h domain.Highlight, draft string) facts {
+	v := l.values(room, h)
+	limit := l.limits[cfg.For]
+	return facts{Language: limit.language(v.language), Host: v.given["host"], Product: v.given["product"], Price: v.given["price"],
+		Category: v.given["category"], Action: v.given["action"], Said: clean(h.Text, 300), Draft: draft, Longest: limit.Characters}
 }
 
 // footage adds what of the recording is shown: the window, or each chapter of a recap.
@@ -101,14 +164,4 @@ func footage(p domain.Plan) domain.Plan {
 		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotFootage, Window: p.Window})
 	}
 	return p
-}
-
-// prompt fills the template of that name, or the first of the clip's language.
-func (l *library) prompt(name string, v values) string {
-	for _, p := range l.prompts {
-		if p.name == name || name == "" && p.language == v.language {
-			return p.text.fill(v.of)
-		}
-	}
-	return ""
 }

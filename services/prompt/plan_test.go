@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,18 +63,76 @@ func TestARecapIsPlannedAsItsChaptersInOrder(t *testing.T) {
 
 func TestAnOpeningAndAGeneratedShotComeBeforeTheFootage(t *testing.T) {
 	cfg := Defaults()
-	cfg.Opening, cfg.Generate = "countdown", true
-	got := shipped(t).plan(cfg, room, sale).Shots
+	cfg.Opening, cfg.Generate, cfg.Music = "auto", true, "bright"
+	l := shipped(t)
+	got := l.plan(cfg, room, sale)
+	fields := map[string]string{"product": "Silk scarf", "price": "$19", "countdown": "180", "language": "en"}
 	want := []domain.Shot{
-		{Kind: domain.ShotTemplate, Template: "countdown", Length: 2 * time.Second, Fields: map[string]string{
-			"title": "Flash sale: Silk scarf", "product": "Silk scarf", "price": "$19", "countdown": "180",
-		}},
-		{Kind: domain.ShotGenerated, Length: 4 * time.Second, Prompt: "Mei presents Silk scarf with enthusiasm, " +
-			"close up of the host's surprised face, cheerful background music, bright and clear picture"},
+		{Kind: domain.ShotTemplate, Template: "countdown", Length: 3 * time.Second, Fields: fields},
+		{Kind: domain.ShotGenerated, Length: 4 * time.Second, Template: "countdown", Fields: fields, Prompt: "Mei presents Silk scarf with enthusiasm, " +
+			"close up of the host's surprised face, cheerful background music, bright and clear picture",
+			Negative: l.negative["en"], Version: got.Shots[1].Version},
 		{Kind: domain.ShotFootage, Window: sale.Window},
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+	if !reflect.DeepEqual(got.Shots, want) {
+		t.Errorf("got  %+v\nwant %+v", got.Shots, want)
+	}
+	if version := got.Shots[1].Version; !strings.HasPrefix(version, "enthusiastic_en@") || len(version) != len("enthusiastic_en@")+8 {
+		t.Errorf("version %q", version)
+	}
+	if got.Joint != domain.JointDissolve || got.Music != "bright" || len(got.Notes) > 0 {
+		t.Errorf("joint %q, music %q, notes %q", got.Joint, got.Music, got.Notes)
+	}
+}
+
+func TestARequestsOwnOpeningComesBeforeWhatIsConfigured(t *testing.T) {
+	cfg := Defaults()
+	cfg.Opening, cfg.Openings = "auto", map[string]string{"manual": "live_now", "burst": "none"}
+	for name, c := range map[string]struct {
+		h    domain.Highlight
+		want string
+		note bool
+	}{
+		"its own":               {domain.Highlight{Kind: "manual", Opening: "price_drop"}, "price_drop", false},
+		"none":                  {domain.Highlight{Kind: "manual", Opening: "none"}, "", false},
+		"of its kind":           {domain.Highlight{Kind: "manual"}, "live_now", false},
+		"none of its kind":      {domain.Highlight{Kind: "burst"}, "", false},
+		"auto":                  {domain.Highlight{Kind: "scarcity"}, "last_chance", false},
+		"auto, of another kind": {domain.Highlight{Kind: "recap"}, "", false},
+		"one that is not there": {domain.Highlight{Kind: "manual", Opening: "fireworks"}, "", true},
+	} {
+		p := shipped(t).plan(cfg, room, c.h)
+		got := ""
+		if p.Shots[0].Kind == domain.ShotTemplate {
+			got = p.Shots[0].Template
+		}
+		if got != c.want || c.note != (len(p.Notes) == 1) {
+			t.Errorf("%s: opened by %q with notes %q, want %q", name, got, p.Notes, c.want)
+		}
+	}
+}
+
+func TestAnEngineIsPromptedInALanguageItUnderstands(t *testing.T) {
+	l, cfg := shipped(t), Defaults()
+	l.limits["own"] = Limit{Characters: 300, Languages: []string{"en"}}
+	h := domain.Highlight{Kind: "discount", Text: "全场五折"}
+	shot := l.generated(cfg, h, l.values(domain.Context{Host: "小美"}, h))
+	if want := "小美 presents the product with enthusiasm, zoom in on the price tag, cheerful background music, bright and clear picture"; shot.Prompt != want {
+		t.Errorf("got %q, want %q", shot.Prompt, want)
+	}
+}
+
+func TestWhatIsTooLongOrHasControlCharactersIsNamedAndSurvived(t *testing.T) {
+	room := domain.Context{Language: "en", Host: "a\x00b\x1b[31m", Products: []domain.Product{{Name: strings.Repeat("x", 100<<10), Price: "${host}"}}}
+	cfg := Defaults()
+	cfg.Opening, cfg.Generate = "countdown", true
+	p := shipped(t).plan(cfg, room, sale)
+	if len(p.Shots[1].Prompt) > 400 || p.Shots[0].Fields["price"] != "${host}" || len(p.Shots[0].Fields["product"]) != 60 {
+		t.Errorf("prompt of %d bytes, fields %v", len(p.Shots[1].Prompt), p.Shots[0].Fields)
+	}
+	want := []string{"host had control characters: they were taken out (含控制字符，已去除)", "product has 102400 characters: cut to 60 (过长，已截断)"}
+	if !reflect.DeepEqual(p.Notes, want) {
+		t.Errorf("notes %q, want %q", p.Notes, want)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 
 // Takes and Gives are this service's rows of the topic table.
 var (
-	Takes = []event.Topic{event.HighlightFound, event.ClipRequested, event.StreamState}
+	Takes = []event.Topic{event.HighlightFound, event.ClipRequested, event.StreamState, event.BroadcastChanged}
 	Gives = []event.Topic{event.PlanMade, event.ClipState}
 )
 
@@ -47,9 +47,12 @@ type Service struct {
 	deps      Deps
 	publisher publisher
 	library   *library
+	guard     guard
+	model     *model // nil: none
 	contexts  *contexts
 	known     chan struct{} // closed once the contexts of all rooms were read
 	plans     *prometheus.CounterVec
+	worded    *prometheus.CounterVec
 }
 
 // New reads the library; nothing is taken before Run.
@@ -58,21 +61,32 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prompt: %w", err)
 	}
+	guard, err := newGuard(cfg)
+	if err != nil {
+		return nil, err
+	}
 	plans := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "liveclip_prompt_plans_total",
 		Help: "Highlights and requests, by what became of them: made, repeated (the plan was there), refused.",
 	}, []string{"outcome"})
+	worded := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "liveclip_prompt_model_total",
+		Help: "Generated shots that the language model was asked about: worded, or refused (the library's words were used).",
+	}, []string{"outcome"})
 	if deps.Metrics != nil {
-		deps.Metrics.MustRegister(plans)
+		deps.Metrics.MustRegister(plans, worded)
 	}
 	return &Service{
 		cfg:       cfg,
 		deps:      deps,
 		publisher: deps.Bus,
 		library:   library,
-		contexts:  &contexts{known: map[domain.Ref]domain.Context{}},
+		guard:     guard,
+		model:     newModel(cfg.Model, deps.Now),
+		contexts:  &contexts{known: map[domain.Ref]domain.Context{}, shape: map[domain.Ref]domain.MediaParameters{}},
 		known:     make(chan struct{}),
 		plans:     plans,
+		worded:    worded,
 	}, nil
 }
 
@@ -81,7 +95,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		known := sync.OnceFunc(func() { close(s.known) })
-		return s.deps.Bus.Tail(ctx, []event.Topic{event.StreamState}, bus.FromStart, s.contexts.take, known)
+		return s.deps.Bus.Tail(ctx, []event.Topic{event.StreamState, event.BroadcastChanged}, bus.FromStart, s.contexts.take, known)
 	})
 	g.Go(func() error {
 		select {
@@ -113,7 +127,10 @@ func (s *Service) handle(ctx context.Context, e event.Event) error {
 	if err := check(h, s.cfg.Longest); err != nil {
 		return s.refuse(ctx, e, h, err)
 	}
-	plan := s.library.plan(s.cfg, s.contexts.of(e.Ref()), h)
+	room := s.contexts.of(e.Ref())
+	plan := s.library.plan(s.cfg, room, h)
+	s.word(ctx, room, h, &plan)
+	lie(plan.Shots, s.contexts.aspect(e.Ref()))
 	made := record.Of[domain.Plan]{Envelope: e.Follow(plan, s.deps.Now(), "").Envelope, Value: plan}
 	first, err := blob.WriteNewJSON(ctx, s.deps.Store, record.Plan(e.Tenant, plan.Clip, plan.Revision), &made)
 	if err != nil {
@@ -132,10 +149,23 @@ func (s *Service) handle(ctx context.Context, e event.Event) error {
 	return nil
 }
 
+// lie has openings and generated shots made as the room's pictures lie.
+func lie(shots []domain.Shot, aspect string) {
+	for i, shot := range shots {
+		if aspect == "" || shot.Kind == domain.ShotFootage {
+			continue
+		}
+		if shot.Fields == nil {
+			shots[i].Fields = map[string]string{}
+		}
+		shots[i].Fields["aspect"] = aspect
+	}
+}
+
 func (s *Service) announce(ctx context.Context, e event.Event, h domain.Highlight, made record.Of[domain.Plan]) error {
 	plan := made.Value
 	found := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepFound, At: h.TriggeredAt, Note: why(h)}
-	planned := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepPlanned, At: made.Envelope.Wall, Plan: &plan}
+	planned := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepPlanned, At: made.Envelope.Wall, Note: strings.Join(plan.Notes, "; "), Plan: &plan}
 	err := s.publisher.Publish(ctx,
 		e.Follow(found, h.TriggeredAt, "found"),
 		e.Follow(planned, made.Envelope.Wall, "planned"),

@@ -1,11 +1,13 @@
 package prompt
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"liveclip/internal/domain"
 )
@@ -14,6 +16,8 @@ const (
 	longestValue = 60   // characters of a variable's value
 	longestTitle = 80   // characters
 	longestText  = 2000 // characters of what was said
+
+	longestAddress = 2048 // of a picture
 )
 
 // languageOf is the language of a clip's words: the room's, as set or as its products and host are named, or that of what
@@ -52,10 +56,11 @@ type values struct {
 	library  *library
 	language string
 	given    map[string]string
+	notes    *[]string // what was cut or cleaned
 }
 
 func (l *library) values(room domain.Context, h domain.Highlight) values {
-	v := values{l, languageOf(room, h.Text), map[string]string{}}
+	v := values{l, languageOf(room, h.Text), map[string]string{}, new([]string)}
 	for name, value := range room.Extra {
 		v.give(name, value)
 	}
@@ -64,6 +69,8 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	v.give("category", room.Category)
 	v.give("product", product.Name)
 	v.give("price", product.Price)
+	v.give("was", product.Was)
+	v.given["picture"] = clean(product.Image, longestAddress)
 	v.give("text", h.Text)
 	v.give("kind", h.Kind)
 	v.give("countdown", countdown(h))
@@ -76,7 +83,28 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	return v
 }
 
-func (v values) give(name, value string) { v.given[name] = clean(value, longestValue) }
+func (v values) give(name, value string) {
+	v.given[name] = clean(value, longestValue)
+	if name == "text" || name == "kind" { // said, not given by anybody
+		return
+	}
+	switch n := utf8.RuneCountInString(value); {
+	case n > longestValue:
+		*v.notes = append(*v.notes, fmt.Sprintf("%.40s has %d characters: cut to %d (过长，已截断)", name, n, longestValue))
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) || !utf8.ValidString(value):
+		*v.notes = append(*v.notes, fmt.Sprintf("%.40s had control characters: they were taken out (含控制字符，已去除)", name))
+	}
+}
+
+// over is v with what the room itself gave, in whatever language it did.
+func (v values) over(room values) values {
+	for _, name := range []string{"host", "product", "price", "was", "picture", "category", "countdown"} {
+		if value := room.given[name]; value != "" {
+			v.given[name] = value
+		}
+	}
+	return v
+}
 
 // of gives a variable's value, or the library's default for it in the clip's language.
 func (v values) of(name string) string {

@@ -26,13 +26,16 @@ func written(l *wordlist.Lists, plan domain.Plan) []domain.Finding {
 	findings = append(findings, inText(l, plan.Overlay, inOverlay, cleaned)...)
 	for _, shot := range plan.Shots {
 		for _, field := range slices.Sorted(maps.Keys(shot.Fields)) {
-			if shot.Kind == domain.ShotTemplate {
+			if shot.Kind == domain.ShotTemplate && !slices.Contains(unwritten, field) {
 				findings = append(findings, inText(l, shot.Fields[field], inOverlay, false)...)
 			}
 		}
 	}
 	return findings
 }
+
+// unwritten are fields that nobody reads.
+var unwritten = []string{"picture", "aspect", "language"}
 
 func inText(l *wordlist.Lists, s, where string, cleaned bool) []domain.Finding {
 	var findings []domain.Finding

@@ -30,6 +30,7 @@ type piece struct {
 	length time.Duration
 	window domain.Window // of the recording, when file is empty
 	file   string        // local
+	loud   float64       // LUFS of the file; 0: not known
 }
 
 // pieces fetches what lies in the store into the folder and lays everything out in clip time.
@@ -37,7 +38,7 @@ func (s *Service) pieces(ctx context.Context, c clip, folder string) ([]piece, e
 	var pieces []piece
 	var at time.Duration
 	for i, part := range c.cut.Value.Parts {
-		p := piece{at: at, window: part.Window, length: part.Window.Length()}
+		p := piece{at: at, window: part.Window, length: part.Window.Length(), loud: part.Loudness}
 		if part.File != "" {
 			p.file = filepath.Join(folder, "part."+strconv.Itoa(i)+".mp4")
 			if err := s.fetch(ctx, part.File, p.file); err != nil {
@@ -113,6 +114,8 @@ func (s *Service) order(c clip, pieces []piece, folder string) (*mediav1.FinishO
 		Metadata:       s.tags(c),
 		FontFile:       s.cfg.Font,
 		Preset:         s.cfg.Preset,
+		Joint:          string(c.cut.Value.Joint),
+		Music:          c.cut.Value.Music,
 	}
 	order.Aigc, err = s.implicit(c)
 	return order, err
@@ -120,7 +123,7 @@ func (s *Service) order(c clip, pieces []piece, folder string) (*mediav1.FinishO
 
 func parts(pieces []piece) (parts []*mediav1.FinishPart) {
 	for i, p := range pieces {
-		part := &mediav1.FinishPart{Source: int64(i), File: p.file, Start: int64(p.window.Start), End: int64(p.window.End)}
+		part := &mediav1.FinishPart{Source: int64(i), File: p.file, Start: int64(p.window.Start), End: int64(p.window.End), Loudness: p.loud}
 		if p.file != "" {
 			part.Start, part.End = 0, int64(p.length)
 		}

@@ -12,7 +12,8 @@ import (
 
 // generate has the desk make one generated shot of a plan; try counts the seeds, from 0.
 func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], number, try int, file string) (domain.ShotMaking, error) {
-	shot, frame := plan.Value.Shots[number], size(plan.Value)
+	shot := plan.Value.Shots[number]
+	frame := size(plan.Value).turned(shot.Fields["aspect"])
 	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
 	seed := seedOf(shot, id, try)
 	if try > 0 {

@@ -17,5 +17,12 @@
 //
 // Loudness: one gain brings what was measured at ingest to -16 LUFS, no more than 15 dB up, and nothing that is quieter than
 // -50 LUFS; a limiter keeps true peaks below -1 dB. What a live window's end will be as loud as is not known when it begins:
-// it is levelled by what was measured before.
+// it is levelled by what was measured before. Files (openings, generated shots) carry their own measure, so that all of a clip
+// is as loud; a bed of music is mixed in after that, and gives way to whatever is heard (music.go, duck.go).
+//
+// Where parts meet, the last picture of one may dissolve into the next, or be wiped away by it (joint.go): it stands on while
+// the next part already runs, so no part loses a picture or moves.
+//
+// Template shots (render.go) are drawn by package motion over a base that is kept, and measured shots (look.go) by their
+// decoded pictures.
 package finish

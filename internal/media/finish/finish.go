@@ -60,7 +60,9 @@ type finisher struct {
 	level      *leveller
 	timeline   *timeline
 	cover      cover
-	stills     bool // a cover and thumbnails are made
+	joiner     joiner
+	music      *music // nil: none
+	stills     bool   // a cover and thumbnails are made
 	thumbs     *thumbs
 
 	laying   int // the part that is being laid
@@ -121,6 +123,12 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	f.timeline = &timeline{shape: f.shape, background: background}
+	f.joiner = joiner{kind: domain.Joint(f.order.Joint), length: f.shape.frames(jointTime)}
+	if f.order.Music != "" {
+		if f.music, err = newMusic(f.order.Music, f.total); err != nil {
+			return err
+		}
+	}
 	f.thumbs = newThumbs(f.shape, f.total)
 	return nil
 }
@@ -233,6 +241,9 @@ func (f *finisher) layOut(ctx context.Context, decoded <-chan media) error {
 	f.timeline.sound = f.level.add
 	f.timeline.placed = func(at, source time.Duration) error { return f.subtitle(ctx, at, source) }
 	f.level.give = f.sound.add
+	if f.music != nil {
+		f.level.give, f.music.give = f.music.add, f.sound.add
+	}
 	f.sound.give = func(packet *astiav.Packet) error {
 		for _, r := range f.renditions {
 			if err := r.give(ctx, unit{sound: packet.Clone()}); err != nil {
@@ -268,6 +279,7 @@ func (f *finisher) lay(m media) error {
 	switch {
 	case m.begins:
 		f.laying = m.part
+		f.joiner.begin(f.frames)
 		f.level.set(f.gain(f.parts[m.part]))
 		f.timeline.begin(m.at)
 		return nil
@@ -298,6 +310,13 @@ func (f *finisher) subtitle(ctx context.Context, at, source time.Duration) error
 
 // addPicture hands picture n to the renditions.
 func (f *finisher) addPicture(ctx context.Context, n int64, picture *astiav.Frame) error {
+	picture, own, err := f.joiner.join(n, picture)
+	if err != nil {
+		return fmt.Errorf("join parts: %w", err)
+	}
+	if own {
+		defer picture.Free()
+	}
 	picture.SetPts(n)
 	picture.SetPictureType(astiav.PictureTypeNone)
 	if f.stills {
@@ -376,6 +395,7 @@ func (f *finisher) Close() {
 		f.timeline.Close()
 		f.timeline.background.Free()
 	}
+	f.joiner.Close()
 	f.cover.Close()
 	f.thumbs.Close()
 	f.lettering.Close()

@@ -18,10 +18,14 @@ const (
 	reached = taps / 2
 )
 
-// gain is by how much the sound of a part is changed, in dB. The loudness of a recording was measured as it came; a file is
-// taken as it is.
+// gain is by how much the sound of a part is changed, in dB. The loudness of a recording was measured as it came, a file's when it
+// was made; one that was not is taken as it is.
 func (f *finisher) gain(p *part) float64 {
-	if l := f.order.Loudness; p.file == "" && l != 0 && l > silentLoudness {
+	l := f.order.Loudness
+	if p.file != "" {
+		l = p.loudness
+	}
+	if l != 0 && l > silentLoudness {
 		return min(mostGain, targetLoudness-l)
 	}
 	return 0

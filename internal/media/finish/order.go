@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"liveclip/internal/domain"
+	"liveclip/internal/tune"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -43,6 +46,12 @@ func checkFinishOrder(order *mediav1.FinishOrder) error {
 		if p.Framing != "" && p.Framing != framingFollow {
 			fault("profile %q: framing %q", p.Name, p.Framing)
 		}
+	}
+	if !domain.Joint(order.Joint).Known() {
+		fault("joint %q", order.Joint)
+	}
+	if order.Music != "" && !slices.Contains(tune.Beds(), order.Music) {
+		fault("music %q, none of %v", order.Music, tune.Beds())
 	}
 	if len(order.Subtitles) > 400 {
 		fault("%d subtitles, more than 400", len(order.Subtitles))

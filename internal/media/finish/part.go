@@ -29,6 +29,7 @@ type part struct {
 	source     int64
 	file       string
 	start, end time.Duration
+	loudness   float64 // of a file, LUFS; 0: not known
 	feed       *Feed
 	runs       *runs // of a recording
 	in         *demuxer
@@ -60,7 +61,7 @@ type media struct {
 type tracks struct{ picture, sound bool }
 
 func newPart(index int, p *mediav1.FinishPart, feed *Feed) *part {
-	return &part{index: index, source: p.Source, file: p.File, start: time.Duration(p.Start), end: time.Duration(p.End), feed: feed}
+	return &part{index: index, source: p.Source, file: p.File, start: time.Duration(p.Start), end: time.Duration(p.End), loudness: p.Loudness, feed: feed}
 }
 
 func (p *part) name() string {
