@@ -10,6 +10,7 @@ import collections
 import json
 import pickle
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -48,7 +49,15 @@ class Tensors:
     def read(self, name: str) -> Tensor:
         try:
             return self._read[name]()
-        except (OSError, RuntimeError, ValueError, zipfile.BadZipFile) as err:
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            KeyError,
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+        ) as err:
             raise BadWeights(f"{self.where}: tensor {name}: {err}") from err
 
     def renamed(self, rename: Callable[[str], str | None]) -> "Tensors":

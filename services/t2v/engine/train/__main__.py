@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--vae-seconds", type=float, default=240, help="processor time; 0: keep the autoencoder in OUT")
     parser.add_argument("--dit-seconds", type=float, default=540)
     parser.add_argument("--sharpen-seconds", type=float, default=150, help="of the decoder alone, at the end")
+    parser.add_argument("--go-on", action="store_true", help="train the transformer in OUT further")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -33,7 +34,7 @@ def main() -> None:
     if args.vae_seconds > 0:
         _save(vae.train(args.vae_seconds, say).state_dict(), args.out / "vae.safetensors")
     autoencoder = Vae(dit.CONFIG.vae)
-    autoencoder.load_state_dict({n: t.float() for n, t in load_file(args.out / "vae.safetensors").items()})
+    autoencoder.load_state_dict(_read(args.out / "vae.safetensors"))
     tokens.train(args.out / "spiece.model")
     tokenizer = Tokenizer(args.out / "spiece.model")
 
@@ -43,10 +44,16 @@ def main() -> None:
         write(replace(config, text=replace(config.text, vocab=tokenizer.size)).check(), args.out / "model.json")
 
     if args.dit_seconds > 0:
-        dit.train(autoencoder, tokenizer, args.dit_seconds, say, save)
+        start = {f"dit.{n}": t for n, t in _read(args.out / "model.safetensors").items()} if args.go_on else {}
+        start |= {f"text.{n}": t for n, t in _read(args.out / "text.safetensors").items()} if args.go_on else {}
+        dit.train(autoencoder, tokenizer, args.dit_seconds, say, save, start or None)
     if args.sharpen_seconds > 0:
         vae.sharpen(autoencoder, args.sharpen_seconds, say)
         _save(autoencoder.state_dict(), args.out / "vae.safetensors")
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    return {name: t.float() for name, t in load_file(file).items()}
 
 
 def _save(tensors: dict[str, Tensor], file: Path) -> None:

@@ -120,9 +120,16 @@ Saved = Callable[[dict[str, Tensor], dict[str, Tensor], ModelConfig], None]
 
 
 def train(
-    vae: Vae, tokenizer: Tokenizer, seconds: float, log: Callable[[str], None], save: Saved, batch: int = 16
+    vae: Vae,
+    tokenizer: Tokenizer,
+    seconds: float,
+    log: Callable[[str], None],
+    save: Saved,
+    start: dict[str, Tensor] | None = None,
+    batch: int = 16,
 ) -> None:
-    """For seconds of processor time; gives the transformer, the text encoder and their configuration to save, now and then."""
+    """For seconds of processor time; gives the transformer, the text encoder and their configuration to save, now and then.
+    start: weights to go on from, by "dit." and "text."; the rate then begins at half."""
     torch.manual_seed(1)
     choose = random.Random(2)
     clips = Clips(vae, 240, 5, choose)
@@ -133,6 +140,9 @@ def train(
     torch.nn.init.zeros_(dit.head.head.weight)
     for block in text.blocks:
         torch.nn.init.normal_(block.pos_embedding.embedding.weight, std=0.1)
+    if start is not None:
+        dit.load_state_dict(_part(start, "dit."))
+        text.load_state_dict(_part(start, "text."))
     named = [*dit.named_parameters(prefix="dit"), *text.named_parameters(prefix="text")]
     averaged = {name: p.detach().clone() for name, p in named}
     optimiser = Optimiser(named)
@@ -140,7 +150,7 @@ def train(
     began, step, running = time.process_time(), 0, 1.0
     while (gone := (time.process_time() - began) / seconds) < 1:
         loss = _loss(dit, text, tokenizer, clips, choose, steps, batch)
-        optimiser.step(loss, 2e-3 * min(1, (step + 1) / 30) * (0.02 + 0.98 * (1 - gone)))
+        optimiser.step(loss, (2e-3 if start is None else 1.2e-3) * min(1, (step + 1) / 30) * (0.02 + 0.98 * (1 - gone)))
         step += 1
         with torch.no_grad():
             for name, p in named:
@@ -148,7 +158,7 @@ def train(
         running = 0.95 * running + 0.05 * loss.item()
         if step % 25 == 0:
             log(f"dit {step} {time.process_time() - began:.0f} s loss {running:.4f}")
-        if step % 200 == 0:
+        if step % 100 == 0:
             save(_part(averaged, "dit."), _part(averaged, "text."), config)
     save(_part(averaged, "dit."), _part(averaged, "text."), config)
 

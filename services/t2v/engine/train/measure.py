@@ -82,7 +82,11 @@ def main() -> None:
         rows = []
         for i, s in enumerate(all_scenes()[::8]):
             rows.append(torch.cat(batch.run(batch.start(made, Spec(s.prompt(), SIZE, SIZE, seed=i, chunks=6))), 1))
-        rows += [switched(made, a, replace(a, colour="blue", direction="up"), r) for r in (False, True) for a in (Scene("red", "square", "right"),)]
+        rows += [
+            switched(made, a, replace(a, colour="blue", direction="up"), r)
+            for r in (False, True)
+            for a in (Scene("red", "square", "right"),)
+        ]
         sheet(rows, 6, args.sheet)
 
 

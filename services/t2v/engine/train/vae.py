@@ -64,7 +64,9 @@ def sharpen(vae: Vae, seconds: float, log: Callable[[str], None], batch: int = 3
             z = vae.encode(x, {})
             z = z + 0.15 * torch.rand(batch, 1, 1, 1, 1) * torch.randn_like(z)
         error = _decoded(vae, z) - x
-        optimiser.step(error.abs().mean() + 4 * error.pow(2).mean(), 2e-3 * min(1, (step + 1) / 10) * (0.02 + 0.98 * (1 - gone)))
+        optimiser.step(
+            error.abs().mean() + 4 * error.pow(2).mean(), 2e-3 * min(1, (step + 1) / 10) * (0.02 + 0.98 * (1 - gone))
+        )
         step += 1
         if step % 20 == 0:
             log(f"decoder {step} {time.process_time() - began:.0f} s squared error {error.pow(2).mean().item():.5f}")
