@@ -1513,7 +1513,7 @@ type Finished struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Frames        int64                  `protobuf:"varint,1,opt,name=frames,proto3" json:"frames,omitempty"`
 	Took          int64                  `protobuf:"varint,2,opt,name=took,proto3" json:"took,omitempty"`
-	CacheHit      bool                   `protobuf:"varint,3,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"` // any of the three below
+	CacheHit      bool                   `protobuf:"varint,3,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"` // opening_hit or result_hit: pictures that were not computed
 	First         int64                  `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`                       // ns from acceptance to the first chunk
 	Waited        int64                  `protobuf:"varint,5,opt,name=waited,proto3" json:"waited,omitempty"`                     // ns in the queue
 	Steps         int64                  `protobuf:"varint,6,opt,name=steps,proto3" json:"steps,omitempty"`

@@ -14,7 +14,8 @@ import torch
 from prometheus_client import start_http_server
 
 from . import cache, model, orders
-from .failure import sorted_out
+from .config import Fault
+from .failure import Failed, sorted_out
 from .job import Done
 from .loop import Engine, Limits
 from .rpc import Service, serve
@@ -48,6 +49,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--openings-mib", type=int, default=4096, help="cache of templates' openings, in main memory")
     p.add_argument("--results-mib", type=int, default=256, help="cache of whole results")
     p.add_argument("--prompts-mib", type=int, default=256, help="cache of prompts, on the device")
+    p.add_argument("--templates", type=Path, help="JSON with the openings of templates by their names")
     p.add_argument("--snapshots", type=Path, help="folder for snapshots of sessions; without it there are none")
     p.add_argument("--drain", type=float, default=30.0, help="seconds that accepted orders may take at shutdown")
     return p.parse_args()
@@ -73,12 +75,10 @@ def main() -> int:
     )
     server, port = serve(service, args.listen)
     print(f"listening on {args.listen.rsplit(':', 1)[0]}:{port}", flush=True)
+    stats = Stats()
     if args.metrics:
-        stats = Stats()
         host, number = args.metrics.rsplit(":", 1)
         start_http_server(int(number), host, registry=stats.registry)
-    else:
-        stats = Stats()
     loader = threading.Thread(target=_load, args=(args, service, stats), name="load", daemon=True)
     loader.start()
     ended.wait()

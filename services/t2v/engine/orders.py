@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from pathlib import Path
 
 from .cache import key
+from .config import Fault
 from .failure import Failed
 from .job import OpeningOrder, Order
 from .model import Model
@@ -18,9 +21,51 @@ MAX_LENGTH = 3600.0  # seconds; what is longer is endless
 MAX_ID = 256
 
 
-def read(model: Model, told: pb.Order, warm: bool = False) -> Order:
-    """Raises Failed. With warm the order is its opening alone."""
+class Templates:
+    """Openings by the names of their templates: those of a file are everybody's, those that were warmed their tenant's."""
+
+    def __init__(self, everybody: dict[str, pb.Opening] | None = None):
+        self._known = {("", name): opening for name, opening in (everybody or {}).items()}
+        self._most = 1000 + len(self._known)
+
+    def learn(self, tenant: str, name: str, opening: pb.Opening) -> None:
+        if len(self._known) >= self._most:  # the one longest known, of those that were warmed
+            oldest = next((k for k in self._known if k[0]), None)
+            if oldest is not None:
+                del self._known[oldest]
+        self._known[tenant, name] = opening
+
+    def find(self, tenant: str, name: str) -> pb.Opening | None:
+        return self._known.get((tenant, name)) or self._known.get(("", name))
+
+    @staticmethod
+    def load(file: Path) -> "Templates":
+        """JSON: {"name": {"prompt": "", "seed": 0, "chunks": 2, "recache": false}}."""
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            return Templates({str(name): pb.Opening(**opening) for name, opening in told.items()})
+        except (OSError, ValueError, TypeError, AttributeError) as err:
+            raise Fault(f"{file.name}: {err}") from err
+
+
+def read(model: Model, told: pb.Order, warm: bool = False, templates: Templates | None = None) -> Order:
+    """Raises Failed. With warm the order is its opening alone. A template that is known by name, and shorter than the
+    order, gives it its opening."""
     c = model.config
+    if (
+        templates is not None
+        and told.template
+        and not told.HasField("opening")
+        and not told.session
+        and not told.restyle
+    ):
+        known = templates.find(told.tenant, told.template)
+        if (
+            known is not None
+            and c.causal
+            and (told.endless or known.chunks < chunks_of(model, told.length / 1e9, False))
+        ):
+            told.opening.CopyFrom(known)
     if told.model and told.model != c.name:
         raise Failed(pb.CODE_UNKNOWN_MODEL, f"model {told.model[:64]} is not here, {c.name} is")
     length = told.length / 1e9

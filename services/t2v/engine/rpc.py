@@ -44,8 +44,9 @@ _grpc = {
 class Service(pb_grpc.EngineServicer):
     """Answers Health from the beginning; everything else once engine is given."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, templates: orders.Templates | None = None) -> None:
         self.engine: Engine | None = None
+        self.templates = templates or orders.Templates()
         self.state, self.reason, self.device = pb.STATE_LOADING, "reads its weights", device
 
     def Warm(self, request: pb.WarmRequest, context: grpc.ServicerContext) -> pb.WarmReply:
@@ -55,7 +56,9 @@ class Service(pb_grpc.EngineServicer):
                 raise Failed(pb.CODE_UNKNOWN_MODEL, f"model {request.model[:64]} is not here")
             if not request.HasField("opening"):
                 return pb.WarmReply(took=_ns(time.monotonic() - began), known=True)
-            order = orders.read(engine.model, request.opening, warm=True)
+            told = request.opening
+            order = orders.read(engine.model, told, warm=True)
+            self.templates.learn(told.tenant, told.template, told.opening)
             known = order.opening.key in engine.tiers.openings
             if not known:
                 job = engine.submit(order)
@@ -90,7 +93,7 @@ class Service(pb_grpc.EngineServicer):
             first = next(requests, None)
             if first is None or first.WhichOneof("request") != "order":
                 raise Failed(pb.CODE_BAD_INPUT, "an order comes first")
-            job = engine.submit(orders.read(engine.model, first.order))
+            job = engine.submit(orders.read(engine.model, first.order, templates=self.templates))
             gone = Failed(pb.CODE_CANCELED, "the client left")
             if not context.add_callback(lambda: (job.cancel(gone), engine.wake())):
                 job.cancel(gone)
@@ -173,7 +176,7 @@ def _reply(event: object, job: Job) -> pb.GenerateReply:
     finished = pb.Finished(
         frames=event.frames,
         took=_ns(event.took),
-        cache_hit=any(hits.values()),
+        cache_hit=job.opening_hit or job.result_hit,
         first=_ns(event.first),
         waited=_ns(event.waited),
         steps=len(job.session.sampler) if job.session else 0,

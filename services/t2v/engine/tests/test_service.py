@@ -303,6 +303,19 @@ def test_an_opening_from_the_cache_is_sent_before_anything_is_computed_and_goes_
     assert not fresh.known and fresh.bytes > 0
 
 
+def test_an_order_names_a_template_that_was_warmed_and_begins_as_it_does(serve):
+    served = serve()
+    opening = pb.Opening(prompt="a curtain rises", seed=1, chunks=1)
+    served.stub.Warm(pb.WarmRequest(opening=order(template="sale", opening=opening)), timeout=60)
+    named = generate(served, order(template="sale"))
+    assert named[-1].finished.opening_hit
+    assert video(generate(served, order(id="x", template="sale", opening=opening, keep=True))) == video(named)
+    for other in (order(id="a", tenant="u", template="sale"), order(id="b", template="none")):
+        assert not generate(served, other)[-1].finished.opening_hit, "a template is its tenant's"
+    short = generate(served, order(id="c", template="sale", length=SECOND // 4))
+    assert not short[-1].finished.opening_hit and short[-1].finished.frames == 4
+
+
 def test_the_cache_changes_no_pixel(serve):
     """An opening computed and left is the same as the prompts given by hand."""
     import torch

@@ -33,6 +33,7 @@ CONFIG = ModelConfig(
     stream=StreamConfig(CHUNK, WINDOW, steps=(1000.0, 750.0, 500.0, 250.0)),
     shift=2.0,
     guidance=(1.0,),
+    sizes=((SIZE, SIZE),),
 )
 FRAMES = CHUNK + WINDOW
 
