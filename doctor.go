@@ -46,6 +46,7 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 		mediaChild(ctx, s.Media),
 		font(),
 		recogniser(ctx, s),
+		speechModels(),
 		faces(s),
 		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
 		disk("."),
