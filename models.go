@@ -17,7 +17,7 @@ import (
 )
 
 type modelsCommands struct {
-	List modelsListCommand `cmd:"" default:"1" help:"List the speech models that can be downloaded, and those that are here."`
+	List modelsListCommand `cmd:"" default:"withargs" help:"List the speech models that can be downloaded, and those that are here."`
 	Get  modelsGetCommand  `cmd:"" help:"Download speech models by name; what broke off goes on where it was."`
 }
 
