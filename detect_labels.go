@@ -71,6 +71,27 @@ func (c detectTuneCommand) examples(ctx context.Context, rules *detect.Rules, s 
 	return examples, err
 }
 
+// category is that of the rooms whose labels are learned from, where it is known and one: what they were noticed under.
+func (c detectTuneCommand) category(ctx context.Context, s settings) (string, error) {
+	if c.Category != "" || c.Preset != "" || len(c.Labels) > 0 || c.Synthetic > 0 {
+		return c.Category, nil
+	}
+	store, err := openStore(ctx, s, c.Data)
+	if err != nil {
+		return "", err
+	}
+	labels, err := c.kept(ctx, store)
+	if err != nil || len(labels) == 0 {
+		return "", err
+	}
+	for _, l := range labels {
+		if l.Category != labels[0].Category {
+			return "", nil
+		}
+	}
+	return labels[0].Category, nil
+}
+
 // kept are the labels in the store that are asked for; of several of one clip the newest.
 func (c detectTuneCommand) kept(ctx context.Context, store blob.Store) ([]domain.Label, error) {
 	if _, err := domain.ParseTenant(c.Tenant); err != nil {

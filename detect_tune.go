@@ -25,6 +25,7 @@ type detectTuneCommand struct {
 	Category  string   `help:"Of the store, only the labels of rooms of this category."`
 	Synthetic int      `help:"Learn from this many made rooms." placeholder:"N"`
 	Rules     string   `help:"Rules file (YAML) to begin from; without it the built-in rules." type:"path"`
+	Preset    string   `help:"Preset to begin from; without it the one of the category, or of the stream's labels where they are of one."`
 	Write     string   `help:"Write the rules with the new weights to this file; without it nothing is changed." placeholder:"FILE" type:"path"`
 	Data      string   `help:"Data folder of the up whose store is meant." default:"data" type:"path"`
 	Tenant    string   `help:"Tenant whose labels are meant." default:"default"`
@@ -50,10 +51,15 @@ func (c detectTuneCommand) Run(ctx context.Context, io stdio, flags settingFlags
 	if err != nil {
 		return failure{2, err}
 	}
-	rules, err := detect.LoadRules(c.Rules)
+	book, err := detect.LoadBook(c.Rules, c.Preset)
 	if err != nil {
 		return failure{2, fmt.Errorf("detect tune: %w", err)}
 	}
+	category, err := c.category(ctx, s)
+	if err != nil {
+		return fmt.Errorf("detect tune: %w", err)
+	}
+	rules := book.Of(category)
 	examples, err := c.examples(ctx, rules, s, io.out)
 	if err != nil {
 		return fmt.Errorf("detect tune: %w", err)

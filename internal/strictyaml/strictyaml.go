@@ -54,7 +54,38 @@ func Open(path string) (*File, error) {
 var (
 	faultLine  = regexp.MustCompile(`^(?:yaml: )?line (\d+): ((?s).*)$`)
 	unknownKey = regexp.MustCompile(`^field (\S+) not found in type .*$`)
+	wrongType  = regexp.MustCompile("(?s)^cannot unmarshal !!(\\w+)(?: `(.*)`)? into (\\S+)$")
 )
+
+// inWords says what a value must be, by its Go type, for people who write YAML.
+func inWords(goType string) string {
+	switch t := strings.TrimLeft(goType, "*"); {
+	case t == "time.Duration":
+		return "a length of time, such as 5s"
+	case strings.HasPrefix(t, "[]"):
+		return "a list"
+	case t == "string":
+		return "text"
+	case t == "bool":
+		return "true or false"
+	case strings.HasPrefix(t, "float"):
+		return "a number"
+	case strings.HasPrefix(t, "int"), strings.HasPrefix(t, "uint"):
+		return "a whole number"
+	}
+	return "a mapping of keys to values"
+}
+
+// isA says what a value is, by its tag in YAML.
+func isA(tag, value string) string {
+	switch tag {
+	case "seq":
+		return "a list"
+	case "map":
+		return "a mapping"
+	}
+	return fmt.Sprintf("%q", value)
+}
 
 // Decode fills into, a struct with yaml tags. What the file does not name keeps its value. An empty file is none at all.
 func (f *File) Decode(into any) error {
@@ -76,6 +107,9 @@ func (f *File) Decode(into any) error {
 		}
 		if m := unknownKey.FindStringSubmatch(what); m != nil {
 			what = fmt.Sprintf("unknown key %q", m[1])
+		}
+		if m := wrongType.FindStringSubmatch(what); m != nil {
+			what = fmt.Sprintf("must be %s, is %s", inWords(m[3]), isA(m[1], m[2]))
 		}
 		f.found = append(f.found, fmt.Errorf("%s:%s: %s", f.name, line, what))
 	}

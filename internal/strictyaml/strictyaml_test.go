@@ -33,7 +33,7 @@ func TestEveryFaultIsToldWithItsLine(t *testing.T) {
 	f.Fault("parts.7.weight", "is not there")
 	f.Fault("elsewhere", "is not there")
 	want := "f.yaml:1: unknown key \"nam\"\n" +
-		"f.yaml:3: cannot unmarshal !!str `heavy` into float64\n" +
+		"f.yaml:3: must be a number, is \"heavy\"\n" +
 		"f.yaml:3: parts.0.weight: is 1\n" +
 		"f.yaml:3: parts.7.weight: is not there\n" +
 		"f.yaml:1: elsewhere: is not there"

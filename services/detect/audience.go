@@ -15,6 +15,8 @@ const (
 	mostAwaiting = 180_000          // comments of all hops still to come: an archive's may all come before its speech
 	latest       = 30 * time.Second // a comment later than this is lost; one less late counts when it comes
 	earliest     = 26 * time.Hour   // before its time: an archive's signals come all at once
+	earliestLive = 10 * time.Minute // before its time, of a live room: what is further ahead is a wrong clock
+	mostHops     = 60_000           // that something waits in: eight hours
 	mostCount    = 1_000_000        // of one signal: likes, or a gift's value
 	mostSeen     = 256              // signals whose repeats are known, and gift combos still open
 	comboFor     = 10 * time.Second
@@ -126,12 +128,19 @@ func (a *audience) Until() time.Duration { return time.Duration(a.Next) * hopLen
 
 // add counts a signal. It reports false for one that comes too late, or for which there is no room: then what is farthest in
 // the future goes first.
-func (a *audience) add(s domain.AudienceSignal, r *Rules, came time.Duration) bool {
-	at := max(0, s.At)
-	if at < a.Until()-latest || at > a.Until()+earliest {
+func (a *audience) add(s domain.AudienceSignal, lane domain.Lane, r *Rules, came time.Duration) bool {
+	at, ahead := max(0, s.At), earliest
+	if lane == domain.LaneLive {
+		ahead = earliestLive
+	}
+	if at < a.Until()-latest || at > a.Until()+ahead {
 		return false
 	}
-	h := a.hop(max(int64(at/hopLength), a.Next))
+	number := max(int64(at/hopLength), a.Next)
+	if len(a.Hops) >= mostHops && a.Hops[number] == nil && !a.evict(number) {
+		return false
+	}
+	h := a.hop(number)
 	h.came = max(h.came, came)
 	count := min(max(s.Count, 0), mostCount)
 	switch s.Kind {

@@ -1,9 +1,13 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"liveclip/internal/domain"
 )
 
 const (
@@ -25,6 +29,7 @@ type chartLine struct {
 	Base      int // of a score of 0
 	Threshold float64
 	From      time.Duration
+	span      time.Duration
 	Path      string
 	Ticks     []tick
 	Clips     []bar
@@ -38,7 +43,8 @@ type tick struct {
 
 type bar struct {
 	X, Width float64
-	Kind     string
+	Kind     string // empty: there is no room to write it
+	Below    int    // of the row's upper edge, where it is written
 	Title    string
 }
 
@@ -48,16 +54,26 @@ type dot struct {
 }
 
 func draw(rules *Rules, report Report) chart {
-	rows := min(mostRows, int(max(0, report.Length-5*time.Second)/chartRow)+1)
+	rows, span := min(mostRows, int(max(0, report.Length-5*time.Second)/chartRow)+1), chartRow
+	if rows == 1 { // a short room has the whole width
+		span = min(chartRow, max(time.Minute, (report.Length+30*time.Second-1).Truncate(30*time.Second)))
+	}
+	step := time.Minute
+	if span <= 5*time.Minute {
+		step = 15 * time.Second
+	}
 	c := chart{Width: chartWidth, Height: rows*(chartHeight+chartTop+20) + 10}
 	for i := range rows {
-		row := chartLine{Y: i*(chartHeight+chartTop+20) + 10, From: time.Duration(i) * chartRow}
+		row := chartLine{Y: i*(chartHeight+chartTop+20) + 10, From: time.Duration(i) * chartRow, span: span}
 		row.Base = row.Y + chartTop + chartHeight
 		row.Threshold = row.height(rules.Threshold)
 		row.curve(report.Curve)
-		for minute := range int(chartRow/time.Minute) + 1 {
-			at := row.From + time.Duration(minute)*time.Minute
-			row.Ticks = append(row.Ticks, tick{row.x(at), fmt.Sprintf("%d:%02d", int(at.Hours()), int(at.Minutes())%60)})
+		for at := row.From; at <= row.From+span; at += step {
+			text := fmt.Sprintf("%d:%02d", int(at.Hours()), int(at.Minutes())%60)
+			if step < time.Minute {
+				text += fmt.Sprintf(":%02d", int(at.Seconds())%60)
+			}
+			row.Ticks = append(row.Ticks, tick{row.x(at), text})
 		}
 		row.marks(report)
 		c.Rows = append(c.Rows, row)
@@ -67,12 +83,12 @@ func draw(rules *Rules, report Report) chart {
 
 func (c *chartLine) x(at time.Duration) float64 {
 	const margin = 34
-	return margin + (chartWidth-2*margin)*(at-c.From).Seconds()/chartRow.Seconds()
+	return margin + (chartWidth-2*margin)*(at-c.From).Seconds()/c.span.Seconds()
 }
 
 func (c *chartLine) height(score float64) float64 { return float64(c.Base) - chartHeight*score }
 
-func (c *chartLine) shows(at time.Duration) bool { return at >= c.From && at < c.From+chartRow }
+func (c *chartLine) shows(at time.Duration) bool { return at >= c.From && at < c.From+c.span }
 
 func (c *chartLine) curve(points []Point) {
 	var path strings.Builder
@@ -90,11 +106,22 @@ func (c *chartLine) curve(points []Point) {
 }
 
 func (c *chartLine) marks(report Report) {
-	for _, h := range report.Highlights {
-		from, to := max(h.Window.Start, c.From), min(h.Window.End, c.From+chartRow)
-		if from < to {
-			c.Clips = append(c.Clips, bar{c.x(from), c.x(to) - c.x(from), h.Kind, fmt.Sprintf("%s %s", clockTime(h.Window.Start), h.Kind)})
+	const letter, lines = 6.5, 2 // widths of a letter; lines that labels are written in
+	var taken [lines]float64     // up to where
+	byStart := slices.SortedStableFunc(slices.Values(report.Highlights), func(a, b domain.Highlight) int { return cmp.Compare(a.Window.Start, b.Window.Start) })
+	for _, h := range byStart {
+		from, to := max(h.Window.Start, c.From), min(h.Window.End, c.From+c.span)
+		if from >= to {
+			continue
 		}
+		b := bar{X: c.x(from), Width: c.x(to) - c.x(from), Title: fmt.Sprintf("%s %s", clockTime(h.Window.Start), h.Kind)}
+		for line := range lines {
+			if b.X >= taken[line] {
+				b.Kind, b.Below, taken[line] = h.Kind, 16+13*line, b.X+letter*float64(len(h.Kind)+1)
+				break
+			}
+		}
+		c.Clips = append(c.Clips, b)
 	}
 	for _, d := range nearMisses(report) {
 		if at := d.Highlight.Window.Start; c.shows(at) {

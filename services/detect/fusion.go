@@ -126,6 +126,7 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 		Score:    r.rules.score(parts),
 		Features: map[string]float64{},
 		Shortest: r.rules.Window.Shortest,
+		Product:  r.Product.at(anchor.Moment.End),
 	}
 	d := decision{Outcome: outcomeFired, Anchor: envelope, Bar: r.bar(at)}
 	for _, p := range parts {

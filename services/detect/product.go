@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"time"
 
 	"liveclip/internal/domain"
 )
@@ -9,6 +10,8 @@ import (
 // product follows what the shop does with its products: which one is on show, what it costs, when it is sold out.
 type product struct {
 	Shown  domain.Product
+	Since  time.Duration    // when it came on show
+	Before string           // ID of the one before it
 	Prices map[string]money // last known, by ID
 }
 
@@ -35,7 +38,7 @@ func (p *product) take(h happening, r *room) []evidence {
 	feature, counts := productFeatures[s.Action]
 	if !counts {
 		if s.Action == domain.ProductHidden && p.Shown.ID == s.Item.ID {
-			p.Shown = domain.Product{}
+			p.show(domain.Product{}, h.At)
 		}
 		return nil
 	}
@@ -52,7 +55,7 @@ func (p *product) take(h happening, r *room) []evidence {
 		if p.Shown.ID == s.Item.ID && s.Item.ID != "" {
 			return nil // told again
 		}
-		p.Shown = s.Item
+		p.show(s.Item, h.At)
 		e.Kind, e.Detail, e.Chinese = kindProduct, fmt.Sprintf("%q is shown", name), fmt.Sprintf("开始讲解“%s”", name)
 	case domain.ProductListed:
 		e.Kind, e.Detail, e.Chinese = kindProduct, fmt.Sprintf("%q is put on the shelf", name), fmt.Sprintf("“%s”上架", name)
@@ -71,6 +74,21 @@ func (p *product) take(h happening, r *room) []evidence {
 		e.Kind, e.Detail, e.Chinese = "scarcity", fmt.Sprintf("%q is sold out", name), fmt.Sprintf("“%s”售罄", name)
 	}
 	return []evidence{e}
+}
+
+func (p *product) show(item domain.Product, at time.Duration) {
+	p.Before, p.Shown, p.Since = p.Shown.ID, item, at
+}
+
+// shownEarly is how long before its product comes on show a host may speak of it.
+const shownEarly = 3 * time.Second
+
+// at gives the ID of the product that was on show at a media time not long ago; empty: none, or unknown.
+func (p *product) at(at time.Duration) string {
+	if at < p.Since-shownEarly {
+		return p.Before
+	}
+	return p.Shown.ID
 }
 
 // price remembers what a product costs.

@@ -177,7 +177,7 @@ func (r *room) signal(e event.Envelope, s domain.AudienceSignal) bool {
 		return true // told again
 	}
 	if s.Kind != domain.SignalProduct {
-		return r.Audience.add(s, r.rules, r.clock)
+		return r.Audience.add(s, e.Lane, r.rules, r.clock)
 	}
 	s.At = max(0, s.At)
 	if s.At < r.Mark-recentFor || len(r.Shopping) >= mostShopping {

@@ -206,13 +206,18 @@ func (s *Service) unseen(ctx context.Context, ref domain.Ref, signals []domain.A
 		keys[i] = audienceSeen + domain.H(ref.String(), signal.ID)
 		answers[i] = pipe.SetNX(ctx, keys[i], "1", seenFor)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, nil, fmt.Errorf("look for repeated audience signals of stream %s: %w", ref, err)
-	}
+	_, err = pipe.Exec(ctx)
 	for i, signal := range signals {
+		if answers[i].Err() != nil && err == nil {
+			err = answers[i].Err()
+		}
 		if answers[i].Val() {
 			fresh, marks = append(fresh, signal), append(marks, keys[i])
 		}
+	}
+	if err != nil { // some may be marked: the caller sends all of them again
+		s.forgetSeen(ctx, marks)
+		return nil, nil, fmt.Errorf("look for repeated audience signals of stream %s: %w", ref, err)
 	}
 	return fresh, marks, nil
 }
