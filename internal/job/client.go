@@ -34,12 +34,10 @@ const (
 	// come first.
 	asynqRetries = 1000
 	asynqTimeout = 7 * 24 * time.Hour
-
-	maxRevivals = 8 // task IDs tried for one job whose workers died
 )
 
-// Enqueue returns after Redis took the job. A job whose ID is queued or running already is not an error. One whose worker
-// died (no lease for it, though asynq holds it as active) is queued again, and so is one that was archived.
+// Enqueue returns after Redis took the job. A job whose ID is queued or running already is not an error: one whose worker died runs
+// again by itself, and one that was archived is queued again.
 func (c *Client) Enqueue(ctx context.Context, j Job) error {
 	if j.Kind == "" || j.ID == "" {
 		return domain.Permanent(fmt.Errorf("enqueue job %q of kind %q: both must be given", j.ID, j.Kind))
@@ -49,75 +47,83 @@ func (c *Client) Enqueue(ctx context.Context, j Job) error {
 		return fmt.Errorf("enqueue job %s: %w", j.ID, err)
 	}
 	j.Lane = lane
-	queue := queueName(c.service, lane)
-	taskID := j.ID
-	for revival := 1; revival <= maxRevivals; {
-		err := c.put(ctx, queue, taskID, j)
+	now, err := c.admitted(ctx, j)
+	if err != nil {
+		return fmt.Errorf("enqueue job %s: %w", j.ID, err)
+	}
+	for {
+		err := c.put(ctx, j, now)
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, asynq.ErrTaskIDConflict) {
 			return fmt.Errorf("enqueue job %s: %w", j.ID, err)
 		}
-		stands, err := c.stands(ctx, queue, taskID, j.ID)
-		if err != nil {
-			return fmt.Errorf("enqueue job %s: look it up: %w", j.ID, err)
-		}
-		switch stands {
-		case standsWell:
-			return nil
-		case standsDead:
-			revival++
-			taskID = j.ID + "~" + strconv.Itoa(revival)
+		if gone, err := c.again(ctx, j); err != nil || !gone {
+			return err
 		}
 	}
-	return fmt.Errorf("enqueue job %s: %d workers died over it", j.ID, maxRevivals)
 }
 
-func (c *Client) put(ctx context.Context, queue, taskID string, j Job) error {
-	task := asynq.NewTaskWithHeaders(j.Kind, j.Payload, map[string]string{
+// put queues a task, or parks it.
+func (c *Client) put(ctx context.Context, j Job, now bool) error {
+	headers := map[string]string{
 		headerID: j.ID, headerLane: string(j.Lane), headerEnqueued: strconv.FormatInt(time.Now().Add(j.Delay).UnixNano(), 10),
-	})
-	_, err := c.asynq.EnqueueContext(ctx, task, asynq.Queue(queue), asynq.TaskID(taskID), asynq.ProcessIn(j.Delay),
-		asynq.MaxRetry(asynqRetries), asynq.Timeout(asynqTimeout))
+	}
+	if j.Share != "" {
+		headers[headerShare] = j.Share
+	}
+	when := asynq.ProcessIn(j.Delay)
+	if !now {
+		when = asynq.ProcessAt(someday)
+	}
+	_, err := c.asynq.EnqueueContext(ctx, asynq.NewTaskWithHeaders(j.Kind, j.Payload, headers), asynq.Queue(queueName(c.service, j.Lane)),
+		asynq.TaskID(j.ID), when, asynq.MaxRetry(asynqRetries), asynq.Timeout(asynqTimeout))
 	return err
 }
 
-// standing of a task whose ID is taken.
-type standing int
-
-const (
-	standsWell standing = iota // it waits, or its worker lives
-	standsDead                 // its worker died
-	standsGone                 // it ended meanwhile
-)
-
-func (c *Client) stands(ctx context.Context, queue, taskID, jobID string) (standing, error) {
+// again is for a job whose ID is taken: gone tells that it ended meanwhile.
+func (c *Client) again(ctx context.Context, j Job) (gone bool, err error) {
+	queue := queueName(c.service, j.Lane)
 	// asynq's inspector would not know a queue whose name was lost when Redis was flushed.
-	state, err := c.rdb.HGet(ctx, "asynq:{"+queue+"}:t:"+taskID, "state").Result()
+	state, err := c.rdb.HGet(ctx, taskKey(queue, j.ID), "state").Result()
 	if errors.Is(err, redis.Nil) {
-		return standsGone, nil
+		return true, nil
 	}
 	if err != nil {
-		return 0, err
+		return false, fmt.Errorf("enqueue job %s: look it up: %w", j.ID, err)
 	}
-	switch state {
-	case "active":
-		alive, err := c.rdb.Exists(ctx, leaseKey(jobID)).Result()
-		if err == nil && alive == 0 {
-			return standsDead, nil
-		}
-		return standsWell, err
-	case "archived":
-		if err := c.rdb.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
-			return 0, err
-		}
-		err := c.inspector.RunTask(queue, taskID)
-		if errors.Is(err, asynq.ErrTaskNotFound) {
-			return standsGone, nil
-		}
-		return standsWell, err
-	default: // pending, scheduled, retry
-		return standsWell, nil
+	if state != "archived" { // it waits, or runs, or will run again
+		return false, nil
 	}
+	if err := c.rdb.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
+		return false, fmt.Errorf("enqueue job %s again: %w", j.ID, err)
+	}
+	err = c.inspector.RunTask(queue, j.ID)
+	if errors.Is(err, asynq.ErrTaskNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("enqueue job %s again: %w", j.ID, err)
+	}
+	return false, nil
 }
+
+// Cancel ends a job wherever it is: one that runs has its context ended with ErrCanceled, within milliseconds and in whatever process,
+// one that waits is taken off its queue. For a day it is not run again, also when it is enqueued again. Any lane may be meant.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	if err := c.rdb.Set(ctx, key(c.service, "canceled", id), "", remembered).Err(); err != nil {
+		return fmt.Errorf("cancel job %s: %w", id, err)
+	}
+	if err := c.rdb.Publish(ctx, cancels(c.service), id).Err(); err != nil {
+		return fmt.Errorf("cancel job %s: %w", id, err)
+	}
+	for lane := range lanes {
+		// One that runs can't be deleted, and needs not be.
+		_ = c.inspector.DeleteTask(queueName(c.service, lane), id)
+	}
+	return nil
+}
+
+// cancels is the channel on which the servers of a service hear of jobs that are cancelled.
+func cancels(service string) string { return "liveclip:{" + service + "}:cancels" }

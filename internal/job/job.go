@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +18,13 @@ type Job struct {
 	Lane    domain.Lane
 	Payload []byte
 	Delay   time.Duration // not before so long from now; 0: at once
+	Share   string        // whose part of the queue it takes, such as tenant/stream; empty: none is kept
 	Attempt int           // set on delivery, from 1
 	Waited  time.Duration // set on delivery: since its handler first answered Later; 0: it has not
 }
+
+// ErrCanceled is the cause of a handler's context when its job was cancelled; what the handler answers then is the end of it.
+var ErrCanceled = errors.New("canceled")
 
 // Handler does one job. A permanent error (domain.Permanent) archives it at once; a Later brings it back after a while; another
 // is retried with backoff.
@@ -35,15 +40,20 @@ type Later struct {
 func (l Later) Error() string { return l.Why.Error() }
 func (l Later) Unwrap() error { return l.Why }
 
-// Names of the headers that carry a job through asynq: its task ID may have a suffix.
+// Names of the headers that carry a job through asynq.
 const (
 	headerID       = "id"
 	headerLane     = "lane"
 	headerEnqueued = "enqueued" // Unix nanoseconds
+	headerShare    = "share"
 )
 
 // lanes are weighed, so that none starves.
 var lanes = map[domain.Lane]int{domain.LaneLive: 6, domain.LaneManual: 3, domain.LaneBatch: 1}
+
+// key of what this package keeps of a service beside asynq. Those of one service share a hash tag, so that a Redis Cluster keeps them
+// on one node.
+func key(service, what, id string) string { return "liveclip:{" + service + "}:" + what + ":" + id }
 
 func queueName(service string, lane domain.Lane) string { return service + ":" + string(lane) }
 
@@ -62,6 +72,6 @@ func received(ctx context.Context, t *asynq.Task) Job {
 	retried, _ := asynq.GetRetryCount(ctx)
 	return Job{
 		Kind: t.Type(), ID: t.Headers()[headerID], Lane: domain.Lane(t.Headers()[headerLane]),
-		Payload: t.Payload(), Attempt: retried + 1,
+		Payload: t.Payload(), Attempt: retried + 1, Share: t.Headers()[headerShare],
 	}
 }

@@ -144,7 +144,7 @@ func TestAJobThatWaitsComesBackWithoutAWarningOrATry(t *testing.T) {
 			t.Errorf("delivery %d is attempt %d that waited %s", i, j.Attempt, j.Waited)
 		}
 	}
-	if known, err := rdb.Exists(t.Context(), "liveclip:waits:job:"+finish("c1").ID).Result(); err != nil || known != 0 {
+	if known, err := rdb.Exists(t.Context(), "liveclip:{test}:waits:"+finish("c1").ID).Result(); err != nil || known != 0 {
 		t.Errorf("remembered when it was done: %d, %v", known, err)
 	}
 }
@@ -231,12 +231,12 @@ func TestAKindWithoutHandlerFails(t *testing.T) {
 func TestASecondDeliveryStepsAsideWhileTheFirstLives(t *testing.T) {
 	rdb := embeddedtest.Redis(t)
 	// Another worker holds the lease for a while, then is gone.
-	if err := rdb.Set(t.Context(), "liveclip:lease:job:"+finish("c1").ID, "another", 500*time.Millisecond).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "liveclip:{test}:lease:"+finish("c1").ID, "another", 500*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
 	attempts := make(chan int, 2)
 	serve(t, rdb, job.Config{}, func(ctx context.Context, j job.Job) error {
-		if held, _ := rdb.Get(ctx, "liveclip:lease:job:"+j.ID).Result(); held == "another" {
+		if held, _ := rdb.Get(ctx, "liveclip:{test}:lease:"+j.ID).Result(); held == "another" {
 			t.Error("ran while another held the lease")
 		}
 		attempts <- j.Attempt
@@ -261,7 +261,7 @@ func TestAWorkerStopsWhenItsLeaseIsAnothers(t *testing.T) {
 	}, nil)
 	enqueue(t, rdb, finish("c1"))
 	next(t, begun)
-	if err := rdb.Set(t.Context(), "liveclip:lease:job:"+finish("c1").ID, "another", time.Minute).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "liveclip:{test}:lease:"+finish("c1").ID, "another", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if cause := next(t, causes); cause == nil || !strings.Contains(cause.Error(), "taken over") {
@@ -269,7 +269,7 @@ func TestAWorkerStopsWhenItsLeaseIsAnothers(t *testing.T) {
 	}
 }
 
-func TestAJobOfAKilledWorkerRunsAgainWhenAskedFor(t *testing.T) {
+func TestAJobOfAKilledWorkerRunsAgainByItself(t *testing.T) {
 	const variable = "LIVECLIP_JOBTEST_REDIS"
 	config := job.Config{Service: "test", Workers: 2, Lease: 400 * time.Millisecond}
 	if address := os.Getenv(variable); address != "" { // the worker that will be killed
@@ -297,17 +297,19 @@ func TestAJobOfAKilledWorkerRunsAgainWhenAskedFor(t *testing.T) {
 	}
 	_ = worker.Process.Kill()
 
-	done := make(chan struct{})
-	serve(t, rdb, config, func(context.Context, job.Job) error { close(done); return nil }, nil)
-	eventually(t, "taken up by another worker", func() bool {
-		enqueue(t, rdb, finish("c1")) // as a sweeper does
-		select {
-		case <-done:
-			return true
-		default:
-			return false
-		}
-	})
+	jobs := make(chan job.Job, 8)
+	stop := serve(t, rdb, config, func(_ context.Context, j job.Job) error { jobs <- j; return nil }, nil)
+	serve(t, rdb, config, func(_ context.Context, j job.Job) error { jobs <- j; return nil }, nil) // both look after it
+	enqueue(t, rdb, finish("c1"))                                                                  // as a sweeper does
+	if j := next(t, jobs); j.ID != finish("c1").ID || j.Attempt != 2 {
+		t.Errorf("ran again as %+v, want the second attempt", j)
+	}
+	enqueue(t, rdb, finish("c2"))
+	next(t, jobs)
+	stop()
+	if len(jobs) != 0 {
+		t.Errorf("ran once more: %+v", <-jobs)
+	}
 }
 
 func TestAJobLostWithRedisRunsWhenAskedForAgain(t *testing.T) {
@@ -435,4 +437,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func zAt(at time.Time, member string) redis.Z {
+	return redis.Z{Score: float64(at.Unix()), Member: member}
 }

@@ -12,10 +12,11 @@ import (
 )
 
 type metrics struct {
-	ended   *prometheus.CounterVec
-	seconds *prometheus.HistogramVec
-	wait    *prometheus.HistogramVec
-	waiting *prometheus.GaugeVec
+	ended     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	wait      *prometheus.HistogramVec
+	waiting   *prometheus.GaugeVec
+	recovered prometheus.Counter
 }
 
 func newMetrics(service string, reg prometheus.Registerer) *metrics {
@@ -25,7 +26,7 @@ func newMetrics(service string, reg prometheus.Registerer) *metrics {
 	make := promauto.With(reg)
 	return &metrics{
 		ended: make.NewCounterVec(prometheus.CounterOpts{
-			Name: "liveclip_job_ended_total", Help: "Attempts by how they ended: done, later, retry, failed, held.",
+			Name: "liveclip_job_ended_total", Help: "Attempts by how they ended: done, later, retry, failed, held, canceled.",
 		}, []string{"kind", "how"}),
 		seconds: make.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "liveclip_job_seconds", Help: "One attempt of one job.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 18),
@@ -34,6 +35,9 @@ func newMetrics(service string, reg prometheus.Registerer) *metrics {
 			Name: "liveclip_job_wait_seconds", Help: "From when a job could begin to its first attempt.",
 			Buckets: prometheus.ExponentialBuckets(0.002, 2, 18),
 		}, []string{"lane"}),
+		recovered: make.NewCounter(prometheus.CounterOpts{
+			Name: "liveclip_jobs_recovered_total", Help: "Jobs that ran again because their worker died.",
+		}),
 		waiting: make.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "liveclip_jobs", Help: "Jobs on the queues.",
 		}, []string{"lane", "state"}),

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -23,7 +24,8 @@ type Config struct {
 	Workers  int           // jobs at once
 	MaxRetry int           // ≥ 1
 	Timeout  time.Duration // of one attempt
-	Lease    time.Duration // default 10 s: a job whose worker gave no sign for so long may be taken up by another
+	Lease    time.Duration // default 6 s: a job whose worker gave no sign for one and a half of it runs again
+	Idle     time.Duration // the longest that an idle worker takes to find a job; default 30 ms. The shorter, the more it asks Redis
 	Strict   bool          // no manual job while a live one waits, no batch job while any other does; else 6 : 3 : 1
 	Backoff  time.Duration // before the first retry, default 500 ms; doubles up to a minute, jittered
 }
@@ -34,7 +36,10 @@ func (c Config) filled() Config {
 		c.Timeout = 10 * time.Minute
 	}
 	if c.Lease <= 0 {
-		c.Lease = 10 * time.Second
+		c.Lease = 6 * time.Second
+	}
+	if c.Idle <= 0 {
+		c.Idle = 30 * time.Millisecond
 	}
 	if c.Backoff <= 0 {
 		c.Backoff = 500 * time.Millisecond
@@ -44,14 +49,14 @@ func (c Config) filled() Config {
 
 // Server runs the jobs of one service.
 type Server struct {
-	rdb      redis.UniversalClient
-	config   Config
-	handlers map[string]Handler
-	failed   func(ctx context.Context, j Job, err error)
-	leases   leases
-	waiting  waiting
-	log      *slog.Logger
-	metrics  *metrics
+	rdb       redis.UniversalClient
+	config    Config
+	handlers  map[string]Handler
+	failed    func(ctx context.Context, j Job, err error)
+	leases    *leases
+	inspector *asynq.Inspector
+	log       *slog.Logger
+	metrics   *metrics
 }
 
 // NewServer does not dial. failed, if not nil, is told when a job ends for good without success; it may be told again
@@ -60,7 +65,8 @@ func NewServer(rdb redis.UniversalClient, cfg Config, handlers map[string]Handle
 	cfg = cfg.filled()
 	return &Server{
 		rdb: rdb, config: cfg, handlers: handlers, failed: failed,
-		leases: leases{rdb, cfg.Lease}, waiting: waiting{rdb}, log: log, metrics: newMetrics(cfg.Service, reg),
+		leases: newLeases(rdb, cfg.Service, cfg.Lease), inspector: asynq.NewInspectorFromRedisClient(rdb), log: log,
+		metrics: newMetrics(cfg.Service, reg),
 	}
 }
 
@@ -74,7 +80,7 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 		Concurrency:              s.config.Workers,
 		Queues:                   queues,
 		StrictPriority:           s.config.Strict,
-		TaskCheckInterval:        20 * time.Millisecond, // an idle worker finds a job after 10 ms, not half a second
+		TaskCheckInterval:        s.config.Idle * 2 / 3, // asynq sleeps for half of it to one and a half
 		DelayedTaskCheckInterval: 250 * time.Millisecond,
 		ShutdownTimeout:          max(drain, time.Millisecond),
 		IsFailure:                func(err error) bool { return !errors.As(err, &Later{}) },
@@ -82,12 +88,41 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 		Logger:                   libraryLog{s.log},
 		LogLevel:                 asynq.WarnLevel,
 	})
+	// What the server needs while jobs end outlives ctx.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	all.Go(func() { s.leases.takes.run(beside) })
+	all.Go(func() { s.leases.givings.run(beside) })
+	all.Go(func() { s.leases.keep(beside) })
+	all.Go(func() { s.hearCancels(beside) })
+	all.Go(func() { (&recovery{Server: s}).watch(ctx) })
 	if err := server.Start(asynq.HandlerFunc(s.process)); err != nil {
 		return fmt.Errorf("run jobs of %s: %w", s.config.Service, err)
 	}
 	s.metrics.watch(ctx, s.rdb, s.config.Service, s.log)
 	server.Shutdown()
+	s.leases.letGo(context.WithoutCancel(ctx)) // asynq has put back what did not end in time
 	return nil
+}
+
+// hearCancels ends the contexts of jobs that are cancelled. What it misses while Redis is away, the leases' renewal finds.
+func (s *Server) hearCancels(ctx context.Context) {
+	heard := s.rdb.Subscribe(ctx, cancels(s.config.Service))
+	defer func() { _ = heard.Close() }()
+	messages := heard.Channel()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-messages:
+			if !ok {
+				return
+			}
+			s.leases.lose(m.Payload, ErrCanceled)
+		}
+	}
 }
 
 // delay before the next delivery, after n failures.
@@ -102,26 +137,62 @@ func (s *Server) delay(n int, err error, _ *asynq.Task) time.Duration {
 
 func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	j := received(ctx, t)
-	handler, ok := s.handlers[j.Kind]
-	if !ok {
-		return s.end(ctx, j, domain.Permanent(fmt.Errorf("job %s: no handler of kind %q", j.ID, j.Kind)))
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	known, err := s.leases.take(ctx, j.ID, lose)
+	if err != nil {
+		return Later{time.Second, err}
 	}
-	if j.Attempt > s.config.MaxRetry+1 {
-		return s.end(ctx, j, domain.Permanent(fmt.Errorf("job %s: its workers died over it, %d attempts", j.ID, j.Attempt-1)))
-	}
-	s.metrics.waited(t, j)
-	started := time.Now()
-	err := s.leases.with(ctx, j.ID, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("took longer than %s", s.config.Timeout))
-		defer cancel()
-		return s.waiting.with(ctx, j, func(j Job) error { return guarded(ctx, handler, j) })
-	})
-	if errors.Is(err, errHeld) {
+	if known.held > 0 {
 		s.metrics.ended.WithLabelValues(j.Kind, "held").Inc()
-		return err
+		return Later{known.held, errHeld}
 	}
+	if known.canceled {
+		lose(ErrCanceled)
+	}
+	j.Waited, j.Attempt = known.waited, j.Attempt+known.died
+	s.metrics.waited(t, j)
+	err = s.end(ctx, j, s.attempt(ctx, j))
+	next := s.leases.give(context.WithoutCancel(ctx), j, how(err))
+	if next != "" {
+		if err := unpark(s.inspector, s.config.Service, string(j.Lane), next); err != nil {
+			s.log.Warn("next job of a share not let go yet", "job_id", next, "error", err)
+		}
+	}
+	return err
+}
+
+// attempt runs the job's handler once.
+func (s *Server) attempt(ctx context.Context, j Job) error {
+	handler, ok := s.handlers[j.Kind]
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !ok:
+		return domain.Permanent(fmt.Errorf("job %s: no handler of kind %q", j.ID, j.Kind))
+	case j.Attempt > s.config.MaxRetry+1:
+		return domain.Permanent(fmt.Errorf("job %s: its workers died over it, %d attempts", j.ID, j.Attempt-1))
+	}
+	within, cancel := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("took longer than %s", s.config.Timeout))
+	defer cancel()
+	started := time.Now()
+	err := guarded(within, handler, j)
 	s.metrics.seconds.WithLabelValues(j.Kind).Observe(time.Since(started).Seconds())
-	return s.end(ctx, j, err)
+	if lost := context.Cause(ctx); err != nil && lost != nil && !errors.Is(err, lost) {
+		err = fmt.Errorf("%w (%w)", err, lost)
+	}
+	return err
+}
+
+// how a job's lease ends.
+func how(err error) string {
+	switch {
+	case err == nil, errors.Is(err, asynq.SkipRetry), errors.Is(err, asynq.RevokeTask):
+		return "over"
+	case errors.As(err, &Later{}):
+		return "later"
+	}
+	return ""
 }
 
 // guarded turns a handler's panic into an error, so that its lease is given back.
@@ -137,6 +208,10 @@ func guarded(ctx context.Context, h Handler, j Job) (err error) {
 // end sorts how an attempt ended: done, to be retried, or over.
 func (s *Server) end(ctx context.Context, j Job, err error) error {
 	switch {
+	case errors.Is(context.Cause(ctx), ErrCanceled):
+		s.metrics.ended.WithLabelValues(j.Kind, "canceled").Inc()
+		s.log.Info("job canceled", "job_id", j.ID)
+		return fmt.Errorf("%w: %w", ErrCanceled, asynq.RevokeTask)
 	case err == nil:
 		s.metrics.ended.WithLabelValues(j.Kind, "done").Inc()
 		return nil

@@ -1,0 +1,131 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+// A queue is first come, first served; a stream with ten thousand jobs on it would have all others wait. So at most a few jobs of one
+// share are on the queue at a time. The others are parked: tasks that asynq has scheduled for a day that never comes, and an index of
+// them beside it, by share. Whoever ends a job of the share lets the next one go.
+
+const shareWindow = 16 // jobs of one share on a queue, running ones included
+
+// someday is when parked tasks would run if nobody let them go.
+var someday = time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func lane(j Job) string { return string(j.Lane) + ":" + j.Share }
+
+// shareKeys are the set of a share's jobs on the queue, and the sorted set of those parked. They are the same where no share is kept.
+func shareKeys(service string, j Job) (share, parked string) {
+	share = key(service, "share", lane(j))
+	if j.Share == "" {
+		return share, share
+	}
+	return share, key(service, "parked", lane(j))
+}
+
+func parkedShares(service string) string { return key(service, "parked", "shares") }
+
+// admit answers 1 when a job may go on its queue, 0 when it is to be parked.
+var admit = redis.NewScript(`
+if redis.call("SISMEMBER", KEYS[1], ARGV[1]) == 1 then return 1 end
+if redis.call("ZCARD", KEYS[2]) == 0 and redis.call("SCARD", KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call("SADD", KEYS[1], ARGV[1])
+  redis.call("PEXPIRE", KEYS[1], ARGV[3])
+  return 1
+end
+redis.call("ZADD", KEYS[2], "NX", redis.call("INCR", KEYS[4]), ARGV[1])
+redis.call("SADD", KEYS[3], ARGV[4])
+return 0`)
+
+// admitted tells whether a job may go on its queue now; one that may not is in the index of those parked.
+func (c *Client) admitted(ctx context.Context, j Job) (bool, error) {
+	if j.Share == "" || j.Delay > 0 {
+		return true, nil
+	}
+	share, parked := shareKeys(c.service, j)
+	n, err := admit.Run(ctx, c.rdb, []string{share, parked, parkedShares(c.service), key(c.service, "parked", "count")},
+		j.ID, shareWindow, remembered.Milliseconds(), lane(j)).Int()
+	return n == 1, err
+}
+
+// unpark lets a parked task go.
+func unpark(inspector *asynq.Inspector, service, lane, id string) error {
+	err := inspector.RunTask(service+":"+lane, id)
+	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
+		return nil // it never was, or was cancelled
+	}
+	return err
+}
+
+// refill lets go what a worker that was killed would have let go: shares with parked jobs whose jobs on the queue are gone.
+func (s *Server) refill(ctx context.Context) error {
+	lanes, err := s.rdb.SMembers(ctx, parkedShares(s.config.Service)).Result()
+	if err != nil {
+		return fmt.Errorf("refill shares: %w", err)
+	}
+	for _, of := range lanes {
+		name, share, _ := strings.Cut(of, ":")
+		if err := s.refillShare(ctx, name, share); err != nil {
+			return fmt.Errorf("refill share %s: %w", of, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) refillShare(ctx context.Context, lane, share string) error {
+	of := lane + ":" + share
+	onQueue, parked := key(s.config.Service, "share", of), key(s.config.Service, "parked", of)
+	ids, err := s.rdb.SMembers(ctx, onQueue).Result()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		state, err := s.rdb.HGet(ctx, taskKey(s.config.Service+":"+lane, id), "state").Result()
+		switch {
+		case errors.Is(err, redis.Nil), err == nil && state == "archived":
+			if err := s.rdb.SRem(ctx, onQueue, id).Err(); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case state == "scheduled": // let go by a worker that was killed before it did; or delayed: then it is not parked
+			at, err := s.rdb.ZScore(ctx, "asynq:{"+s.config.Service+":"+lane+"}:scheduled", id).Result()
+			if err == nil && int64(at) >= someday.Unix() {
+				if err := unpark(s.inspector, s.config.Service, lane, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for {
+		id, err := nextOfShare.Run(ctx, s.rdb, []string{onQueue, parked, parkedShares(s.config.Service)}, shareWindow, of, remembered.Milliseconds()).Text()
+		if err != nil || id == "" {
+			return err
+		}
+		if err := unpark(s.inspector, s.config.Service, lane, id); err != nil {
+			return err
+		}
+	}
+}
+
+// nextOfShare answers the next parked job where there is room, or "".
+var nextOfShare = redis.NewScript(`
+if redis.call("ZCARD", KEYS[2]) == 0 then
+  redis.call("SREM", KEYS[3], ARGV[2])
+  return ""
+end
+if redis.call("SCARD", KEYS[1]) >= tonumber(ARGV[1]) then return "" end
+local waiting = redis.call("ZPOPMIN", KEYS[2])
+redis.call("SADD", KEYS[1], waiting[1])
+redis.call("PEXPIRE", KEYS[1], ARGV[3])
+return waiting[1]`)
+
+func taskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
