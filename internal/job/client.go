@@ -53,13 +53,16 @@ func (c *Client) Enqueue(ctx context.Context, j Job) error {
 	}
 	for {
 		err := c.put(ctx, j, now)
+		if err == nil && !now {
+			return c.parked(ctx, j)
+		}
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, asynq.ErrTaskIDConflict) {
 			return fmt.Errorf("enqueue job %s: %w", j.ID, err)
 		}
-		if gone, err := c.again(ctx, j); err != nil || !gone {
+		if gone, err := c.again(ctx, j, now); err != nil || !gone {
 			return err
 		}
 	}
@@ -82,8 +85,21 @@ func (c *Client) put(ctx context.Context, j Job, now bool) error {
 	return err
 }
 
+// parked lets a job go whose turn came before it was there.
+func (c *Client) parked(ctx context.Context, j Job) error {
+	_, index := shareKeys(c.service, j)
+	err := c.rdb.ZScore(ctx, index, j.ID).Err()
+	if errors.Is(err, redis.Nil) {
+		err = unpark(ctx, c.rdb, queueName(c.service, j.Lane), j.ID).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("enqueue job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
 // again is for a job whose ID is taken: gone tells that it ended meanwhile.
-func (c *Client) again(ctx context.Context, j Job) (gone bool, err error) {
+func (c *Client) again(ctx context.Context, j Job, now bool) (gone bool, err error) {
 	queue := queueName(c.service, j.Lane)
 	// asynq's inspector would not know a queue whose name was lost when Redis was flushed.
 	state, err := c.rdb.HGet(ctx, taskKey(queue, j.ID), "state").Result()
@@ -92,6 +108,9 @@ func (c *Client) again(ctx context.Context, j Job) (gone bool, err error) {
 	}
 	if err != nil {
 		return false, fmt.Errorf("enqueue job %s: look it up: %w", j.ID, err)
+	}
+	if state == "scheduled" && now && j.Share != "" && j.Delay == 0 { // parked, and its turn came
+		return false, unpark(ctx, c.rdb, queue, j.ID).Err()
 	}
 	if state != "archived" { // it waits, or runs, or will run again
 		return false, nil

@@ -80,7 +80,7 @@ type leases struct {
 	ttl     time.Duration
 	token   string // of this server
 	takes   *gathered[string, taken]
-	givings *gathered[giving, string]
+	givings *gathered[giving, struct{}]
 	mu      sync.Mutex
 	held    map[string]context.CancelCauseFunc // by job
 }
@@ -121,13 +121,12 @@ func (l *leases) take(ctx context.Context, id string, lose context.CancelCauseFu
 	return t, nil
 }
 
-// give ends a job; next is the one of its share that is to run now, or "".
-func (l *leases) give(ctx context.Context, j Job, how string) (next string) {
+// give ends a job, and lets the next of its share go.
+func (l *leases) give(ctx context.Context, j Job, how string) {
 	l.mu.Lock()
 	delete(l.held, j.ID)
 	l.mu.Unlock()
-	next, _ = l.givings.ask(ctx, giving{j, how}) // else it runs out
-	return next
+	_, _ = l.givings.ask(ctx, giving{j, how}) // else it runs out
 }
 
 func (l *leases) takeAll(ctx context.Context, ids []string) ([]taken, error) {
@@ -150,7 +149,7 @@ func (l *leases) takeAll(ctx context.Context, ids []string) ([]taken, error) {
 	return all, nil
 }
 
-func (l *leases) giveAll(ctx context.Context, all []giving) ([]string, error) {
+func (l *leases) giveAll(ctx context.Context, all []giving) ([]struct{}, error) {
 	var keys []string
 	args := []any{l.token, remembered.Milliseconds()}
 	for _, g := range all {
@@ -158,7 +157,19 @@ func (l *leases) giveAll(ctx context.Context, all []giving) ([]string, error) {
 		keys = append(keys, l.key("lease", g.job.ID), l.key("waits", g.job.ID), l.key("died", g.job.ID), share, parked)
 		args = append(args, g.how, g.job.ID)
 	}
-	return giveBack.Run(ctx, l.rdb, keys, args...).StringSlice()
+	next, err := giveBack.Run(ctx, l.rdb, keys, args...).StringSlice()
+	if err != nil {
+		return nil, err
+	}
+	_, err = l.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, id := range next {
+			if id != "" {
+				unpark(ctx, pipe, queueName(l.service, all[i].job.Lane), id)
+			}
+		}
+		return nil
+	})
+	return make([]struct{}, len(all)), err
 }
 
 // keep renews the leases held until ctx ends. A Redis that does not answer ends no job: nobody else can take it up meanwhile, and
@@ -228,7 +239,11 @@ func (l *leases) lose(id string, why error) {
 	}
 }
 
-// gathered answers questions that come at the same time with one call.
+// linger is how long a call waits for more questions where another was made just before: at thousands of jobs a second their number
+// is what Redis' time goes into. The first after a pause does not wait.
+const linger = time.Millisecond
+
+// gathered answers questions that come at about the same time with one call.
 type gathered[Q, A any] struct {
 	questions chan question[Q, A]
 	answer    func(ctx context.Context, all []Q) ([]A, error)
@@ -272,6 +287,7 @@ func (g *gathered[Q, A]) ask(ctx context.Context, q Q) (A, error) {
 // run answers until ctx ends.
 func (g *gathered[Q, A]) run(ctx context.Context) {
 	defer close(g.ended)
+	var last time.Time
 	for {
 		var all []question[Q, A]
 		select {
@@ -280,27 +296,52 @@ func (g *gathered[Q, A]) run(ctx context.Context) {
 		case q := <-g.questions:
 			all = append(all, q)
 		}
-		for more := true; more && len(all) < mostAtOnce; {
-			select {
-			case q := <-g.questions:
-				all = append(all, q)
-			default:
-				more = false
-			}
+		wait := time.Duration(0)
+		if time.Since(last) < 2*linger {
+			wait = linger
 		}
-		asked := make([]Q, len(all))
-		for i, q := range all {
-			asked[i] = q.asked
+		all = g.more(all, wait)
+		g.tell(ctx, all)
+		last = time.Now()
+	}
+}
+
+// more adds what comes within a while, and what is there already.
+func (g *gathered[Q, A]) more(all []question[Q, A], wait time.Duration) []question[Q, A] {
+	enough := time.NewTimer(wait)
+	defer enough.Stop()
+	for wait > 0 && len(all) < mostAtOnce {
+		select {
+		case q := <-g.questions:
+			all = append(all, q)
+		case <-enough.C:
+			wait = 0
 		}
-		within, cancel := context.WithTimeout(ctx, 5*time.Second)
-		answers, err := g.answer(within, asked)
-		cancel()
-		for i, q := range all {
-			t := told[A]{err: err}
-			if err == nil {
-				t.answer = answers[i]
-			}
-			q.told <- t
+	}
+	for len(all) < mostAtOnce {
+		select {
+		case q := <-g.questions:
+			all = append(all, q)
+		default:
+			return all
 		}
+	}
+	return all
+}
+
+func (g *gathered[Q, A]) tell(ctx context.Context, all []question[Q, A]) {
+	asked := make([]Q, len(all))
+	for i, q := range all {
+		asked[i] = q.asked
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	answers, err := g.answer(ctx, asked)
+	for i, q := range all {
+		t := told[A]{err: err}
+		if err == nil {
+			t.answer = answers[i]
+		}
+		q.told <- t
 	}
 }

@@ -49,14 +49,13 @@ func (c Config) filled() Config {
 
 // Server runs the jobs of one service.
 type Server struct {
-	rdb       redis.UniversalClient
-	config    Config
-	handlers  map[string]Handler
-	failed    func(ctx context.Context, j Job, err error)
-	leases    *leases
-	inspector *asynq.Inspector
-	log       *slog.Logger
-	metrics   *metrics
+	rdb      redis.UniversalClient
+	config   Config
+	handlers map[string]Handler
+	failed   func(ctx context.Context, j Job, err error)
+	leases   *leases
+	log      *slog.Logger
+	metrics  *metrics
 }
 
 // NewServer does not dial. failed, if not nil, is told when a job ends for good without success; it may be told again
@@ -65,7 +64,7 @@ func NewServer(rdb redis.UniversalClient, cfg Config, handlers map[string]Handle
 	cfg = cfg.filled()
 	return &Server{
 		rdb: rdb, config: cfg, handlers: handlers, failed: failed,
-		leases: newLeases(rdb, cfg.Service, cfg.Lease), inspector: asynq.NewInspectorFromRedisClient(rdb), log: log,
+		leases: newLeases(rdb, cfg.Service, cfg.Lease), log: log,
 		metrics: newMetrics(cfg.Service, reg),
 	}
 }
@@ -153,12 +152,7 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	j.Waited, j.Attempt = known.waited, j.Attempt+known.died
 	s.metrics.waited(t, j)
 	err = s.end(ctx, j, s.attempt(ctx, j))
-	next := s.leases.give(context.WithoutCancel(ctx), j, how(err))
-	if next != "" {
-		if err := unpark(s.inspector, s.config.Service, string(j.Lane), next); err != nil {
-			s.log.Warn("next job of a share not let go yet", "job_id", next, "error", err)
-		}
-	}
+	s.leases.give(context.WithoutCancel(ctx), j, how(err))
 	return err
 }
 

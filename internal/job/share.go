@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -56,13 +55,20 @@ func (c *Client) admitted(ctx context.Context, j Job) (bool, error) {
 	return n == 1, err
 }
 
-// unpark lets a parked task go.
-func unpark(inspector *asynq.Inspector, service, lane, id string) error {
-	err := inspector.RunTask(service+":"+lane, id)
-	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
-		return nil // it never was, or was cancelled
+// letGo moves a parked task to its queue; one that is not parked, or was cancelled, it leaves.
+var letGo = redis.NewScript(`
+if redis.call("ZREM", KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call("LPUSH", KEYS[2], ARGV[1])
+redis.call("HSET", KEYS[3], "state", "pending", "pending_since", ARGV[2])
+return 1`)
+
+// unpark lets a parked task go. In a pipeline nobody answers that a script is not known, so it is sent whole.
+func unpark(ctx context.Context, to redis.Scripter, queue, id string) *redis.Cmd {
+	keys := []string{"asynq:{" + queue + "}:scheduled", "asynq:{" + queue + "}:pending", taskKey(queue, id)}
+	if _, piped := to.(redis.Pipeliner); piped {
+		return letGo.Eval(ctx, to, keys, id, time.Now().UnixNano())
 	}
-	return err
+	return letGo.Run(ctx, to, keys, id, time.Now().UnixNano())
 }
 
 // refill lets go what a worker that was killed would have let go: shares with parked jobs whose jobs on the queue are gone.
@@ -99,7 +105,7 @@ func (s *Server) refillShare(ctx context.Context, lane, share string) error {
 		case state == "scheduled": // let go by a worker that was killed before it did; or delayed: then it is not parked
 			at, err := s.rdb.ZScore(ctx, "asynq:{"+s.config.Service+":"+lane+"}:scheduled", id).Result()
 			if err == nil && int64(at) >= someday.Unix() {
-				if err := unpark(s.inspector, s.config.Service, lane, id); err != nil {
+				if err := unpark(ctx, s.rdb, s.config.Service+":"+lane, id).Err(); err != nil {
 					return err
 				}
 			}
@@ -110,7 +116,7 @@ func (s *Server) refillShare(ctx context.Context, lane, share string) error {
 		if err != nil || id == "" {
 			return err
 		}
-		if err := unpark(s.inspector, s.config.Service, lane, id); err != nil {
+		if err := unpark(ctx, s.rdb, s.config.Service+":"+lane, id).Err(); err != nil {
 			return err
 		}
 	}
