@@ -31,6 +31,7 @@ type commands struct {
 	Models     modelsCommands    `cmd:"" help:"Speech models that others publish: list them, download them."`
 	Demo       demoCommand       `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
 	Deliveries deliveriesCommand `cmd:"" help:"What was sent to viewers."`
+	Jobs       jobsCommands      `cmd:"" help:"See, pause and drain the queues; try dead jobs again."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what this machine has and lacks, and what each lack costs."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

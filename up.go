@@ -85,6 +85,9 @@ func up(ctx context.Context, s settings, folder string, chosen []string, log log
 // errRedisEnded: without its queues and leases an up records and finishes nothing, so it ends for whoever starts it again.
 var errRedisEnded = errors.New("the embedded redis-server ended by itself")
 
+// redisAddressFile in the data folder says where the redis-server of this start is, for liveclip jobs.
+const redisAddressFile = "redis.address"
+
 // embeddedParts are what an up brings: its data folder, a broker and a Redis server.
 type embeddedParts struct {
 	home   *home
@@ -108,6 +111,9 @@ func openEmbedded(ctx context.Context, folder string, log logger) (_ *embeddedPa
 	}
 	if parts.redis, err = embedded.StartRedis(ctx, filepath.Join(folder, "redis"), log); err != nil {
 		return nil, fmt.Errorf("start redis-server: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, redisAddressFile), []byte(parts.redis.Address()+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write redis-server's address: %w", err)
 	}
 	return parts, nil
 }

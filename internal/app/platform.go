@@ -29,6 +29,17 @@ type RedisConfig struct {
 	TLS trust.TLS `koanf:"tls"`
 }
 
+// Open gives a client; it dials nothing yet.
+func (c RedisConfig) Open() (redis.UniversalClient, error) {
+	secure, err := c.TLS.Config()
+	if err != nil {
+		return nil, fmt.Errorf("redis.%w", err)
+	}
+	return redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: c.Addresses, Username: c.Username, Password: c.Password, DB: c.Database, TLSConfig: secure,
+	}), nil
+}
+
 // PlatformConfig names what every service stands on.
 type PlatformConfig struct {
 	Kafka bus.Config   `koanf:"kafka"`
@@ -87,13 +98,10 @@ func Open(ctx context.Context, cfg PlatformConfig, log *slog.Logger, metrics *pr
 	if err != nil {
 		return nil, err
 	}
-	secure, err := cfg.Redis.TLS.Config()
+	rdb, err := cfg.Redis.Open()
 	if err != nil {
-		return nil, fmt.Errorf("redis.%w", err)
+		return nil, err
 	}
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: cfg.Redis.Addresses, Username: cfg.Redis.Username, Password: cfg.Redis.Password, DB: cfg.Redis.Database, TLSConfig: secure,
-	})
 	p := &Platform{
 		Bus: bus.New(cfg.Kafka, log, metrics), Redis: rdb, Store: store, Media: media, Keys: cfg.Keys,
 		Leases: lease.New(rdb, leaseTTL), Log: log, Metrics: metrics, Now: time.Now,

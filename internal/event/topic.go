@@ -50,7 +50,7 @@ var Table = []Spec{
 	{PlanMade, false, []string{"prompt"}, []string{"t2v"}},
 	{CutReady, false, []string{"t2v"}, []string{"review"}},
 	{ClipRendered, false, []string{"review"}, []string{"ops"}},
-	{ClipDecided, false, []string{"review", "ops"}, []string{"review", "publish"}},
+	{ClipDecided, false, []string{"review", "ops"}, []string{"t2v", "review", "publish"}},
 	{PublicationChanged, false, []string{"publish"}, []string{"ops"}},
 	{ClipState, true, []string{"prompt", "t2v", "review", "publish", "ops"}, []string{"asr", "t2v", "review", "ops"}},
 	{DeliveryLogged, false, []string{"publish"}, nil},

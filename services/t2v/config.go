@@ -12,7 +12,8 @@ import (
 
 // Config is the part "t2v" of the configuration.
 type Config struct {
-	Workers   int              `koanf:"workers"`   // plans with shots to make at once
+	Workers   int              `koanf:"workers"`   // shots drawn or looked at on this machine at once
+	Waiting   int              `koanf:"waiting"`   // plans taken up beside them, that wait for an engine; costs next to nothing
 	MaxRetry  int              `koanf:"max_retry"` // attempts after the first before a shot that fails for a while is left out
 	Timeout   time.Duration    `koanf:"timeout"`   // of one attempt at all shots of a plan
 	Drain     time.Duration    `koanf:"drain"`     // how long shots in hand may take at shutdown
@@ -51,6 +52,7 @@ func (f FreshConfig) until(e event.Envelope) time.Time {
 func Defaults() Config {
 	return Config{
 		Workers:  2,
+		Waiting:  64,
 		MaxRetry: 3,
 		Timeout:  5 * time.Minute,
 		Drain:    10 * time.Second,
@@ -71,6 +73,7 @@ func (c Config) Faults() []string {
 		}
 	}
 	fault(c.Workers < 1, "t2v.workers: must be at least 1, is %d", c.Workers)
+	fault(c.Waiting < 0, "t2v.waiting: must not be negative, is %d", c.Waiting)
 	fault(c.MaxRetry < 1, "t2v.max_retry: must be at least 1, is %d", c.MaxRetry)
 	fault(c.Timeout <= 0, "t2v.timeout: must be positive, is %v", c.Timeout)
 	fault(c.Drain <= 0, "t2v.drain: must be positive, is %v", c.Drain)

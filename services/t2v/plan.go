@@ -64,14 +64,19 @@ func (s *Service) advance(ctx context.Context, plan record.Of[domain.Plan]) erro
 	}
 	err = s.jobs.Enqueue(ctx, job.Job{
 		Kind:    jobShots,
-		ID:      fmt.Sprintf("%s/%s/shots/%d", jobShots, plan.Value.Clip, plan.Value.Revision),
+		ID:      shotsID(plan.Value.Clip, plan.Value.Revision),
 		Lane:    plan.Envelope.Lane,
+		Share:   string(plan.Envelope.Tenant) + "/" + string(plan.Envelope.Stream),
 		Payload: payload,
 	})
 	if err != nil {
 		return fmt.Errorf("queue shots of clip %s: %w", plan.Value.Clip, err)
 	}
 	return nil
+}
+
+func shotsID(clip domain.ClipID, revision int) string {
+	return fmt.Sprintf("%s/%s/shots/%d", jobShots, clip, revision)
 }
 
 // check says what makes a plan impossible to cut.

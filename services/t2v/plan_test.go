@@ -59,7 +59,15 @@ func (t *told) steps() []string {
 	return steps
 }
 
-type queued struct{ jobs []job.Job }
+type queued struct {
+	jobs     []job.Job
+	canceled []string
+}
+
+func (q *queued) Cancel(_ context.Context, id string) error {
+	q.canceled = append(q.canceled, id)
+	return nil
+}
 
 func (q *queued) Enqueue(_ context.Context, j job.Job) error {
 	q.jobs = append(q.jobs, j)
@@ -123,7 +131,7 @@ func planned(t *testing.T, s *Service, shots ...domain.Shot) (domain.Plan, job.J
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan, job.Job{Kind: jobShots, ID: "t2v:shots/c1/shots/1", Lane: domain.LaneManual, Payload: payload, Attempt: 1}
+	return plan, job.Job{Kind: jobShots, ID: "t2v:shots/c1/shots/1", Lane: domain.LaneManual, Share: "default/room", Payload: payload, Attempt: 1}
 }
 
 func TestAPlanOfFootageIsCutAtOnceAndRepeatedHarmlessly(t *testing.T) {
@@ -155,6 +163,26 @@ func TestAPlanWithShotsToMakeIsQueuedInItsLane(t *testing.T) {
 	want.Attempt = 0
 	if len(jobs.jobs) != 1 || !reflect.DeepEqual(jobs.jobs[0], want) || len(bus.events) != 0 {
 		t.Errorf("queued %+v and told %+v, want %+v and nothing", jobs.jobs, bus.events, want)
+	}
+}
+
+func TestShotsOfAClipThatIsWantedNoMoreAreCancelled(t *testing.T) {
+	for _, c := range []struct {
+		said domain.Decided
+		want []string
+	}{
+		{domain.Decided{Clip: "c1", Revision: 2, TakeDown: true}, []string{"t2v:shots/c1/shots/2"}},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "otto"}, []string{"t2v:shots/c1/shots/1"}},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "rule"}, nil},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictApproved, By: "otto"}, nil},
+	} {
+		s, _, jobs := newService(t, engines.Config{}, nil)
+		if err := s.handle(t.Context(), event.Event{Envelope: envelope, Payload: c.said}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(jobs.canceled, c.want) {
+			t.Errorf("%+v: cancelled %q, want %q", c.said, jobs.canceled, c.want)
+		}
 	}
 }
 

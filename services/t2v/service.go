@@ -25,7 +25,7 @@ import (
 
 // Takes and Gives are this service's part of the topic table.
 var (
-	Takes = []event.Topic{event.PlanMade, event.ClipState}
+	Takes = []event.Topic{event.PlanMade, event.ClipDecided, event.ClipState}
 	Gives = []event.Topic{event.CutReady, event.ClipState}
 )
 
@@ -48,6 +48,7 @@ type publisher interface {
 // queue is what the steps need of the job client.
 type queue interface {
 	Enqueue(ctx context.Context, j job.Job) error
+	Cancel(ctx context.Context, id string) error
 }
 
 // Service makes cuts.
@@ -100,12 +101,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.desk.inspect = s.studio.inspect
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",
-		Workers:  cfg.Workers,
+		Workers:  cfg.Workers + cfg.Waiting,
 		MaxRetry: cfg.MaxRetry,
 		Timeout:  cfg.Timeout,
 	}, map[string]job.Handler{jobShots: s.makeShots}, s.shotsFailed, deps.Log, deps.Metrics)
 	s.consume = func(ctx context.Context) error {
-		return deps.Bus.Consume(ctx, "t2v", []event.Topic{event.PlanMade}, s.planMade)
+		return deps.Bus.Consume(ctx, "t2v", []event.Topic{event.PlanMade, event.ClipDecided}, s.handle)
 	}
 	s.ready = func(ctx context.Context) error {
 		if err := deps.Bus.Ready(ctx); err != nil {
