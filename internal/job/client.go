@@ -90,7 +90,7 @@ func (c *Client) parked(ctx context.Context, j Job) error {
 	_, index := shareKeys(c.service, j)
 	err := c.rdb.ZScore(ctx, index, j.ID).Err()
 	if errors.Is(err, redis.Nil) {
-		err = unpark(ctx, c.rdb, queueName(c.service, j.Lane), j.ID).Err()
+		err = unpark(ctx, c.rdb, j.queue(c.service), j.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("enqueue job %s: %w", j.ID, err)
@@ -110,7 +110,7 @@ func (c *Client) again(ctx context.Context, j Job, now bool) (gone bool, err err
 		return false, fmt.Errorf("enqueue job %s: look it up: %w", j.ID, err)
 	}
 	if state == "scheduled" && now && j.Share != "" && j.Delay == 0 { // parked, and its turn came
-		return false, unpark(ctx, c.rdb, queue, j.ID).Err()
+		return false, unpark(ctx, c.rdb, queue, j.ID)
 	}
 	if state != "archived" { // it waits, or runs, or will run again
 		return false, nil
@@ -131,8 +131,10 @@ func (c *Client) again(ctx context.Context, j Job, now bool) (gone bool, err err
 // Cancel ends a job wherever it is: one that runs has its context ended with ErrCanceled, within milliseconds and in whatever process,
 // one that waits is taken off its queue. For a day it is not run again, also when it is enqueued again. Any lane may be meant.
 func (c *Client) Cancel(ctx context.Context, id string) error {
-	if err := c.rdb.Set(ctx, key(c.service, "canceled", id), "", remembered).Err(); err != nil {
-		return fmt.Errorf("cancel job %s: %w", id, err)
+	for lane := range lanes {
+		if err := c.rdb.Set(ctx, key(queueName(c.service, lane), "canceled", id), "", remembered).Err(); err != nil {
+			return fmt.Errorf("cancel job %s: %w", id, err)
+		}
 	}
 	if err := c.rdb.Publish(ctx, cancels(c.service), id).Err(); err != nil {
 		return fmt.Errorf("cancel job %s: %w", id, err)

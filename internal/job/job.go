@@ -51,9 +51,10 @@ const (
 // lanes are weighed, so that none starves.
 var lanes = map[domain.Lane]int{domain.LaneLive: 6, domain.LaneManual: 3, domain.LaneBatch: 1}
 
-// key of what this package keeps of a service beside asynq. Those of one service share a hash tag, so that a Redis Cluster keeps them
-// on one node.
-func key(service, what, id string) string { return "liveclip:{" + service + "}:" + what + ":" + id }
+// key of what this package keeps of a queue beside asynq: under asynq's hash tag, so that a Redis Cluster keeps both on one node.
+func key(queue, what, id string) string { return "liveclip:{" + queue + "}:" + what + ":" + id }
+
+func (j Job) queue(service string) string { return queueName(service, j.Lane) }
 
 func queueName(service string, lane domain.Lane) string { return service + ":" + string(lane) }
 

@@ -144,7 +144,7 @@ func TestAJobThatWaitsComesBackWithoutAWarningOrATry(t *testing.T) {
 			t.Errorf("delivery %d is attempt %d that waited %s", i, j.Attempt, j.Waited)
 		}
 	}
-	if known, err := rdb.Exists(t.Context(), "liveclip:{test}:waits:"+finish("c1").ID).Result(); err != nil || known != 0 {
+	if known, err := rdb.Exists(t.Context(), "liveclip:{test:live}:waits:"+finish("c1").ID).Result(); err != nil || known != 0 {
 		t.Errorf("remembered when it was done: %d, %v", known, err)
 	}
 }
@@ -231,12 +231,12 @@ func TestAKindWithoutHandlerFails(t *testing.T) {
 func TestASecondDeliveryStepsAsideWhileTheFirstLives(t *testing.T) {
 	rdb := embeddedtest.Redis(t)
 	// Another worker holds the lease for a while, then is gone.
-	if err := rdb.Set(t.Context(), "liveclip:{test}:lease:"+finish("c1").ID, "another", 500*time.Millisecond).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "liveclip:{test:live}:lease:"+finish("c1").ID, "another", 500*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
 	attempts := make(chan int, 2)
 	serve(t, rdb, job.Config{}, func(ctx context.Context, j job.Job) error {
-		if held, _ := rdb.Get(ctx, "liveclip:{test}:lease:"+j.ID).Result(); held == "another" {
+		if held, _ := rdb.Get(ctx, "liveclip:{test:live}:lease:"+j.ID).Result(); held == "another" {
 			t.Error("ran while another held the lease")
 		}
 		attempts <- j.Attempt
@@ -261,7 +261,7 @@ func TestAWorkerStopsWhenItsLeaseIsAnothers(t *testing.T) {
 	}, nil)
 	enqueue(t, rdb, finish("c1"))
 	next(t, begun)
-	if err := rdb.Set(t.Context(), "liveclip:{test}:lease:"+finish("c1").ID, "another", time.Minute).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "liveclip:{test:live}:lease:"+finish("c1").ID, "another", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if cause := next(t, causes); cause == nil || !strings.Contains(cause.Error(), "taken over") {

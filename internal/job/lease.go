@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -37,27 +36,30 @@ end
 return said`)
 
 // giveBack ends leases that are ours, and for each job notes that it waits ("later"), or forgets it ("over") and lets the next of its
-// share go: it answers that job's ID, or "".
+// share go.
 var giveBack = redis.NewScript(`
-local next = {}
-for i = 1, #KEYS, 5 do
-  local how, id = ARGV[3 + (i-1)/5*2], ARGV[4 + (i-1)/5*2]
+local function go_on(share, parked, id)
+  if share == parked or redis.call("SREM", share, id) == 0 then return end
+  local waiting = redis.call("ZPOPMIN", parked)[1]
+  if not waiting then return end
+  redis.call("SADD", share, waiting)
+  if redis.call("ZREM", KEYS[1], waiting) == 0 then return end
+  redis.call("LPUSH", KEYS[2], waiting)
+  redis.call("HSET", ARGV[3] .. waiting, "state", "pending", "pending_since", ARGV[4])
+end
+local a = 5
+for i = 3, #KEYS, 5 do
+  local how, id = ARGV[a], ARGV[a+1]
+  a = a + 2
   if redis.call("GET", KEYS[i]) == ARGV[1] then redis.call("DEL", KEYS[i]) end
-  next[#next+1] = ""
   if how == "later" then
     redis.call("SET", KEYS[i+1], "", "NX", "PX", ARGV[2])
   elseif how == "over" then
     redis.call("DEL", KEYS[i+1], KEYS[i+2])
-    if KEYS[i+3] ~= KEYS[i+4] and redis.call("SREM", KEYS[i+3], id) == 1 then
-      local waiting = redis.call("ZPOPMIN", KEYS[i+4])
-      if waiting[1] then
-        redis.call("SADD", KEYS[i+3], waiting[1])
-        next[#next] = waiting[1]
-      end
-    end
+    go_on(KEYS[i+3], KEYS[i+4], id)
   end
 end
-return next`)
+return 0`)
 
 // renew answers 1 for each lease that is ours for another while, also when it had vanished, 0 for one that is another's, 2 for one
 // whose job is cancelled.
@@ -79,10 +81,16 @@ type leases struct {
 	service string
 	ttl     time.Duration
 	token   string // of this server
-	takes   *gathered[string, taken]
+	takes   *gathered[Job, taken]
 	givings *gathered[giving, struct{}]
 	mu      sync.Mutex
-	held    map[string]context.CancelCauseFunc // by job
+	held    map[string]held // by job
+}
+
+// held is a lease of ours; lose ends its job's context.
+type held struct {
+	job  Job
+	lose context.CancelCauseFunc
 }
 
 // taken is what is known of a job when it begins.
@@ -100,22 +108,22 @@ type giving struct {
 }
 
 func newLeases(rdb redis.UniversalClient, service string, ttl time.Duration) *leases {
-	l := &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]context.CancelCauseFunc{}}
+	l := &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]held{}}
 	l.takes, l.givings = gather(l.takeAll), gather(l.giveAll)
 	return l
 }
 
-func (l *leases) key(what, id string) string { return key(l.service, what, id) }
+func (l *leases) key(j Job, what string) string { return key(j.queue(l.service), what, j.ID) }
 
 // take begins a job, whose context ends through lose when its lease is lost or it is cancelled.
-func (l *leases) take(ctx context.Context, id string, lose context.CancelCauseFunc) (taken, error) {
-	t, err := l.takes.ask(ctx, id)
+func (l *leases) take(ctx context.Context, j Job, lose context.CancelCauseFunc) (taken, error) {
+	t, err := l.takes.ask(ctx, j)
 	if err != nil {
-		return t, fmt.Errorf("take lease of job %s: %w", id, err)
+		return t, fmt.Errorf("take lease of job %s: %w", j.ID, err)
 	}
 	if t.held == 0 {
 		l.mu.Lock()
-		l.held[id] = lose
+		l.held[j.ID] = held{j, lose}
 		l.mu.Unlock()
 	}
 	return t, nil
@@ -129,47 +137,59 @@ func (l *leases) give(ctx context.Context, j Job, how string) {
 	_, _ = l.givings.ask(ctx, giving{j, how}) // else it runs out
 }
 
-func (l *leases) takeAll(ctx context.Context, ids []string) ([]taken, error) {
-	keys := make([]string, 0, 4*len(ids))
-	for _, id := range ids {
-		keys = append(keys, l.key("lease", id), l.key("waits", id), l.key("died", id), l.key("canceled", id))
+// byQueue sorts what is asked into queues: a call to Redis is about one.
+func byQueue[Q any](service string, all []Q, job func(Q) Job) map[string][]int {
+	queues := map[string][]int{}
+	for i, q := range all {
+		queue := job(q).queue(service)
+		queues[queue] = append(queues[queue], i)
 	}
-	said, err := take.Run(ctx, l.rdb, keys, l.token, l.ttl.Milliseconds()).Int64Slice()
-	if err != nil {
-		return nil, err
-	}
-	all := make([]taken, len(ids))
-	for i := range all {
-		n := said[4*i:]
-		all[i] = taken{held: time.Duration(n[0]) * time.Millisecond, died: int(n[2]), canceled: n[3] == 1}
-		if left := time.Duration(n[1]) * time.Millisecond; left > 0 {
-			all[i].waited = max(remembered-left, 1)
+	return queues
+}
+
+func (l *leases) takeAll(ctx context.Context, jobs []Job) ([]taken, error) {
+	all := make([]taken, len(jobs))
+	for _, of := range byQueue(l.service, jobs, func(j Job) Job { return j }) {
+		keys := make([]string, 0, 4*len(of))
+		for _, i := range of {
+			j := jobs[i]
+			keys = append(keys, l.key(j, "lease"), l.key(j, "waits"), l.key(j, "died"), l.key(j, "canceled"))
+		}
+		said, err := take.Run(ctx, l.rdb, keys, l.token, l.ttl.Milliseconds()).Int64Slice()
+		if err != nil {
+			return nil, err
+		}
+		for n, i := range of {
+			all[i] = read(said[4*n:])
 		}
 	}
 	return all, nil
 }
 
+// read is one job's part of what take answers.
+func read(said []int64) taken {
+	t := taken{held: time.Duration(said[0]) * time.Millisecond, died: int(said[2]), canceled: said[3] == 1}
+	if left := time.Duration(said[1]) * time.Millisecond; left > 0 {
+		t.waited = max(remembered-left, 1)
+	}
+	return t
+}
+
 func (l *leases) giveAll(ctx context.Context, all []giving) ([]struct{}, error) {
-	var keys []string
-	args := []any{l.token, remembered.Milliseconds()}
-	for _, g := range all {
-		share, parked := shareKeys(l.service, g.job)
-		keys = append(keys, l.key("lease", g.job.ID), l.key("waits", g.job.ID), l.key("died", g.job.ID), share, parked)
-		args = append(args, g.how, g.job.ID)
-	}
-	next, err := giveBack.Run(ctx, l.rdb, keys, args...).StringSlice()
-	if err != nil {
-		return nil, err
-	}
-	_, err = l.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i, id := range next {
-			if id != "" {
-				unpark(ctx, pipe, queueName(l.service, all[i].job.Lane), id)
-			}
+	for queue, of := range byQueue(l.service, all, func(g giving) Job { return g.job }) {
+		keys := []string{"asynq:{" + queue + "}:scheduled", "asynq:{" + queue + "}:pending"}
+		args := []any{l.token, remembered.Milliseconds(), taskKey(queue, ""), time.Now().UnixNano()}
+		for _, i := range of {
+			g := all[i]
+			share, parked := shareKeys(l.service, g.job)
+			keys = append(keys, l.key(g.job, "lease"), l.key(g.job, "waits"), l.key(g.job, "died"), share, parked)
+			args = append(args, g.how, g.job.ID)
 		}
-		return nil
-	})
-	return make([]struct{}, len(all)), err
+		if err := giveBack.Run(ctx, l.rdb, keys, args...).Err(); err != nil {
+			return nil, err
+		}
+	}
+	return make([]struct{}, len(all)), nil
 }
 
 // keep renews the leases held until ctx ends. A Redis that does not answer ends no job: nobody else can take it up meanwhile, and
@@ -183,47 +203,54 @@ func (l *leases) keep(ctx context.Context) {
 			return
 		case <-ticks.C:
 		}
-		l.mu.Lock()
-		ids := slices.Collect(maps.Keys(l.held))
-		l.mu.Unlock()
-		for some := range slices.Chunk(ids, mostAtOnce) {
+		for some := range slices.Chunk(l.jobs(), mostAtOnce) {
 			l.renewAll(ctx, some)
 		}
 	}
 }
 
-func (l *leases) renewAll(ctx context.Context, ids []string) {
-	var keys []string
-	for _, id := range ids {
-		keys = append(keys, l.key("lease", id), l.key("canceled", id))
+// jobs are those whose leases are held.
+func (l *leases) jobs() []Job {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]Job, 0, len(l.held))
+	for _, h := range l.held {
+		all = append(all, h.job)
 	}
+	return all
+}
+
+func (l *leases) renewAll(ctx context.Context, jobs []Job) {
 	ctx, cancel := context.WithTimeout(ctx, l.ttl/4)
 	defer cancel()
-	said, err := renew.Run(ctx, l.rdb, keys, l.token, l.ttl.Milliseconds()).Int64Slice()
-	if err != nil {
-		return
-	}
-	for i, id := range ids {
-		switch said[i] {
-		case 0:
-			l.lose(id, fmt.Errorf("lease of job %s: taken over by another worker", id))
-		case 2:
-			l.lose(id, ErrCanceled)
+	for _, of := range byQueue(l.service, jobs, func(j Job) Job { return j }) {
+		var keys []string
+		for _, i := range of {
+			keys = append(keys, l.key(jobs[i], "lease"), l.key(jobs[i], "canceled"))
+		}
+		said, err := renew.Run(ctx, l.rdb, keys, l.token, l.ttl.Milliseconds()).Int64Slice()
+		if err != nil {
+			return
+		}
+		for n, i := range of {
+			switch said[n] {
+			case 0:
+				l.lose(jobs[i].ID, fmt.Errorf("lease of job %s: taken over by another worker", jobs[i].ID))
+			case 2:
+				l.lose(jobs[i].ID, ErrCanceled)
+			}
 		}
 	}
 }
 
 // letGo gives back the leases of what still runs.
 func (l *leases) letGo(ctx context.Context) {
-	l.mu.Lock()
-	ids := slices.Collect(maps.Keys(l.held))
-	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	for some := range slices.Chunk(ids, mostAtOnce) {
+	for some := range slices.Chunk(l.jobs(), mostAtOnce) {
 		var all []giving
-		for _, id := range some {
-			all = append(all, giving{job: Job{ID: id}})
+		for _, j := range some {
+			all = append(all, giving{job: j})
 		}
 		_, _ = l.giveAll(ctx, all) // else they run out
 	}
@@ -232,10 +259,10 @@ func (l *leases) letGo(ctx context.Context) {
 // lose ends the context of a job, if this server runs it.
 func (l *leases) lose(id string, why error) {
 	l.mu.Lock()
-	lose := l.held[id]
+	h, held := l.held[id]
 	l.mu.Unlock()
-	if lose != nil {
-		lose(why)
+	if held {
+		h.lose(why)
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *recovery) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		held, err := r.leased(ctx, ids)
+		held, err := r.leased(ctx, queue, ids)
 		if err != nil {
 			return err
 		}
@@ -83,14 +83,14 @@ func (r *recovery) look(ctx context.Context) error {
 	return nil
 }
 
-func (r *recovery) leased(ctx context.Context, ids []string) ([]bool, error) {
+func (r *recovery) leased(ctx context.Context, queue string, ids []string) ([]bool, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	asked := make([]*redis.IntCmd, len(ids))
 	_, err := r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, id := range ids {
-			asked[i] = pipe.Exists(ctx, key(r.config.Service, "lease", id))
+			asked[i] = pipe.Exists(ctx, key(queue, "lease", id))
 		}
 		return nil
 	})
@@ -104,7 +104,7 @@ func (r *recovery) leased(ctx context.Context, ids []string) ([]bool, error) {
 func (r *recovery) putBack(ctx context.Context, queue, id string) error {
 	prefix := "asynq:{" + queue + "}:"
 	// Counted before: a worker that died over it must not go unnoticed.
-	died := key(r.config.Service, "died", id)
+	died := key(queue, "died", id)
 	if err := r.rdb.Incr(ctx, died).Err(); err != nil {
 		return err
 	}

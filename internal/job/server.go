@@ -138,7 +138,7 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	j := received(ctx, t)
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	known, err := s.leases.take(ctx, j.ID, lose)
+	known, err := s.leases.take(ctx, j, lose)
 	if err != nil {
 		return Later{time.Second, err}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,18 +18,17 @@ const shareWindow = 16 // jobs of one share on a queue, running ones included
 // someday is when parked tasks would run if nobody let them go.
 var someday = time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func lane(j Job) string { return string(j.Lane) + ":" + j.Share }
-
 // shareKeys are the set of a share's jobs on the queue, and the sorted set of those parked. They are the same where no share is kept.
 func shareKeys(service string, j Job) (share, parked string) {
-	share = key(service, "share", lane(j))
+	share = key(j.queue(service), "share", j.Share)
 	if j.Share == "" {
 		return share, share
 	}
-	return share, key(service, "parked", lane(j))
+	return share, key(j.queue(service), "parked", j.Share)
 }
 
-func parkedShares(service string) string { return key(service, "parked", "shares") }
+// parkedShares is the set of shares that have parked jobs on a queue.
+func parkedShares(queue string) string { return key(queue, "index", "shares") }
 
 // admit answers 1 when a job may go on its queue, 0 when it is to be parked.
 var admit = redis.NewScript(`
@@ -50,8 +48,8 @@ func (c *Client) admitted(ctx context.Context, j Job) (bool, error) {
 		return true, nil
 	}
 	share, parked := shareKeys(c.service, j)
-	n, err := admit.Run(ctx, c.rdb, []string{share, parked, parkedShares(c.service), key(c.service, "parked", "count")},
-		j.ID, shareWindow, remembered.Milliseconds(), lane(j)).Int()
+	n, err := admit.Run(ctx, c.rdb, []string{share, parked, parkedShares(j.queue(c.service)), key(j.queue(c.service), "index", "count")},
+		j.ID, shareWindow, remembered.Milliseconds(), j.Share).Int()
 	return n == 1, err
 }
 
@@ -62,64 +60,65 @@ redis.call("LPUSH", KEYS[2], ARGV[1])
 redis.call("HSET", KEYS[3], "state", "pending", "pending_since", ARGV[2])
 return 1`)
 
-// unpark lets a parked task go. In a pipeline nobody answers that a script is not known, so it is sent whole.
-func unpark(ctx context.Context, to redis.Scripter, queue, id string) *redis.Cmd {
+// unpark lets a parked task go.
+func unpark(ctx context.Context, rdb redis.UniversalClient, queue, id string) error {
 	keys := []string{"asynq:{" + queue + "}:scheduled", "asynq:{" + queue + "}:pending", taskKey(queue, id)}
-	if _, piped := to.(redis.Pipeliner); piped {
-		return letGo.Eval(ctx, to, keys, id, time.Now().UnixNano())
-	}
-	return letGo.Run(ctx, to, keys, id, time.Now().UnixNano())
+	return letGo.Run(ctx, rdb, keys, id, time.Now().UnixNano()).Err()
 }
 
 // refill lets go what a worker that was killed would have let go: shares with parked jobs whose jobs on the queue are gone.
 func (s *Server) refill(ctx context.Context) error {
-	lanes, err := s.rdb.SMembers(ctx, parkedShares(s.config.Service)).Result()
-	if err != nil {
-		return fmt.Errorf("refill shares: %w", err)
-	}
-	for _, of := range lanes {
-		name, share, _ := strings.Cut(of, ":")
-		if err := s.refillShare(ctx, name, share); err != nil {
-			return fmt.Errorf("refill share %s: %w", of, err)
+	for lane := range lanes {
+		queue := queueName(s.config.Service, lane)
+		shares, err := s.rdb.SMembers(ctx, parkedShares(queue)).Result()
+		if err != nil {
+			return fmt.Errorf("refill shares: %w", err)
+		}
+		for _, share := range shares {
+			if err := s.refillShare(ctx, queue, share); err != nil {
+				return fmt.Errorf("refill share %s of %s: %w", share, queue, err)
+			}
 		}
 	}
 	return nil
 }
 
-func (s *Server) refillShare(ctx context.Context, lane, share string) error {
-	of := lane + ":" + share
-	onQueue, parked := key(s.config.Service, "share", of), key(s.config.Service, "parked", of)
+func (s *Server) refillShare(ctx context.Context, queue, share string) error {
+	onQueue, parked := key(queue, "share", share), key(queue, "parked", share)
 	ids, err := s.rdb.SMembers(ctx, onQueue).Result()
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		state, err := s.rdb.HGet(ctx, taskKey(s.config.Service+":"+lane, id), "state").Result()
-		switch {
-		case errors.Is(err, redis.Nil), err == nil && state == "archived":
-			if err := s.rdb.SRem(ctx, onQueue, id).Err(); err != nil {
-				return err
-			}
-		case err != nil:
+		if err := s.recount(ctx, queue, onQueue, id); err != nil {
 			return err
-		case state == "scheduled": // let go by a worker that was killed before it did; or delayed: then it is not parked
-			at, err := s.rdb.ZScore(ctx, "asynq:{"+s.config.Service+":"+lane+"}:scheduled", id).Result()
-			if err == nil && int64(at) >= someday.Unix() {
-				if err := unpark(ctx, s.rdb, s.config.Service+":"+lane, id).Err(); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	for {
-		id, err := nextOfShare.Run(ctx, s.rdb, []string{onQueue, parked, parkedShares(s.config.Service)}, shareWindow, of, remembered.Milliseconds()).Text()
+		id, err := nextOfShare.Run(ctx, s.rdb, []string{onQueue, parked, parkedShares(queue)}, shareWindow, share, remembered.Milliseconds()).Text()
 		if err != nil || id == "" {
 			return err
 		}
-		if err := unpark(ctx, s.rdb, s.config.Service+":"+lane, id).Err(); err != nil {
+		if err := unpark(ctx, s.rdb, queue, id); err != nil {
 			return err
 		}
 	}
+}
+
+// recount takes a job off its share's list that is not on the queue any more, and puts one on the queue that is on the list.
+func (s *Server) recount(ctx context.Context, queue, onQueue, id string) error {
+	state, err := s.rdb.HGet(ctx, taskKey(queue, id), "state").Result()
+	switch {
+	case errors.Is(err, redis.Nil), err == nil && state == "archived":
+		return s.rdb.SRem(ctx, onQueue, id).Err()
+	case err != nil || state != "scheduled":
+		return err
+	}
+	at, err := s.rdb.ZScore(ctx, "asynq:{"+queue+"}:scheduled", id).Result()
+	if err != nil || int64(at) < someday.Unix() { // delayed, not parked
+		return nil
+	}
+	return unpark(ctx, s.rdb, queue, id)
 }
 
 // nextOfShare answers the next parked job where there is room, or "".

@@ -59,11 +59,11 @@ func TestParkedJobsOfAKilledWorkersShareGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	popped, err := rdb.ZPopMin(t.Context(), "liveclip:{test}:parked:live:default/room").Result()
+	popped, err := rdb.ZPopMin(t.Context(), "liveclip:{test:live}:parked:default/room").Result()
 	if err != nil || len(popped) != 1 {
 		t.Fatalf("%v, %v", popped, err)
 	}
-	if err := rdb.SAdd(t.Context(), "liveclip:{test}:share:live:default/room", popped[0].Member).Err(); err != nil {
+	if err := rdb.SAdd(t.Context(), "liveclip:{test:live}:share:default/room", popped[0].Member).Err(); err != nil {
 		t.Fatal(err)
 	}
 	jobs := make(chan string, all)
@@ -122,7 +122,7 @@ func TestACancelThatWasMissedIsFoundWhenTheLeaseIsRenewed(t *testing.T) {
 	}, nil)
 	enqueue(t, rdb, finish("c1"))
 	next(t, begun)
-	if err := rdb.Set(t.Context(), "liveclip:{test}:canceled:"+finish("c1").ID, "", time.Minute).Err(); err != nil {
+	if err := rdb.Set(t.Context(), "liveclip:{test:live}:canceled:"+finish("c1").ID, "", time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if cause := next(t, causes); !errors.Is(cause, job.ErrCanceled) {
