@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine train-engine proto-engine
+.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ engine: ## the generation engine's virtual environment: PyTorch for the GPU that
 
 test-engine: engine ## the generation engine's tests, on the CPU
 	cd services/t2v && engine/.venv/bin/python -m pytest -q -p no:cacheprovider engine/tests
+
+bench-engine: engine ## what the engine reaches on this machine, into services/t2v/engine/BENCHMARKS.md (4 min)
+	cd services/t2v && engine/.venv/bin/python -m engine.bench --write --json $(CURDIR)/bench-engine.json
 
 train-engine: engine ## train the engine's tiny model again (12 minutes of one core)
 	cd services/t2v && engine/.venv/bin/python -m engine.train engine/models/tiny

@@ -80,6 +80,10 @@ class Encoder:
             out.append(packet)
         return out
 
+    def kill(self) -> None:
+        """Has encode fail; from any thread."""
+        self._child.kill()
+
     def close(self) -> None:
         """Ends the child, whatever it is doing."""
         self._child.kill()

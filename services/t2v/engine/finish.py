@@ -35,8 +35,15 @@ class Finisher:
     ):
         self.job, self.stats, self._tell, self._decoding = job, stats, tell, decoding
         self._encoder: Encoder | None = None
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="finish", daemon=True)
         self._thread.start()
+
+    def stop(self) -> None:
+        """At once, also in the middle of a chunk; from any thread."""
+        self._stopped = True
+        if (encoder := self._encoder) is not None:
+            encoder.kill()
 
     def join(self) -> None:
         self._thread.join()
@@ -46,6 +53,8 @@ class Finisher:
         try:
             while True:
                 item = self.job.inbox.get()
+                if self._stopped:
+                    return
                 if isinstance(item, End):
                     ended = True
                     return

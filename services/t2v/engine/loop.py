@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -24,6 +25,9 @@ from .stats import Stats
 from .v1 import engine_pb2 as pb
 
 
+log = logging.getLogger("engine")
+
+
 @dataclass(frozen=True)
 class Limits:
     memory: int  # bytes of the device that sessions may take
@@ -34,6 +38,7 @@ class Limits:
     patience: float = 30.0  # seconds that a client may hold its session up
     kept: int = 16  # sessions that outlive their call
     snapshots: Path | None = None  # folder; none: snapshots are refused
+    most_snapshots: int = 64  # the oldest goes
 
 
 class Engine:
@@ -43,6 +48,7 @@ class Engine:
         self.model, self.limits, self.stats, self.tiers = model, limits, stats, tiers or Tiers()
         self.table = Table()
         self.draining = False
+        self.broken = ""  # why the device computes no more; nothing but a new process helps
         self._changed = threading.Condition()
         self._closed = False
         self._queue: list[Job] = []
@@ -146,19 +152,23 @@ class Engine:
     # The loop.
 
     def run(self) -> None:
-        while True:
-            with self._changed:
-                if self._closed:
-                    break
-            self._do_tasks()
-            self._start()
-            self._look_after()
-            if not self._forward():
-                with self._changed:
-                    if not self._closed:
-                        self._changed.wait(0.05 if self._all() or self._tasks else 1.0)
-        self._end_all(Failed(pb.CODE_DRAINING, "the engine shuts down"))
+        while not self._closed and not self.broken:
+            try:
+                self._turn()
+            except Exception as err:  # a fault of the loop itself: every order fails, the next may not
+                log.exception("a turn of the loop failed")
+                self._end_all(sorted_out(err))
+        self._end_all(Failed(pb.CODE_DRAINING, self.broken or "the engine shuts down"))
         self.ended.set()
+
+    def _turn(self) -> None:
+        self._do_tasks()
+        self._start()
+        self._look_after()
+        if not self._forward():
+            with self._changed:
+                if not self._closed:
+                    self._changed.wait(0.05 if self._all() or self._tasks else 1.0)
 
     def drain(self, seconds: float) -> None:
         """Refuses what is new, waits for what was accepted, then ends the rest."""
@@ -190,24 +200,25 @@ class Engine:
 
     def _start(self) -> None:
         """Begins queued orders that fit, in the order they are due."""
+        now = time.monotonic()
+        with self._changed:
+            gone = [(j, self._over(j, now)) for j in self._queue]
+        for job, why in gone:
+            if why is not None:
+                self._end(job, why)
         while True:
             with self._changed:
-                job = next((j for j in self._queue), None)
                 running = [j.admitted for j in self._running]
-                if job is None:
+                if not self._queue or len(running) >= self.limits.running:
                     break
-                if job.canceled is None:
-                    full = len(running) >= self.limits.running
-                    if full or not fits(job.admitted, running, self.limits.memory - self._kept_bytes()):
-                        if not full and self._kept:  # a session that nobody uses makes room
-                            self._kept.popitem(last=False)
-                            continue
-                        break
+                job = self._queue[0]
+                if not fits(job.admitted, running, self.limits.memory - self._kept_bytes()):
+                    if self._kept:  # a session that nobody uses makes room
+                        self._kept.popitem(last=False)
+                        continue
+                    break
                 self._queue.remove(job)
                 self._running.append(job)
-            if job.canceled is not None:
-                self._end(job, job.canceled)
-                continue
             try:
                 self._begin(job)
             except Exception as err:  # of this order alone
@@ -221,6 +232,13 @@ class Engine:
             self.stats.queued.set(len(self._queue))
             self.stats.active.set(len(self._running))
             self.stats.memory.set(sum(j.admitted.bytes for j in self._running) + self._kept_bytes())
+
+    @staticmethod
+    def _over(job: Job, now: float) -> Failed | None:
+        """Why an order is to be ended before it is done."""
+        if job.canceled is None and job.order.deadline is not None and now > job.order.deadline:
+            return Failed(pb.CODE_LATE, "its deadline has passed")
+        return job.canceled
 
     def _kept_bytes(self) -> int:
         return sum(
@@ -306,8 +324,8 @@ class Engine:
         now = time.monotonic()
         for job in list(self._running):
             try:
-                if job.canceled is not None:
-                    raise job.canceled
+                if (why := self._over(job, now)) is not None:
+                    raise why
                 self._heed(job)
                 if job.opening_left and job.session.between and job.session.chunk >= job.order.opening.chunks:
                     if job.pending == 0:
@@ -415,6 +433,8 @@ class Engine:
                 for one in chosen:
                     self._compute([one])
                 return
+        elif "CUDA error" in str(err):  # an illegal access, say: the context is lost
+            self.broken = f"the device failed: {err}".splitlines()[0]
         for job, _ in chosen:
             self._end(job, sorted_out(err))
 
@@ -444,7 +464,9 @@ class Engine:
             else:
                 return
             self._changed.notify_all()
-        self._finishers.pop(job.name, None)
+        finisher = self._finishers.pop(job.name, None)
+        if failure is not None and finisher is not None:
+            finisher.stop()
         if not job.ended:
             job.inbox.put(End())
         now = time.monotonic()
@@ -513,6 +535,9 @@ class Engine:
         part = folder / f"{token}.part"
         part.write_bytes(raw)
         part.rename(folder / f"{token}.safetensors")
+        known = sorted(folder.glob("*.safetensors"), key=lambda f: f.stat().st_mtime_ns)
+        for old in known[: max(0, len(known) - self.limits.most_snapshots)]:
+            old.unlink(missing_ok=True)
         return token, len(raw), meta["chunk"]
 
     def resume(self, token: str) -> tuple[str, int]:

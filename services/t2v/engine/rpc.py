@@ -76,6 +76,8 @@ class Service(pb_grpc.EngineServicer):
         reply = pb.HealthReply(
             ready=self.state == pb.STATE_READY, device=self.device, reason=self.reason, state=self.state
         )
+        if engine is not None and engine.broken:
+            reply.ready, reply.state, reply.reason = False, pb.STATE_FAILED, engine.broken
         if engine is not None:
             active, queued, load = engine.counts()
             reply.models.append(engine.model.config.name)
@@ -137,6 +139,8 @@ class Service(pb_grpc.EngineServicer):
             raise Failed(pb.CODE_DRAINING, "the engine shuts down")
         if self.engine is None:
             raise Failed(pb.CODE_NOT_READY, self.reason)
+        if self.engine.broken:
+            raise Failed(pb.CODE_INTERNAL, self.engine.broken)
         return self.engine
 
     def _accepted(self, engine: Engine, job: Job) -> pb.Accepted:

@@ -238,6 +238,60 @@ def test_running_out_of_memory_in_the_middle_ends_one_order_and_no_other(serve, 
     idle(served)
 
 
+def test_a_device_that_is_lost_is_said_and_nothing_hangs(serve, monkeypatch):
+    served = serve()
+
+    def forward(works):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    monkeypatch.setattr(batch, "forward", forward)
+    with pytest.raises(grpc.RpcError) as err:
+        generate(served, order())
+    assert failure(err.value).code in (pb.CODE_INTERNAL, pb.CODE_DRAINING)
+    assert served.engine.ended.wait(10)
+    health = served.stub.Health(pb.HealthRequest())
+    assert health.state == pb.STATE_FAILED and "illegal memory access" in health.reason
+    with pytest.raises(grpc.RpcError):
+        generate(served, order(id="next"))
+
+
+def test_a_fault_of_the_loop_ends_what_runs_and_the_next_order_is_carried_out(serve, monkeypatch):
+    served = serve()
+    real, faults = served.engine._forward, [ValueError("a bug")]
+    monkeypatch.setattr(served.engine, "_forward", lambda: (_ for _ in ()).throw(faults.pop()) if faults else real())
+    try:
+        generate(served, order(endless=True), pb.Pause(paused=True))
+    except grpc.RpcError as err:
+        assert failure(err).code == pb.CODE_INTERNAL
+    assert generate(served, order(id="next"))[-1].HasField("finished")
+
+
+def test_an_encoder_that_dies_ends_its_order_and_no_other(serve, monkeypatch):
+    from engine import finish
+
+    served = serve()
+    made = []
+    real = finish.Encoder
+    monkeypatch.setattr(finish, "Encoder", lambda form: made.append(real(form)) or made[-1])
+    call = Call(served, order(endless=True))
+    call.until("chunk")
+    made[0].kill()
+    with pytest.raises(grpc.RpcError) as err:
+        list(call.replies)
+    assert failure(err.value).code == pb.CODE_INTERNAL and "ffmpeg ended" in failure(err.value).reason
+    idle(served)
+    assert generate(served, order(id="next"))[-1].HasField("finished")
+
+
+def test_an_order_whose_deadline_passes_is_ended(serve):
+    served = serve()
+    call = Call(served, order(endless=True, ack_window=1, deadline=time.time_ns() + SECOND))
+    with pytest.raises(grpc.RpcError) as err:
+        list(call.replies)
+    assert failure(err.value).code == pb.CODE_LATE
+    idle(served)
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_again(serve):
     served = serve(running=1, queued=1)
     first = Call(served, order(id="a", endless=True))
