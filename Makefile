@@ -11,10 +11,10 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
+.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record bench-t2v lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## install FFmpeg, PocketSphinx, redis-server, espeak-ng and a CJK font (apt; a no-op when present)
 	@./scripts/setup.sh
@@ -62,6 +62,9 @@ bench-media: build ## recording, finishing and cutting beside ffmpeg, and how lo
 
 bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (4 min)
 	./bin/liveclip detect eval --synthetic 40 --held-out 100 --ablate 12 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json
+
+bench-t2v: build ## the queue beside bare asynq, cancel and recovery, and a simulated hour of 200 rooms on four GPUs (3 min)
+	go run ./test/bench/t2v
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin

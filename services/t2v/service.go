@@ -102,6 +102,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",
 		Workers:  cfg.Workers + cfg.Waiting,
+		Idle:     18 * time.Millisecond, // an operator who asks for a shot waits for it
 		MaxRetry: cfg.MaxRetry,
 		Timeout:  cfg.Timeout,
 	}, map[string]job.Handler{jobShots: s.makeShots}, s.shotsFailed, deps.Log, deps.Metrics)

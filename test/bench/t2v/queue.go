@@ -50,7 +50,7 @@ func (b *bench) queue(ctx context.Context) error {
 
 func (b *bench) pickUp(ctx context.Context) error {
 	return withRedis(ctx, func(rdb redis.UniversalClient, _ string) error {
-		times, err := jobbench.PickUp(ctx, rdb, 400, 0)
+		times, err := jobbench.PickUp(ctx, rdb, 400, 18*time.Millisecond)
 		if err != nil {
 			return err
 		}
