@@ -187,7 +187,7 @@ func (s *sherpa) load(o SherpaOptions) error {
 	case models.ToneCTC:
 		c.model.t_one_ctc.model = text(path("model"))
 	default:
-		return domain.Permanent(fmt.Errorf("open sherpa: a model of kind %s hears no words", s.model.Kind))
+		return domain.Permanent(fmt.Errorf("open sherpa: model %s: its kind, %s, hears no words", s.model.Folder, s.model.Kind))
 	}
 	// A CTC model's library ends the process when it can't load; the parent reads why on standard error.
 	s.recogniser = unsafe.Pointer(C.sherpa_recogniser(s.api, &c))

@@ -1,0 +1,183 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/embedded/embeddedtest"
+	mediav1 "liveclip/proto/media/v1"
+)
+
+func TestAsManyRoomsAreAdmittedAsTheMeasuredCostAllows(t *testing.T) {
+	for name, c := range map[string]struct {
+		load        load
+		room, needs int
+	}{
+		"nothing known":     {load{most: 2, rooms: 3}, math.MaxInt, 3},
+		"a tenth of a core": {load{most: 2, factor: 0.1, rooms: 9}, 17, 2},
+		"slower than life":  {load{most: 1, factor: 3, rooms: 1}, 1, 4},
+		"as configured":     {load{most: 1, factor: 0.1, bound: 3}, 3, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if room, needs := c.load.room(), c.load.needs(); room != c.room || needs != c.needs {
+				t.Errorf("room for %d with %d, want %d with %d", room, needs, c.room, c.needs)
+			}
+		})
+	}
+	var l load
+	for _, f := range []float64{0, math.NaN(), math.Inf(1), -1} {
+		if l.learn(f, 1); l.factor != 0 {
+			t.Errorf("%v was learnt", f)
+		}
+	}
+	if l.learn(0.2, 0.05); l.factor != 0.2 {
+		t.Errorf("the first measurement counts %v", l.factor)
+	}
+}
+
+func TestARoomThatFindsTheRecognisersFullIsToldSoAndHeardOnceAnotherLeft(t *testing.T) {
+	p := newPool(1, nil, embeddedtest.Log(t), prometheus.NewRegistry())
+	p.load.bound = 1
+	if !p.enter() || p.enter() {
+		t.Fatal("one room has a place, two were let in or none")
+	}
+	var unheard []domain.Window
+	stuck := &stuckPool{full: true}
+	e := newEar(earConfig{broadcast: "b", live: true, behind: time.Minute, wish: heardBy(stuck), line: func(domain.TranscriptLine) {},
+		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
+	hear := func(from time.Duration) {
+		for i, level := range []float64{quietRoom, speech, quietRoom} {
+			if err := e.hear(t.Context(), from+time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hear(0)
+	if len(stuck.waiting) != 0 || len(unheard) != 1 || unheard[0].End-unheard[0].Start < time.Second || e.health(time.Now()) != domain.HealthMissing {
+		t.Errorf("%d utterances wait, unheard %v, health %s", len(stuck.waiting), unheard, e.health(time.Now()))
+	}
+	stuck.full = false
+	hear(3 * time.Second)
+	if len(stuck.waiting) != 1 || len(unheard) != 1 || e.health(time.Now()) != domain.HealthPresent {
+		t.Errorf("%d utterances wait, unheard %v, health %s", len(stuck.waiting), unheard, e.health(time.Now()))
+	}
+	if e.leave(); stuck.left != 1 {
+		t.Errorf("left %d times", stuck.left)
+	}
+}
+
+func TestAnUtteranceThatKillsEveryRecogniserTakesNoOtherWithIt(t *testing.T) {
+	var mu sync.Mutex
+	deaths := 0
+	p := runPoolOf(t, 1, func(context.Context) (ready, error) {
+		return ready{&fakeRecogniser{heard: func(h *mediav1.Hear) error {
+			if strings.HasPrefix(h.Utterance, "bad") && h.End {
+				mu.Lock()
+				defer mu.Unlock()
+				deaths++
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}, answers: make(chan *mediav1.FromChild, 100), closed: make(chan struct{})}, 8, 100 * time.Millisecond, 0.1}, nil
+	})
+	names := []string{"bad", "a", "b", "c", "d", "e", "f"}
+	answers := map[string]chan *mediav1.Heard{}
+	p.mu.Lock() // all at once
+	for _, name := range names {
+		u, a := newUtterance(name, true)
+		u.ended, answers[name] = true, a
+		p.waiting = append(p.waiting, u)
+	}
+	p.ready()
+	p.wake()
+	p.mu.Unlock()
+	var unheard []string
+	for _, name := range names {
+		if answer(t, answers[name]) == nil {
+			unheard = append(unheard, name)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(unheard, []string{"bad"}) || deaths != maxTries {
+		t.Errorf("unheard %v after %d deaths", unheard, deaths)
+	}
+}
+
+func TestARecogniserThatDiesOverItsModelMakesThePoolDeafAndBlocksNobody(t *testing.T) {
+	p := runPoolOf(t, 1, func(context.Context) (ready, error) { return ready{}, errors.New("crashed: signal: aborted") })
+	u, answers := newUtterance("u", false)
+	p.put(u)
+	if got := answer(t, answers); got != nil || !strings.Contains(p.deafness(), "aborted") {
+		t.Errorf("heard %v, deaf because %q", got, p.deafness())
+	}
+}
+
+func TestWhileTheVoiceDetectorIsAwayVoiceIsToldByItsLoudness(t *testing.T) {
+	var mu sync.Mutex
+	die := false
+	v := newVoices(func(context.Context) (ready, error) {
+		return ready{recogniser: &fakeDetector{answers: make(chan *mediav1.FromChild, 1), dead: func() bool { mu.Lock(); defer mu.Unlock(); return die }}}, nil
+	}, embeddedtest.Log(t), prometheus.NewRegistry())
+	v.ready()
+	ended := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { defer close(ended); _ = v.run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+	pool := &stuckPool{}
+	e := newEar(earConfig{broadcast: "b", live: true, behind: time.Minute, wish: heardBy(pool), voices: v, line: func(domain.TranscriptLine) {}, now: time.Now})
+	for v.absent() != "" {
+		time.Sleep(time.Millisecond)
+	}
+	hear := func(from time.Duration) {
+		for at := from; at < from+3*time.Second; at += 100 * time.Millisecond {
+			level := float64(quietRoom)
+			if at >= from+time.Second && at < from+2*time.Second {
+				level = speech
+			}
+			if err := e.hear(t.Context(), at, noise(100*time.Millisecond, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hear(0) // the detector says that nobody speaks
+	if len(pool.waiting) != 0 {
+		t.Errorf("%d utterances of what is no voice", len(pool.waiting))
+	}
+	mu.Lock()
+	die = true
+	mu.Unlock()
+	hear(3 * time.Second)
+	if len(pool.waiting) != 1 {
+		t.Errorf("%d utterances without a detector", len(pool.waiting))
+	}
+}
+
+// fakeDetector hears no voice in anything.
+type fakeDetector struct {
+	answers chan *mediav1.FromChild
+	dead    func() bool
+}
+
+func (f *fakeDetector) Send(m *mediav1.ToChild) error {
+	if f.dead() {
+		return io.ErrClosedPipe
+	}
+	l := m.GetListen()
+	f.answers <- &mediav1.FromChild{Message: &mediav1.FromChild_Voiced{Voiced: &mediav1.Voiced{Voice: l.Voice, Step: int64(32 * time.Millisecond),
+		Probability: make([]float32, len(l.Samples)/1024)}}}
+	return nil
+}
+func (f *fakeDetector) Receive() (*mediav1.FromChild, error) { return <-f.answers, nil }
+func (f *fakeDetector) Close() error                         { return nil }
