@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	fonts "liveclip/internal/font"
 	"liveclip/internal/telemetry"
 	mediav1 "liveclip/proto/media/v1"
+	"liveclip/services/asr"
 	"liveclip/services/t2v"
 	"liveclip/services/t2v/engines"
 )
@@ -45,12 +47,12 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 		command(ctx, "ffmpeg", "-version", "liveclip demo cannot make its room (apt install ffmpeg)", false),
 		mediaChild(ctx, s.Media),
 		font(),
-		recogniser(ctx, s),
 		speechModels(),
 		faces(s),
 		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
 		disk("."),
 	}
+	findings = append(findings, recognisers(ctx, s)...)
 	findings = append(findings, generators(ctx, s.T2V)...)
 	lacking := 0
 	for _, f := range findings {
@@ -112,25 +114,28 @@ func font() finding {
 	return f
 }
 
-// recogniser loads a recogniser as asr would.
-func recogniser(ctx context.Context, s settings) finding {
-	f := finding{name: "recogniser", cost: "no words are heard: only comments and requests make clips (apt install pocketsphinx-en-us)"}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
+// recognisers starts each engine as asr would, and what tells voice from other sound.
+func recognisers(ctx context.Context, s settings) []finding {
 	starter, err := child.NewStarter(s.Media, telemetry.Logger(telemetry.Config{Level: "error"}, os.Stderr))
 	if err != nil {
-		return f
+		return []finding{{name: "recogniser", cost: "no words are heard: only comments and requests make clips (make build)"}}
 	}
-	order := &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{Recognise: &mediav1.RecogniseOrder{Engine: "pocketsphinx"}}}
-	process, err := starter.Start(ctx, child.Recognise, order)
-	if err != nil {
-		return f
+	var out []finding
+	for _, h := range asr.Look(ctx, s.ASR, starter) {
+		f := finding{name: "hears " + cmp.Or(h.Language, h.Engine), cost: "its rooms make clips by comments and requests only"}
+		if h.Err != nil {
+			f.cost = fmt.Sprintf("%s: %s: %v", f.cost, h.Engine, h.Err)
+		} else if f.have = h.Engine; h.Rooms > 0 {
+			f.have = fmt.Sprintf("%s; %d live rooms at once (%.2f s of a core for a second of sound)", h.Engine, h.Rooms, h.Factor)
+		}
+		out = append(out, f)
 	}
-	defer process.Close()
-	if message, err := process.Receive(); err == nil && message.GetReady() != nil {
-		f.have = "PocketSphinx, English"
+	voice := finding{name: "voice detector", cost: "music and applause are given to recognisers as if somebody spoke (liveclip models get silero-vad)"}
+	folder, err := asr.LookForVoice(ctx, s.ASR, starter)
+	if voice.have = folder; err != nil {
+		voice.cost += ": " + err.Error()
 	}
-	return f
+	return append(out, voice)
 }
 
 // faces looks whether the files are there: they are loaded in the finisher alone, which follows what moves when they can't be.

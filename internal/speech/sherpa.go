@@ -50,7 +50,7 @@ type SherpaOptions struct {
 }
 
 func sherpaOptions(options map[string]string) (o SherpaOptions, err error) {
-	o = SherpaOptions{Threads: 1, Streams: 16, Paths: 4}
+	o = SherpaOptions{Threads: 1, Streams: 64, Paths: 4}
 	for name, value := range options {
 		number, wrong := strconv.Atoi(value)
 		switch name {

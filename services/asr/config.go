@@ -23,7 +23,7 @@ type Config struct {
 	Publishers    int           `koanf:"publishers"`     // RTMP connections at once at most
 	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
 	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
-	Voice         string        `koanf:"voice"`          // folder of a Silero model that tells voice from music and noise; empty: by loudness
+	Voice         string        `koanf:"voice"`          // folder of a Silero model that tells voice from music and noise; empty: the one that `liveclip models` got, if any; none: by loudness
 	Hotwords      string        `koanf:"hotwords"`       // file of words that every room may say, one a line, beside its products; the first 1,000 are used
 	Recognisers   int           `koanf:"recognisers"`    // of an engine, shared by all streams
 	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast
@@ -100,7 +100,7 @@ func (c Config) Faults() []string {
 	if _, err := os.Stat(c.Hotwords); c.Hotwords != "" && err != nil {
 		fault(true, "asr.hotwords: %v", err)
 	}
-	if _, err := models.Load(c.Voice); c.Voice != "" && err != nil {
+	if _, err := models.Load(c.Voice); c.Voice != "" && c.Voice != engineNone && err != nil {
 		fault(true, "asr.voice: %v", err)
 	}
 	fault(c.Recognisers < 1, "asr.recognisers: must be at least 1, is %d (asr.engine none listens to nothing)", c.Recognisers)

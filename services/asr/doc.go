@@ -12,8 +12,23 @@
 // by one process at a time (keeper.go), and beyond asr.spool_bytes from the spool of a stream whose store is away.
 //
 // The way of a stream through the files: push.go or pull.go (past gate.go) → room.go, which owns its lease (own.go) →
-// session.go → broadcast.go; its sound goes on to endpoint.go → ear.go → pool.go, and everything leaves through tell.go. What
+// session.go → broadcast.go; its sound goes on to ear.go → endpoint.go → pool.go, and everything leaves through tell.go. What
 // a killed process left is in recover.go.
+//
+// Hearing. engines.go has the engines by name, built in and configured, and chooses one for each room: the one that its context
+// names, else that of its language, else asr.engine; a changed choice holds from the next utterance on. Before any engine a
+// voice detector tells voice from music and noise (voices.go; by loudness without one): what is silent is not even sent to it,
+// and what is no voice never becomes an utterance. endpoint.go cuts voice into utterances: at pauses, at the latest after 10 s,
+// and where a clip waits. Each engine has a pool of recognisers (pool.go), children that hear one utterance at a time or many
+// side by side (dialogue.go); an utterance keeps its sound until it was heard, so a recogniser that dies costs a repetition.
+// One that was there at a death is heard again only with none of its kind beside it, and given up after four.
+//
+// Late live speech is skipped, oldest first: an utterance that nobody began to hear within asr.behind becomes a gap in
+// stream.progress.v1 (Unheard), counted and logged; SpeechLag says how late the newest final line was. load.go measures what
+// hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the rooms need, up to
+// asr.recognisers, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
+// speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what
+// live rooms leave. hotwords.go tells recognisers what to expect of a room; only transducers with known spelling heed it.
 //
 // The states of a room (one goroutine; room.go):
 //

@@ -17,6 +17,8 @@ import (
 
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
+	speechmodels "liveclip/internal/models"
+	"liveclip/internal/models/download"
 	mediav1 "liveclip/proto/media/v1"
 	"liveclip/services/asr/models"
 )
@@ -158,15 +160,39 @@ func (nobody) end(*utterance, []byte)   {}
 func (nobody) withdraw(*utterance) bool { return false }
 func (nobody) deafness() string         { return "nobody listens" }
 
+// workers is how many recognisers an engine has at most.
+func (c Config) workers(e EngineConfig) int {
+	if e.Kind == kindRemote {
+		return 1 // of many requests
+	}
+	return cmp.Or(e.Recognisers, c.Recognisers)
+}
+
+// voice is the folder of the model that tells voice from other sound: the one configured, or the one that was downloaded;
+// empty: none is.
+func (c Config) voice() string {
+	if c.Voice == engineNone {
+		return ""
+	}
+	if c.Voice != "" {
+		return c.Voice
+	}
+	folder, err := download.Folder()
+	if err != nil {
+		return ""
+	}
+	folder = filepath.Join(folder, "silero-vad")
+	if m, err := speechmodels.Load(folder); err != nil || m.Kind != speechmodels.Silero {
+		return ""
+	}
+	return folder
+}
+
 // makeEngines opens nothing: a pool loads its models when the first stream wants them.
 func (s *Service) makeEngines(reg prometheus.Registerer) {
 	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: nobody{}}}
 	for name, cfg := range s.cfg.engines() {
-		workers := cmp.Or(cfg.Recognisers, s.cfg.Recognisers)
-		if cfg.Kind == kindRemote {
-			workers = 1 // of many requests
-		}
-		p := newPool(workers, s.starter(cfg), s.log.With("engine", name),
+		p := newPool(s.cfg.workers(cfg), s.starter(cfg), s.log.With("engine", name),
 			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
 		p.load.bound = cfg.Rooms
 		s.pools = append(s.pools, p)

@@ -39,7 +39,11 @@ func (l *load) room() int {
 	case l.factor == 0:
 		return math.MaxInt
 	}
-	return max(1, int(float64(l.most)*busy/l.factor))
+	room := max(1, int(float64(l.most)*busy/l.factor))
+	if l.streams > 1 { // a recogniser that hears one utterance at a time hears rooms in turns
+		room = min(room, l.most*l.streams)
+	}
+	return room
 }
 
 // needs is how many recognisers the rooms take.

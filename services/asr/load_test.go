@@ -26,6 +26,8 @@ func TestAsManyRoomsAreAdmittedAsTheMeasuredCostAllows(t *testing.T) {
 	}{
 		"nothing known":     {load{most: 2, rooms: 3}, math.MaxInt, 3},
 		"a tenth of a core": {load{most: 2, factor: 0.1, rooms: 9}, 17, 2},
+		"next to nothing":   {load{most: 2, streams: 8, factor: 0.001, rooms: 9}, 16, 1},
+		"one after another": {load{most: 1, streams: 1, factor: 0.2, rooms: 5}, 4, 2},
 		"slower than life":  {load{most: 1, factor: 3, rooms: 1}, 1, 4},
 		"as configured":     {load{most: 1, factor: 0.1, bound: 3}, 3, 1},
 	} {

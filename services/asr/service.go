@@ -112,8 +112,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.hotwords = [][]string{configured, deps.Phrases}
 	s.makeEngines(deps.Metrics)
-	if cfg.Voice != "" {
-		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: cfg.Voice}), deps.Log, deps.Metrics)
+	if folder := cfg.voice(); folder != "" {
+		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: folder}), deps.Log, deps.Metrics)
 	}
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
 	deps.Metrics.MustRegister(s.skipped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
