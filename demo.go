@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"liveclip/internal/demo"
 	fonts "liveclip/internal/font"
+	"liveclip/internal/native"
 )
 
 type demoCommand struct {
@@ -72,9 +74,16 @@ func (d demoCommand) open(ctx context.Context, io stdio) ([]*demo.Show, *server,
 	slices.Sort(d.Languages)
 	var shows []*demo.Show
 	for _, language := range slices.Compact(d.Languages) {
+		if why := unheard(language); why != nil {
+			fmt.Fprintf(io.out, "demo-%s is left out: %v\n", language, why)
+			continue
+		}
 		show := &demo.Show{Room: draw[language](d.Seed), Stream: "demo-" + language, Out: io.out, Broken: d.Crash > 0}
 		fmt.Fprintf(io.out, "seed %d: making the room %s, in which %s shows %s …\n", d.Seed, show.Stream, show.Room.Host, show.Room.Product)
 		shows = append(shows, show)
+	}
+	if len(shows) == 0 {
+		return nil, nil, errors.New("no room is left to show")
 	}
 	font, err := fonts.Find()
 	if err != nil {
@@ -106,6 +115,18 @@ func (d demoCommand) open(ctx context.Context, io stdio) ([]*demo.Show, *server,
 		show.Ops = up.client()
 	}
 	return shows, up, nil
+}
+
+// unheard tells why a language can't be spoken or heard on this machine; nil: it can.
+func unheard(language string) error {
+	if language != "zh" {
+		return nil
+	}
+	if _, err := exec.LookPath("espeak-ng"); err != nil {
+		return demo.ErrNoVoice
+	}
+	_, err := native.Library(native.Sherpa, "")
+	return err
 }
 
 // perform plays all rooms at once.

@@ -182,7 +182,7 @@ func TestOnRealKafkaEveryHighlightEndsInOnePublishedClipThoughServicesAreKilledA
 	})
 	defer killing.Stop()
 	perform(t, show)
-	publishedOnce(t, show, d.published)
+	publishedOnce(t, d.published, show)
 	stop()
 	if found := highlights(); len(found) != len(show.Clips()) {
 		t.Errorf("%d highlights found, %d clips", len(found), len(show.Clips()))

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"liveclip/internal/demo"
 	"liveclip/internal/opsclient"
 )
@@ -32,12 +34,17 @@ func startUp(t *testing.T) (up *process, ops *opsclient.Client, published string
 	return up, opsclient.New("http://"+listen, strings.TrimSpace(string(token))), published
 }
 
+// Two rooms on air at once: an English one, and a Mandarin one where this machine can speak and hear it.
 func TestEveryMomentOfARoomBecomesOneClip(t *testing.T) {
 	room, movie := makeRoom(t, 7)
 	_, ops, published := startUp(t)
-	show := &demo.Show{Room: room, Movie: movie, Stream: "room-1", Ops: ops, Out: t.Output()}
-	perform(t, show)
-	publishedOnce(t, show, published)
+	shows := []*demo.Show{{Room: room, Movie: movie, Stream: "room-1", Ops: ops, Out: t.Output()}}
+	if knowsMandarin(t) {
+		room, movie := synthesise(t, demo.NewMandarinRoom(7), 7)
+		shows = append(shows, &demo.Show{Room: room, Movie: movie, Stream: "room-2", Ops: ops, Out: t.Output()})
+	}
+	perform(t, shows...)
+	publishedOnce(t, published, shows...)
 }
 
 func TestAKilledServerLosesNoClipAndPublishesNoneTwice(t *testing.T) {
@@ -50,30 +57,39 @@ func TestAKilledServerLosesNoClipAndPublishesNoneTwice(t *testing.T) {
 	})
 	defer killing.Stop()
 	perform(t, show)
-	publishedOnce(t, show, published)
+	publishedOnce(t, published, show)
 }
 
-// perform plays the show and fails the test unless every moment has one good clip, and nothing else has.
-func perform(t *testing.T, show *demo.Show) {
+// perform plays the shows side by side and fails the test unless every moment has one good clip, and nothing else has.
+func perform(t *testing.T, shows ...*demo.Show) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	push, err := show.Attach(ctx)
-	if err != nil {
+	playing, ctx := errgroup.WithContext(ctx)
+	for _, show := range shows {
+		push, err := show.Attach(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		playing.Go(func() error { return show.Play(ctx, push) })
+	}
+	if err := playing.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := show.Play(ctx, push); err != nil {
-		t.Fatal(err)
-	}
-	if !show.Report() {
-		t.Error("not every moment has exactly its clip")
+	for _, show := range shows {
+		if !show.Report() {
+			t.Errorf("%s: not every moment has exactly its clip", show.Stream)
+		}
 	}
 }
 
 // publishedOnce holds the destination's folder against the clips: one file each.
-func publishedOnce(t *testing.T, show *demo.Show, folder string) {
+func publishedOnce(t *testing.T, folder string, shows ...*demo.Show) {
 	t.Helper()
-	want := len(show.Clips())
+	want := 0
+	for _, show := range shows {
+		want += len(show.Clips())
+	}
 	var movies []string
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		movies = nil
