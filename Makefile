@@ -61,7 +61,7 @@ bench-media: build ## recording, finishing and cutting beside ffmpeg, and how lo
 	./scripts/bench.sh --only record,finish,cut,live --json bench-media.json
 
 bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (4 min)
-	./bin/liveclip detect eval --synthetic 40 --held-out 100 --ablate 12 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json
+	./bin/liveclip detect eval --synthetic 40 --unseen 20 --held-out 100 --ablate 8 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json
 
 bench-t2v: build ## the queue beside bare asynq, cancel and recovery, and a simulated hour of 200 rooms on four GPUs (3 min)
 	go run ./test/bench/t2v

@@ -26,6 +26,7 @@ import (
 type detectEvalCommand struct {
 	Sets      []string `arg:"" optional:"" help:"Labelled sets: folders of NAME.jsonl with NAME.labels.json beside it."`
 	Synthetic int      `help:"Measure on this many made rooms of two hours, to tune on." placeholder:"N"`
+	Unseen    int      `help:"Measure on this many other made rooms, and on them once more with none of the rules' phrases known." placeholder:"N"`
 	HeldOut   int      `help:"Measure on this many made rooms that nothing was tuned on." placeholder:"N"`
 	Ablate    int      `help:"Also switch each signal off in turn, on this many made rooms to tune on." placeholder:"N"`
 	Rules     string   `help:"Rules file (YAML); without it the built-in rules."`
@@ -90,6 +91,13 @@ func (c detectEvalCommand) Run(ctx context.Context, io stdio) error {
 		if c.Mistakes {
 			listMistakes(io.out, set, rooms)
 		}
+	}
+	if c.Unseen > 0 {
+		more, err := unseen(ctx, rules, c.Unseen)
+		if err != nil {
+			return fmt.Errorf("detect eval: %w", err)
+		}
+		rows = append(rows, more...)
 	}
 	if c.Ablate > 0 {
 		more, err := ablate(ctx, rules, c.Ablate)
@@ -160,8 +168,8 @@ func (c detectEvalCommand) sets() ([]roomSet, error) {
 		}
 		sets = append(sets, set)
 	}
-	if len(sets) == 0 && c.Ablate == 0 && c.Comments == "" && !c.Load {
-		return nil, errors.New("name labelled sets, or --synthetic, --held-out or --ablate with a number of rooms")
+	if len(sets) == 0 && c.Ablate == 0 && c.Unseen == 0 && c.Comments == "" && !c.Load {
+		return nil, errors.New("name labelled sets, or --synthetic, --unseen, --held-out or --ablate with a number of rooms")
 	}
 	return sets, nil
 }
@@ -223,6 +231,23 @@ func tallied(room labelledRoom, report detect.Report) tally.Room {
 		r.Found = append(r.Found, found)
 	}
 	return r
+}
+
+// unseen measures on rooms that were not tuned on, with the rules' phrases and without them.
+func unseen(ctx context.Context, rules *detect.Rules, rooms int) ([]measured, error) {
+	set, err := madeRooms(roomgen.Validation, rooms)
+	if err != nil {
+		return nil, err
+	}
+	known, err := replaySet(ctx, rules, set)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := replaySet(ctx, rules.WithoutPhrases(), set)
+	if err != nil {
+		return nil, err
+	}
+	return []measured{{Set: set.name, Table: tally.Of(known)}, {Set: set.name, Without: "any known phrase", Table: tally.Of(unknown)}}, nil
 }
 
 // ablate measures with everything, and with each signal switched off in turn.

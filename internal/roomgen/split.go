@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +14,9 @@ import (
 type Split string
 
 const (
-	Train   Split = "train"
-	HeldOut Split = "held-out"
+	Train      Split = "train"
+	Validation Split = "validation" // the phrases of training, other rooms: to choose by
+	HeldOut    Split = "held-out"
 )
 
 // HeldOutRooms is how many rooms the frozen hash covers.
@@ -29,14 +31,22 @@ func (s Split) Seed(number int) uint64 {
 //go:embed heldout.sha256
 var frozen string
 
-// Frozen reports whether the held-out seeds are still those that were frozen before anything was tuned.
+// Frozen reports whether the held-out seeds, the phrases and the constants are still those that were frozen.
 func Frozen() error {
 	h := sha256.New()
 	for i := range HeldOutRooms {
 		h.Write(binary.BigEndian.AppendUint64(nil, HeldOut.Seed(i)))
 	}
-	if now := hex.EncodeToString(h.Sum(nil)); now != strings.TrimSpace(frozen) {
-		return fmt.Errorf("held-out rooms: their seeds hash to %s, frozen was %s", now, strings.TrimSpace(frozen))
+	was := strings.Fields(frozen)
+	if len(was) != 2 {
+		return fmt.Errorf("held-out rooms: heldout.sha256 holds %d hashes, not those of the seeds and of the data", len(was))
+	}
+	if now := hex.EncodeToString(h.Sum(nil)); now != was[0] {
+		return fmt.Errorf("held-out rooms: their seeds hash to %s, frozen was %s", now, was[0])
+	}
+	data := sha256.Sum256(append(slices.Clone(roomsYAML), phrasesYAML...))
+	if now := hex.EncodeToString(data[:]); now != was[1] {
+		return fmt.Errorf("held-out rooms: what they are made from hashes to %s, frozen was %s", now, was[1])
 	}
 	return nil
 }

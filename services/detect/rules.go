@@ -2,6 +2,7 @@ package detect
 
 import (
 	_ "embed"
+	"slices"
 	"time"
 )
 
@@ -127,6 +128,14 @@ func (r *Rules) WithWeights(bias float64, weights map[string]float64) *Rules {
 			changed.weights[name] = w
 		}
 	}
+	return &changed
+}
+
+// WithoutPhrases gives the same rules without the phrases of the groups: what they make of wording that they do not know.
+func (r *Rules) WithoutPhrases() *Rules {
+	changed := *r
+	changed.matcher = newMatcher(literally{}, slices.DeleteFunc(slices.Clone(r.matcher.entries), func(e entry) bool { return e.group < r.asked }))
+	changed.bySound = newMatcher(r.sounds, nil)
 	return &changed
 }
 
