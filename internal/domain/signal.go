@@ -108,6 +108,8 @@ type Highlight struct {
 	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
 	Chapters []Chapter
 	Shortest time.Duration // length that a clip of it may have by the rules; 0: any, as a request's
+	// Revision is that of its clip: 0, unless a person moved the ends of one that there is.
+	Revision int
 	// Opening is a request's: the template that opens the clip, or OpeningNone. Empty: as configured.
 	Opening string
 }

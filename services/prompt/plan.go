@@ -52,6 +52,7 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 	v := l.values(room, h)
 	p := domain.Plan{
 		Clip:      domain.NewClipID(h.ID, variant),
+		Revision:  h.Revision,
 		Highlight: h.ID,
 		Kind:      h.Kind,
 		Window:    h.Window,

@@ -180,7 +180,7 @@ func (s *Service) announce(ctx context.Context, e event.Event, h domain.Highligh
 // refuse tells the clip's story why it ends here; the highlight itself goes to the dead letters.
 func (s *Service) refuse(ctx context.Context, e event.Event, h domain.Highlight, reason error) error {
 	clip := domain.NewClipID(h.ID, variant)
-	failed := domain.ClipStep{Clip: clip, Step: domain.StepFailed, At: s.deps.Now(), Note: reason.Error()}
+	failed := domain.ClipStep{Clip: clip, Revision: h.Revision, Step: domain.StepFailed, At: s.deps.Now(), Note: reason.Error()}
 	if err := s.publisher.Publish(ctx, e.Follow(failed, s.deps.Now(), "failed")); err != nil {
 		return fmt.Errorf("refuse clip %s: %w", clip, err)
 	}
@@ -190,6 +190,9 @@ func (s *Service) refuse(ctx context.Context, e event.Event, h domain.Highlight,
 
 // why is a highlight's reasons in one line, for a person.
 func why(h domain.Highlight) string {
+	if h.By != "" && h.Revision > 0 {
+		return "its ends were moved by " + clean(h.By, longestValue)
+	}
 	if h.By != "" {
 		return "requested by " + clean(h.By, longestValue)
 	}

@@ -156,6 +156,22 @@ func TestARequestIsPlannedWithItsOwnTitle(t *testing.T) {
 	}
 }
 
+func TestOtherEndsAreAnotherRevisionOfTheSameClip(t *testing.T) {
+	b := bustest.New(t)
+	moved := sale
+	moved.By, moved.Revision = "operator", 1
+	publish(t, b, roomKnown(), about("first", sale), about("moved", moved))
+	start(t, b, fileStore(t), Defaults())
+	plans := follow(t, b, count(2), event.PlanMade)
+	first, second := plans[0].Payload.(domain.Plan), plans[1].Payload.(domain.Plan)
+	if first.Clip != second.Clip || first.Revision != 0 || second.Revision != 1 {
+		t.Errorf("got %s/%d and %s/%d", first.Clip, first.Revision, second.Clip, second.Revision)
+	}
+	if step := follow(t, b, count(4), event.ClipState)[2].Payload.(domain.ClipStep); step.Revision != 1 || step.Note != "its ends were moved by operator" {
+		t.Errorf("got %+v", step)
+	}
+}
+
 func TestAnImpossibleWindowFailsTheClipAndGoesToTheDeadLetters(t *testing.T) {
 	b := bustest.New(t)
 	empty := sale

@@ -1736,6 +1736,7 @@ type Highlight struct {
 	Vertical      bool                   `protobuf:"varint,14,opt,name=vertical,proto3" json:"vertical,omitempty"`
 	Shortest      int64                  `protobuf:"varint,15,opt,name=shortest,proto3" json:"shortest,omitempty"`
 	Opening       string                 `protobuf:"bytes,16,opt,name=opening,proto3" json:"opening,omitempty"`
+	Revision      int64                  `protobuf:"varint,17,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1880,6 +1881,13 @@ func (x *Highlight) GetOpening() string {
 		return x.Opening
 	}
 	return ""
+}
+
+func (x *Highlight) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 type Chapter struct {
@@ -4147,7 +4155,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"\xc7\x04\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\xe3\x04\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -4165,7 +4173,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\aproduct\x18\r \x01(\tR\aproduct\x12\x1a\n" +
 	"\bvertical\x18\x0e \x01(\bR\bvertical\x12\x1a\n" +
 	"\bshortest\x18\x0f \x01(\x03R\bshortest\x12\x18\n" +
-	"\aopening\x18\x10 \x01(\tR\aopening\x1a;\n" +
+	"\aopening\x18\x10 \x01(\tR\aopening\x12\x1a\n" +
+	"\brevision\x18\x11 \x01(\x03R\brevision\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +

@@ -3363,6 +3363,66 @@ func (x *DecideRequest) GetReason() string {
 	return ""
 }
 
+type TrimRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
+	StartS        float64                `protobuf:"fixed64,2,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"` // media time
+	EndS          float64                `protobuf:"fixed64,3,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrimRequest) Reset() {
+	*x = TrimRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrimRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrimRequest) ProtoMessage() {}
+
+func (x *TrimRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrimRequest.ProtoReflect.Descriptor instead.
+func (*TrimRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *TrimRequest) GetClipId() string {
+	if x != nil {
+		return x.ClipId
+	}
+	return ""
+}
+
+func (x *TrimRequest) GetStartS() float64 {
+	if x != nil {
+		return x.StartS
+	}
+	return 0
+}
+
+func (x *TrimRequest) GetEndS() float64 {
+	if x != nil {
+		return x.EndS
+	}
+	return 0
+}
+
 type TakeDownRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
@@ -3373,7 +3433,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3385,7 +3445,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3398,7 +3458,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -3425,7 +3485,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3437,7 +3497,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3450,7 +3510,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -3476,7 +3536,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3548,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3561,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -3520,7 +3580,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3532,7 +3592,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3545,7 +3605,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -3570,7 +3630,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3582,7 +3642,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3595,7 +3655,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Publication) GetClipId() string {
@@ -3663,7 +3723,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3675,7 +3735,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3688,7 +3748,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -3755,7 +3815,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3767,7 +3827,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3780,7 +3840,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -3800,7 +3860,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3812,7 +3872,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3825,7 +3885,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Line) GetStreamId() string {
@@ -3903,7 +3963,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3915,7 +3975,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3928,7 +3988,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -4336,7 +4396,11 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\rDecideRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\tR\averdict\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"B\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"T\n" +
+	"\vTrimRequest\x12\x17\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x17\n" +
+	"\astart_s\x18\x02 \x01(\x01R\x06startS\x12\x13\n" +
+	"\x05end_s\x18\x03 \x01(\x01R\x04endS\"B\n" +
 	"\x0fTakeDownRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"K\n" +
@@ -4386,8 +4450,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\t \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12=\n" +
-	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xc9\n" +
-	"\n" +
+	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\x86\v\n" +
 	"\x03Ops\x12A\n" +
 	"\x06Attach\x12\x1e.liveclip.ops.v1.AttachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vListStreams\x12#.liveclip.ops.v1.ListStreamsRequest\x1a!.liveclip.ops.v1.ListStreamsReply\x12G\n" +
@@ -4402,7 +4465,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\bGetBatch\x12 .liveclip.ops.v1.GetBatchRequest\x1a\x16.liveclip.ops.v1.Batch\x12O\n" +
 	"\tListClips\x12!.liveclip.ops.v1.ListClipsRequest\x1a\x1f.liveclip.ops.v1.ListClipsReply\x12A\n" +
 	"\aGetClip\x12\x1f.liveclip.ops.v1.GetClipRequest\x1a\x15.liveclip.ops.v1.Clip\x12?\n" +
-	"\x06Decide\x12\x1e.liveclip.ops.v1.DecideRequest\x1a\x15.liveclip.ops.v1.Clip\x12C\n" +
+	"\x06Decide\x12\x1e.liveclip.ops.v1.DecideRequest\x1a\x15.liveclip.ops.v1.Clip\x12;\n" +
+	"\x04Trim\x12\x1c.liveclip.ops.v1.TrimRequest\x1a\x15.liveclip.ops.v1.Clip\x12C\n" +
 	"\bTakeDown\x12 .liveclip.ops.v1.TakeDownRequest\x1a\x15.liveclip.ops.v1.Clip\x12R\n" +
 	"\aPublish\x12\x1f.liveclip.ops.v1.PublishRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12d\n" +
 	"\x10ListPublications\x12(.liveclip.ops.v1.ListPublicationsRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12^\n" +
@@ -4420,7 +4484,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -4462,61 +4526,62 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*Rendition)(nil),               // 37: liveclip.ops.v1.Rendition
 	(*Heads)(nil),                   // 38: liveclip.ops.v1.Heads
 	(*DecideRequest)(nil),           // 39: liveclip.ops.v1.DecideRequest
-	(*TakeDownRequest)(nil),         // 40: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 41: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 42: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 43: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 44: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 45: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 46: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 47: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 48: liveclip.ops.v1.Highlight
-	nil,                             // 49: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 50: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 51: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 52: google.protobuf.Timestamp
+	(*TrimRequest)(nil),             // 40: liveclip.ops.v1.TrimRequest
+	(*TakeDownRequest)(nil),         // 41: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 42: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 43: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 44: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 45: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 46: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 47: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 48: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 49: liveclip.ops.v1.Highlight
+	nil,                             // 50: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 51: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 52: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 53: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	49, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	50, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	52, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	53, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	52, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	52, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	50, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	53, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	53, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	51, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
 	16, // 12: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	52, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	53, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 14: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	17, // 15: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
 	17, // 16: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	51, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	52, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	52, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	53, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	24, // 19: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
 	30, // 20: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
 	25, // 21: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	52, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	52, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	53, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	53, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
 	35, // 24: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
 	36, // 25: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
 	37, // 26: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	44, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	45, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
 	31, // 28: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
 	34, // 29: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
 	32, // 30: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
 	33, // 31: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
 	37, // 32: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	52, // 33: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	53, // 33: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
 	26, // 34: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
 	38, // 35: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	44, // 36: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	52, // 37: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	45, // 36: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	53, // 37: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
 	25, // 38: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	52, // 39: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	53, // 39: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
 	3,  // 40: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
 	7,  // 41: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
 	9,  // 42: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
@@ -4530,29 +4595,31 @@ var file_ops_v1_ops_proto_depIdxs = []int32{
 	27, // 50: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
 	29, // 51: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
 	39, // 52: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	40, // 53: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	41, // 54: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	42, // 55: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	45, // 56: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 57: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 58: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 59: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 60: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 61: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 62: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	15, // 63: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	20, // 64: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	23, // 65: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	23, // 66: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	28, // 67: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	30, // 68: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	30, // 69: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	30, // 70: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	43, // 71: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	43, // 72: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	46, // 73: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	57, // [57:74] is the sub-list for method output_type
-	40, // [40:57] is the sub-list for method input_type
+	40, // 53: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
+	41, // 54: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	42, // 55: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	43, // 56: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	46, // 57: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 58: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 59: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 60: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 61: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 62: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 63: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	15, // 64: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	20, // 65: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	23, // 66: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	23, // 67: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	28, // 68: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	30, // 69: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	30, // 70: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	30, // 71: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
+	30, // 72: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	44, // 73: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	44, // 74: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	47, // 75: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	58, // [58:76] is the sub-list for method output_type
+	40, // [40:58] is the sub-list for method input_type
 	40, // [40:40] is the sub-list for extension type_name
 	40, // [40:40] is the sub-list for extension extendee
 	0,  // [0:40] is the sub-list for field type_name
@@ -4573,7 +4640,7 @@ func file_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   52,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

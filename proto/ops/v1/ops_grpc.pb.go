@@ -36,6 +36,7 @@ const (
 	Ops_ListClips_FullMethodName        = "/liveclip.ops.v1.Ops/ListClips"
 	Ops_GetClip_FullMethodName          = "/liveclip.ops.v1.Ops/GetClip"
 	Ops_Decide_FullMethodName           = "/liveclip.ops.v1.Ops/Decide"
+	Ops_Trim_FullMethodName             = "/liveclip.ops.v1.Ops/Trim"
 	Ops_TakeDown_FullMethodName         = "/liveclip.ops.v1.Ops/TakeDown"
 	Ops_Publish_FullMethodName          = "/liveclip.ops.v1.Ops/Publish"
 	Ops_ListPublications_FullMethodName = "/liveclip.ops.v1.Ops/ListPublications"
@@ -65,6 +66,9 @@ type OpsClient interface {
 	GetClip(ctx context.Context, in *GetClipRequest, opts ...grpc.CallOption) (*Clip, error)
 	// Decide gives a person's verdict, which outweighs the rule's.
 	Decide(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*Clip, error)
+	// Trim moves the ends of a clip: the answer is the clip with its new revision, whose work follows. What is playable stays
+	// so until the new one is.
+	Trim(ctx context.Context, in *TrimRequest, opts ...grpc.CallOption) (*Clip, error)
 	// TakeDown withdraws a clip for good: every origin answers 410 from then on.
 	TakeDown(ctx context.Context, in *TakeDownRequest, opts ...grpc.CallOption) (*Clip, error)
 	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
@@ -212,6 +216,16 @@ func (c *opsClient) Decide(ctx context.Context, in *DecideRequest, opts ...grpc.
 	return out, nil
 }
 
+func (c *opsClient) Trim(ctx context.Context, in *TrimRequest, opts ...grpc.CallOption) (*Clip, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Clip)
+	err := c.cc.Invoke(ctx, Ops_Trim_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *opsClient) TakeDown(ctx context.Context, in *TakeDownRequest, opts ...grpc.CallOption) (*Clip, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Clip)
@@ -275,6 +289,9 @@ type OpsServer interface {
 	GetClip(context.Context, *GetClipRequest) (*Clip, error)
 	// Decide gives a person's verdict, which outweighs the rule's.
 	Decide(context.Context, *DecideRequest) (*Clip, error)
+	// Trim moves the ends of a clip: the answer is the clip with its new revision, whose work follows. What is playable stays
+	// so until the new one is.
+	Trim(context.Context, *TrimRequest) (*Clip, error)
 	// TakeDown withdraws a clip for good: every origin answers 410 from then on.
 	TakeDown(context.Context, *TakeDownRequest) (*Clip, error)
 	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
@@ -330,6 +347,9 @@ func (UnimplementedOpsServer) GetClip(context.Context, *GetClipRequest) (*Clip, 
 }
 func (UnimplementedOpsServer) Decide(context.Context, *DecideRequest) (*Clip, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Decide not implemented")
+}
+func (UnimplementedOpsServer) Trim(context.Context, *TrimRequest) (*Clip, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Trim not implemented")
 }
 func (UnimplementedOpsServer) TakeDown(context.Context, *TakeDownRequest) (*Clip, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method TakeDown not implemented")
@@ -598,6 +618,24 @@ func _Ops_Decide_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ops_Trim_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TrimRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).Trim(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_Trim_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).Trim(ctx, req.(*TrimRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Ops_TakeDown_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TakeDownRequest)
 	if err := dec(in); err != nil {
@@ -728,6 +766,10 @@ var Ops_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Decide",
 			Handler:    _Ops_Decide_Handler,
+		},
+		{
+			MethodName: "Trim",
+			Handler:    _Ops_Trim_Handler,
 		},
 		{
 			MethodName: "TakeDown",

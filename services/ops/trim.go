@@ -1,0 +1,86 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/event"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// Trim moves the ends of a clip that was planned: a new revision of it is asked for, and the window is kept as a label. Of two
+// that trim one revision the first is made.
+func (s *Service) Trim(ctx context.Context, req *opsv1.TrimRequest) (*opsv1.Clip, error) {
+	c, err := s.need(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	clip, err := s.clip(ctx, c, req.ClipId)
+	if err != nil {
+		return nil, err
+	}
+	st := storyOf(clip)
+	switch {
+	case st.takenDown:
+		return nil, conflict("clip %s was taken down: it can't be changed any more", clip.ID)
+	case st.plan == nil:
+		return nil, conflict("clip %s is %s: its ends can be moved once it is planned", clip.ID, st.state())
+	case len(st.plan.Chapters) > 0:
+		return nil, unprocessable("clip %s is a recap: it has no two ends", clip.ID)
+	}
+	start, err1 := span("start_s", req.StartS)
+	end, err2 := span("end_s", req.EndS)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, unprocessable("window: %s", err)
+	}
+	window := domain.Window{Start: start, End: end}
+	if window == st.plan.Window {
+		return s.clipMessage(ctx, c, clip, nil), nil
+	}
+	ref := clip.Envelope.Ref()
+	stream, err := s.existing(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if stream.Broadcast.ID != clip.Envelope.Broadcast {
+		return nil, conflict("clip %s is of a broadcast before the newest: its ends can't be moved any more", clip.ID)
+	}
+	kept, err := s.Recording.KeptFrom(ctx, ref, stream.Broadcast.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	if window, _, err = fit(window, stream.Broadcast, kept, mediaNow(stream.Broadcast, now), s.cfg); err != nil {
+		return nil, err
+	}
+	e := trimmed(clip.Envelope, *st.plan, window, st.revision+1, c.name, now)
+	if err := s.Bus.Publish(ctx, e); err != nil {
+		return nil, fmt.Errorf("trim clip %s: %w", clip.ID, err)
+	}
+	s.labelRequest(ctx, e)
+	m := s.clipMessage(ctx, c, clip, nil)
+	m.Revision, m.State, m.StartS, m.EndS = int32(st.revision+1), "requested", window.Start.Seconds(), window.End.Seconds()
+	return m, nil
+}
+
+// trimmed is the request for a revision of a clip with another window.
+func trimmed(of event.Envelope, p domain.Plan, w domain.Window, revision int, by string, now time.Time) event.Event {
+	vertical := false
+	for _, profile := range p.Profiles {
+		vertical = vertical || profile.Name == "vertical"
+	}
+	return event.Event{
+		Envelope: event.Envelope{
+			ID:     domain.H("event", string(event.ClipRequested), string(p.Highlight), strconv.Itoa(revision)),
+			Tenant: of.Tenant, Stream: of.Stream, Broadcast: of.Broadcast, Epoch: of.Epoch, At: w.Start, Wall: now, Lane: domain.LaneManual,
+		},
+		Payload: domain.Highlight{
+			ID: p.Highlight, Kind: p.Kind, Window: w, Score: p.Score, Reasons: p.Reasons, Title: p.Title, By: by, TriggeredAt: now,
+			Mode: p.Mode, Vertical: vertical, Features: p.Features, Product: p.Product, Revision: revision,
+		},
+	}
+}
