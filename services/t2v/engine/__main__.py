@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     )
     p.add_argument("--openings-mib", type=int, default=4096, help="cache of templates' openings, in main memory")
     p.add_argument("--results-mib", type=int, default=256, help="cache of whole results")
-    p.add_argument("--prompts-mib", type=int, default=256, help="cache of prompts, on the device")
+    p.add_argument("--prompts-mib", type=int, default=1024, help="cache of prompts, on the device")
     p.add_argument("--templates", type=Path, help="JSON with the openings of templates by their names")
     p.add_argument("--snapshots", type=Path, help="folder for snapshots of sessions; without it there are none")
     p.add_argument("--drain", type=float, default=30.0, help="seconds that accepted orders may take at shutdown")
@@ -70,10 +70,13 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    service = Service(
-        f"{args.device} {torch.cuda.get_device_name(0)}" if args.device.startswith("cuda") else args.device
-    )
-    server, port = serve(service, args.listen)
+    device = f"{args.device} {torch.cuda.get_device_name(0)}" if args.device.startswith("cuda") else args.device
+    try:
+        service = Service(device, orders.Templates.load(args.templates) if args.templates else None)
+        server, port = serve(service, args.listen)
+    except (Fault, Failed) as err:
+        log.error("%s", err)
+        return 1
     print(f"listening on {args.listen.rsplit(':', 1)[0]}:{port}", flush=True)
     stats = Stats()
     if args.metrics:

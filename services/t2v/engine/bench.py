@@ -160,45 +160,30 @@ def gpu_grid() -> list[Row]:
     rows: list[Row] = [("matrix product 8192, bf16", f"{ceiling / 1e12:.0f} TFLOP/s", "the ceiling")]
     for name, make, width, height in _grid:
         for window in (6, 12, 21):
-            c = config.causal(make(), window=window)
-            dit = (
-                model._random(Dit(c.dit, "meta"), "cuda", torch.bfloat16)
-                .compute_in(torch.bfloat16)
-                .requires_grad_(False)
-            )
-            tokens = c.tokens(width, height)
-            cache = Cache(
-                dit.rope(),
-                c.dit.layers,
-                tokens,
-                c.dit.heads,
-                c.dit.head_dim,
-                Slots(0, window, 3),
-                dtype=torch.bfloat16,
-                device="cuda",
-            )
-            x = torch.randn(1, c.dit.channels, 3, height // c.vae.stride, width // c.vae.stride, device="cuda")
-            t = torch.tensor([[500.0]], device="cuda")
-            with torch.inference_mode():
-                prompt = dit.prompt(torch.randn(1, 512, 4096, device="cuda"))
-                while len(cache.slots.rolling) < window:
-                    dit(x, t, [prompt], [cache], True)
-                    cache.commit()
-                seconds = statistics.median(timed(lambda: dit(x, t, [prompt], [cache]), cuda=True) for _ in range(7))
-            used = flops(c, tokens, window) / seconds / ceiling
-            fps = ", ".join(f"{s} steps {12 / (seconds * (s + 1)):.0f}" for s in (1, 2, 4))
-            rows.append(
-                (
-                    f"{name}, window {window}: forward of 3 latent frames",
-                    f"{seconds * 1e3:.1f} ms",
-                    f"{used:.0%} of the ceiling; FPS with the clean pass: {fps}",
-                )
-            )
-            del dit, cache, prompt
+            rows.append(gpu_forward(name, config.causal(make(), window=window), width, height, ceiling))
             gc.collect()
             torch.cuda.empty_cache()
         rows.append(gpu_decode(name, make(), width, height))
     return rows
+
+
+def gpu_forward(name: str, c: ModelConfig, width: int, height: int, ceiling: float) -> Row:
+    kind, window = torch.bfloat16, c.stream.window
+    dit = model._random(Dit(c.dit, "meta"), "cuda", kind).compute_in(kind)
+    tokens, slots = c.tokens(width, height), Slots(0, window, 3)
+    cache = Cache(dit.rope(), c.dit.layers, tokens, c.dit.heads, c.dit.head_dim, slots, dtype=kind, device="cuda")
+    x = torch.randn(1, c.dit.channels, 3, height // c.vae.stride, width // c.vae.stride, device="cuda")
+    t = torch.tensor([[500.0]], device="cuda")
+    with torch.inference_mode():
+        prompt = dit.prompt(torch.randn(1, 512, 4096, device="cuda"))
+        while len(slots.rolling) < window:
+            dit(x, t, [prompt], [cache], True)
+            cache.commit()
+        seconds = statistics.median(timed(lambda: dit(x, t, [prompt], [cache]), cuda=True) for _ in range(7))
+    used = flops(c, tokens, window) / seconds / ceiling
+    fps = ", ".join(f"{s} steps {12 / (seconds * (s + 1)):.0f}" for s in (1, 2, 4))
+    what = f"{name}, window {window}: forward of 3 latent frames"
+    return what, f"{seconds * 1e3:.1f} ms", f"{used:.0%} of the ceiling; FPS with the clean pass: {fps}"
 
 
 def gpu_decode(name: str, c: ModelConfig, width: int, height: int) -> Row:

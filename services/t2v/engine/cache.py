@@ -114,9 +114,11 @@ class Result:
 
 @dataclass
 class Tiers:
-    prompts: Store = field(default_factory=lambda: Store(256 << 20))
+    prompts: Store = field(default_factory=lambda: Store(1 << 30))  # keys of cross-attention, on the device
+    embeddings: Store = field(default_factory=lambda: Store(256 << 20))  # before them, a hundredth as large
     openings: Store = field(default_factory=lambda: Store(4 << 30))
     results: Store = field(default_factory=lambda: Store(256 << 20))
 
     def each(self) -> list[tuple[str, Store]]:
-        return [("prompt", self.prompts), ("opening", self.openings), ("result", self.results)]
+        prompts = [("prompt", self.prompts), ("embedding", self.embeddings)]
+        return [*prompts, ("opening", self.openings), ("result", self.results)]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .attn import attend
 from .config import DitConfig
 from .kv import Cache
-from .rope import Rope, Turn
+from .rope import Rope
 
 # These stay in float32 whatever the weights' type: they are small, and their errors are not.
 FULL = ("time_embedding.", "time_projection.", "modulation", "norm3.", "norm_q.", "norm_k.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy as np
 import torch
@@ -30,9 +31,7 @@ class End:
 class Finisher:
     """Takes Latents, Cut and End from the job's inbox. tell is called, from its thread, after each and when it fails."""
 
-    def __init__(
-        self, job: Job, stats: Stats, tell: Callable[[Job, Failed | None, bool], None], decoding: threading.Lock
-    ):
+    def __init__(self, job: Job, stats: Stats, tell: Callable[[Job, Failed | None, bool], None], decoding: Decoding):
         self.job, self.stats, self._tell, self._decoding = job, stats, tell, decoding
         self._encoder: Encoder | None = None
         self._stopped = False
@@ -91,9 +90,9 @@ class Finisher:
         self.stats.encode.observe(time.monotonic() - decoded)
 
     def _decode(self, latents: Latents) -> np.ndarray:
-        """[T, H, W, 3] of bytes. One decoding at a time: two would only share the device and its memory."""
+        """[T, H, W, 3] of bytes."""
         session = self.job.session
-        with self._decoding, torch.inference_mode(), stream_beside(latents.z):
+        with self._decoding(latents.z):
             pixels = session.model.vae.decode(latents.z.to(session.model.vae.device), session.tails)[0]
             return to_bytes(pixels).cpu().numpy()
 
@@ -134,21 +133,24 @@ def to_bytes(pixels: Tensor) -> Tensor:
     return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).contiguous()
 
 
-class stream_beside:
-    """On CUDA a stream of its own that begins when z is computed: decoding runs beside the next chunk's forwards."""
+class Decoding:
+    """One decoding at a time: two would only share the device and its memory. On CUDA on a stream of its own, always the same
+    one, so that it runs beside the next chunk's forwards and its memory is used again."""
 
-    def __init__(self, z: Tensor):
-        self._z, self._scope = z, None
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stream: torch.cuda.Stream | None = None
 
-    def __enter__(self) -> None:
-        if self._z.is_cuda:
-            stream = torch.cuda.Stream(self._z.device)
-            stream.wait_stream(torch.cuda.default_stream(self._z.device))
-            self._z.record_stream(stream)
-            self._scope = torch.cuda.stream(stream)
-            self._scope.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        if self._scope is not None:
-            torch.cuda.current_stream(self._z.device).synchronize()
-            self._scope.__exit__(*error)
+    @contextlib.contextmanager
+    def __call__(self, z: Tensor) -> Iterator[None]:
+        with self._lock, torch.inference_mode():
+            if not z.is_cuda:
+                yield
+                return
+            if self._stream is None:
+                self._stream = torch.cuda.Stream(z.device)
+            self._stream.wait_stream(torch.cuda.default_stream(z.device))
+            z.record_stream(self._stream)
+            with torch.cuda.stream(self._stream):
+                yield
+                self._stream.synchronize()

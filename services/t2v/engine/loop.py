@@ -6,21 +6,22 @@ import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from . import batch, snapshot
-from .cache import Made, Opening, Result, Tiers, key
-from .encode import Timeline
+from . import batch
+from .begin import Beginner
+from .cache import Made, Result, Tiers
+from .estimate import Estimate, shape_of
 from .failure import Failed, out_of_memory, sorted_out
-from .finish import Cut, End, Finisher, send
+from .finish import Decoding, End, Finisher, send
 from .job import Asked, Done, Job, Order, Queued
+from .kept import Files, Sessions, unknown
 from .model import Model
-from .scheduler import Admitted, Table, Waiting, admit, fits, load, next_batch, soft_deadline
-from .session import BadOrder, Change, Session, Texts, Work
+from .scheduler import Table, Waiting, admit, fits, load, next_batch, soft_deadline
+from .session import Change, Work
 from .stats import Stats
 from .v1 import engine_pb2 as pb
 
@@ -47,6 +48,7 @@ class Engine:
     def __init__(self, model: Model, limits: Limits, stats: Stats, tiers: Tiers | None = None):
         self.model, self.limits, self.stats, self.tiers = model, limits, stats, tiers or Tiers()
         self.table = Table()
+        self.estimate = Estimate(model, self.table, self.tiers)
         self.draining = False
         self.broken = ""  # why the device computes no more; nothing but a new process helps
         self._changed = threading.Condition()
@@ -54,9 +56,11 @@ class Engine:
         self._queue: list[Job] = []
         self._running: list[Job] = []
         self._finishers: dict[str, Finisher] = {}
-        self._kept: OrderedDict[str, tuple[str, Session]] = OrderedDict()  # tenant and session
+        self.kept = Sessions(limits.kept)
+        self.files = Files(limits.snapshots, limits.most_snapshots)
+        self.beginner = Beginner(model, self.tiers, stats, self.kept)
         self._tasks: list[tuple] = []  # what others ask the loop's thread to do
-        self._decoding = threading.Lock()
+        self._decoding = Decoding()
         self.ended = threading.Event()
 
     # From other threads.
@@ -64,7 +68,7 @@ class Engine:
     def submit(self, order: Order) -> Job:
         """Accepts or raises Failed. What comes of it is told in job.out, a Done or a Failed last."""
         now = time.monotonic()
-        admitted = Admitted(self.work(order), order.deadline, self.session_bytes(order))
+        admitted = self.estimate.of(order)
         job = Job(order, secrets.token_hex(16), admitted, now)
         if order.result_key and (result := self.tiers.results.get(order.result_key)) is not None:
             self._replay(job, result)
@@ -72,8 +76,8 @@ class Engine:
         with self._changed:
             if self._closed or self.draining:
                 raise Failed(pb.CODE_DRAINING, "the engine shuts down")
-            if order.session and self._kept.get(order.session, ("",))[0] != order.tenant:
-                raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {order.session} is not here")
+            if order.session and (self.kept.find(order.session) or (None,))[0] != order.tenant:
+                raise unknown(order.session)
             if any(order.id and j.order.id == order.id and j.order.tenant == order.tenant for j in self._all()):
                 raise Failed(pb.CODE_BAD_INPUT, f"order {order.id} is being carried out already")
             everyone = [j.admitted for j in self._all()]
@@ -103,7 +107,7 @@ class Engine:
     def taken(self) -> int:
         """Bytes that sessions hold."""
         with self._changed:
-            return sum(j.admitted.bytes for j in self._running) + self._kept_bytes()
+            return sum(j.admitted.bytes for j in self._running) + self.kept.bytes
 
     def ask(self, task) -> object:
         """Has the loop's thread call task() between two forwards until it returns something but None; that, or its error."""
@@ -121,25 +125,9 @@ class Engine:
             raise slot[0]
         return slot[0]
 
-    def work(self, order: Order) -> float:
-        """Seconds of the device that an order is thought to take."""
-        c, spec = self.model.config, order.spec
-        chunks = (spec.chunks or 1) if c.causal else 1
-        forwards = chunks * (len(self.model.sampler(spec.steps)) + (1 if c.causal and c.stream.clean_pass else 0))
-        if order.opening and order.opening.key in self.tiers.openings:
-            forwards = forwards * max(1, chunks - order.opening.chunks) // max(1, chunks)
-        return forwards * (self.table.predict(self._shape(spec), 1) if self.table.known(self._shape(spec)) else 0.0)
-
-    def _shape(self, spec) -> tuple[int, int]:
-        return (spec.width, spec.height)
-
-    def session_bytes(self, order: Order) -> int:
-        c, dit, spec = self.model.config, self.model.dits[0], order.spec
-        tokens, branches = c.tokens(spec.width, spec.height), 2 if batch.guided(self.model, spec) else 1
-        s = c.stream
-        kept = dit.cache_bytes(tokens, s.sinks + s.window + s.chunk) * branches if c.causal else 0
-        rows = tokens * (s.chunk if c.causal else spec.chunks) * branches
-        return kept + rows * (12 * c.dit.dim + 2 * c.dit.ffn) * 4  # activations of one forward
+    def running(self, name: str) -> Job | None:
+        """Of the loop's thread."""
+        return next((j for j in self._running if j.name == name and j.session is not None), None)
 
     def _all(self) -> list[Job]:
         return [*self._running, *self._queue]
@@ -212,9 +200,8 @@ class Engine:
                 if not self._queue or len(running) >= self.limits.running:
                     break
                 job = self._queue[0]
-                if not fits(job.admitted, running, self.limits.memory - self._kept_bytes()):
-                    if self._kept:  # a session that nobody uses makes room
-                        self._kept.popitem(last=False)
+                if not fits(job.admitted, running, self.limits.memory - self.kept.bytes):
+                    if self.kept.drop_oldest():  # a session that nobody uses makes room
                         continue
                     break
                 self._queue.remove(job)
@@ -231,7 +218,7 @@ class Engine:
                     job.out.put(Queued(position, sum(j.admitted.work for j in [*self._running, *self._queue[:i]])))
             self.stats.queued.set(len(self._queue))
             self.stats.active.set(len(self._running))
-            self.stats.memory.set(sum(j.admitted.bytes for j in self._running) + self._kept_bytes())
+            self.stats.memory.set(sum(j.admitted.bytes for j in self._running) + self.kept.bytes)
 
     @staticmethod
     def _over(job: Job, now: float) -> Failed | None:
@@ -240,84 +227,12 @@ class Engine:
             return Failed(pb.CODE_LATE, "its deadline has passed")
         return job.canceled
 
-    def _kept_bytes(self) -> int:
-        return sum(
-            sum(c.keys.numel() * 3 * c.keys.element_size() for c in s.caches or []) for _, s in self._kept.values()
-        )
-
     @torch.inference_mode()
     def _begin(self, job: Job) -> None:
-        order = job.order
         job.began = time.monotonic()
         self.stats.waited.observe(job.began - job.accepted)
-        if order.session:
-            job.session = self._taken_up(job)
-        elif order.opening is not None:
-            self._begin_opening(job)
-        else:
-            job.session = Session(self.model, order.spec, self._read(job, order.spec.prompt), self._negative(job))
+        job.session = self.beginner.begin(job)
         self._finishers[job.name] = Finisher(job, self.stats, self._finished, self._decoding)
-
-    def _taken_up(self, job: Job) -> Session:
-        with self._changed:
-            found = self._kept.pop(job.order.session, None)
-        if found is None or found[0] != job.order.tenant:
-            raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {job.order.session} is not here")
-        session, spec = found[1], job.order.spec
-        if (session.spec.width, session.spec.height) != (spec.width, spec.height):
-            raise BadOrder(f"the session is of {session.spec.width}x{session.spec.height}")
-        session.spec = replace(spec, chunks=session.chunk + spec.chunks if spec.chunks else 0)
-        session.total, session.stopped = session.spec.chunks, False
-        if session.texts.prompt != spec.prompt:
-            session.change(Change(session.chunk, self._read(job, spec.prompt), False))
-        return session
-
-    def _begin_opening(self, job: Job) -> None:
-        order, told = job.order, job.order.opening
-        kept: Opening | None = self.tiers.openings.get(told.key)
-        if kept is None:
-            job.opening_left = True
-            spec = replace(order.spec, prompt=told.prompt, seed=told.seed)
-            job.session = Session(self.model, spec, self._read(job, told.prompt), self._negative(job))
-            return
-        job.opening_hit = True
-        job.timeline = Timeline(self.model.config.frame_rate, order.rate)
-        job.timeline.take(kept.model_frames)
-        for made in kept.made:  # before anything is computed: the first frame does not wait
-            send(job, kept.header, made, True, 0.0, self.stats)
-        job.session = snapshot.unpack(kept.meta, kept.tensors, self.model, lambda p: self._read(job, p))
-        job.session.total = order.spec.chunks
-        self._leave_opening(job)
-
-    def _leave_opening(self, job: Job) -> None:
-        """From here on the order's own prompt and seed."""
-        order, session = job.order, job.session
-        session.spec = replace(order.spec)
-        if order.spec.prompt != order.opening.prompt:
-            session.change(Change(session.chunk, self._read(job, order.spec.prompt), order.opening.recache))
-
-    def _keep_opening(self, job: Job) -> None:
-        told = job.order.opening
-        meta, tensors = snapshot.pack(job.session)
-        frames = job.timeline.known if job.timeline else 0
-        kept = Opening(meta, tensors, job.header, tuple(job.made), frames)
-        self.tiers.openings.put(told.key, kept, kept.bytes)
-        job.opening_left = False
-        job.inbox.put(Cut())
-        self._leave_opening(job)
-
-    def _read(self, job: Job | None, prompt: str) -> Texts:
-        """A prompt as the model reads it, from the cache where it is there."""
-        name = key("prompt", model=self.model.fingerprint, tenant=job.order.tenant if job else "", prompt=prompt)
-        if (texts := self.tiers.prompts.get(name)) is None:
-            if job is not None:
-                job.prompt_hit = False
-            texts = batch.read(self.model, prompt)
-            self.tiers.prompts.put(name, texts, sum(p.bytes for p in texts.experts))
-        return texts
-
-    def _negative(self, job: Job) -> Texts | None:
-        return self._read(job, job.order.spec.negative) if batch.guided(self.model, job.order.spec) else None
 
     def _look_after(self) -> None:
         """What is due of each order that is no forward: ends, wishes, patience."""
@@ -329,7 +244,7 @@ class Engine:
                 self._heed(job)
                 if job.opening_left and job.session.between and job.session.chunk >= job.order.opening.chunks:
                     if job.pending == 0:
-                        self._keep_opening(job)
+                        self.beginner.keep_opening(job)
                 if job.session.finished and not job.session.ready and not job.opening_left and not job.ended:
                     job.ended = True
                     job.inbox.put(End())
@@ -350,7 +265,7 @@ class Engine:
             if asked.prompt is not None:
                 first = job.order.opening.chunks if job.order.opening else 0
                 with torch.inference_mode():
-                    texts = self._read(job, asked.prompt)
+                    texts = self.beginner.read(job, asked.prompt)
                 job.session.change(Change(max(asked.chunk, first), texts, asked.recache))
             if asked.frames is not None:
                 job.session.feed(asked.frames)
@@ -384,10 +299,9 @@ class Engine:
         waiting = [
             Waiting(
                 job.name,
-                (work.batch_key, self._shape(job.session.spec)),
+                (work.batch_key, shape_of(job.session.spec)),
                 work.x.shape[0],
-                self._due(job),
-                self._left(job),
+                *self._left(job),
             )
             for job, work in runnable
         ]
@@ -396,10 +310,13 @@ class Engine:
         self._compute(chosen)
         return True
 
-    def _left(self, job: Job) -> int:
-        session = job.session
+    def _left(self, job: Job) -> tuple[float, int]:
+        """Until when how many forwards are due: the next chunk until a live picture has run out, else the whole."""
+        session, order = job.session, job.order
         a_chunk = len(session.sampler) + (1 if self.model.config.causal else 0)
-        return max(1, (session.total - session.chunk if session.total else 1) * a_chunk)
+        if order.frames == 0 and job.first_at is not None:
+            return job.first_at + job.frames / order.rate, a_chunk
+        return self._due(job), max(1, (session.total - session.chunk if session.total else 1) * a_chunk)
 
     def _compute(self, chosen: list[tuple[Job, Work]]) -> None:
         began = time.monotonic()
@@ -416,7 +333,7 @@ class Engine:
             return
         seconds = time.monotonic() - began
         rows = sum(work.x.shape[0] for _, work in chosen)
-        shape = self._shape(chosen[0][0].session.spec)
+        shape = shape_of(chosen[0][0].session.spec)
         self.table.learn((chosen[0][1].batch_key, shape), rows, seconds)
         self.table.learn(shape, rows, seconds)
         self.stats.forward.observe(seconds)
@@ -471,10 +388,7 @@ class Engine:
             job.inbox.put(End())
         now = time.monotonic()
         if failure is None and job.order.keep and job.session is not None and job.session.between:
-            with self._changed:
-                self._kept[job.name] = (job.order.tenant, job.session)
-                while len(self._kept) > self.limits.kept:
-                    self._kept.popitem(last=False)
+            self.kept.put(job.name, job.order.tenant, job.session)
         if failure is None and job.order.result_key and not job.touched:
             result = Result(job.header, tuple(job.made))
             self.tiers.results.put(job.order.result_key, result, result.bytes)
@@ -507,61 +421,3 @@ class Engine:
             send(job, result.header, Made(made.data, made.frames), True, 0.0, self.stats)
         self.stats.orders.labels(outcome="done").inc()
         job.out.put(self._done(job, time.monotonic()))
-
-    # Snapshots.
-
-    def snapshot(self, name: str) -> tuple[str, int, int]:
-        """A token for what a session is after the chunk in hand; its bytes; its next chunk."""
-        folder = self.limits.snapshots
-        if folder is None:
-            raise Failed(pb.CODE_BAD_INPUT, "this engine keeps no snapshots: none are configured")
-
-        def take():
-            session = self._session(name)
-            job = next((j for j in self._running if j.name == name), None)
-            if job is not None and (job.pending or not session.between):
-                job.wanted = True
-                return None
-            if job is not None:
-                job.wanted = False
-            meta, tensors = snapshot.pack(session)
-            meta["tenant"] = job.order.tenant if job is not None else self._kept[name][0]
-            return meta, tensors
-
-        meta, tensors = self.ask(take)
-        token = secrets.token_hex(16)
-        raw = snapshot.to_bytes(meta, tensors)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{token}.part"
-        part.write_bytes(raw)
-        part.rename(folder / f"{token}.safetensors")
-        known = sorted(folder.glob("*.safetensors"), key=lambda f: f.stat().st_mtime_ns)
-        for old in known[: max(0, len(known) - self.limits.most_snapshots)]:
-            old.unlink(missing_ok=True)
-        return token, len(raw), meta["chunk"]
-
-    def resume(self, token: str) -> tuple[str, int]:
-        """A session made of a snapshot; its next chunk."""
-        folder = self.limits.snapshots
-        path = None if folder is None or not token.isalnum() else folder / f"{token}.safetensors"
-        if path is None or not path.is_file():
-            raise Failed(pb.CODE_UNKNOWN_SESSION, f"snapshot {token[:64]} is not here")
-        meta, tensors = snapshot.from_bytes(path.read_bytes())
-
-        def take():
-            with torch.inference_mode():
-                session = snapshot.unpack(meta, tensors, self.model, lambda p: self._read(None, p))
-            name = secrets.token_hex(16)
-            with self._changed:
-                self._kept[name] = (meta.get("tenant", ""), session)
-            return name, session.chunk
-
-        return self.ask(take)
-
-    def _session(self, name: str) -> Session:
-        for job in self._running:
-            if job.name == name and job.session is not None:
-                return job.session
-        if name in self._kept:
-            return self._kept[name][1]
-        raise Failed(pb.CODE_UNKNOWN_SESSION, f"session {name[:64]} is not here")

@@ -14,7 +14,7 @@ import torch
 from google.protobuf.any_pb2 import Any
 from google.rpc.status_pb2 import Status
 
-from . import orders
+from . import kept, orders
 from .failure import Failed, sorted_out
 from .job import Asked, ChunkMade, Done, Job, Queued
 from .loop import Engine
@@ -66,10 +66,10 @@ class Service(pb_grpc.EngineServicer):
                 for event in _events(job, context):
                     if isinstance(event, Failed):
                         raise event
-            kept = engine.tiers.openings.get(order.opening.key)
-            if kept is None:
+            opening = engine.tiers.openings.get(order.opening.key)
+            if opening is None:
                 raise Failed(pb.CODE_TOO_LARGE, "the opening is greater than the cache")
-            return pb.WarmReply(took=_ns(time.monotonic() - began), known=known, bytes=kept.bytes)
+            return pb.WarmReply(took=_ns(time.monotonic() - began), known=known, bytes=opening.bytes)
 
     def Health(self, request: pb.HealthRequest, context: grpc.ServicerContext) -> pb.HealthReply:
         engine = self.engine
@@ -118,12 +118,12 @@ class Service(pb_grpc.EngineServicer):
 
     def Snapshot(self, request: pb.SnapshotRequest, context: grpc.ServicerContext) -> pb.SnapshotReply:
         with _failing(context):
-            token, size, chunk = self._ready().snapshot(request.session)
+            token, size, chunk = kept.take_snapshot(self._ready(), request.session)
             return pb.SnapshotReply(snapshot=token, bytes=size, chunk=chunk)
 
     def Resume(self, request: pb.ResumeRequest, context: grpc.ServicerContext) -> pb.ResumeReply:
         with _failing(context):
-            session, chunk = self._ready().resume(request.snapshot)
+            session, chunk = kept.resume(self._ready(), request.snapshot)
             return pb.ResumeReply(session=session, chunk=chunk)
 
     def Stats(self, request: pb.StatsRequest, context: grpc.ServicerContext) -> pb.StatsReply:
