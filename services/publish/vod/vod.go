@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -89,10 +90,6 @@ const year = 365 * 24 * time.Hour
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := v.visit(w)
-	if x.direct == nil && r.ProtoMajor == 1 && r.ContentLength != 0 {
-		// net/http waits for a body that nobody reads, and would for ever.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(v.bodyWithin))
-	}
 	allowOrigins(w.Header())
 	v.serve(&x.answer, r, &x.asked)
 	v.metrics.answered(x.served.Status, x.served.Sent)
@@ -113,6 +110,11 @@ func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
+	if w.direct == nil && r.ProtoMajor == 1 && r.ContentLength != 0 && !v.readBody(w, r) {
+		w.Header().Set("Connection", "close")
+		writeProblem(w, r, http.StatusBadRequest, "the request's body is too long, or did not come: it should have none")
+		return
+	}
 	if preflight(w, r) {
 		return
 	}
@@ -165,6 +167,21 @@ func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
 	default:
 		v.send(w, r, a)
 	}
+}
+
+const maxBody = 64 << 10 // bytes of a request's, which should have none
+
+// readBody takes a body out of the way; false: not all of it. net/http would wait for one for ever, when the answer is over.
+func (v *Handler) readBody(w *answer, r *http.Request) bool {
+	limits := http.NewResponseController(w.ResponseWriter)
+	_ = limits.SetReadDeadline(time.Now().Add(v.bodyWithin))
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxBody+1))
+	if err != nil || n > maxBody {
+		_ = limits.SetReadDeadline(time.Unix(1, 0))
+		return false
+	}
+	_ = limits.SetReadDeadline(time.Time{})
+	return true
 }
 
 // send answers with the file, if the clip has it. Renditions are looked for first: they are nearly all that is asked for.

@@ -476,18 +476,21 @@ func TestAnAnswerUnderWayEndsWhenItsClipIsTakenDown(t *testing.T) {
 func TestABodyThatNeverComesHoldsNoConnection(t *testing.T) {
 	o := newOrigin(t, digits)
 	o.bodyWithin = 100 * time.Millisecond
-	for name, o := range map[string]*origin{"net/http": o, "outlet": o.direct(t)} {
-		conn, err := net.Dial("tcp", o.address)
+	for name, address := range map[string]string{"net/http": o.address, "outlet": o.direct(t).address} {
+		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nnot all", o.path("720p.mp4"))
-		if _, err := io.Copy(io.Discard, conn); err != nil {
-			t.Errorf("%s: the connection is held: %v", name, err)
+		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+			t.Errorf("%s: %.100q, then %v", name, answer, err)
 		}
 	}
+	compare(t, o.ask(t, "GET", o.path("720p.mp4"), "Content-Length: 3\r\nRange: bytes=0-3\r\n\r\nabc"), want(206, "0123", everyFile, map[string]string{
+		"Content-Type": "video/mp4", "Content-Length": "4", "Content-Range": "bytes 0-3/1000",
+	}))
 }
 
 func TestAClipPlaysTheMomentItsManifestIsWritten(t *testing.T) {
