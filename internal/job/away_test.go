@@ -1,0 +1,108 @@
+package job_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"liveclip/internal/domain"
+	"liveclip/internal/job"
+)
+
+// server is a redis-server that can be killed and started again on the same port and folder.
+type server struct {
+	t       *testing.T
+	port    string
+	folder  string
+	process *exec.Cmd
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	s.process = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder, "--appendonly", "yes", "--save", "", "--logfile", "", "--loglevel", "warning")
+	if err := s.process.Start(); err != nil {
+		s.t.Fatalf("needs redis-server (make setup installs it): %v", err)
+	}
+	eventually(s.t, "redis answers", func() bool {
+		rdb := redis.NewClient(&redis.Options{Addr: s.address(), MaxRetries: -1})
+		defer rdb.Close()
+		return rdb.Ping(s.t.Context()).Err() == nil
+	})
+}
+
+func (s *server) kill() {
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+}
+
+func (s *server) address() string { return "127.0.0.1:" + s.port }
+
+func TestRedisGoneForAWhileLosesNoJob(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	_ = listener.Close()
+	away := &server{t: t, port: port, folder: t.TempDir()}
+	away.start()
+	t.Cleanup(func() { away.kill() })
+	rdb := redis.NewClient(&redis.Options{Addr: away.address(), MaxRetries: -1, DialTimeout: time.Second})
+	t.Cleanup(func() { _ = rdb.Close() })
+
+	var mu sync.Mutex
+	done := map[string]int{}
+	begun := make(chan struct{}, 1000)
+	serve(t, rdb, job.Config{Workers: 4, Lease: 400 * time.Millisecond, Backoff: 10 * time.Millisecond}, func(ctx context.Context, j job.Job) error {
+		begun <- struct{}{}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done[j.ID]++
+		return nil
+	}, func(_ context.Context, j job.Job, err error) { t.Errorf("job %s failed: %v", j.ID, err) })
+	client := job.NewClient(rdb, "test")
+	const all = 40
+	for i := range all {
+		j := of(fmt.Sprintf("default/room%d", i%2), i)
+		j.Lane = []domain.Lane{domain.LaneLive, domain.LaneManual, domain.LaneBatch}[i%3]
+		if err := client.Enqueue(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next(t, begun)
+	away.kill()
+	if err := client.Enqueue(t.Context(), of("default/late", 1)); err == nil || !strings.Contains(err.Error(), "default/late/1") {
+		t.Errorf("enqueued while Redis was away: %v", err)
+	}
+	time.Sleep(time.Second) // longer than leases last
+	away.start()
+	if err := client.Enqueue(t.Context(), of("default/late", 1)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all done", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(done) == all+1
+	})
+	eventually(t, "nothing left on the queues", func() bool {
+		queues, err := job.NewControl(rdb).Queues(t.Context())
+		for _, q := range queues {
+			if q.Waiting+q.Parked+q.Running+q.Later+q.Dead > 0 {
+				return false
+			}
+		}
+		return err == nil && len(queues) == 3
+	})
+}
