@@ -150,8 +150,8 @@ func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.Shot
 		d.log.Warn("generation failed", "shot", w.ID, "engine", turn.start.Engine, "kind", engines.KindOf(err), "error", err)
 		last = err
 		kind := engines.KindOf(err)
-		if kind == engines.Refused || making.Attempts >= maxTries {
-			return making, &fallback{schedule.Template, err}
+		if kind == engines.Refused || kind == engines.Late || making.Attempts >= maxTries {
+			return making, &fallback{d.plan.Instead(w.Tier), err}
 		}
 		if kind != engines.Busy && (kind != engines.Away || len(d.stands) > 1) {
 			avoid = append(avoid, turn.start.Engine)
@@ -264,7 +264,7 @@ func (d *desk) make(ctx context.Context, s *stand, order engines.Order, file str
 		err = d.inspect(within, file, order)
 	}
 	if err != nil && ctx.Err() == nil && within.Err() != nil {
-		err = &engines.Fault{Kind: engines.Refused, Err: stale} // nobody else can be in time either
+		err = &engines.Fault{Kind: engines.Late, Err: stale}
 	}
 	return answer, err
 }

@@ -5,6 +5,16 @@
 // lanes (live before manual before batch): each of its shots is made, put into the object store, and then the cut is. A
 // shot that cannot be made does not hold the clip up: the cut goes on without it, with footage, and says so in its notes.
 //
-// It takes plan.made.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
+// # The way of a generated shot
+//
+// plan.go queues a plan with shots to make (internal/job); shots.go takes it up; studio.go and generated.go word one shot for the
+// desk; desk.go asks the schedule (package schedule: earliest deadline first, by learned costs, quality given up before a shot, the
+// fullest share before another's), has an engine make it (package engines: three kinds behind one interface), and looks at what
+// came; watch.go looks after the engines' health. What fails is sorted by whose fault it is: a busy engine is left alone for a
+// while, one that is away or answers wrongly is followed by another, and is left alone when it fails three times in a row; a refused
+// content is asked of nobody else. A shot whose moment is stale (t2v.fresh) gives way to footage, and the cut says so. cancel.go
+// stops the shots of a clip that is wanted no more.
+//
+// It takes plan.made.v1 and clip.decided.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
 // of clip.state.v1.
 package t2v

@@ -69,6 +69,7 @@ const (
 	Memory  Kind = "memory"  // it lacks memory for this: a smaller order may do
 	Unfit   Kind = "unfit"   // it cannot do such an order
 	Refused Kind = "refused" // it refuses the content: no other engine shall be asked
+	Late    Kind = "late"    // the order is of no use any more
 )
 
 // Fault is why an engine made no video.

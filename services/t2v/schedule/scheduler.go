@@ -311,5 +311,8 @@ func (s *Scheduler) Standings() []Standing {
 	return all
 }
 
+// Instead is what is done for a tier where there is no generated shot. It is safe for concurrent use.
+func (s *Scheduler) Instead(tier string) string { return s.policy.tier(tier).Then }
+
 // Waiting is how much waits.
 func (s *Scheduler) Waiting() int { return len(s.waiting) }
