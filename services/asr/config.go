@@ -24,6 +24,7 @@ type Config struct {
 	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
 	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
 	Voice         string        `koanf:"voice"`          // folder of a Silero model that tells voice from music and noise; empty: the one that `liveclip models` got, if any; none: by loudness
+	Libraries     string        `koanf:"libraries"`      // folder of sherpa-onnx's libraries; empty: beside liveclip-media, where make build puts them
 	Hotwords      string        `koanf:"hotwords"`       // file of words that every room may say, one a line, beside its products; the first 1,000 are used
 	Recognisers   int           `koanf:"recognisers"`    // of an engine, shared by all streams
 	Rejoin        time.Duration `koanf:"rejoin"`         // a source back within it continues its broadcast

@@ -107,3 +107,10 @@ func (d *dialogue) ask(ctx context.Context, h *mediav1.Hear) (*mediav1.Heard, er
 		return nil, ctx.Err()
 	}
 }
+
+// drop says that nobody waits for an utterance any more.
+func (d *dialogue) drop(utterance string) error {
+	d.send.Lock()
+	defer d.send.Unlock()
+	return d.r.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Hear{Hear: &mediav1.Hear{Utterance: utterance, Drop: true}}})
+}

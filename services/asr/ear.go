@@ -283,29 +283,33 @@ func (e *ear) speechLag() time.Duration {
 // quietAfter is how long nobody speaks in a room that is called quiet.
 const quietAfter = 10 * time.Second
 
-// catchUp skips what live speech was not heard in time.
+// catchUp skips what live speech was not heard in time, the oldest first: what nobody began to hear, and what a recogniser that
+// is too slow is at for as long again.
 func (e *ear) catchUp() {
 	if !e.live {
 		return
 	}
-	for {
-		e.mu.Lock()
-		var late *spoken
-		for _, u := range e.queue {
-			if !u.done && u.until > 0 && e.point.now-u.until > e.behind {
-				late = u
-				break
-			}
+	e.mu.Lock()
+	var late []*spoken
+	for _, u := range e.queue {
+		if !u.done && u.until > 0 && e.point.now-u.until > e.behind {
+			late = append(late, u)
 		}
-		e.mu.Unlock()
-		if late == nil || !late.by.withdraw(late.utterance) {
-			return
+	}
+	now := e.point.now
+	e.mu.Unlock()
+	for _, u := range late {
+		if !u.by.withdraw(u.utterance) {
+			if now-u.until <= 2*e.behind {
+				continue
+			}
+			u.by.abandon(u.utterance)
 		}
 		e.mu.Lock()
 		e.skipped = e.now()
 		e.mu.Unlock()
-		e.skip(domain.Window{Start: late.start, End: late.until})
-		e.answer(late, nil)
+		e.skip(domain.Window{Start: u.start, End: u.until})
+		e.answer(u, nil)
 	}
 }
 

@@ -146,6 +146,7 @@ type listener interface {
 	put(u *utterance)
 	end(u *utterance, sound []byte)
 	withdraw(u *utterance) bool
+	abandon(u *utterance)
 	deafness() string
 }
 
@@ -157,6 +158,7 @@ func (nobody) leave()                   {}
 func (nobody) ready()                   {}
 func (nobody) put(u *utterance)         { u.answered(nil) }
 func (nobody) end(*utterance, []byte)   {}
+func (nobody) abandon(*utterance)       {}
 func (nobody) withdraw(*utterance) bool { return false }
 func (nobody) deafness() string         { return "nobody listens" }
 
@@ -222,6 +224,9 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 		}
 	} else if folder != "" {
 		options["models"] = folder
+	}
+	if s.cfg.Libraries != "" && (cfg.Kind == kindSherpa || cfg.Kind == kindSilero) {
+		options["libraries"] = s.cfg.Libraries
 	}
 	process, err := s.media.Start(ctx, child.Recognise, &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{
 		Recognise: &mediav1.RecogniseOrder{Engine: cfg.Kind, Options: options}}})

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/internal/native"
@@ -39,8 +41,7 @@ func mandarin(t *testing.T) func(*Config) {
 	found := libraries(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	return func(c *Config) {
-		c.Engine = engineMandarin
-		c.Engines = map[string]EngineConfig{engineMandarin: {Kind: kindSherpa, Language: "zh", Models: own, Options: map[string]string{"libraries": found}}}
+		c.Engine, c.Libraries = engineMandarin, found
 	}
 }
 
@@ -163,5 +164,34 @@ func TestSoundOfEveryKindIsHeardAndSilenceCostsNothing(t *testing.T) {
 		if low := strings.ToLower(text); !quiet && !strings.Contains(low, "price") && !strings.Contains(low, "19") || name == "silent" && text != "" {
 			t.Errorf("%s: heard %q", name, text)
 		}
+	}
+}
+
+func TestMusicIsNeverGivenToARecogniserWhereAVoiceDetectorIs(t *testing.T) {
+	corpus := os.Getenv("LIVECLIP_CORPUS")
+	if corpus == "" {
+		t.Skip("LIVECLIP_CORPUS names no folder of real models")
+	}
+	found, folder := libraries(t), t.TempDir()
+	if err := os.Symlink(filepath.Join(corpus, "models", "silero_vad_16k_op15.onnx"), filepath.Join(folder, "silero_vad.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	s := newGround(t).start(func(c *Config) { c.Voice, c.Libraries = folder, found })
+	s.service.voices.ready()
+	s.until("voice detector", func() bool { return s.service.voices.absent() == "" })
+	// Chords with a beat, then somebody speaks.
+	music := "aevalsrc='0.3*(0.55+0.45*sin(2*PI*2*t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t)+0.4*sin(2*PI*660*t))':d=20:s=44100"
+	speech := "flite=text='the price drops to nineteen dollars':voice=rms,aresample=44100,apad=pad_dur=1"
+	file := filepath.Join(t.TempDir(), "music.mp4")
+	out, err := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "color=size=64x64:rate=10", "-f", "lavfi", "-i", music, "-f", "lavfi", "-i", speech,
+		"-filter_complex", "[1][2]concat=n=2:v=0:a=1[a]", "-map", "0:v", "-map", "[a]", "-shortest", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ffmpeg: %v %s", err, out)
+	}
+	s.order(domain.StreamState{Ref: ref("music"), Source: "file:" + file, Lane: domain.LaneBatch, Attached: true, Owner: "one"})
+	lines := said(s.await("closed", closedOf("music")), "music")
+	heard := testutil.ToFloat64(s.service.engines[kindSphinx].listener.(*pool).heard)
+	if len(lines) != 1 || !strings.Contains(lines[0].Text, "19") || heard > 5 {
+		t.Errorf("%.1f s of 24 s went to the recogniser; lines %+v", heard, lines)
 	}
 }

@@ -183,3 +183,50 @@ func (f *fakeDetector) Send(m *mediav1.ToChild) error {
 }
 func (f *fakeDetector) Receive() (*mediav1.FromChild, error) { return <-f.answers, nil }
 func (f *fakeDetector) Close() error                         { return nil }
+
+func TestWhatARecogniserIsTooSlowAtIsGivenUpSoThatTheDelayDoesNotGrow(t *testing.T) {
+	pool := &stuckPool{hearing: true}
+	var unheard []domain.Window
+	e := newEar(earConfig{broadcast: "b", live: true, behind: 2 * time.Second, wish: heardBy(pool), line: func(domain.TranscriptLine) {},
+		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
+	for i := range 30 { // a second of speech, a second of pause
+		level := float64(quietRoom)
+		if i%2 == 1 {
+			level = speech
+		}
+		if err := e.hear(t.Context(), time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+			t.Fatal(err)
+		}
+		if lag := e.speechLag(); lag > 6*time.Second {
+			t.Fatalf("%v late after %d s", lag, i)
+		}
+	}
+	if len(unheard) < 10 || pool.abandoned != len(unheard) {
+		t.Errorf("%d skipped, %d given up", len(unheard), pool.abandoned)
+	}
+}
+
+func TestAnUtteranceThatIsGivenUpIsDroppedByItsRecogniserWhichHearsTheNext(t *testing.T) {
+	dropped := make(chan string, 10)
+	p := runPool(t, 1, func(h *mediav1.Hear) error {
+		if h.Drop {
+			dropped <- h.Utterance
+		}
+		return nil
+	})
+	u, _ := newUtterance("slow", true)
+	following := make(chan struct{}, 1)
+	u.partial = func(*mediav1.Heard) { following <- struct{}{} }
+	p.put(u)
+	<-following
+	p.abandon(u)
+	if name := <-dropped; !strings.HasPrefix(name, "slow/") {
+		t.Errorf("dropped %q", name)
+	}
+	next, answers := newUtterance("next", true)
+	next.ended = true
+	p.put(next)
+	if answer(t, answers) == nil {
+		t.Error("the next was not heard")
+	}
+}

@@ -1,6 +1,7 @@
 package asr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -29,6 +30,7 @@ type utterance struct {
 	mu       sync.Mutex
 	sound    []byte
 	ended    bool
+	given    bool          // up: nobody waits for it
 	more     chan struct{} // capacity 1: there is more sound, or the end
 	tries    int           // that failed
 	attempts int           // of hearing it: each is told apart by the recogniser
@@ -50,6 +52,12 @@ func (u *utterance) after(sent int) (sound []byte, ended bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.sound[sent:], u.ended
+}
+
+func (u *utterance) givenUp() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.given
 }
 
 func (u *utterance) whole() bool {
@@ -153,6 +161,15 @@ func (p *pool) withdraw(u *utterance) bool {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
 	}
 	return i >= 0
+}
+
+// abandon takes an utterance back though it is being heard: nobody waits for it any more.
+func (p *pool) abandon(u *utterance) {
+	u.mu.Lock()
+	u.given = true
+	u.mu.Unlock()
+	u.add(nil, true)
+	p.withdraw(u)
 }
 
 func (p *pool) wake() {
@@ -394,6 +411,9 @@ func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard,
 	u.attempts++
 	name := u.id + "/" + strconv.Itoa(u.attempts)
 	for {
+		if u.givenUp() {
+			return nil, at.drop(name)
+		}
 		sound, ended := u.after(sent)
 		if len(sound) > 0 || ended {
 			partial := !ended && soundLength(sent+len(sound)-told) >= at.partialEvery
@@ -412,7 +432,7 @@ func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard,
 			}
 		}
 		if p.pressed() && !u.whole() {
-			return nil, errGivenBack
+			return nil, cmp.Or(at.drop(name), errGivenBack)
 		}
 		select {
 		case <-ctx.Done():

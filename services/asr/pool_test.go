@@ -174,14 +174,18 @@ type stuckPool struct {
 	waiting []*utterance
 	full    bool
 	left    int
+
+	hearing   bool // what waits is being heard, and never to its end
+	abandoned int
 }
 
+func (s *stuckPool) abandon(u *utterance)           { s.abandoned++ }
 func (s *stuckPool) enter() bool                    { return !s.full }
 func (s *stuckPool) leave()                         { s.left++ }
 func (s *stuckPool) ready()                         {}
 func (s *stuckPool) put(u *utterance)               { s.waiting = append(s.waiting, u) }
 func (s *stuckPool) end(u *utterance, sound []byte) { u.add(sound, true) }
-func (s *stuckPool) withdraw(u *utterance) bool     { return slices.Contains(s.waiting, u) }
+func (s *stuckPool) withdraw(u *utterance) bool     { return !s.hearing && slices.Contains(s.waiting, u) }
 func (s *stuckPool) deafness() string               { return "" }
 
 func heardBy(l listener) func() wish {
