@@ -16,10 +16,21 @@ from .stats import Stats
 
 
 class Beginner:
-    """Of the loop's thread alone: prompts are read on the device."""
+    """Of the loop's thread, but for greet: prompts are read on the device."""
 
     def __init__(self, model: Model, tiers: Tiers, stats: Stats, kept: Sessions):
         self.model, self.tiers, self.stats, self.kept = model, tiers, stats, kept
+
+    def greet(self, job: Job) -> None:
+        """Sends a kept opening, before the order is anyone else's: its first frame waits for no queue and no device. From
+        any thread."""
+        if job.order.opening is None or (kept := self.tiers.openings.get(job.order.opening.key)) is None:
+            return
+        job.resumed, job.opening_hit = kept, True
+        job.timeline = Timeline(self.model.config.frame_rate, job.order.rate)
+        job.timeline.take(kept.model_frames)
+        for made in kept.made:
+            send(job, kept.header, made, True, 0.0, self.stats)
 
     def begin(self, job: Job) -> Session:
         if job.order.session:
@@ -68,17 +79,11 @@ class Beginner:
         return session
 
     def _opened(self, job: Job) -> Session:
-        order, told = job.order, job.order.opening
-        kept: Opening | None = self.tiers.openings.get(told.key)
+        order, told, kept = job.order, job.order.opening, job.resumed
         if kept is None:
             job.opening_left = True
             spec = replace(order.spec, prompt=told.prompt, seed=told.seed)
             return Session(self.model, spec, self.read(job, told.prompt), self._negative(job))
-        job.opening_hit = True
-        job.timeline = Timeline(self.model.config.frame_rate, order.rate)
-        job.timeline.take(kept.model_frames)
-        for made in kept.made:  # before anything is computed: the first frame does not wait
-            send(job, kept.header, made, True, 0.0, self.stats)
         session = snapshot.unpack(kept.meta, kept.tensors, self.model, lambda prompt: self.read(job, prompt))
         session.total = order.spec.chunks
         self._leave(job, session)

@@ -75,16 +75,17 @@ class Engine:
             return job
         with self._changed:
             if self._closed or self.draining:
-                raise Failed(pb.CODE_DRAINING, "the engine shuts down")
+                raise Failed(pb.CODE_DRAINING, self.broken or "the engine shuts down")
             if order.session and (self.kept.find(order.session) or (None,))[0] != order.tenant:
                 raise unknown(order.session)
-            if any(order.id and j.order.id == order.id and j.order.tenant == order.tenant for j in self._all()):
-                raise Failed(pb.CODE_BAD_INPUT, f"order {order.id} is being carried out already")
+            if order.id and any(j.order.id == order.id and j.order.tenant == order.tenant for j in self._alive()):
+                raise Failed(pb.CODE_OVERLOADED, f"order {order.id} is being carried out already", 1.0)
             everyone = [j.admitted for j in self._all()]
             refusal = admit(admitted, everyone, len(self._queue), now, self.limits.memory, self.limits.queued)
             if refusal is not None:
                 code = pb.CODE_TOO_LARGE if refusal.too_large else pb.CODE_LATE if refusal.late else pb.CODE_OVERLOADED
                 raise Failed(code, refusal.reason, refusal.retry_after)
+            self.beginner.greet(job)
             self._queue.append(job)
             self._queue.sort(key=self._due)
             job.position = self._queue.index(job) + (1 if self._running else 0)
@@ -132,6 +133,9 @@ class Engine:
     def _all(self) -> list[Job]:
         return [*self._running, *self._queue]
 
+    def _alive(self) -> list[Job]:
+        return [j for j in self._all() if j.canceled is None]
+
     def _due(self, job: Job) -> float:
         if job.admitted.deadline is not None:
             return job.admitted.deadline
@@ -146,6 +150,7 @@ class Engine:
             except Exception as err:  # a fault of the loop itself: every order fails, the next may not
                 log.exception("a turn of the loop failed")
                 self._end_all(sorted_out(err))
+        self.close()
         self._end_all(Failed(pb.CODE_DRAINING, self.broken or "the engine shuts down"))
         self.ended.set()
 
@@ -322,6 +327,8 @@ class Engine:
         began = time.monotonic()
         try:
             answers = batch.forward([work for _, work in chosen])
+            if self.model.device.type == "cuda":  # what is learned is the forward, not its launch
+                torch.cuda.current_stream().synchronize()
             with torch.inference_mode():
                 for (job, work), answer in zip(chosen, answers):
                     job.session.done(work, answer)

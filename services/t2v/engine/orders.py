@@ -18,6 +18,7 @@ from .v1 import engine_pb2 as pb
 
 MAX_SIDE = 4096
 MAX_LENGTH = 3600.0  # seconds; what is longer is endless
+MAX_KEPT = 120.0  # seconds; a longer result is not kept
 MAX_ID = 256
 
 
@@ -118,7 +119,7 @@ def read(model: Model, told: pb.Order, warm: bool = False, templates: Templates 
         told.restyle,
         told.strength,
     ).check(model)
-    whole = not (told.endless or told.restyle or told.session or told.keep or warm)
+    whole = length <= MAX_KEPT and not (told.endless or told.restyle or told.session or told.keep or warm)
     return Order(
         told.id,
         told.tenant,

@@ -357,6 +357,30 @@ def test_an_opening_from_the_cache_is_sent_before_anything_is_computed_and_goes_
     assert not fresh.known and fresh.bytes > 0
 
 
+def test_a_kept_opening_waits_for_nobody(serve):
+    served = serve(running=1)
+    opening = pb.Opening(prompt="a curtain rises", seed=1, chunks=1)
+    served.stub.Warm(pb.WarmRequest(opening=order(template="sale", opening=opening)), timeout=60)
+    busy = Call(served, order(id="busy", endless=True))
+    busy.until("chunk")
+    call = Call(served, order(template="sale"))
+    assert call.until("accepted").accepted.position == 1
+    assert call.until("chunk").chunk.cached, "it is sent while another order holds the device"
+    busy.replies.cancel()
+    assert list(call.replies)[-1].finished.opening_hit
+
+
+def test_an_order_that_is_being_carried_out_is_not_begun_twice(serve):
+    served = serve()
+    call = Call(served, order(endless=True))
+    call.until("chunk")
+    with pytest.raises(grpc.RpcError) as err:
+        generate(served, order())
+    assert failure(err.value).code == pb.CODE_OVERLOADED and failure(err.value).retry_after > 0
+    call.replies.cancel()
+    idle(served)
+
+
 def test_an_order_names_a_template_that_was_warmed_and_begins_as_it_does(serve):
     served = serve()
     opening = pb.Opening(prompt="a curtain rises", seed=1, chunks=1)
