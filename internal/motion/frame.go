@@ -43,7 +43,7 @@ var bayer = [8][8]float64{
 }
 
 func scattered(v float64, x, y int) uint8 {
-	return uint8(min(235, max(16, math.Floor(v+(bayer[y&7][x&7]+0.5)/64))))
+	return uint8(min(240, max(16, math.Floor(v+(bayer[y&7][x&7]+0.5)/64))))
 }
 
 // fill paints the whole frame in a layer's colours.

@@ -170,10 +170,10 @@ func (p *Player) photo(l Layer) ([]actor, error) {
 	source := b
 	if l.Fit == "cover" {
 		by = max(w/float64(b.Dx()), h/float64(b.Dy()))
-		sw, sh := int(w/by), int(h/by)
+		sw, sh := int(math.Round(w/by)), int(math.Round(h/by))
 		source = image.Rect(0, 0, max(1, sw), max(1, sh)).Add(image.Pt(b.Min.X+(b.Dx()-sw)/2, b.Min.Y+(b.Dy()-sh)/2))
 	}
-	iw, ih := max(1, int(float64(source.Dx())*by)), max(1, int(float64(source.Dy())*by))
+	iw, ih := max(1, int(math.Round(float64(source.Dx())*by))), max(1, int(math.Round(float64(source.Dy())*by)))
 	small := image.NewRGBA(image.Rect(0, 0, iw, ih))
 	draw.CatmullRom.Scale(small, small.Bounds(), m, source, draw.Src, nil)
 	if l.Radius > 0 {
