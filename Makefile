@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record bench-t2v lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
+.PHONY: bench-template gallery help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record bench-t2v lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,12 @@ bench-t2v: build ## the queue beside bare asynq, cancel and recovery, and a simu
 
 bench-record: build ## what recording a room costs beside the ffmpeg command that does the same
 	go run ./test/bench/record --bin bin
+
+bench-template: build ## how long drawing an opening takes, its base made and from the cache (1 min)
+	./bin/liveclip template bench --json bench-template.json
+
+gallery: build ## draw every opening in every aspect and leave a page: gallery/index.html
+	./bin/liveclip template gallery --out gallery
 
 bench-vod: build ## the VOD path against nginx, in turns (installs nginx, wrk and strace by apt when they lack)
 	@for tool in nginx wrk strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \

@@ -1,12 +1,20 @@
 // Package prompt turns a highlight, or a person's request, into the plan of a clip: what is shown, what it is called, and,
 // where shots are generated or filled in, with which words.
 //
-// It takes highlight.found, clip.requested and stream.state, and gives plan.made and clip.state (found, planned, failed).
+// It takes highlight.found, clip.requested, stream.state and broadcast.changed (how the room's pictures lie), and gives plan.made and clip.state (found, planned, failed).
 //
 // Words come from a library of templates (YAML): prompts by language, hints for the action by kind of highlight, titles, and
 // the fields of openings. A template names variables as ${name}; their values come from the stream's context and the
 // highlight. A name nobody knows is a fault of the library, found when it is read; a value nobody gave is replaced by the
 // library's default for it. Values are outside input: they are cleaned and cut, and never read as templates.
+//
+// An opening comes from the request itself, else from what is configured for the highlight's kind, else from prompt.opening
+// ("auto": by kind). Generated shots are worded by the library, in a language that the engine understands and within its
+// length; a language model behind an OpenAI-compatible chat API may word them better (model.go): it gets facts as data, has
+// 800 ms, and what it answers is held against a strict schema and against the facts, else the library's words do. Every
+// prompt has a version and a hash, and a seed that follows from the clip's ID. What must not be generated (forbidden.yaml) is
+// refused here, before it costs an engine's time, and terms that may not be written are taken out of openings; the plan's
+// notes say all of it.
 //
 // The plan is written once, in the object store, before it is announced. When a repeat finds one there, that one is announced
 // again, whatever the library or the context say by now.

@@ -16,5 +16,16 @@
 // stops the shots of a clip that is wanted no more.
 //
 // It takes plan.made.v1 and clip.decided.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
+//
+// Template shots (drawer.go) are openings as data (templates/, template.go): layers that move over a base. The base is the same
+// for every shot of a size and length and is kept, named by the hash of all it depends on; product, prices, picture, clock and
+// voice line are filled in for each. Words are outside input: cleaned, cut, never read as templates. Pictures come from public
+// addresses or the tenant's own keys, and are looked at before they are decoded; one that is no good is left out, with a note.
+//
+// A generated shot is measured (quality.go): one that is black, frozen, blurred or flickers is made again from another seed,
+// and then gives way to its template or to footage (take.go). How every shot was made lies beside it in the store, and is told
+// with the cut.
+//
+// It takes plan.made.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
 // of clip.state.v1.
 package t2v

@@ -35,6 +35,10 @@ const words = {
     'begins later than asked: what was recorded before is no longer kept': '开始晚于请求：更早的录制已按保留期限删除',
     'shorter than the rules allow: less was recorded': '短于规则规定的最短时长：录制不足',
     'spans a gap in the recording': '跨越一段录制中断',
+    'shots': '片头与生成镜头（{0}）', 'shot.template': '模板', 'shot.generated': '生成', 'shot.footage': '改用实拍', 'shot.steps': '{0} 步', 'shot.seed': '种子 {0}',
+    'shot.cached': '命中缓存', 'shot.attempts': '{0} 次尝试', 'shot.quality': '清晰度 {0}，闪烁 {1}，静止 {2}%，黑场 {3}%',
+    'opening': '片头', 'opening.': '按设置', 'opening.none': '不加片头', 'opening.countdown': '限时折扣倒计时', 'opening.price_drop': '价格直降', 'opening.new_arrival': '新品上架',
+    'opening.unboxing': '开箱评测', 'opening.last_chance': '库存告急', 'opening.buy_one_get_one': '买一送一', 'opening.encore': '爆款返场', 'opening.live_now': '正在直播', 'opening.praise': '好评口碑',
     'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
     'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
     'publication.intended': '待发送', 'publication.accepted': '已接收', 'publication.visible': '已上线', 'publication.rejected': '被拒',
@@ -63,6 +67,10 @@ const words = {
     'snip': 'Clip last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
     'approve': 'Approve', 'reject': 'Reject', 'takedown': 'Take down', 'takedown.sure': 'A take-down is final: every address of the clip goes dead. Take it down?', 'reason': 'reason (optional)',
     'playable.in': 'playable {0} s after its end', 'playable.at.once': 'playable at once', 'making': 'in the making', 'preview': 'Preview', 'generated': 'AI-generated',
+    'shots': 'Opening and generated shots ({0})', 'shot.template': 'template', 'shot.generated': 'generated', 'shot.footage': 'footage instead', 'shot.steps': '{0} steps', 'shot.seed': 'seed {0}',
+    'shot.cached': 'from the cache', 'shot.attempts': '{0} attempts', 'shot.quality': 'sharpness {0}, flicker {1}, frozen {2}%, black {3}%',
+    'opening': 'Opening', 'opening.': 'as configured', 'opening.none': 'none', 'opening.countdown': 'Countdown sale', 'opening.price_drop': 'Price drop', 'opening.new_arrival': 'New arrival',
+    'opening.unboxing': 'Unboxing', 'opening.last_chance': 'Nearly gone', 'opening.buy_one_get_one': 'Buy one, get one', 'opening.encore': 'Back again', 'opening.live_now': 'Live now', 'opening.praise': 'What buyers say',
     'lag': 'hearing {0} s behind', 'by': 'asked for by {0}', 'download': 'Open MP4',
     'online': 'connected', 'offline': 'reconnecting…', 'tally.live': 'live', 'tally.published': 'published', 'tally.needs': 'to review',
     'publication.intended': 'intended', 'publication.accepted': 'accepted', 'publication.visible': 'visible', 'publication.rejected': 'rejected',
@@ -183,18 +191,21 @@ function drawRooms() {
   tally();
 }
 
+const openings = ['', 'none', 'countdown', 'price_drop', 'new_arrival', 'unboxing', 'last_chance', 'buy_one_get_one', 'encore', 'live_now', 'praise'];
+
 function newRoom(id) {
   const before = h('input', { type: 'number', min: 0, max: 600, value: 30 });
   const after = h('input', { type: 'number', min: 0, max: 600, value: 0 });
   const button = h('button', { type: 'button', class: 'main', onclick: () => attempt(button, async () => {
-    const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value) });
+    const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value), ...(opening.value && { opening: opening.value }) });
     toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
     refresh(answer.clip_id);
   }) });
   const label = () => { button.textContent = t('snip', before.value || 0); };
   before.addEventListener('input', label);
-  const labels = [h('span'), h('span')];
-  const snip = h('div', { class: 'snip' }, button, h('label', {}, labels[0], before), h('label', {}, labels[1], after));
+  const labels = [h('span'), h('span'), h('span')];
+  const opening = h('select', {}, openings.map((name) => h('option', { value: name })));
+  const snip = h('div', { class: 'snip' }, button, h('label', {}, labels[0], before), h('label', {}, labels[1], after), h('label', { class: 'opening' }, labels[2], opening));
   const top = h('div', { class: 'stack' });
   const detach = h('button', { type: 'button', class: 'quiet', onclick: () => {
     if (confirm(t('detach.sure', id))) attempt(detach, async () => { hear(await call('DELETE', '/v1/streams/' + id)); toast(t('detached', id)); });
@@ -208,6 +219,8 @@ function newRoom(id) {
     snip.hidden = !room.broadcast_id;
     labels[0].textContent = t('before');
     labels[1].textContent = t('after');
+    labels[2].textContent = t('opening');
+    for (const option of opening.options) option.textContent = t('opening.' + option.value);
     detach.textContent = t('detach');
     label();
     const { told, recorded_to_s, heard_to_s, stored_to_s, progress_age_s, ...rest } = room;
@@ -340,6 +353,7 @@ function clipBody(clip) {
     reasons(clip.reasons.filter((r) => r.signal !== 'request').slice(0, 3)),
     clip.text && h('p', { class: 'text', title: clip.text, onclick: (e) => e.target.classList.toggle('whole') }, clip.text),
     timeline(clip),
+    shots(clip.shots || []),
     ...notes(clip),
     clip.publications.length > 0 && h('div', { class: 'sent' }, clip.publications.map((p) =>
       h(['failed', 'rejected', 'unknown'].includes(p.state) && clip.playable ? 'button' : 'span', { onclick: (e) => sendAgain(e, clip, p), class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
@@ -381,6 +395,20 @@ function timeline(clip) {
   return h('ol', { class: 'steps' }, row.map(({ name, step }) => h('li', {
     class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + sentence(step.note) : '') : '',
   }, t('step.' + name), step && h('span', { class: 'at' }, `+${brief(step.since_trigger_s)}s`))));
+}
+
+// shots tells how openings and generated shots were made, or why they were not.
+function shots(list) {
+  if (list.length === 0) return null;
+  return h('details', { class: 'shots' }, h('summary', {}, t('shots', list.length)), h('ul', {}, list.map((s) => {
+    const made = [
+      t('shot.' + s.became) + (s.became === 'template' ? ' ' + s.template : ''), [s.engine !== 'template' && s.engine, s.model !== s.template && s.model].filter(Boolean).join(' '),
+      s.width > 0 && `${s.width}×${s.height}`, s.steps > 0 && t('shot.steps', s.steps), s.seed && t('shot.seed', s.seed), s.cache_hit && t('shot.cached'),
+      s.attempts > 1 && t('shot.attempts', s.attempts), (s.stages || []).map((g) => `${g.name} ${brief(g.took_s)}s`).join(' + '),
+      ...(s.degraded || []), s.quality && t('shot.quality', s.quality.sharp.toFixed(3), s.quality.flicker.toFixed(3), Math.round(100 * s.quality.frozen), Math.round(100 * s.quality.black)),
+    ];
+    return h('li', {}, h('div', {}, made.filter(Boolean).join(' · ')), s.prompt && h('p', { class: 'text', title: `${s.version} ${s.hash}` }, s.prompt), s.fault && h('p', { class: 'note' }, s.fault));
+  })));
 }
 
 function notes(clip) {
