@@ -142,7 +142,7 @@ func TestAClockRunsDownAndARollRuns(t *testing.T) {
 			t.Errorf("at %g: %s, want %s", by, got, want)
 		}
 	}
-	if got := rolled(Layer{Text: "${}", From: 29.9, To: 17.95}, 1); got != "$17.95" {
+	if got := rolled(Layer{Text: "${}", From: 29.9, To: 17.9, Decimals: 2}, 1); got != "$17.90" {
 		t.Errorf("decimals: %s", got)
 	}
 }

@@ -64,6 +64,8 @@ type Layer struct {
 	From float64 `yaml:"-" json:"from,omitempty"` // of a clock: seconds; of a roll
 	To   float64 `yaml:"-" json:"to,omitempty"`
 
+	Decimals int `yaml:"-" json:"decimals,omitempty"` // of a roll
+
 	Path string `yaml:"-" json:"path,omitempty"` // of a picture, local
 	Fit  string `yaml:"fit" json:"fit,omitempty"`
 
@@ -156,6 +158,7 @@ func (l Layer) Check() error {
 	fault(l.Alpha < 0 || l.Alpha > 1, "alpha %g, not 0 to 1", l.Alpha)
 	fault(math.Abs(l.Weight) > 1 || math.Abs(l.Slant) > 1, "weight and slant are up to 1")
 	fault(l.Lines < 0 || l.Lines > 8, "lines %d, not 0 to 8", l.Lines)
+	fault(l.Decimals < 0 || l.Decimals > 4, "decimals %d, not 0 to 4", l.Decimals)
 	fault(l.Points < 0 || l.Points > 400, "points %d, not 0 to 400", l.Points)
 	for _, m := range []*Move{l.Enter, l.Leave} {
 		if m != nil {

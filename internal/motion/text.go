@@ -207,17 +207,7 @@ func (p *Player) clock(l Layer, parts []string) drawn {
 	return drawn{dst, x0, y0}
 }
 
-// rolled is a roll's number at a part of its way, with as many decimals as it ends with.
+// rolled is a roll's number at a part of its way.
 func rolled(l Layer, by float64) string {
-	value, decimals := l.From+(l.To-l.From)*by, 0
-	if l.To != math.Trunc(l.To) {
-		decimals = 1
-		if math.Abs(l.To*10-math.Round(l.To*10)) > 1e-6 {
-			decimals = 2
-		}
-	}
-	if by < 1 && decimals == 0 {
-		value = math.Round(value)
-	}
-	return strings.ReplaceAll(l.Text, "{}", strconv.FormatFloat(value, 'f', decimals, 64))
+	return strings.ReplaceAll(l.Text, "{}", strconv.FormatFloat(l.From+(l.To-l.From)*by, 'f', l.Decimals, 64))
 }

@@ -174,4 +174,3 @@ func TestASeedFollowsFromTheShotAndTheTry(t *testing.T) {
 		t.Error("seeds are not what a replay would ask for again")
 	}
 }
-

@@ -355,6 +355,12 @@ func (l layer) rolling(drawn motion.Layer, start, end string) *motion.Layer {
 		return &drawn
 	}
 	drawn.Text, drawn.From, drawn.To = strings.ReplaceAll(l.Text, "{}", before+"{}"+after), from, to
+	if _, decimals, ok := strings.Cut(number.FindStringSubmatch(end)[2], "."); ok {
+		drawn.Decimals = len(decimals)
+	}
+	if strings.Contains(number.FindStringSubmatch(end)[2], ",") { // it would lose its commas
+		drawn.Kind, drawn.Text = motion.KindText, strings.ReplaceAll(l.Text, "{}", end)
+	}
 	return &drawn
 }
 
