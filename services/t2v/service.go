@@ -127,8 +127,8 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("make the template cache: %w", err)
 	}
 	defer s.desk.close()
-	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-")); err != nil {
-		s.log.Warn("folders of killed processes not removed", "error", err)
+	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-"), prune(s.cfg.Cache, keptBases)); err != nil {
+		s.log.Warn("what is left of killed processes, and old bases, not removed", "error", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consume(ctx) })

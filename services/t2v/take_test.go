@@ -3,9 +3,11 @@ package t2v
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"liveclip/internal/domain"
 	"liveclip/internal/font"
@@ -172,5 +174,25 @@ func TestASeedFollowsFromTheShotAndTheTry(t *testing.T) {
 	if seedOf(shot, "c/1/0", 0) != 5 || seedOf(shot, "c/1/0", 1) == 5 || seedOf(shot, "c/1/0", 1) != seedOf(shot, "c/1/0", 1) ||
 		seedOf(domain.Shot{}, "c/1/0", 0) == seedOf(domain.Shot{}, "c/1/1", 0) || seedOf(domain.Shot{}, "c", 3) >= 1<<31 {
 		t.Error("seeds are not what a replay would ask for again")
+	}
+}
+
+func TestTheOldestBasesAreRemovedBeyondWhatIsKept(t *testing.T) {
+	folder := t.TempDir()
+	for i, name := range []string{"c.mp4", "a.mp4", "b.mp4", "other.txt"} {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Unix(int64(1000+i), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := prune(folder, 1); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(folder, "*"))
+	if len(left) != 2 || filepath.Base(left[0]) != "b.mp4" {
+		t.Errorf("left are %v", left)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"liveclip/internal/motion"
 	"liveclip/internal/tune"
 	"liveclip/internal/typeset"
+	"liveclip/internal/workfolder"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -52,6 +53,7 @@ type shot struct {
 	player *motion.Player
 	cached bool
 	folder string
+	work   *workfolder.Folder // of the base
 
 	out, base      *rendition // base is nil where it is not kept, or there already
 	sound, beneath *soundEncoder
@@ -94,22 +96,27 @@ func (s *shot) open() (err error) {
 	if s.folder, err = os.MkdirTemp(filepath.Dir(s.order.GetOut()), ".shot-"); err != nil {
 		return err
 	}
-	if s.sound, s.out, err = s.file("shot"); err != nil {
+	if s.sound, s.out, err = s.file(s.folder, "shot"); err != nil {
 		return err
 	}
-	if s.order.GetBase() != "" && !s.cached {
-		s.beneath, s.base, err = s.file("base")
+	if s.order.GetBase() == "" || s.cached {
+		return nil
 	}
+	// Beside the base, so that it can be moved into its place.
+	if s.work, err = workfolder.Make(filepath.Dir(s.order.GetBase()), ".base-"); err != nil {
+		return err
+	}
+	s.beneath, s.base, err = s.file(s.work.Path, "base")
 	return err
 }
 
-func (s *shot) file(name string) (*soundEncoder, *rendition, error) {
+func (s *shot) file(folder, name string) (*soundEncoder, *rendition, error) {
 	sound, err := newSoundEncoder()
 	if err != nil {
 		return nil, nil, err
 	}
 	profile := &mediav1.FinishProfile{Name: name, Width: int64(s.shape.width), Height: int64(s.shape.height), VideoBitRate: shotBitRate}
-	r, err := newRendition(s.folder, profile, s.shape, shotQuality, nil, sound, nil)
+	r, err := newRendition(folder, profile, s.shape, shotQuality, nil, sound, nil)
 	if err != nil {
 		sound.Close()
 		return nil, nil, err
@@ -131,6 +138,9 @@ func (s *shot) Close() {
 	}
 	if s.folder != "" {
 		os.RemoveAll(s.folder)
+	}
+	if s.work != nil {
+		_ = s.work.Remove()
 	}
 }
 
