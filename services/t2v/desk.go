@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/job"
 	"liveclip/services/t2v/engines"
 	"liveclip/services/t2v/schedule"
 )
 
 // generator makes generated shots: the desk.
 type generator interface {
-	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why; any other
-	// error ends the attempt: the context did.
+	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why; a job.Later that
+	// it is to be asked again; any other error ends the attempt: the context did.
 	generate(ctx context.Context, w wanted, file string) (domain.ShotMaking, error)
 }
 
@@ -62,6 +63,7 @@ type desk struct {
 	now     func() time.Time
 	metrics metrics
 	looked  sync.Once
+	waits   time.Duration // patience of what is not urgent
 
 	mu     sync.Mutex // of what follows
 	plan   *schedule.Scheduler
@@ -87,7 +89,7 @@ func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*de
 	if err != nil {
 		return nil, fmt.Errorf("t2v.policy: %w", err)
 	}
-	d := &desk{log: log, now: now, metrics: m, plan: schedule.New(policy, now), turns: map[string]chan turn{}}
+	d := &desk{log: log, now: now, metrics: m, plan: schedule.New(policy, now), turns: map[string]chan turn{}, waits: 10 * time.Second}
 	for _, c := range cfg.Generators() {
 		e, err := engines.New(c)
 		if err != nil {
@@ -178,7 +180,7 @@ func (d *desk) unfit(w wanted) (names []string, why error) {
 }
 
 // await waits for the shot's turn.
-func (d *desk) await(ctx context.Context, w wanted, avoid []string) (turn, error) {
+func (d *desk) await(ctx context.Context, w wanted, avoid []string) (_ turn, err error) {
 	d.mu.Lock()
 	d.serial++
 	id := fmt.Sprintf("%s#%d", w.ID, d.serial)
@@ -190,18 +192,39 @@ func (d *desk) await(ctx context.Context, w wanted, avoid []string) (turn, error
 	}))
 	d.advance()
 	d.mu.Unlock()
+	enough := time.NewTimer(d.patience(w.Lane))
+	defer enough.Stop()
 	select {
 	case t := <-decided:
 		return t, nil
+	case <-enough.C:
+		err = job.Later{After: time.Second, Why: errors.New("every engine has more urgent work")}
 	case <-ctx.Done():
+		err = context.Cause(ctx)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.turns, id)
-	d.plan.Cancel(id)
-	d.plan.Done(id, schedule.Ended, false, 0) // it may have been begun just now
+	select {
+	case t := <-decided: // just now
+		if ctx.Err() == nil {
+			return t, nil
+		}
+		d.plan.Done(id, schedule.Ended, false, 0)
+	default:
+		delete(d.turns, id)
+		d.plan.Cancel(id)
+	}
 	d.advance()
-	return turn{}, context.Cause(ctx)
+	return turn{}, err
+}
+
+// patience is how long a shot waits for an engine in one go. What is less urgent comes back later and keeps its deadline, so that it
+// does not hold the places of those who take live plans up.
+func (d *desk) patience(lane domain.Lane) time.Duration {
+	if lane == domain.LaneLive || lane == "" {
+		return never
+	}
+	return d.waits
 }
 
 // advance has begin what can; the lock is held.

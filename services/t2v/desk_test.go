@@ -11,10 +11,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/job"
 	"liveclip/internal/record"
 	mediav1 "liveclip/proto/media/v1"
 	"liveclip/services/t2v/engines"
@@ -297,5 +299,25 @@ func TestWhatADegradedShotGaveUpIsSaid(t *testing.T) {
 	said := lighter(schedule.Form{Width: 832, Height: 480, Steps: 8, Length: 5 * time.Second}, schedule.Form{Width: 624, Height: 352, Steps: 4, Length: 3 * time.Second})
 	if want := []string{"4 steps instead of 8", "624x352 instead of 832x480", "3s instead of 5s"}; !slices.Equal(said, want) {
 		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+func TestWhatIsNotUrgentLetsGoOfItsPlaceWhileItWaits(t *testing.T) {
+	cfg, engine := standIn(t, engines.KindOwn, enginestest.Endless)
+	s, bus, _ := newService(t, cfg, prober{})
+	s.desk.waits = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		_, _ = s.desk.generate(ctx, wanted{ID: "live", Lane: domain.LaneLive, Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second}, filepath.Join(t.TempDir(), "x.mp4"))
+	})
+	defer busy.Wait()
+	defer cancel()
+	<-engine.Orders
+	_, j := planned(t, s, dreamt, footage)
+	j.Attempt = 100 // also at the last
+	var later job.Later
+	if err := s.makeShots(t.Context(), j); !errors.As(err, &later) || len(bus.events) != 0 {
+		t.Errorf("error %v, told %+v, want the job to come back later", err, bus.events)
 	}
 }

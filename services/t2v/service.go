@@ -93,11 +93,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.desk, err = newDesk(cfg, deps.Log, deps.Now, s.metrics); err != nil {
 		return nil, err
 	}
-	drawer, err := newDrawer(cfg, media{deps.Media}, deps.Store, deps.Now)
+	camera := newPlaces(media{deps.Media}, cfg.Workers)
+	drawer, err := newDrawer(cfg, camera, deps.Store, deps.Now)
 	if err != nil {
 		return nil, err
 	}
-	s.studio = &studio{cfg: cfg, drawer: drawer, desk: s.desk, media: media{deps.Media}, now: deps.Now}
+	s.studio = &studio{cfg: cfg, drawer: drawer, desk: s.desk, media: camera, now: deps.Now}
 	s.desk.inspect = s.studio.inspect
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",

@@ -85,6 +85,8 @@ func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number 
 		return s.keep(ctx, plan, number, file, t)
 	case ctx.Err() != nil:
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
+	case errors.As(err, &job.Later{}):
+		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	case errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
 		left := t.kept(number, shot, 0)
