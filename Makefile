@@ -102,3 +102,13 @@ $(TOOLS)/buf-$(BUF_VERSION):
 	GOBIN=$(TOOLS) go install github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@$(PROTOC_GEN_GATEWAY)
 	GOBIN=$(TOOLS) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
 	mv $(TOOLS)/buf $@
+
+.PHONY: models bench-asr
+MODELS ?= zipformer-small-bilingual silero-vad
+
+models: build ## download speech models that others publish (MODELS="NAME …"; liveclip models lists them)
+	./bin/liveclip models get $(MODELS)
+
+bench-asr: build ## how well speech is heard, synthetic and LIVECLIP_CORPUS's: errors, times, latency, cost (4 min)
+	@command -v espeak-ng >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends espeak-ng; }
+	./bin/liveclip asr eval --synthetic --keywords $(if $(LIVECLIP_CORPUS),--corpus "$(LIVECLIP_CORPUS)") --json bench-asr.json

@@ -28,6 +28,7 @@ type commands struct {
 	Batch      batchCommand      `cmd:"" help:"Run recordings through the pipeline and leave clips, subtitles, an EDL and a page to look at."`
 	Detect     detectCommands    `cmd:"" help:"Ask what detection notices, and how well."`
 	Template   templateCommands  `cmd:"" help:"Show, draw and measure the openings."`
+	ASR        asrCommands       `cmd:"" name:"asr" help:"Measure how well speech is heard."`
 	Models     modelsCommands    `cmd:"" help:"Speech models that others publish: list them, download them."`
 	Demo       demoCommand       `cmd:"" help:"Push a sample room by RTMP into an up of its own and watch its clips appear."`
 	Deliveries deliveriesCommand `cmd:"" help:"What was sent to viewers."`

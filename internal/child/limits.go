@@ -229,3 +229,6 @@ type Exceeded struct {
 func (e *Exceeded) Error() string {
 	return fmt.Sprintf("%s: the limit of %s was exceeded", e.Limit, e.Value)
 }
+
+// ProcessorTime is what the child used so far; 0 when it has ended.
+func (p *Process) ProcessorTime() time.Duration { return processorTime(p.Pid()) }

@@ -1,7 +1,6 @@
 package speech
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +8,8 @@ import (
 	"strings"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/speech/phrases"
 )
-
-//go:embed keywords.txt
-var builtInKeywords string
 
 const (
 	fewestSounds = 7   // of a phrase: shorter ones are heard in everything
@@ -33,7 +30,7 @@ type keyword struct {
 }
 
 func readKeywords(path string) ([]keyword, error) {
-	text := builtInKeywords
+	text := phrases.Keywords
 	if path != "" {
 		file, err := os.Open(path)
 		if err != nil {
@@ -78,7 +75,7 @@ func parseKeywords(text string) ([]keyword, error) {
 
 // known gives the phrases with their sounds. All that are unfit are named at once.
 func (k *Keywords) known(texts []keyword) (map[string]keyphrase, error) {
-	phrases := map[string]keyphrase{}
+	all := map[string]keyphrase{}
 	var faults []error
 	for _, t := range texts {
 		p := keyphrase{t.text, k.phones(t.text)}
@@ -88,10 +85,10 @@ func (k *Keywords) known(texts []keyword) (map[string]keyphrase, error) {
 		case len(p.phones) < fewestSounds:
 			faults = append(faults, fmt.Errorf("read keywords: line %d: %q is too short: it has %d sounds, and needs %d", t.line, t.text, len(p.phones), fewestSounds))
 		}
-		phrases[t.text] = p
+		all[t.text] = p
 	}
 	if len(faults) > 0 {
 		return nil, domain.Permanent(errors.Join(faults[:min(len(faults), 20)]...))
 	}
-	return phrases, nil
+	return all, nil
 }

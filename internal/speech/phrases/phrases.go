@@ -1,0 +1,24 @@
+// Package phrases holds what keyword mode listens for where nobody says otherwise.
+package phrases
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// Keywords is the list, one phrase a line; what follows "#" is a remark.
+//
+//go:embed keywords.txt
+var Keywords string
+
+// Each gives the phrases of a list.
+func Each(list string) []string {
+	var all []string
+	for line := range strings.Lines(list) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
