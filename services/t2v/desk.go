@@ -98,7 +98,7 @@ func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*de
 		d.stands = append(d.stands, &stand{c, e})
 		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
 		d.plan.Add(schedule.Engine{
-			Name: c.Name, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2,
+			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2,
 			Cost: time.Duration(c.Cost * float64(form.Length)),
 		})
 	}

@@ -19,9 +19,9 @@ func (f Form) units() float64 {
 
 // costKey is a row of the table.
 type costKey struct {
-	engine, model string
-	form          Form
-	cached        bool // began from an opening that the engine holds
+	engine string
+	form   Form
+	cached bool // began from an opening that the engine holds
 }
 
 // learned is the running mean and mean deviation of a row.
@@ -89,7 +89,7 @@ func (c *Costs) estimate(k costKey) (mean, deviation float64) {
 	best, distance := (*learned)(nil), math.Inf(1)
 	var ratio float64
 	for other, row := range c.rows {
-		if other.engine != k.engine || other.model != k.model {
+		if other.engine != k.engine {
 			continue
 		}
 		r := k.form.units() / other.form.units()

@@ -8,14 +8,15 @@ import (
 // Engine is what the schedule knows of an engine from the start.
 type Engine struct {
 	Name  string
-	Slots int // orders at once
+	Model string // that it makes everything with; empty: its only one
+	Slots int    // orders at once
 	// Make gives the form in which the engine makes what is asked, rounded to what it can do, or false where it can't at all.
 	// nil: any form as it is.
 	Make func(asked Form) (Form, bool)
 	// Cost is a guess at what Form takes, until it was measured.
 	Cost time.Duration
 	Form Form
-	Cold time.Duration // a guess at what loading a model takes that it does not hold
+	Cold time.Duration // a guess at what loading its model takes
 }
 
 // Outcome of an order that was begun.
@@ -33,6 +34,7 @@ const (
 	firstPause     = 2 * time.Second // of an opened breaker; doubles with every failed trial
 	longestPause   = time.Minute
 	busyPause      = time.Second // after a push-back that names no time
+	unknown        = time.Minute // how long an engine that has not answered yet is thought to be away
 	maxOpenings    = 64
 )
 
@@ -44,7 +46,7 @@ type engine struct {
 	why      string        // it is not ready
 	back     time.Duration // how long it is thought to stay so
 	models   []string
-	openings map[string]bool // by model and template
+	openings map[string]bool // by template
 	running  map[string]running
 
 	failures int
@@ -120,22 +122,20 @@ func (e *engine) leave(until time.Time) {
 	}
 }
 
-func (e *engine) holds(model, template string) bool {
-	return template != "" && e.openings[model+"\x00"+template]
-}
+func (e *engine) holds(template string) bool { return template != "" && e.openings[template] }
 
 // keep notes that the engine holds an opening now: the one that an order began with.
-func (e *engine) keep(model, template string) {
+func (e *engine) keep(template string) {
 	if template == "" {
 		return
 	}
 	if len(e.openings) >= maxOpenings {
 		clear(e.openings)
 	}
-	e.openings[model+"\x00"+template] = true
+	e.openings[template] = true
 }
 
-// cold tells whether it would have to load the model first.
-func (e *engine) cold(model string) bool {
-	return e.models != nil && model != "" && !slices.Contains(e.models, model)
+// cold tells whether it would have to load its model first.
+func (e *engine) cold() bool {
+	return e.models != nil && e.Model != "" && !slices.Contains(e.models, e.Model)
 }

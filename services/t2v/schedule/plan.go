@@ -111,11 +111,11 @@ func (s *Scheduler) cost(w *item, e *engine, level int, sure bool) (time.Duratio
 	}
 	var cost time.Duration
 	if form, ok := e.form(w, level); ok && !w.avoids(e.Name) {
-		key := costKey{e.Name, w.Model, form, e.holds(w.Model, w.Template)}
+		key := costKey{e.Name, form, e.holds(w.Template)}
 		if cost = s.costs.expected(key); sure {
 			cost = s.costs.reckoned(key)
 		}
-		if e.cold(w.Model) {
+		if e.cold() {
 			cost += e.Cold
 		}
 		cost = max(cost, 1)

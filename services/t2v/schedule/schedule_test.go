@@ -433,3 +433,18 @@ func FuzzPolicy(f *testing.F) {
 }
 
 func policyText(text string) *strictyaml.File { return strictyaml.New("policy.yaml", []byte(text)) }
+
+func TestAnEngineThatMustLoadItsModelIsReckonedSo(t *testing.T) {
+	b := newBench(exactly(), 1, 0.2)
+	b.engines[0].Model, b.engines[0].Cold = "wan", time.Minute
+	b.Report("e0", Health{Ready: true, Models: []string{}})
+	b.Offer(b.order("x", 4*time.Second, time.Hour))
+	if starts, _ := b.Next(); len(starts) != 1 || starts[0].Engine != "e1" {
+		t.Errorf("began %+v, want it on the slower one that is warm", starts)
+	}
+	b.Report("e0", Health{Ready: true, Models: []string{"wan"}})
+	b.Offer(b.order("y", 4*time.Second, time.Hour))
+	if starts, _ := b.Next(); len(starts) != 1 || starts[0].Engine != "e0" {
+		t.Errorf("began %+v, want it on the faster one, which is warm now", starts)
+	}
+}

@@ -12,7 +12,6 @@ type Work struct {
 	ID             string
 	Tenant, Stream string // whose shares it counts to
 	Tier           string
-	Model          string
 	Engine         string // the only one that may make it; empty: any
 	Avoid          []string
 	Template       string // opening that an engine may hold
@@ -66,7 +65,7 @@ func New(policy Policy, now func() time.Time) *Scheduler {
 // Add makes an engine known. It is not ready before Report says so.
 func (s *Scheduler) Add(e Engine) {
 	s.costs.suppose(e.Name, e.Form, e.Cost)
-	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", openings: map[string]bool{}, running: map[string]running{}})
+	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", back: unknown, openings: map[string]bool{}, running: map[string]running{}})
 }
 
 // Health is what an engine says of itself.
@@ -243,9 +242,9 @@ func (s *Scheduler) begin(now time.Time, i int, p place) Start {
 	w, e := s.waiting[i], p.engine
 	s.waiting = slices.Delete(slices.Clone(s.waiting), i, i+1)
 	form, _ := e.form(w, p.level)
-	key := costKey{e.Name, w.Model, form, e.holds(w.Model, w.Template)}
+	key := costKey{e.Name, form, e.holds(w.Template)}
 	expected := s.costs.expected(key)
-	if e.cold(w.Model) {
+	if e.cold() {
 		expected += e.Cold
 	}
 	e.running[w.ID] = running{item: w, key: key, since: now, ends: now.Add(expected)}
@@ -267,11 +266,11 @@ func (s *Scheduler) Done(id string, outcome Outcome, cached bool, after time.Dur
 			s.used.add(share, took.Seconds(), now)
 		}
 		if outcome == Made {
-			if !e.cold(r.key.model) {
+			if !e.cold() {
 				r.key.cached = cached
 				s.costs.learn(r.key, took)
 			}
-			e.keep(r.key.model, r.item.Template)
+			e.keep(r.item.Template)
 		}
 		e.settle(now, outcome, after)
 		s.generation++
