@@ -37,6 +37,7 @@ type sherpa struct {
 	stretch    float64       // of the library's times: it takes every model's step for 40 ms
 	step       time.Duration // between two of a model's answers
 	spelling   spelling
+	homophones *homophones // nil: the model has none
 	streams    int
 }
 
@@ -92,11 +93,15 @@ func OpenSherpa(o SherpaOptions) (Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	alike, err := loadHomophones(model.Folder)
+	if err != nil {
+		return nil, domain.Permanent(fmt.Errorf("open model %s: %w", model.Folder, err))
+	}
 	api, err := openSherpaLibrary(o.Libraries)
 	if err != nil {
 		return nil, err
 	}
-	s := &sherpa{api: api, model: model, hot: newHotwords(model), streams: o.Streams, spelling: newSpelling(model.Tokens)}
+	s := &sherpa{api: api, model: model, homophones: alike, hot: newHotwords(model), streams: o.Streams, spelling: newSpelling(model.Tokens)}
 	s.window()
 	if err := s.load(o); err != nil {
 		C.free(unsafe.Pointer(api))
@@ -307,5 +312,8 @@ func (u *sherpaUtterance) result() Result {
 		}
 	}
 	text := strings.TrimSpace(C.GoString(r.text))
+	if u.of.homophones != nil {
+		text = u.of.homophones.respell(pieces)
+	}
 	return Result{Text: text, Words: u.of.spelling.words(pieces, text, length), Heard: min(length, time.Duration(u.steps)*u.of.step)}
 }

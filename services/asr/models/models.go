@@ -21,7 +21,7 @@ import (
 // Mandarin is a small streaming recogniser of Mandarin live selling, as espeak-ng's voices say it.
 const Mandarin = "mandarin-commerce"
 
-//go:embed mandarin-commerce/model.yaml mandarin-commerce/model.onnx mandarin-commerce/tokens.txt
+//go:embed mandarin-commerce/model.yaml mandarin-commerce/model.onnx mandarin-commerce/tokens.txt mandarin-commerce/homophones.txt
 var files embed.FS
 
 // Unpack puts a model's folder below root, unless it is there and whole, and gives the folder. Its name changes with the model,

@@ -23,6 +23,7 @@ from . import room
 from .espeak import Speaker
 from .features import SAMPLE_RATE
 from .heldout import HeldOut
+from .homophones import Homophones
 from .measure import edits, matched
 from .phrases import tokens
 from .synth import Utterance, place, speak
@@ -30,8 +31,9 @@ from .synth import Utterance, place, speak
 
 @dataclass
 class Heard:
-    """What was heard, when (s), and how long the processor worked on it (s)."""
+    """What the network alone heard, what liveclip makes of it, when (s), and how long the processor worked on it (s)."""
 
+    raw: list[str]
     tokens: list[str]
     times: list[float]
     work: float
@@ -44,6 +46,7 @@ class Ear:
         self._recogniser = sherpa_onnx.OnlineRecognizer.from_nemo_ctc(
             tokens=str(folder / "tokens.txt"), model=str(folder / "model.onnx"), num_threads=1, sample_rate=SAMPLE_RATE, feature_dim=80
         )
+        self._homophones = Homophones(folder / "homophones.txt")
 
     def hear(self, wave: np.ndarray) -> Heard:
         """Streams a sound, with half a second of silence after it."""
@@ -56,7 +59,7 @@ class Ear:
                 self._recogniser.decode_stream(stream)
         result = json.loads(self._recogniser.get_result_as_json_string(stream))
         words = [t.replace(" ", "▁") for t in result["tokens"]]
-        return Heard(words, result["timestamps"], time.process_time() - begun)
+        return Heard(words, self._homophones.settle(words), result["timestamps"], time.process_time() - begun)
 
 
 CONDITIONS = {
@@ -90,7 +93,7 @@ def synthetic(ear: Ear) -> dict:
         if u is None:
             raise RuntimeError(f"speak {text!r}: espeak-ng gave no times")
         said.append(place(u, 0.2, 0.3))
-    out: dict = {"phrases": len(said), "characters": sum(len(u.tokens) for u in said), "conditions": {}}
+    out: dict = {"phrases": len(said), "characters": sum(len(u.tokens) for u in said), "conditions": {}, "network alone": {}}
     late: list[float] = []
     work = length = 0.0
     for name, change in CONDITIONS.items():
@@ -98,6 +101,7 @@ def synthetic(ear: Ear) -> dict:
         heard = [ear.hear(change(u.wave, r)) for u in said]
         pairs = [(u.tokens, h.tokens) for u, h in zip(said, heard)]
         out["conditions"][name] = round(rate(pairs), 4)
+        out["network alone"][name] = round(rate([(u.tokens, h.raw) for u, h in zip(said, heard)]), 4)
         if name == "clean":
             out["written"], out["drawn"] = round(rate(pairs[: len(part.written)]), 4), round(rate(pairs[len(part.written) :]), 4)
             out["by voice"] = {

@@ -1,4 +1,4 @@
-"""Writes a trained model as sherpa-onnx reads it: a streaming NeMo CTC model (model.onnx, tokens.txt) and its manifest.
+"""Writes a trained model as sherpa-onnx reads it: a streaming NeMo CTC model (model.onnx, tokens.txt), the table of homophones and the manifest.
 
     python -m train.export --checkpoint FILE --out DIR
 
@@ -20,6 +20,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from . import homophones
 from .features import BINS, SAMPLE_RATE
 from .model import Recogniser, Shape
 
@@ -100,7 +101,7 @@ def write_tokens(vocabulary: list[str], path: Path) -> None:
 def write_manifest(folder: Path, about: str) -> None:
     """Writes model.yaml over the files that are there."""
     lines = [f"name: {NAME}", "kind: nemo-ctc", "language: zh", f"sample_rate: {SAMPLE_RATE}", "files:"]
-    for name in ("model.onnx", "tokens.txt"):
+    for name in ("model.onnx", "tokens.txt", "homophones.txt"):
         lines.append(f"  {name}: {hashlib.sha256((folder / name).read_bytes()).hexdigest()}")
     lines += [f"about: {about}", "licence: the project's own; weights trained here on synthetic speech (espeak-ng)"]
     (folder / "model.yaml").write_text("\n".join(lines) + "\n")
@@ -119,6 +120,7 @@ def write(model: Recogniser, vocabulary: list[str], folder: Path, about: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(model, folder / "model.onnx")
     write_tokens(vocabulary, folder / "tokens.txt")
+    homophones.write(folder / "homophones.txt")
     write_manifest(folder, about)
 
 

@@ -16,6 +16,8 @@ from train.espeak import Speaker, Voice
 from train.export import write
 from train.features import SAMPLE_RATE, fbank, resample
 from train.heldout import HeldOut, Leak
+from train.homophones import Homophones
+from train.homophones import write as write_homophones
 from train.measure import edits, greedy, matched
 from train.model import Recogniser, Shape
 from train.phrases import Grammar, number, tokens
@@ -154,3 +156,11 @@ def test_sherpa_computes_the_same_features_and_hears_the_same(small: Recogniser,
     assert count > 0 and len(ids) - count <= 12
     assert heard["tokens"] == [vocabulary[i - 1].replace("▁", " ") for i in ids[:count]]
     assert np.allclose(heard["timestamps"], [0.04 * a for a in at[:count]])
+
+
+def test_of_characters_that_sound_alike_the_likeliest_text_is_taken(tmp_path: Path) -> None:
+    write_homophones(tmp_path / "homophones.txt", sentences=3000)
+    table = Homophones(tmp_path / "homophones.txt")
+    assert "".join(table.settle(list("权长五折"))) == "全场五折"
+    assert "".join(table.settle(list("最后三分钟"))) == "最后三分钟"
+    assert table.settle(["▁wow"]) == ["▁wow"] and table.settle([]) == []
