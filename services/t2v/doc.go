@@ -15,7 +15,7 @@
 // content is asked of nobody else. A shot whose moment is stale (t2v.fresh) gives way to footage, and the cut says so. cancel.go
 // stops the shots of a clip that is wanted no more.
 //
-// It takes plan.made.v1 and clip.decided.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
+// # Template shots, and what is measured
 //
 // Template shots (drawer.go) are openings as data (templates/, template.go): layers that move over a base. The base is the same
 // for every shot of a size and length and is kept, named by the hash of all it depends on; product, prices, picture, clock and
@@ -26,6 +26,6 @@
 // and then gives way to its template or to footage (take.go). How every shot was made lies beside it in the store, and is told
 // with the cut.
 //
-// It takes plan.made.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
+// It takes plan.made.v1 and clip.decided.v1, and follows clip.state.v1 for plans whose cut never came. It gives cut.ready.v1 and the step "cut"
 // of clip.state.v1.
 package t2v
