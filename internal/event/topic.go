@@ -39,7 +39,7 @@ type Spec struct {
 // Table is the way of the data. A test holds it against what the services declare and what the README draws.
 var Table = []Spec{
 	{StreamState, true, []string{"ops", "asr"}, []string{"asr", "detect", "prompt", "ops"}},
-	{BroadcastChanged, false, []string{"asr"}, []string{"detect", "ops"}},
+	{BroadcastChanged, false, []string{"asr"}, []string{"detect", "prompt", "ops"}},
 	{StreamProgress, false, []string{"asr", "detect"}, []string{"detect", "ops"}},
 	{SegmentRecorded, false, []string{"asr"}, []string{"ops"}},
 	{TranscriptLine, false, []string{"asr"}, []string{"detect", "ops"}},
