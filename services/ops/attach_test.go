@@ -100,8 +100,8 @@ func TestContextIsMergedFieldByField(t *testing.T) {
 	r.operator("PUT", "/v1/streams/room1", `{"source":"rtmp://o.example/a","context":{"host":"小美","language":"zh","extra":{"a":"1","b":"2"}}}`)
 	got := r.operator("PATCH", "/v1/streams/room1", `{"context":{"products":[{"name":"口红","price":"¥99"}],"extra":{"a":"","c":"3"}}}`)
 	equal(t, "context", got.json()["context"], map[string]any{
-		"host": "小美", "category": "", "language": "zh", "extra": map[string]any{"b": "2", "c": "3"},
-		"products": []any{map[string]any{"id": "", "name": "口红", "price": "¥99", "image": ""}},
+		"host": "小美", "category": "", "language": "zh", "extra": map[string]any{"b": "2", "c": "3"}, "hotwords": []any{},
+		"products": []any{map[string]any{"id": "", "name": "口红", "price": "¥99", "image": "", "was": ""}},
 	})
 	got = r.operator("PATCH", "/v1/streams/room1", `{"clear":["products"]}`)
 	if products := got.json()["context"].(map[string]any)["products"]; len(products.([]any)) != 0 {
