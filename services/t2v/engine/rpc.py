@@ -92,7 +92,7 @@ class Service(pb_grpc.EngineServicer):
     ) -> Iterator[pb.GenerateReply]:
         with _failing(context):
             engine = self._ready()
-            first = next(requests, None)
+            first = _within(context, engine.limits.patience, lambda: next(requests, None))
             if first is None or first.WhichOneof("request") != "order":
                 raise Failed(pb.CODE_BAD_INPUT, "an order comes first")
             job = engine.submit(orders.read(engine.model, first.order, templates=self.templates))
@@ -109,7 +109,7 @@ class Service(pb_grpc.EngineServicer):
 
     def Cancel(self, request: pb.CancelRequest, context: grpc.ServicerContext) -> pb.CancelReply:
         with _failing(context):
-            engine = self._ready()
+            engine = self._ready(new=False)
             job = engine.find(request.id)
             if job is not None:
                 job.cancel(Failed(pb.CODE_CANCELED, "canceled"))
@@ -118,7 +118,7 @@ class Service(pb_grpc.EngineServicer):
 
     def Snapshot(self, request: pb.SnapshotRequest, context: grpc.ServicerContext) -> pb.SnapshotReply:
         with _failing(context):
-            token, size, chunk = kept.take_snapshot(self._ready(), request.session)
+            token, size, chunk = kept.take_snapshot(self._ready(new=False), request.session)
             return pb.SnapshotReply(snapshot=token, bytes=size, chunk=chunk)
 
     def Resume(self, request: pb.ResumeRequest, context: grpc.ServicerContext) -> pb.ResumeReply:
@@ -128,14 +128,15 @@ class Service(pb_grpc.EngineServicer):
 
     def Stats(self, request: pb.StatsRequest, context: grpc.ServicerContext) -> pb.StatsReply:
         with _failing(context):
-            engine = self._ready()
+            engine = self._ready(new=False)
             rows = [pb.Latency(shape=s, batch=b, seconds=t, samples=n) for s, b, t, n in engine.table.rows()]
             return pb.StatsReply(values=engine.stats.values(), latency=rows)
 
-    def _ready(self) -> Engine:
+    def _ready(self, new: bool = True) -> Engine:
+        """new: for work that a draining engine refuses."""
         if self.state == pb.STATE_FAILED:
             raise Failed(pb.CODE_BAD_MODEL, self.reason)
-        if self.state == pb.STATE_DRAINING:
+        if self.state == pb.STATE_DRAINING and new:
             raise Failed(pb.CODE_DRAINING, "the engine shuts down")
         if self.engine is None:
             raise Failed(pb.CODE_NOT_READY, self.reason)
@@ -202,6 +203,17 @@ def _events(job: Job, context: grpc.ServicerContext) -> Iterator[object]:
         yield event
         if isinstance(event, (Done, Failed)):
             return
+
+
+def _within(context: grpc.ServicerContext, seconds: float, wait):
+    """What wait gives; a client that says nothing for so long is hung up on."""
+    timer = threading.Timer(seconds, context.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        return wait()
+    finally:
+        timer.cancel()
 
 
 def _listen(requests: Iterator[pb.GenerateRequest], job: Job, engine: Engine) -> None:
@@ -290,6 +302,8 @@ def serve(service: Service, address: str, calls: int = 64) -> tuple[grpc.Server,
         ("grpc.max_receive_message_length", MESSAGE),
         ("grpc.max_send_message_length", MESSAGE),
         ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", 20_000),  # a client that vanished without a word is noticed
+        ("grpc.keepalive_timeout_ms", 10_000),
     ]
     server = grpc.server(futures.ThreadPoolExecutor(calls, thread_name_prefix="call"), options=options)
     pb_grpc.add_EngineServicer_to_server(service, server)

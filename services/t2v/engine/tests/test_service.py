@@ -292,6 +292,14 @@ def test_an_order_whose_deadline_passes_is_ended(serve):
     idle(served)
 
 
+def test_a_client_that_orders_nothing_is_hung_up_on(serve):
+    served = serve(patience=0.2)
+    with pytest.raises(grpc.RpcError) as err:
+        list(Call(served).replies)
+    assert err.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INVALID_ARGUMENT)
+    assert generate(served, order(length=SECOND // 4))[-1].HasField("finished")
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_again(serve):
     served = serve(running=1, queued=1)
     first = Call(served, order(id="a", endless=True))
