@@ -28,10 +28,11 @@ local said = {}
 for i = 1, #KEYS, 4 do
   local held = 0
   if not redis.call("SET", KEYS[i], ARGV[1], "NX", "PX", ARGV[2]) then held = math.max(redis.call("PTTL", KEYS[i]), 1) end
-  said[#said+1] = held
-  said[#said+1] = redis.call("PTTL", KEYS[i+1])
-  said[#said+1] = tonumber(redis.call("GET", KEYS[i+2]) or "0")
-  said[#said+1] = redis.call("EXISTS", KEYS[i+3])
+  local waits, died, canceled = 0, 0, 0
+  if redis.call("EXISTS", KEYS[i+1], KEYS[i+2], KEYS[i+3]) > 0 then
+    waits, died, canceled = redis.call("PTTL", KEYS[i+1]), tonumber(redis.call("GET", KEYS[i+2]) or "0"), redis.call("EXISTS", KEYS[i+3])
+  end
+  said[#said+1], said[#said+2], said[#said+3], said[#said+4] = held, waits, died, canceled
 end
 return said`)
 

@@ -317,7 +317,7 @@ func (w *world) sum(began time.Time) Result {
 			r.Waited = append(r.Waited, w.waits[min(n-1, int(q*float64(n)))])
 		}
 	}
-	r.Busy = w.busy.Seconds() / (r.Setting.Length.Seconds() * float64(r.Setting.GPUs))
+	r.Busy = w.busy.Seconds() / (max(r.Setting.Length, w.now.Sub(w.begin)).Seconds() * float64(r.Setting.GPUs))
 	slices.SortFunc(r.Rooms, func(a, b Room) int { return cmp.Compare(b.AskedSeconds, a.AskedSeconds) })
 	r.Took = time.Since(began)
 	return r
