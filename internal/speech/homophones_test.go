@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const table = `costs 2 1 3
+const table = `costs 1 1 1
 sound 家 jia1
 sound 加 jia1
 sound 价 jia4 jie5
@@ -19,7 +19,8 @@ pair 人 $ 50
 pair ^ 价 5
 pair 价 格 50
 pair 格 $ 50
-pair 加 $ 5
+pair ^ 加 20
+pair 加 $ 20
 `
 
 func TestOfCharactersThatSoundAlikeTheLikeliestTextIsTaken(t *testing.T) {
