@@ -15,6 +15,7 @@
 // hash, header, what its kind needs. What passes and still kills costs a recogniser, and after three in a row the engine is
 // called deaf, with the reason.
 //
-// A model tells when a token was noticed, not where it ends: pieces.go makes words with times of tokens. measure.go finds what
+// A model tells when a token was noticed, not where it ends: pieces.go makes words with times of tokens. Where a
+// model's folder has homophones.txt, the characters it guessed by their sound are settled by their neighbours (homophones.go). measure.go finds what
 // hearing costs here. Package voice beside it tells voice from other sound.
 package speech
