@@ -195,7 +195,7 @@ func (s *sherpa) load(o SherpaOptions) error {
 		return domain.Permanent(fmt.Errorf("open sherpa: model %s: its kind, %s, hears no words", s.model.Folder, s.model.Kind))
 	}
 	// A CTC model's library ends the process when it can't load; the parent reads why on standard error.
-	s.recogniser = unsafe.Pointer(C.sherpa_recogniser(s.api, &c))
+	s.recogniser = C.sherpa_recogniser(s.api, &c)
 	if s.recogniser == nil {
 		return domain.Permanent(fmt.Errorf("open sherpa: model %s is refused", s.model.Folder))
 	}
@@ -218,7 +218,7 @@ func (s *sherpa) Begin(known Known) (Utterance, error) {
 		hot = C.CString(list)
 		defer C.free(unsafe.Pointer(hot))
 	}
-	stream := unsafe.Pointer(C.sherpa_stream(s.api, s.recogniser, hot))
+	stream := C.sherpa_stream(s.api, s.recogniser, hot)
 	if stream == nil {
 		return nil, errors.New("begin utterance: refused by sherpa")
 	}

@@ -398,7 +398,7 @@ func text(words []domain.Word) string {
 	last := ' '
 	for _, w := range words {
 		first, _ := utf8.DecodeRuneInString(w.Text)
-		if b.Len() > 0 && !(unspaced(last) && unspaced(first)) {
+		if b.Len() > 0 && (!unspaced(last) || !unspaced(first)) {
 			b.WriteByte(' ')
 		}
 		b.WriteString(w.Text)

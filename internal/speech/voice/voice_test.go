@@ -91,7 +91,7 @@ func TestVoiceIsToldFromMusicToneAndNoise(t *testing.T) {
 			if got := share(t, d, sound(t, c.input...)); got < c.least || got > c.most {
 				t.Errorf("voice in %.2f of it, want %.2f to %.2f", got, c.least, c.most)
 			} else {
-				t.Log(fmt.Sprintf("%.3f", got))
+				t.Logf("%.3f", got)
 			}
 		})
 	}
