@@ -61,7 +61,7 @@ type Drawing struct {
 	Fields        map[string]string
 	Tenant        domain.Tenant
 	Width, Height int
-	Length        time.Duration // 0: the template's own
+	Length        time.Duration // 0: the template's own; more where its line takes longer
 	Voice         string        // a local sound file that is said in place of the template's line
 	Picture       string        // a local picture in place of the field's
 }

@@ -65,7 +65,7 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 		return "", length, nil
 	}
 	out.Synthesised = true
-	if need := voiceLead + said + 150*time.Millisecond; w.Length <= 0 && need > length {
+	if need := voiceLead + said + 150*time.Millisecond; need > length {
 		length = min(length+maxGrowth, (need+lengthStep-1)/lengthStep*lengthStep)
 	}
 	return file, length, nil
