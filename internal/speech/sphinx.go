@@ -61,12 +61,15 @@ const voices = 10_000
 type Channel []float32
 
 // OpenSphinx loads the models, which takes a second or so.
-func OpenSphinx(m Models) (*Recogniser, error) {
+func OpenSphinx(m Models) (*Recogniser, error) { return openSphinx(m) }
+
+// openSphinx takes further options of the decoder.
+func openSphinx(m Models, further ...string) (*Recogniser, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	C.quiet()
-	arguments := m.arguments()
+	arguments := append(m.arguments(), further...)
 	argv := (*[64]*C.char)(C.calloc(64, C.size_t(unsafe.Sizeof((*C.char)(nil)))))
 	for i, a := range arguments {
 		argv[i] = C.CString(a)
