@@ -12,6 +12,7 @@ import (
 	"liveclip/internal/event"
 	"liveclip/internal/recording"
 	"liveclip/internal/sound"
+	"liveclip/internal/wording"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -45,6 +46,9 @@ type broadcast struct {
 	ending chan struct{} // closed: tell the rest, then stop
 	told   chan struct{} // closed: telling stopped
 	stored chan struct{} // closed: everything lies in the store, or the process ends
+
+	captions *captions // nil: lines are heard
+	written  *wording.Writer
 
 	mu         sync.Mutex
 	onAir      bool // a source is connected
@@ -96,6 +100,8 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.wish, voices: s.voices, line: b.line, now: s.now,
 			skip: func(unheard domain.Window) { s.skipped.Add((unheard.End - unheard.Start).Seconds()); b.skip(unheard) }})
 		b.ear.writer = s.writer
+	} else if r.captioned() {
+		b.readCaptions(from.heardTo, s.writer)
 	}
 	remove := s.hot.Add(b.writer)
 	s.broadcasts.Go(func() {

@@ -25,7 +25,7 @@ import (
 
 // EngineConfig is a way of hearing, under a name of the operator's.
 type EngineConfig struct {
-	Kind        string            `koanf:"kind"`        // pocketsphinx, keyword, sherpa or whisper
+	Kind        string            `koanf:"kind"`        // pocketsphinx, keyword, sherpa, whisper or captions
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
 	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
@@ -34,15 +34,16 @@ type EngineConfig struct {
 }
 
 const (
-	engineNone = "none"
-	kindSphinx = "pocketsphinx"
-	kindSherpa = "sherpa"
-	kindSilero = "silero" // tells voice from other sound, hears no words
-	kindWords  = "keyword"
-	kindRemote = "whisper"
+	engineNone   = "none"
+	kindSphinx   = "pocketsphinx"
+	kindSherpa   = "sherpa"
+	kindSilero   = "silero"   // tells voice from other sound, hears no words
+	kindCaptions = "captions" // lines that lie beside a recording: nothing is heard
+	kindWords    = "keyword"
+	kindRemote   = "whisper"
 )
 
-var kinds = []string{kindSphinx, kindWords, kindSherpa, kindRemote}
+var kinds = []string{kindSphinx, kindWords, kindSherpa, kindRemote, kindCaptions}
 
 const (
 	engineMandarin = "mandarin" // hears with the model that comes with liveclip
@@ -54,6 +55,7 @@ func (c Config) engines() map[string]EngineConfig {
 	all := map[string]EngineConfig{
 		kindSphinx:     {Kind: kindSphinx, Language: "en", Models: c.Models},
 		engineMandarin: {Kind: kindSherpa, Language: "zh", Models: own},
+		kindCaptions:   {Kind: kindCaptions},
 		kindWords:      {Kind: kindWords, Language: "en", Models: c.Models},
 	}
 	maps.Copy(all, c.Engines)
@@ -194,6 +196,10 @@ func (c Config) voice() string {
 func (s *Service) makeEngines(reg prometheus.Registerer) {
 	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: nobody{}}}
 	for name, cfg := range s.cfg.engines() {
+		if cfg.Kind == kindCaptions {
+			s.engines[name] = &engine{name: name, listener: nobody{}}
+			continue
+		}
 		p := newPool(s.cfg.workers(cfg), s.starter(cfg), s.log.With("engine", name),
 			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
 		p.load.bound = cfg.Rooms
@@ -274,4 +280,4 @@ func (r *room) wish() wish {
 }
 
 // listens: the room is heard by anybody at all.
-func (r *room) listens() bool { return r.wish().name != engineNone }
+func (r *room) listens() bool { return r.wish().name != engineNone && !r.captioned() }

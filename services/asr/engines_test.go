@@ -77,12 +77,12 @@ func TestEveryFaultOfTheEnginesIsNamed(t *testing.T) {
 	got := c.engineFaults()
 	slices.Sort(got)
 	want := []string{
-		`asr.engine: must be one of a, c, keyword, mandarin, none, pocketsphinx, none, is "nobody"`,
-		`asr.engines.a.kind: must be one of pocketsphinx, keyword, sherpa, whisper, is "b"`,
+		`asr.engine: must be one of a, c, captions, keyword, mandarin, none, pocketsphinx, none, is "nobody"`,
+		`asr.engines.a.kind: must be one of pocketsphinx, keyword, sherpa, whisper, captions, is "b"`,
 		`asr.engines.a.recognisers: must be 0 (as asr.recognisers) or more, is -1`,
 		`asr.engines.c.models: must name the folder of a model`,
 		`asr.engines.none: none hears nothing; choose another name`,
-		`asr.languages.zh: must be one of a, c, keyword, mandarin, none, pocketsphinx, none, is "someone"`,
+		`asr.languages.zh: must be one of a, c, captions, keyword, mandarin, none, pocketsphinx, none, is "someone"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q, want\n%q", got, want)

@@ -34,6 +34,7 @@ func Look(ctx context.Context, cfg Config, media *child.Starter) []Hearing {
 		}
 	}
 	delete(names, engineNone)
+	maps.DeleteFunc(names, func(name string, _ bool) bool { return cfg.engines()[name].Kind == kindCaptions })
 	s := &Service{cfg: cfg, media: media, log: slog.New(slog.DiscardHandler)}
 	var out []Hearing
 	for _, name := range slices.Sorted(maps.Keys(names)) {

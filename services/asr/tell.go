@@ -35,6 +35,9 @@ func (b *broadcast) tell(ctx context.Context) {
 			}
 		case <-b.wake:
 		}
+		if last {
+			b.caption(true)
+		}
 		if err := b.tellNow(ctx); err != nil {
 			if ctx.Err() != nil {
 				return
@@ -73,6 +76,7 @@ func (b *broadcast) tellNow(ctx context.Context) error {
 
 // collect takes what was not published yet, and the mark that is true once it is; nil: it was told already.
 func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
+	b.caption(false)
 	ear := b.earMark() // before the lines are taken: whatever it covers is among them
 	now := b.now()
 	b.mu.Lock()
@@ -122,6 +126,11 @@ const endless = time.Duration(1<<63 - 1)
 
 // earMark is the media time before which nothing is waited for by the ear.
 func (b *broadcast) earMark() time.Duration {
+	if b.captions != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.captions.to
+	}
 	if b.ear == nil || b.ear.deaf() && b.ear.drained() {
 		return endless
 	}
@@ -168,6 +177,9 @@ func (b *broadcast) health(now time.Time) map[string]domain.Health {
 		domain.SignalPicture: alive(p.Width > 0, picture),
 		domain.SignalSound:   alive(p.SampleRate > 0, sound),
 		domain.SignalSpeech:  domain.HealthMissing,
+	}
+	if b.captions != nil {
+		health[domain.SignalSpeech] = domain.HealthPresent
 	}
 	if b.ear != nil && health[domain.SignalSound] == domain.HealthPresent {
 		health[domain.SignalSpeech] = b.ear.health(now)
