@@ -2,7 +2,8 @@
 // load models.
 //
 // An Engine loads its models once and hears as many utterances side by side as it can (engine.go). PocketSphinx (sphinx.go)
-// hears one at a time; its keyword mode (keyword.go) looks a second time where it may have heard a phrase. Sherpa (sherpa.go) is
+// hears one at a time; its keyword mode (keyword.go) looks a second time where it may have heard a phrase: that is believed the more readily the surer
+// the spotter was and the nearer the language model's sounds are, by limits set on the voices slt and rms of flite. Sherpa (sherpa.go) is
 // sherpa-onnx with its streaming models: transducers (conformer, LSTM, zipformer, zipformer2), paraformer, zipformer2-CTC,
 // NeMo-CTC and T-one; windows of all open utterances are decoded together.
 //

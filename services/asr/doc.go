@@ -30,6 +30,12 @@
 // speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what
 // live rooms leave. hotwords.go tells recognisers what to expect of a room; only transducers with known spelling heed it.
 //
+// Not every engine is a child: whisper.go sends whole utterances to a transcription server (internal/whisper), several at once and
+// without partial lines; one it refuses is skipped, and after three that failed, or a refusal of us, the engine is deaf, with the
+// reason. captions.go hears nothing: a recording's lines are those of the WebVTT or SubRip file beside it. Lines are written as
+// they are read (internal/wording), at one place, ear.write; what was heard stays beside. trial.go hears recordings with one
+// engine outside of any room, to measure it.
+//
 // The states of a room (one goroutine; room.go):
 //
 //	resuming   a broadcast is in the spool: taken up when its stream is still attached here, else closed
