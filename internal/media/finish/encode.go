@@ -49,7 +49,10 @@ func videoBitRate(width, height int, rate float64) int64 {
 }
 
 // quality is how well pictures are encoded.
-type quality struct{ preset, crf string }
+type quality struct {
+	preset, crf string
+	between     int // B-frames at most between two others
+}
 
 func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q quality, metadata map[string]string, sound *soundEncoder, l *lettering) (_ *rendition, err error) {
 	r := &rendition{profile: profile, path: filepath.Join(folder, profile.Name+".mp4"), shape: s,
@@ -97,7 +100,7 @@ func (r *rendition) openEncoder(q quality) error {
 		"preset": q.preset, "profile": "high", "crf": q.crf, "maxrate": fmt.Sprint(peak), "bufsize": fmt.Sprint(peak * 3 / 2),
 		"forced-idr": "1", "colorspace": r.shape.matrix, "color_primaries": r.shape.matrix, "color_trc": r.shape.matrix, "color_range": "tv",
 		// A short look-ahead: at the end of a live window everything in it still has to be encoded.
-		"x264-params": "scenecut=0:open-gop=0:rc-lookahead=10:bframes=2",
+		"x264-params": fmt.Sprintf("scenecut=0:open-gop=0:rc-lookahead=10:bframes=%d", q.between),
 	}, func(d *astiav.Dictionary) error { return r.encoder.Open(codec, d) })
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // shotQuality: a shot and its base are encoded again when the clip is finished, so speed goes before size.
-var shotQuality = quality{preset: "ultrafast", crf: "16"}
+var shotQuality = quality{preset: "ultrafast", crf: "18"}
 
 const shotBitRate = 40_000_000
 
