@@ -15,7 +15,7 @@ case $(uname -m) in
 115babdd983a05bef636f7f19b89301743de024b102a50cbb24c14a3f634406e  libsherpa-onnx-c-api.so" ;;
   *) echo "sherpa: there is no sherpa-onnx for $(uname -m) here: PocketSphinx alone will hear" >&2; exit 0 ;;
 esac
-check() { (cd "$out" && sha256sum --quiet --check - <<<"$sums") 2>/dev/null; }
+check() { (cd "$out" && sha256sum --quiet --check - <<<"$sums") >/dev/null 2>&1; }
 check && exit 0
 if ! folder=$(cd / && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') || [ -z "$folder" ]; then
   echo "sherpa: $module could not be downloaded: PocketSphinx alone will hear; run make build again when the network is there" >&2
