@@ -70,7 +70,7 @@ publish:
   log: {path: /var/log/deliveries.jsonl}
   vod:
     referer: {allow: ["shop.example", "*.shop.example"], empty: true}
-    limits:  {session: {rate: 20, burst: 60}, address: {rate: 100, burst: 300}}
+    limits:  {address: {rate: 100, burst: 300}}
     trusted_proxies: ["10.0.0.0/8"]
 `
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -84,7 +84,7 @@ publish:
 		t.Errorf("%q", faults)
 	}
 	cdn := s.Publish.CDN[0]
-	if cdn.Valid != 30*time.Minute || cdn.Keys.Current.Secret != "a key of the CDN" || s.Publish.VOD.Limits.Session.Burst != 60 || len(s.Publish.VOD.Referer.Allow) != 2 || s.Publish.Log.Bytes == 0 {
+	if cdn.Valid != 30*time.Minute || cdn.Keys.Current.Secret != "a key of the CDN" || s.Publish.VOD.Limits.Address.Burst != 300 || len(s.Publish.VOD.Referer.Allow) != 2 || s.Publish.Log.Bytes == 0 {
 		t.Errorf("%+v", s.Publish)
 	}
 }
