@@ -14,5 +14,6 @@
 // take what people differ by.
 //
 // Rooms of the held-out split speak some phrases that no training room does. Which rooms those are is fixed by their seeds,
-// whose hash is frozen in heldout.sha256.
+// and what they are made from by the two data files: the hashes of both are frozen in heldout.sha256. Rooms of the validation
+// split speak the training rooms' phrases, and nothing was fitted to them.
 package roomgen
