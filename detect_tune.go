@@ -60,6 +60,11 @@ func (c detectTuneCommand) Run(ctx context.Context, io stdio, flags settingFlags
 		return fmt.Errorf("detect tune: %w", err)
 	}
 	rules := book.Of(category)
+	everywhere, err := detect.LoadBook(c.Rules, "")
+	if err != nil {
+		return failure{2, fmt.Errorf("detect tune: %w", err)}
+	}
+	general := everywhere.Of("").FeatureWeights()
 	examples, err := c.examples(ctx, rules, s, io.out)
 	if err != nil {
 		return fmt.Errorf("detect tune: %w", err)
@@ -68,7 +73,8 @@ func (c detectTuneCommand) Run(ctx context.Context, io stdio, flags settingFlags
 		return fmt.Errorf("detect tune: %w", err)
 	}
 	before := logit.Model{Bias: rules.Bias, Weights: rules.FeatureWeights()}
-	fixed := func(feature string) bool { _, known := before.Weights[feature]; return !known }
+	// A rules file stands over every preset, so it cannot weigh what only one of them has phrases for.
+	fixed := func(feature string) bool { _, known := general[feature]; return !known }
 	scored := logit.CrossValidated(examples, before, tuneFolds, fixed)
 	after := bounded(logit.Fit(examples, before, logit.Choose(examples, before, tuneFolds, fixed), fixed))
 	shift, cut := atThreshold(scored, rules.Threshold)
@@ -78,6 +84,7 @@ func (c detectTuneCommand) Run(ctx context.Context, io stdio, flags settingFlags
 		fmt.Fprintln(io.out, "Nothing was changed; --write FILE keeps the new weights.")
 		return nil
 	}
+	maps.DeleteFunc(after.Weights, func(feature string, _ float64) bool { return fixed(feature) })
 	return c.write(after)
 }
 
