@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mozillazg/go-pinyin"
+
 	"liveclip/internal/domain"
 )
 
@@ -25,7 +27,7 @@ var (
 		"想要的宝宝扣一", "价格直接降到五十九块九", "限时抢购马上开始", "现在下单立减二十块",
 	}
 	voicesEnglish  = []string{"slt", "rms", "awb"}
-	voicesMandarin = [][]string{{"-v", "cmn", "-s", "150"}, {"-v", "cmn+f2", "-s", "165"}, {"-v", "cmn+m3", "-s", "140"}}
+	voicesMandarin = [][]string{{"-v", "cmn-latn-pinyin", "-s", "150"}, {"-v", "cmn-latn-pinyin+f2", "-s", "165"}, {"-v", "cmn-latn-pinyin+m3", "-s", "140"}}
 )
 
 // noiseLevels of the synthetic sets: signal to noise in dB; 0: none.
@@ -73,8 +75,13 @@ func sayEnglish(ctx context.Context, voice, text string) ([]byte, error) {
 	return soundOf(ctx, "-f", "lavfi", "-i", fmt.Sprintf("flite=text='%s':voice=%s", text, voice), "-af", between)
 }
 
+// sayMandarin spells the text in pinyin: espeak-ng 1.51 reads characters out in English letters.
 func sayMandarin(ctx context.Context, voice []string, text string) ([]byte, error) {
-	command := exec.CommandContext(ctx, "espeak-ng", append(append([]string{}, voice...), "--stdout", text)...)
+	var syllables []string
+	for _, of := range pinyin.Pinyin(text, pinyin.Args{Style: pinyin.Tone3}) {
+		syllables = append(syllables, of[0])
+	}
+	command := exec.CommandContext(ctx, "espeak-ng", append(append([]string{}, voice...), "--stdout", strings.Join(syllables, " "))...)
 	wave, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("espeak-ng: %w", err)
