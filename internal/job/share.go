@@ -115,7 +115,12 @@ func (s *Server) recount(ctx context.Context, queue, onQueue, id string) error {
 		return err
 	}
 	at, err := s.rdb.ZScore(ctx, "asynq:{"+queue+"}:scheduled", id).Result()
-	if err != nil || int64(at) < someday.Unix() { // delayed, not parked
+	switch {
+	case errors.Is(err, redis.Nil): // it began meanwhile
+		return nil
+	case err != nil:
+		return err
+	case int64(at) < someday.Unix(): // delayed, not parked
 		return nil
 	}
 	return unpark(ctx, s.rdb, queue, id)

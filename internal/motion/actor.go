@@ -122,8 +122,8 @@ func (c *changing) draw(f Frame, at float64) {
 	}
 	if now := c.show(at); now != c.shown {
 		c.shown = now
-		c.puppet.image = *c.make(at)
-		c.puppet.rest = newSprite(c.puppet.image.image)
+		c.image = *c.make(at)
+		c.rest = newSprite(c.image.image)
 	}
 	c.puppet.draw(f, at)
 }

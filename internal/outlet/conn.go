@@ -178,9 +178,9 @@ func (c *conn) readOnce(socket uintptr) bool {
 	for {
 		n, err := receive(socket, c.in[c.have:])
 		switch {
-		case err == unix.EINTR:
+		case err == unix.EINTR: //nolint:errorlint // a bare errno, on the hot path
 			continue
-		case err == unix.EAGAIN:
+		case err == unix.EAGAIN: //nolint:errorlint // likewise
 			if c.have == 0 {
 				c.release()
 			}

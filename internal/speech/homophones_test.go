@@ -28,7 +28,7 @@ func TestOfCharactersThatSoundAlikeTheLikeliestTextIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for heard, want := range map[string]string{"加人": "家人", "家人": "家人", "家格": "价格", "价格": "价格", " wow加人": " wow家人", "加": "加", "": ""} {
+	for heard, want := range map[string]string{"加人": "家人", "家人": "家人", "家格": "价格", "价格": "价格", " wow加人": " wow家人", "加": "加", "": ""} { //nolint:gocritic // a word in Latin letters begins with a blank
 		var tokens []string
 		if rest, ok := strings.CutPrefix(heard, " wow"); ok {
 			tokens, heard = append(tokens, " wow"), rest

@@ -195,7 +195,7 @@ func (s *sherpa) load(o SherpaOptions) error {
 		return domain.Permanent(fmt.Errorf("open sherpa: model %s: its kind, %s, hears no words", s.model.Folder, s.model.Kind))
 	}
 	// A CTC model's library ends the process when it can't load; the parent reads why on standard error.
-	s.recogniser = C.sherpa_recogniser(s.api, &c)
+	s.recogniser = C.sherpa_recogniser(s.api, &c) //nolint:gocritic // of what cgo writes
 	if s.recogniser == nil {
 		return domain.Permanent(fmt.Errorf("open sherpa: model %s is refused", s.model.Folder))
 	}

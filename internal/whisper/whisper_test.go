@@ -107,11 +107,13 @@ func TestWhatFailsForGoodIsNamedWithoutTheKey(t *testing.T) {
 		permanent bool
 		want      string
 	}{
-		"always busy":           {[]func(http.ResponseWriter, *http.Request){busy, busy, busy, busy}, nil, false, "after 4 tries: answered 429"},
-		"busy for an hour":      {[]func(http.ResponseWriter, *http.Request){whispertest.Status(429, 3600, "later")}, nil, false, "after 1 tries: answered 429"},
-		"a wrong key":           {nil, func(c *whisper.Config) { c.Key = "wrong" }, true, "Incorrect API key"},
-		"a wrong path":          {nil, func(c *whisper.Config) { c.URL += "/api" }, true, "404"},
-		"a redirection":         {[]func(http.ResponseWriter, *http.Request){func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://else.example/", 302) }}, nil, true, "302"},
+		"always busy":      {[]func(http.ResponseWriter, *http.Request){busy, busy, busy, busy}, nil, false, "after 4 tries: answered 429"},
+		"busy for an hour": {[]func(http.ResponseWriter, *http.Request){whispertest.Status(429, 3600, "later")}, nil, false, "after 1 tries: answered 429"},
+		"a wrong key":      {nil, func(c *whisper.Config) { c.Key = "wrong" }, true, "Incorrect API key"},
+		"a wrong path":     {nil, func(c *whisper.Config) { c.URL += "/api" }, true, "404"},
+		"a redirection": {[]func(http.ResponseWriter, *http.Request){func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://else.example/", http.StatusFound)
+		}}, nil, true, "302"},
 		"an utterance it hates": {[]func(http.ResponseWriter, *http.Request){whispertest.Status(400, 0, "no audio")}, nil, false, "utterance refused"},
 		"slow":                  {slices.Repeat([]func(http.ResponseWriter, *http.Request){whispertest.Stall}, 4), func(c *whisper.Config) { c.Timeout = 100 * time.Millisecond }, false, "deadline exceeded"},
 		"down":                  {nil, func(c *whisper.Config) { c.URL = "http://127.0.0.1:1/v1" }, false, "refused"},

@@ -90,7 +90,7 @@ func measured(n number, first, rest string) bool {
 	}
 	return slices.ContainsFunc(of, func(unit string) bool {
 		after, found := strings.CutPrefix(rest, unit)
-		return found && !(unit == "秒" && strings.HasPrefix(after, "杀")) && readNumber(strings.Split(after, "")).taken == 0
+		return found && (unit != "秒" || !strings.HasPrefix(after, "杀")) && readNumber(strings.Split(after, "")).taken == 0
 	})
 }
 
@@ -103,7 +103,7 @@ func writtenMoney(before, tokens []string, n number) (text string, taken int) {
 		return "", 0
 	}
 	cue := hasAny(strings.Join(before[max(0, len(before)-4):], ""), priced)
-	if m.Amount == 0 || !sure && !cue || strings.Contains("旦宵素", or(at(tokens, taken), "-")) {
+	if m.Amount == 0 || !sure && !cue || strings.Contains("旦宵素", or(at(tokens, taken), "-")) { //nolint:gocritic // 元旦, 元宵, 元素
 		return "", taken
 	}
 	return amount(m), taken

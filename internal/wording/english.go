@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	measures = strings.Fields("minutes seconds hours days weeks months years pieces pairs items units sets boxes packs bottles inches feet grams kilos ounces liters litres miles meters metres left")
+	measures = strings.Fields("minutes seconds hours days weeks months years pieces pairs items units sets boxes packs bottles inches feet grams kilos ounces liters litres miles meters metres left") //nolint:misspell // both ways of writing
 	// costing: a pair of numbers behind one of these is a price; elsewhere it may be a year.
 	costing  = strings.Fields("price prices priced pay costs cost drops drop down sale")
 	ordinals = strings.Fields("first second third fourth fifth sixth seventh eighth ninth tenth")

@@ -17,7 +17,6 @@ type piece struct {
 
 func (p piece) first() rune { r, _ := utf8.DecodeRuneInString(p.Text); return r }
 func (p piece) last() rune  { r, _ := utf8.DecodeLastRuneInString(p.Text); return r }
-func (p piece) han() bool   { return isHan(p.last()) }
 
 // isHan tells the scripts that are written without spaces.
 func isHan(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }
@@ -124,5 +123,5 @@ func isMark(runes []rune, i int) bool {
 	}
 	before, after := runes[i-1], runes[i+1]
 	digits := unicode.IsDigit(before) && unicode.IsDigit(after)
-	return !digits && !(runes[i] == '.' && isLatin(before) && isLatin(after))
+	return !digits && (runes[i] != '.' || !isLatin(before) || !isLatin(after))
 }

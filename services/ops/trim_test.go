@@ -29,14 +29,14 @@ func TestMovedEndsAreANewRevisionOfTheSameClipAndALabel(t *testing.T) {
 	equal(t, "request", h, domain.Highlight{
 		ID: "h1", Kind: "flash_sale", Window: window, Score: 0.9, Reasons: found.Reasons, Title: "最后三分钟", By: "otto", TriggeredAt: h.TriggeredAt, Revision: 1,
 	})
-	if e.Envelope.Lane != domain.LaneManual || e.Envelope.Broadcast != "b1" || e.Envelope.Epoch != 7 {
+	if e.Lane != domain.LaneManual || e.Broadcast != "b1" || e.Epoch != 7 {
 		t.Errorf("envelope %+v", e.Envelope)
 	}
 	if m := got.json(); m["revision"] != 1.0 || m["state"] != "requested" || m["start_s"] != 62.0 || m["end_s"] != 75.5 {
 		t.Errorf("answer %v", m)
 	}
 	var label domain.Label
-	if _, err := blob.ReadJSON(t.Context(), r.store, record.Label(room.Tenant, room.Stream, clipOne, e.Envelope.ID), &label); err != nil {
+	if _, err := blob.ReadJSON(t.Context(), r.store, record.Label(room.Tenant, room.Stream, clipOne, e.ID), &label); err != nil {
 		t.Fatal(err)
 	}
 	if !label.Manual || label.Verdict != domain.VerdictApproved || label.Window != window || label.Kind != "flash_sale" {

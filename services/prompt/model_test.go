@@ -87,8 +87,12 @@ func TestAModelThatFailsInAnyWayLeavesTheLibrarysWords(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		}, "no answer within 800ms"},
-		"down":             {func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { w.WriteHeader(503) }, "it answered 503"},
-		"redirects":        {func(w http.ResponseWriter, r *http.Request, _ map[string]any) { http.Redirect(w, r, "/x", 302) }, "it answered 302"},
+		"down": {func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, "it answered 503"},
+		"redirects": {func(w http.ResponseWriter, r *http.Request, _ map[string]any) {
+			http.Redirect(w, r, "/x", http.StatusFound)
+		}, "it answered 302"},
 		"no completion":    {func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { _, _ = w.Write([]byte("<html>")) }, "no chat completion"},
 		"endless":          {func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { _, _ = w.Write(make([]byte, 1<<20)) }, "more than 65536 bytes"},
 		"broken JSON":      {says(`{"prompt":"silk scarf`), "not of the schema"},
@@ -119,7 +123,10 @@ func TestAModelThatFailsInAnyWayLeavesTheLibrarysWords(t *testing.T) {
 
 func TestAModelThatFailsAgainAndAgainIsLeftAlone(t *testing.T) {
 	calls := 0
-	cfg := standIn(t, func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { calls++; w.WriteHeader(500) })
+	cfg := standIn(t, func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
+		calls++
+		w.WriteHeader(http.StatusInternalServerError)
+	})
 	now := time.Unix(1_700_000_000, 0)
 	m := newModel(cfg, func() time.Time { return now })
 	for range 5 {

@@ -128,7 +128,7 @@ func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.Shot
 	making := domain.ShotMaking{Tier: cmp.Or(w.Tier, schedule.Standard), Seed: w.Seed}
 	asked := d.now()
 	avoid, unfit := d.unfit(w)
-	var last error = unfit
+	last := unfit
 	for {
 		turn, err := d.await(ctx, w, avoid)
 		if err != nil {

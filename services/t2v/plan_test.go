@@ -92,7 +92,7 @@ func newService(t *testing.T, engine engines.Config, media camera, more ...engin
 	cfg := Defaults()
 	cfg.Cache, cfg.Work, cfg.Fresh.Manual = t.TempDir(), t.TempDir(), time.Since(start)+time.Minute // the plans of these tests are from start
 	if engine.Address != "" {
-		cfg.Engines = append(more, engine)
+		cfg.Engines = append(slices.Clone(more), engine)
 	}
 	bus, jobs := &told{}, &queued{}
 	s := &Service{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"time"
 
 	"liveclip/internal/domain"
@@ -40,7 +41,7 @@ func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number i
 		return t, err
 	}
 	drawn.quality, drawn.fault = t.quality, err.Error()
-	drawn.making.Degraded = append(t.making.Degraded, "template "+drawn.template+" instead of a generated shot")
+	drawn.making.Degraded = append(slices.Clone(t.making.Degraded), "template "+drawn.template+" instead of a generated shot")
 	drawn.notes = append([]string{fmt.Sprintf("generated shot failed: template %s instead: %v", drawn.template, err)}, drawn.notes...)
 	return drawn, nil
 }

@@ -54,7 +54,7 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 	program, err := speaker(d.cfg.Draw.Voice, w.Fields["language"])
 	if err != nil {
 		out.Notes = append(out.Notes, "nothing says its line: "+err.Error())
-		return "", length, nil
+		return "", length, nil //nolint:nilerr // an opening without its voice is an opening
 	}
 	said, err := say(ctx, program, line, w.Fields["language"], file)
 	switch {
@@ -62,7 +62,7 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 		return "", 0, ctx.Err()
 	case err != nil:
 		out.Notes = append(out.Notes, "nothing says its line: "+err.Error())
-		return "", length, nil
+		return "", length, nil //nolint:nilerr // an opening without its voice is an opening
 	}
 	out.Synthesised = true
 	if need := voiceLead + said + 150*time.Millisecond; need > length {

@@ -53,11 +53,6 @@ func newSoundGraph(in sound, description string) (*graph, error) {
 	}, "abuffersink", description)
 }
 
-// newSourceGraph builds a graph that makes pictures of its own, at pad [out].
-func newSourceGraph(description string) (*graph, error) {
-	return newGraph("", nil, "buffersink", description)
-}
-
 func newGraph(source string, args astiav.FilterArgs, sink, description string) (_ *graph, err error) {
 	g := &graph{g: astiav.AllocFilterGraph()}
 	defer func() {

@@ -24,7 +24,7 @@ func unpack(archive, name, into string) error {
 		return err
 	}
 	defer file.Close()
-	var plain io.Reader = bzip2.NewReader(bufio.NewReader(file))
+	plain := io.Reader(bzip2.NewReader(bufio.NewReader(file)))
 	if strings.HasSuffix(name, ".gz") {
 		if plain, err = gzip.NewReader(bufio.NewReader(file)); err != nil {
 			return fmt.Errorf("unpack: %w", err)

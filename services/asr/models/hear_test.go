@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestPhrasesAndVoicesNeverTrainedOnAreHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong, said := 0, 0
-	phrases := append(set.Test.Written, set.Test.Drawn...)
+	phrases := slices.Concat(set.Test.Written, set.Test.Drawn)
 	for i := 0; i < len(phrases); i += 6 {
 		text := strings.TrimSpace(strings.ReplaceAll(phrases[i], "▁", " "))
 		sound := speak(t, set.Test.Variants[i/6%len(set.Test.Variants)], set.Test.Speeds[i/6%len(set.Test.Speeds)], set.Test.Pitches[i/24%len(set.Test.Pitches)], text)

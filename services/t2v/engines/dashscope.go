@@ -154,7 +154,7 @@ func (d *dashScope) download(ctx context.Context, address string, out io.Writer)
 func dashScopeSaid(status int, body []byte) *Fault {
 	var answer struct{ Code, Message string }
 	if json.Unmarshal(body, &answer) != nil || answer.Code == "" {
-		return nil
+		return nil //nolint:nilerr // the status says it then
 	}
 	f := sortWords(answer.Code, sortStatus(status))
 	if answer.Code == "Arrearage" || answer.Code == "UnsupportedOperation" {

@@ -172,7 +172,7 @@ func videosSaid(status int, body []byte) *Fault {
 		Detail any      `json:"detail"` // FastAPI
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return nil
+		return nil //nolint:nilerr // the status says it then
 	}
 	words := answer.Error.Message
 	if detail, ok := answer.Detail.(string); ok && words == "" {

@@ -211,7 +211,7 @@ func DashScope(film *Film, failure Failure) (*StandIn, error) {
 			case j.failure == TooMany:
 				said(w, http.StatusTooManyRequests, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.")
 			case j.broken():
-				said(w, http.StatusInternalServerError, "InternalError", "An internal error has occured")
+				said(w, http.StatusInternalServerError, "InternalError", "An internal error has occurred")
 			case j.failure == BadOrder:
 				said(w, http.StatusBadRequest, "InvalidParameter", "size is not in the list of those supported")
 			case j.failure == Gibberish:

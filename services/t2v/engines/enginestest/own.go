@@ -20,7 +20,7 @@ type own struct {
 
 // Own starts a stand-in for the project's engine.
 func Own(film *Film, failure Failure) (*StandIn, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package enginestest
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os/exec"
@@ -108,7 +109,7 @@ func Draw(width, height int, length time.Duration) (*Film, error) {
 	if err != nil {
 		return nil, fmt.Errorf("needs ffmpeg (make setup installs it): %w", err)
 	}
-	out, err := exec.Command(ffmpeg, "-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc=size=%dx%d:rate=16:duration=%g", width, height, length.Seconds()),
+	out, err := exec.CommandContext(context.Background(), ffmpeg, "-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc=size=%dx%d:rate=16:duration=%g", width, height, length.Seconds()),
 		"-c:v", "libx264", "-preset", "ultrafast", "-g", "8", "-pix_fmt", "yuv420p", "-f", "mp4",
 		"-movflags", "frag_keyframe+empty_moov+default_base_moof", "pipe:1").Output()
 	if err != nil {
