@@ -24,11 +24,13 @@ func unpack(archive, name, into string) error {
 		return err
 	}
 	defer file.Close()
-	plain := io.Reader(bzip2.NewReader(bufio.NewReader(file)))
-	if strings.HasSuffix(name, ".gz") {
-		if plain, err = gzip.NewReader(bufio.NewReader(file)); err != nil {
-			return fmt.Errorf("unpack: %w", err)
-		}
+	packed := bufio.NewReader(file)
+	if !strings.HasSuffix(name, ".gz") {
+		return untar(bzip2.NewReader(packed), into)
+	}
+	plain, err := gzip.NewReader(packed)
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
 	}
 	return untar(plain, into)
 }
