@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ func FindModels(options map[string]string) (Models, error) {
 	}
 	for _, folder := range folders {
 		found := Models{filepath.Join(folder, "en-us"), filepath.Join(folder, "en-us.lm.bin"), filepath.Join(folder, "cmudict-en-us.dict")}
-		found = Models{or(m.Acoustic, found.Acoustic), or(m.Language, found.Language), or(m.Dictionary, found.Dictionary)}
+		found = Models{cmp.Or(m.Acoustic, found.Acoustic), cmp.Or(m.Language, found.Language), cmp.Or(m.Dictionary, found.Dictionary)}
 		if found.check() == nil {
 			return found, nil
 		}
@@ -71,13 +72,6 @@ func FindModels(options map[string]string) (Models, error) {
 		return Models{}, m.check()
 	}
 	return Models{}, domain.Permanent(fmt.Errorf("find speech models: no English model in %s (Debian: apt-get install pocketsphinx-en-us)", strings.Join(folders, ", ")))
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // check keeps the library from ending the process over a missing file.

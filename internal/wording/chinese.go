@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -103,17 +104,10 @@ func writtenMoney(before, tokens []string, n number) (text string, taken int) {
 		return "", 0
 	}
 	cue := hasAny(strings.Join(before[max(0, len(before)-4):], ""), priced)
-	if m.Amount == 0 || !sure && !cue || strings.Contains("旦宵素", or(at(tokens, taken), "-")) { //nolint:gocritic // 元旦, 元宵, 元素
+	if m.Amount == 0 || !sure && !cue || strings.Contains("旦宵素", cmp.Or(at(tokens, taken), "-")) { //nolint:gocritic // 元旦, 元宵, 元素
 		return "", taken
 	}
 	return amount(m), taken
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // large writes 三万 and 一万二 in ten thousands.

@@ -230,3 +230,10 @@ func TestAnUtteranceThatIsGivenUpIsDroppedByItsRecogniserWhichHearsTheNext(t *te
 		t.Error("the next was not heard")
 	}
 }
+
+// absent is why voice is not told; empty: it is.
+func (v *voices) absent() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.why
+}

@@ -48,13 +48,6 @@ func (v *voices) ready() {
 	}
 }
 
-// absent is why voice is not told; empty: it is.
-func (v *voices) absent() string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.why
-}
-
 // run keeps the detector alive until ctx ends.
 func (v *voices) run(ctx context.Context) error {
 	select {

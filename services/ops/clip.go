@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -207,7 +208,7 @@ func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, sta
 		if r.Window.Length() > 0 {
 			window = r.Window
 		}
-		m.Title, m.Text, m.Generated, m.ClippedTo = or(r.Title, m.Title), or(r.Text, m.Text), r.Generated, r.ClippedTo
+		m.Title, m.Text, m.Generated, m.ClippedTo = cmp.Or(r.Title, m.Title), cmp.Or(r.Text, m.Text), r.Generated, r.ClippedTo
 		if m.Playable {
 			s.addURLs(m, c, clip, *r)
 		}
@@ -294,13 +295,6 @@ func renditionMessages(r domain.Rendered, signed func(file string) string) []*op
 		messages = append(messages, message)
 	}
 	return messages
-}
-
-func or(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }
 
 func stepMessages(clip view.Clip, triggered time.Time) []*opsv1.Step {

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -45,7 +46,7 @@ func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapReque
 	if err != nil {
 		return nil, err
 	}
-	broadcast := domain.BroadcastID(or(req.BroadcastId, string(stream.Broadcast.ID)))
+	broadcast := domain.BroadcastID(cmp.Or(req.BroadcastId, string(stream.Broadcast.ID)))
 	clips, err := s.recappable(ctx, ref, broadcast)
 	if err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func recapClip(clip view.Clip) (reel.Clip, bool) {
 	}
 	shown := reel.Clip{ID: clip.ID, Window: st.plan.Window, Score: st.plan.Score, Title: st.plan.Title, Text: st.plan.Text, Product: st.plan.Product}
 	if r := st.rendered; r != nil && r.Window.Length() > 0 {
-		shown.Window, shown.Title, shown.Text = r.Window, or(r.Title, shown.Title), or(r.Text, shown.Text)
+		shown.Window, shown.Title, shown.Text = r.Window, cmp.Or(r.Title, shown.Title), cmp.Or(r.Text, shown.Text)
 	}
 	return shown, true
 }

@@ -1,6 +1,7 @@
 package download
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (g Getter) Get(ctx context.Context, m Model) (Got, error) {
 	if err != nil {
 		return got, err
 	}
-	got.SHA256 = or(m.SHA256, sums[m.Name])
+	got.SHA256 = cmp.Or(m.SHA256, sums[m.Name])
 	if err := check(got.Folder); err == nil {
 		got.Here = true
 		return got, nil
@@ -79,13 +80,6 @@ func (g Getter) Get(ctx context.Context, m Model) (Got, error) {
 	}
 	_ = os.Remove(tagFile(part))
 	return got, os.Remove(part)
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // check tells whether a folder holds a model that can be loaded.
