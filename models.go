@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"liveclip/internal/app"
+	"liveclip/internal/await"
 	"liveclip/internal/models"
 	"liveclip/internal/models/download"
 	"liveclip/internal/telemetry"
@@ -115,7 +116,7 @@ func (c modelsGetCommand) Run(ctx context.Context, stdio stdio) error {
 
 func getModel(ctx context.Context, folder string, m download.Model, stdio stdio) error {
 	told := int64(-1)
-	getter := download.Getter{Folder: folder, Client: http.DefaultClient, Wait: download.Sleep, Progress: func(have, of int64) {
+	getter := download.Getter{Folder: folder, Client: http.DefaultClient, Wait: await.For, Progress: func(have, of int64) {
 		if of > 0 && have*20/of != told {
 			told = have * 20 / of
 			fmt.Fprintf(stdio.err, "%s: %d of %d MB\n", m.Name, have>>20, of>>20)

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/await"
 	"liveclip/internal/event"
 )
 
@@ -347,16 +348,7 @@ func (b *Bus) leaders(ctx context.Context, readings []*reading) (map[int][]*read
 }
 
 // sleep reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
+func sleep(ctx context.Context, d time.Duration) bool { return await.For(ctx, d) == nil }
 
 // jitter is between half of d and all of it.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }

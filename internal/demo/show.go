@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/await"
 	"liveclip/internal/opsclient"
 )
 
@@ -122,27 +123,16 @@ func (s *Show) push(ctx context.Context, url string, start time.Time) error {
 		case !s.Broken:
 			return fmt.Errorf("push the room: %w: %s", err, strings.TrimSpace(string(problems)))
 		}
-		if err := wait(ctx, 500*time.Millisecond); err != nil {
+		if err := await.For(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 
 // comment lets the audience write at its times. A comment that can't be delivered is lost, as comments are.
 func (s *Show) comment(ctx context.Context, start time.Time) {
 	comments := slices.SortedFunc(slices.Values(s.Room.Comments), func(a, b Comment) int { return cmp.Compare(a.At, b.At) })
-	for len(comments) > 0 && wait(ctx, time.Until(start.Add(comments[0].At))) == nil {
+	for len(comments) > 0 && await.For(ctx, time.Until(start.Add(comments[0].At))) == nil {
 		var due []map[string]string
 		for len(comments) > 0 && comments[0].At <= time.Since(start)+100*time.Millisecond {
 			due = append(due, map[string]string{"kind": "comment", "user": comments[0].User, "text": comments[0].Text})
@@ -175,7 +165,7 @@ func (s *Show) watch(ctx, onAir context.Context) error {
 		if !over.IsZero() && (time.Since(over) > patience || (err == nil && pending == 0 && time.Since(over) > linger)) {
 			return nil
 		}
-		if err := wait(ctx, 100*time.Millisecond); err != nil {
+		if err := await.For(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liveclip/internal/await"
 	"liveclip/internal/domain"
 )
 
@@ -71,7 +72,7 @@ func New(cfg Config, wait func(ctx context.Context, d time.Duration) error) *Cli
 		path += "/audio/transcriptions"
 	}
 	if wait == nil {
-		wait = sleep
+		wait = await.For
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
@@ -81,17 +82,6 @@ func New(cfg Config, wait func(ctx context.Context, d time.Duration) error) *Cli
 
 // Close lets idle connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
 
 // refusal is an answer that is no transcript.
 type refusal struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"liveclip/internal/await"
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 )
@@ -101,7 +102,7 @@ func (t *Trial) Hear(ctx context.Context, sound []byte, paced bool) (Tried, erro
 	for at := 0; at < len(sound); at += step {
 		piece := sound[at:min(len(sound), at+step)]
 		if paced {
-			if err := until(ctx, l.begun.Add(soundLength(at+len(piece)))); err != nil {
+			if err := await.For(ctx, time.Until(l.begun.Add(soundLength(at+len(piece))))); err != nil {
 				return Tried{}, err
 			}
 		}
@@ -113,7 +114,7 @@ func (t *Trial) Hear(ctx context.Context, sound []byte, paced bool) (Tried, erro
 		return Tried{}, err
 	}
 	for !e.drained() {
-		if err := until(ctx, time.Now().Add(5*time.Millisecond)); err != nil {
+		if err := await.For(ctx, 5*time.Millisecond); err != nil {
 			return Tried{}, err
 		}
 	}
@@ -133,17 +134,6 @@ func (t *Trial) processor() time.Duration {
 		return 0
 	}
 	return t.child.ProcessorTime()
-}
-
-func until(ctx context.Context, at time.Time) error {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // trialLines takes lines as they come.

@@ -275,15 +275,3 @@ func writeTag(part string, header http.Header) error {
 	}
 	return nil
 }
-
-// Sleep waits by the clock.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

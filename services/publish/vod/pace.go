@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"liveclip/internal/await"
 	"liveclip/internal/sidecar"
 )
 
@@ -110,11 +111,4 @@ func (p *pacing) send(r *http.Request, w *answer, from source, part span) error 
 }
 
 // pause rests, or ends with the request.
-func pause(r *http.Request, d time.Duration) {
-	rest := time.NewTimer(d)
-	defer rest.Stop()
-	select {
-	case <-rest.C:
-	case <-r.Context().Done():
-	}
-}
+func pause(r *http.Request, d time.Duration) { _ = await.For(r.Context(), d) }
