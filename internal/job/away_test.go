@@ -3,8 +3,9 @@ package job_test
 import (
 	"context"
 	"fmt"
-	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,22 +17,22 @@ import (
 	"liveclip/internal/job"
 )
 
-// server is a redis-server that can be killed and started again on the same port and folder.
+// server is a redis-server that can be killed and started again on the same folder. It listens on a socket in that folder: a port
+// could be another's while the server is away.
 type server struct {
 	t       *testing.T
-	port    string
 	folder  string
 	process *exec.Cmd
 }
 
 func (s *server) start() {
 	s.t.Helper()
-	s.process = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder, "--appendonly", "yes", "--save", "", "--logfile", "", "--loglevel", "warning")
+	s.process = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", s.folder, "--appendonly", "yes", "--save", "", "--logfile", "", "--loglevel", "warning")
 	if err := s.process.Start(); err != nil {
 		s.t.Fatalf("needs redis-server (make setup installs it): %v", err)
 	}
 	eventually(s.t, "redis answers", func() bool {
-		rdb := redis.NewClient(&redis.Options{Addr: s.address(), MaxRetries: -1})
+		rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1})
 		defer rdb.Close()
 		return rdb.Ping(s.t.Context()).Err() == nil
 	})
@@ -42,25 +43,24 @@ func (s *server) kill() {
 	_ = s.process.Wait()
 }
 
-func (s *server) address() string { return "127.0.0.1:" + s.port }
+func (s *server) socket() string { return filepath.Join(s.folder, "redis") }
 
 func TestRedisGoneForAWhileLosesNoJob(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	folder, err := os.MkdirTemp("", "redis-") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
-	away := &server{t: t, port: port, folder: t.TempDir()}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	away := &server{t: t, folder: folder}
 	away.start()
 	t.Cleanup(func() { away.kill() })
-	rdb := redis.NewClient(&redis.Options{Addr: away.address(), MaxRetries: -1, DialTimeout: time.Second})
+	rdb := redis.NewClient(&redis.Options{Network: "unix", Addr: away.socket(), MaxRetries: -1})
 	t.Cleanup(func() { _ = rdb.Close() })
 
 	var mu sync.Mutex
 	done := map[string]int{}
 	begun := make(chan struct{}, 1000)
-	serve(t, rdb, job.Config{Workers: 4, Lease: 400 * time.Millisecond, Backoff: 10 * time.Millisecond}, func(ctx context.Context, j job.Job) error {
+	serve(t, rdb, job.Config{Workers: 4, Lease: 400 * time.Millisecond, Backoff: 10 * time.Millisecond, MaxRetry: 1000}, func(ctx context.Context, j job.Job) error {
 		begun <- struct{}{}
 		select {
 		case <-time.After(100 * time.Millisecond):

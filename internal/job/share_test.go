@@ -114,7 +114,7 @@ func TestACancelledJobEndsWhereverItIs(t *testing.T) {
 func TestACancelThatWasMissedIsFoundWhenTheLeaseIsRenewed(t *testing.T) {
 	rdb := embeddedtest.Redis(t)
 	begun, causes := make(chan struct{}), make(chan error, 1)
-	serve(t, rdb, job.Config{Lease: 200 * time.Millisecond}, func(ctx context.Context, _ job.Job) error {
+	serve(t, rdb, job.Config{Lease: 4 * time.Second}, func(ctx context.Context, _ job.Job) error {
 		close(begun)
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
@@ -142,14 +142,14 @@ func TestAClockAnHourOffLosesNoJobAndRunsNoneTwice(t *testing.T) {
 			<-goOn
 			return nil
 		}
-		serve(t, rdb, job.Config{Workers: 4, Lease: 300 * time.Millisecond}, handler, nil)
+		serve(t, rdb, job.Config{Workers: 4, Lease: 3 * time.Second}, handler, nil)
 		enqueue(t, rdb, finish("c1"))
 		next(t, begun)
 		// asynq's lease is by the clock of the worker that took the job.
 		if err := rdb.ZAdd(t.Context(), "asynq:{test:live}:lease", zAt(time.Now().Add(off), finish("c1").ID)).Err(); err != nil {
 			t.Fatal(err)
 		}
-		serve(t, rdb, job.Config{Workers: 4, Lease: 300 * time.Millisecond}, handler, nil) // asynq looks for lost jobs when it starts
+		serve(t, rdb, job.Config{Workers: 4, Lease: 3 * time.Second}, handler, nil) // asynq looks for lost jobs when it starts
 		late := finish("late")
 		late.Delay = time.Second
 		enqueue(t, rdb, late)
