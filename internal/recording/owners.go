@@ -25,6 +25,7 @@ type owners struct {
 
 type owner struct {
 	recordingv1.RecordingClient
+	recordingv1.HearingClient
 	address string
 	conn    *grpc.ClientConn
 }
@@ -49,7 +50,7 @@ func (o *owners) find(ctx context.Context, ref domain.Ref) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &owner{recordingv1.NewRecordingClient(conn), address, conn}
+	client := &owner{recordingv1.NewRecordingClient(conn), recordingv1.NewHearingClient(conn), address, conn}
 	o.dialled[address] = client
 	return client, nil
 }

@@ -145,7 +145,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-var errNoOwner = errors.New("the stream has no owner")
+var errNoOwner = status.Error(codes.NotFound, "the stream has no owner")
 
 // fromOwner reads the hot tail. end is set when the owner said how it ended.
 func (rd *reading) fromOwner(ctx context.Context, anyway bool) (*End, error) {

@@ -12,7 +12,6 @@ import (
 	"liveclip/internal/event"
 	"liveclip/internal/recording"
 	"liveclip/internal/sound"
-	"liveclip/internal/wording"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -48,7 +47,6 @@ type broadcast struct {
 	stored chan struct{} // closed: everything lies in the store, or the process ends
 
 	captions *captions // nil: lines are heard
-	written  *wording.Writer
 
 	mu         sync.Mutex
 	onAir      bool // a source is connected
@@ -101,9 +99,13 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 			skip: func(unheard domain.Window) { s.skipped.Add((unheard.End - unheard.Start).Seconds()); b.skip(unheard) }})
 		b.ear.writer = s.writer
 	} else if r.captioned() {
-		b.readCaptions(from.heardTo, s.writer)
+		b.captions = r.newCaptions(b, from)
 	}
 	remove := s.hot.Add(b.writer)
+	s.hearing.add(b, func() (string, bool) {
+		engine := r.wish().name
+		return engine, s.cfg.kind(engine) == kindCaptions
+	})
 	s.broadcasts.Go(func() {
 		defer close(b.stored)
 		defer remove()
@@ -113,6 +115,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 	})
 	s.broadcasts.Go(func() {
 		defer close(b.told)
+		defer s.hearing.remove(b)
 		b.tell(ctx)
 	})
 	return b, nil
@@ -235,6 +238,7 @@ func (b *broadcast) loudness(l *mediav1.Loudness) {
 	s.Events, b.noticed = b.noticed, nil
 	b.sound = append(b.sound, s)
 	b.loudTo = s.Start + time.Duration(len(s.Momentary))*s.Step
+	b.lastSound = b.now()
 	b.mu.Unlock()
 }
 
@@ -260,6 +264,13 @@ func (b *broadcast) line(l domain.TranscriptLine) {
 	b.nudge()
 }
 
+// untold is how many final lines wait to be published.
+func (b *broadcast) untold() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.lines)
+}
+
 // skip takes speech that nobody will hear.
 func (b *broadcast) skip(unheard domain.Window) {
 	b.log.Warn("speech skipped: recognition is behind", "from", unheard.Start, "to", unheard.End)
@@ -279,6 +290,13 @@ func (b *broadcast) rejoin(now time.Time) (run, startAt int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return int64(b.run), int64(max(b.recordedTo, now.Sub(b.startedAt)))
+}
+
+// recorded is how far the recording is, and how long nothing was added to it.
+func (b *broadcast) recorded() (to, since time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.recordedTo, b.now().Sub(b.lastPart)
 }
 
 func (b *broadcast) connected() bool {
@@ -307,6 +325,9 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 	if b.ear != nil {
 		b.ear.leave()
 	}
+	if b.captions != nil {
+		b.captions.close()
+	}
 	close(b.ending)
 	select {
 	case <-b.told:
@@ -331,14 +352,18 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 }
 
 func (b *broadcast) awaitWords(ctx context.Context, patience time.Duration) {
-	if b.ear == nil {
-		return
+	drained := func() bool { return true }
+	switch {
+	case b.captions != nil:
+		drained = b.captions.drained
+	case b.ear != nil:
+		drained = b.ear.drained
 	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for !b.ear.drained() {
+	for !drained() {
 		select {
 		case <-ctx.Done():
 			return

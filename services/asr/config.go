@@ -33,6 +33,7 @@ type Config struct {
 	Part          time.Duration `koanf:"part"`           // of a live recording, the greatest length: how late its tail can be read
 	Idle          time.Duration `koanf:"idle"`           // a source that gives nothing for so long is taken for gone
 	Behind        time.Duration `koanf:"behind"`         // live speech not heard after so long is skipped
+	CaptionWait   time.Duration `koanf:"caption_wait"`   // how long a live room's lines are waited for that come through the API, by a sender that does not say how far it is
 	Drain         time.Duration `koanf:"drain"`          // how long the last words may take at shutdown
 	Retention     Retention     `koanf:"retention"`      // of recordings in the store
 	SpoolBytes    int64         `koanf:"spool_bytes"`    // of a stream, on local disk while the store can't be reached: beyond it its oldest segments are lost; 0: no bound
@@ -63,6 +64,7 @@ func Defaults() Config {
 		Part:        250 * time.Millisecond,
 		Idle:        15 * time.Second, // ffmpeg holds one track back for 10 s when the other has nothing
 		Behind:      10 * time.Second,
+		CaptionWait: 6 * time.Second, // a sentence, and a captioner's or another recogniser's delay
 		Drain:       10 * time.Second,
 		Retention:   Retention{Age: 7 * 24 * time.Hour, Bytes: 500e9}, // a week at 6 Mbit/s
 		SpoolBytes:  20e9,
@@ -114,6 +116,7 @@ func (c Config) Faults() []string {
 	positive("part", c.Part, 50*time.Millisecond)
 	positive("idle", c.Idle, time.Second)
 	positive("behind", c.Behind, time.Second)
+	positive("caption_wait", c.CaptionWait, 0)
 	positive("drain", c.Drain, time.Second)
 	fault(c.Retention.Age < 0 || c.Retention.Age > 0 && c.Retention.Age < time.Hour, "asr.retention.age: must be 0 (for ever) or at least 1h, is %v", c.Retention.Age)
 	fault(c.Retention.Bytes < 0, "asr.retention.bytes: must be 0 (no bound) or more, is %d", c.Retention.Bytes)

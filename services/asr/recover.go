@@ -178,6 +178,9 @@ func (b *broadcast) tellAgain(ctx context.Context, hot recordingv1.RecordingServ
 		for _, w := range line.Words {
 			again.Words = append(again.Words, domain.Word{Text: w.Text, Start: time.Duration(w.Start), End: time.Duration(w.End), Confidence: w.Confidence})
 		}
+		if b.captions != nil {
+			b.captions.known(again)
+		}
 		e := b.event(again, again.Start)
 		e.ID = lineEventID(b.id, again.ID)
 		b.mu.Lock()

@@ -65,6 +65,7 @@ type Service struct {
 	voices   *voices    // nil: voice is told by its loudness
 	pushes   *pushServer
 	hot      *recording.Hot
+	hearing  *hearing
 	keeper   *keeper
 	skipped  prometheus.Counter
 
@@ -89,7 +90,7 @@ type running struct {
 // New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, bus: deps.Bus, store: deps.Store, media: deps.Media, leases: deps.Leases, keys: deps.Keys, log: deps.Log, now: deps.Now,
-		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
+		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), hearing: newHearing(), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
 		skipped: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_skipped_seconds_total", Help: "Live speech skipped because recognition fell behind."}),
 	}
 	if s.process == "" {
@@ -232,6 +233,7 @@ func (s *Service) listen(ctx context.Context) (rpc, pushes net.Listener, err err
 func (s *Service) serveHot(ctx context.Context, l net.Listener) error {
 	server := grpc.NewServer(grpc.MaxConcurrentStreams(1024))
 	recordingv1.RegisterRecordingServer(server, s.hot)
+	recordingv1.RegisterHearingServer(server, s.hearing)
 	stop := context.AfterFunc(ctx, server.Stop)
 	defer stop()
 	if err := server.Serve(l); err != nil && ctx.Err() == nil {

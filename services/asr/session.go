@@ -91,6 +91,10 @@ func (s *session) take(ctx context.Context, m *mediav1.FromChild) error {
 		return b.pcm(ctx, m.Pcm)
 	case *mediav1.FromChild_Loudness:
 		b.loudness(m.Loudness)
+	case *mediav1.FromChild_Captions:
+		if b.captions != nil {
+			b.captions.take(m.Captions)
+		}
 	}
 	return nil
 }

@@ -35,9 +35,6 @@ func (b *broadcast) tell(ctx context.Context) {
 			}
 		case <-b.wake:
 		}
-		if last {
-			b.caption(true)
-		}
 		if err := b.tellNow(ctx); err != nil {
 			if ctx.Err() != nil {
 				return
@@ -76,7 +73,6 @@ func (b *broadcast) tellNow(ctx context.Context) error {
 
 // collect takes what was not published yet, and the mark that is true once it is; nil: it was told already.
 func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
-	b.caption(false)
 	ear := b.earMark() // before the lines are taken: whatever it covers is among them
 	now := b.now()
 	b.mu.Lock()
@@ -96,6 +92,8 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 	mark.Health = b.health(now)
 	if b.ear != nil {
 		mark.SpeechLag = b.ear.speechLag()
+	} else if b.captions != nil {
+		mark.SpeechLag = b.captions.lag()
 	}
 	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
 		return nil, events
@@ -127,9 +125,7 @@ const endless = time.Duration(1<<63 - 1)
 // earMark is the media time before which nothing is waited for by the ear.
 func (b *broadcast) earMark() time.Duration {
 	if b.captions != nil {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.captions.to
+		return b.captions.mark()
 	}
 	if b.ear == nil || b.ear.deaf() && b.ear.drained() {
 		return endless
@@ -178,8 +174,8 @@ func (b *broadcast) health(now time.Time) map[string]domain.Health {
 		domain.SignalSound:   alive(p.SampleRate > 0, sound),
 		domain.SignalSpeech:  domain.HealthMissing,
 	}
-	if b.captions != nil {
-		health[domain.SignalSpeech] = domain.HealthPresent
+	if b.captions != nil && onAir {
+		health[domain.SignalSpeech] = b.captions.health(now)
 	}
 	if b.ear != nil && health[domain.SignalSound] == domain.HealthPresent {
 		health[domain.SignalSpeech] = b.ear.health(now)

@@ -173,6 +173,7 @@ func (s *Service) every(ctx context.Context, period time.Duration, what string, 
 
 type metrics struct {
 	audience *prometheus.CounterVec
+	lines    *prometheus.CounterVec
 	slow     prometheus.Counter
 	readers  prometheus.Gauge
 	calls    *prometheus.HistogramVec
@@ -182,6 +183,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		audience: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "liveclip_ops_audience_signals_total", Help: "Audience signals taken at the door, by what became of them.",
+		}, []string{"outcome"}),
+		lines: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "liveclip_ops_lines_total", Help: "Transcript lines that others sent, by what became of them.",
 		}, []string{"outcome"}),
 		slow: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "liveclip_ops_slow_readers_total", Help: "Readers of the live feed let go because they read too slowly.",
@@ -193,6 +197,6 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "liveclip_ops_call_seconds", Help: "How long calls of the API took.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 7),
 		}, []string{"method", "status"}),
 	}
-	reg.MustRegister(m.audience, m.slow, m.readers, m.calls)
+	reg.MustRegister(m.audience, m.lines, m.slow, m.readers, m.calls)
 	return m
 }

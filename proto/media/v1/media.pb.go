@@ -281,6 +281,7 @@ type FromChild struct {
 	//	*FromChild_Voiced
 	//	*FromChild_Rendered
 	//	*FromChild_Looked
+	//	*FromChild_Captions
 	Message       isFromChild_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -449,6 +450,15 @@ func (x *FromChild) GetLooked() *Looked {
 	return nil
 }
 
+func (x *FromChild) GetCaptions() *Captions {
+	if x != nil {
+		if x, ok := x.Message.(*FromChild_Captions); ok {
+			return x.Captions
+		}
+	}
+	return nil
+}
+
 type isFromChild_Message interface {
 	isFromChild_Message()
 }
@@ -509,6 +519,10 @@ type FromChild_Looked struct {
 	Looked *Looked `protobuf:"bytes,14,opt,name=looked,proto3,oneof"`
 }
 
+type FromChild_Captions struct {
+	Captions *Captions `protobuf:"bytes,16,opt,name=captions,proto3,oneof"`
+}
+
 func (*FromChild_Parameters) isFromChild_Message() {}
 
 func (*FromChild_Part) isFromChild_Message() {}
@@ -536,6 +550,8 @@ func (*FromChild_Voiced) isFromChild_Message() {}
 func (*FromChild_Rendered) isFromChild_Message() {}
 
 func (*FromChild_Looked) isFromChild_Message() {}
+
+func (*FromChild_Captions) isFromChild_Message() {}
 
 // Limits bound an order's inputs; 0: no bound. An input beyond one is Failed, permanent, and the error begins with the limit's name.
 type Limits struct {
@@ -783,6 +799,7 @@ type RecordOrder struct {
 	IdleTimeout    int64                  `protobuf:"varint,6,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`         // fail when the source gives nothing for so long
 	Pcm            bool                   `protobuf:"varint,7,opt,name=pcm,proto3" json:"pcm,omitempty"`                                            // send Pcm
 	AllowedSchemes []string               `protobuf:"bytes,8,rep,name=allowed_schemes,json=allowedSchemes,proto3" json:"allowed_schemes,omitempty"` // of the URL and of everything it refers to
+	Captions       string                 `protobuf:"bytes,10,opt,name=captions,proto3" json:"captions,omitempty"`                                  // send Captions of this channel of the source: "cc1" to "cc4" (CEA-608), "service1" (CEA-708), "track", or "any": the first of service1, cc1, track, cc2, cc3, cc4 in which there is text; empty: none
 	PublicOnly     bool                   `protobuf:"varint,9,opt,name=public_only,json=publicOnly,proto3" json:"public_only,omitempty"`            // refuse hosts on addresses that are not the public internet's, also after redirects
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -872,6 +889,13 @@ func (x *RecordOrder) GetAllowedSchemes() []string {
 		return x.AllowedSchemes
 	}
 	return nil
+}
+
+func (x *RecordOrder) GetCaptions() string {
+	if x != nil {
+		return x.Captions
+	}
+	return ""
 }
 
 func (x *RecordOrder) GetPublicOnly() bool {
@@ -1144,6 +1168,127 @@ func (x *Pcm) GetSamples() []byte {
 	return nil
 }
 
+// Captions are lines written in the source, before the Part that ends after them. Lines of one channel come in order.
+type Captions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Captions      []*Caption             `protobuf:"bytes,1,rep,name=captions,proto3" json:"captions,omitempty"`
+	To            int64                  `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"` // no line that begins before it is still to come
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Captions) Reset() {
+	*x = Captions{}
+	mi := &file_media_v1_media_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Captions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Captions) ProtoMessage() {}
+
+func (x *Captions) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Captions.ProtoReflect.Descriptor instead.
+func (*Captions) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Captions) GetCaptions() []*Caption {
+	if x != nil {
+		return x.Captions
+	}
+	return nil
+}
+
+func (x *Captions) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+type Caption struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           int64                  `protobuf:"varint,2,opt,name=end,proto3" json:"end,omitempty"`
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Channel       string                 `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Caption) Reset() {
+	*x = Caption{}
+	mi := &file_media_v1_media_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Caption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Caption) ProtoMessage() {}
+
+func (x *Caption) ProtoReflect() protoreflect.Message {
+	mi := &file_media_v1_media_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Caption.ProtoReflect.Descriptor instead.
+func (*Caption) Descriptor() ([]byte, []int) {
+	return file_media_v1_media_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Caption) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Caption) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+func (x *Caption) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Caption) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
 // Loudness is momentary loudness in LUFS (EBU R 128), one value per step from start; -120 for silence.
 type Loudness struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1156,7 +1301,7 @@ type Loudness struct {
 
 func (x *Loudness) Reset() {
 	*x = Loudness{}
-	mi := &file_media_v1_media_proto_msgTypes[10]
+	mi := &file_media_v1_media_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1313,7 @@ func (x *Loudness) String() string {
 func (*Loudness) ProtoMessage() {}
 
 func (x *Loudness) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[10]
+	mi := &file_media_v1_media_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1326,7 @@ func (x *Loudness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loudness.ProtoReflect.Descriptor instead.
 func (*Loudness) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{10}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Loudness) GetStart() int64 {
@@ -1217,7 +1362,7 @@ type RecogniseOrder struct {
 
 func (x *RecogniseOrder) Reset() {
 	*x = RecogniseOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[11]
+	mi := &file_media_v1_media_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1374,7 @@ func (x *RecogniseOrder) String() string {
 func (*RecogniseOrder) ProtoMessage() {}
 
 func (x *RecogniseOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[11]
+	mi := &file_media_v1_media_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1387,7 @@ func (x *RecogniseOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecogniseOrder.ProtoReflect.Descriptor instead.
 func (*RecogniseOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{11}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecogniseOrder) GetEngine() string {
@@ -1276,7 +1421,7 @@ type Hear struct {
 
 func (x *Hear) Reset() {
 	*x = Hear{}
-	mi := &file_media_v1_media_proto_msgTypes[12]
+	mi := &file_media_v1_media_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1433,7 @@ func (x *Hear) String() string {
 func (*Hear) ProtoMessage() {}
 
 func (x *Hear) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[12]
+	mi := &file_media_v1_media_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1446,7 @@ func (x *Hear) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hear.ProtoReflect.Descriptor instead.
 func (*Hear) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{12}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hear) GetUtterance() string {
@@ -1372,7 +1517,7 @@ type HeardWord struct {
 
 func (x *HeardWord) Reset() {
 	*x = HeardWord{}
-	mi := &file_media_v1_media_proto_msgTypes[13]
+	mi := &file_media_v1_media_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1529,7 @@ func (x *HeardWord) String() string {
 func (*HeardWord) ProtoMessage() {}
 
 func (x *HeardWord) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[13]
+	mi := &file_media_v1_media_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1542,7 @@ func (x *HeardWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeardWord.ProtoReflect.Descriptor instead.
 func (*HeardWord) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{13}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HeardWord) GetText() string {
@@ -1443,7 +1588,7 @@ type Heard struct {
 
 func (x *Heard) Reset() {
 	*x = Heard{}
-	mi := &file_media_v1_media_proto_msgTypes[14]
+	mi := &file_media_v1_media_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1600,7 @@ func (x *Heard) String() string {
 func (*Heard) ProtoMessage() {}
 
 func (x *Heard) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[14]
+	mi := &file_media_v1_media_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1613,7 @@ func (x *Heard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heard.ProtoReflect.Descriptor instead.
 func (*Heard) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{14}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Heard) GetUtterance() string {
@@ -1532,7 +1677,7 @@ type Listen struct {
 
 func (x *Listen) Reset() {
 	*x = Listen{}
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1689,7 @@ func (x *Listen) String() string {
 func (*Listen) ProtoMessage() {}
 
 func (x *Listen) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[15]
+	mi := &file_media_v1_media_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1702,7 @@ func (x *Listen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listen.ProtoReflect.Descriptor instead.
 func (*Listen) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{15}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Listen) GetVoice() string {
@@ -1594,7 +1739,7 @@ type Voiced struct {
 
 func (x *Voiced) Reset() {
 	*x = Voiced{}
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1751,7 @@ func (x *Voiced) String() string {
 func (*Voiced) ProtoMessage() {}
 
 func (x *Voiced) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[16]
+	mi := &file_media_v1_media_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1764,7 @@ func (x *Voiced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Voiced.ProtoReflect.Descriptor instead.
 func (*Voiced) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{16}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Voiced) GetVoice() string {
@@ -1655,7 +1800,7 @@ type Input struct {
 
 func (x *Input) Reset() {
 	*x = Input{}
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1812,7 @@ func (x *Input) String() string {
 func (*Input) ProtoMessage() {}
 
 func (x *Input) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[17]
+	mi := &file_media_v1_media_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1825,7 @@ func (x *Input) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Input.ProtoReflect.Descriptor instead.
 func (*Input) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{17}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Input) GetSource() int64 {
@@ -1707,7 +1852,7 @@ type InputEnd struct {
 
 func (x *InputEnd) Reset() {
 	*x = InputEnd{}
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1864,7 @@ func (x *InputEnd) String() string {
 func (*InputEnd) ProtoMessage() {}
 
 func (x *InputEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[18]
+	mi := &file_media_v1_media_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1877,7 @@ func (x *InputEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputEnd.ProtoReflect.Descriptor instead.
 func (*InputEnd) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{18}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *InputEnd) GetSource() int64 {
@@ -1780,7 +1925,7 @@ type FinishOrder struct {
 
 func (x *FinishOrder) Reset() {
 	*x = FinishOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1937,7 @@ func (x *FinishOrder) String() string {
 func (*FinishOrder) ProtoMessage() {}
 
 func (x *FinishOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[19]
+	mi := &file_media_v1_media_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1950,7 @@ func (x *FinishOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishOrder.ProtoReflect.Descriptor instead.
 func (*FinishOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{19}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FinishOrder) GetFolder() string {
@@ -1927,7 +2072,7 @@ type FinishPart struct {
 
 func (x *FinishPart) Reset() {
 	*x = FinishPart{}
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2084,7 @@ func (x *FinishPart) String() string {
 func (*FinishPart) ProtoMessage() {}
 
 func (x *FinishPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[20]
+	mi := &file_media_v1_media_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2097,7 @@ func (x *FinishPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishPart.ProtoReflect.Descriptor instead.
 func (*FinishPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{20}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FinishPart) GetSource() int64 {
@@ -2008,7 +2153,7 @@ type FinishProfile struct {
 
 func (x *FinishProfile) Reset() {
 	*x = FinishProfile{}
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +2165,7 @@ func (x *FinishProfile) String() string {
 func (*FinishProfile) ProtoMessage() {}
 
 func (x *FinishProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[21]
+	mi := &file_media_v1_media_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +2178,7 @@ func (x *FinishProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishProfile.ProtoReflect.Descriptor instead.
 func (*FinishProfile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{21}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FinishProfile) GetName() string {
@@ -2097,7 +2242,7 @@ type FinishFaces struct {
 
 func (x *FinishFaces) Reset() {
 	*x = FinishFaces{}
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2254,7 @@ func (x *FinishFaces) String() string {
 func (*FinishFaces) ProtoMessage() {}
 
 func (x *FinishFaces) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[22]
+	mi := &file_media_v1_media_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2267,7 @@ func (x *FinishFaces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishFaces.ProtoReflect.Descriptor instead.
 func (*FinishFaces) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{22}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FinishFaces) GetRuntime() string {
@@ -2148,7 +2293,7 @@ type FinishText struct {
 
 func (x *FinishText) Reset() {
 	*x = FinishText{}
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2305,7 @@ func (x *FinishText) String() string {
 func (*FinishText) ProtoMessage() {}
 
 func (x *FinishText) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[23]
+	mi := &file_media_v1_media_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2318,7 @@ func (x *FinishText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishText.ProtoReflect.Descriptor instead.
 func (*FinishText) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{23}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FinishText) GetText() string {
@@ -2196,7 +2341,7 @@ type FinishSubtitle struct {
 
 func (x *FinishSubtitle) Reset() {
 	*x = FinishSubtitle{}
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2353,7 @@ func (x *FinishSubtitle) String() string {
 func (*FinishSubtitle) ProtoMessage() {}
 
 func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[24]
+	mi := &file_media_v1_media_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2366,7 @@ func (x *FinishSubtitle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishSubtitle.ProtoReflect.Descriptor instead.
 func (*FinishSubtitle) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{24}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FinishSubtitle) GetStart() int64 {
@@ -2262,7 +2407,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2419,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[25]
+	mi := &file_media_v1_media_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2432,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{25}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Progress) GetDone() int64 {
@@ -2317,7 +2462,7 @@ type FinishedFile struct {
 
 func (x *FinishedFile) Reset() {
 	*x = FinishedFile{}
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2474,7 @@ func (x *FinishedFile) String() string {
 func (*FinishedFile) ProtoMessage() {}
 
 func (x *FinishedFile) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[26]
+	mi := &file_media_v1_media_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2487,7 @@ func (x *FinishedFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedFile.ProtoReflect.Descriptor instead.
 func (*FinishedFile) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{26}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FinishedFile) GetProfile() string {
@@ -2392,7 +2537,7 @@ type FinishedPart struct {
 
 func (x *FinishedPart) Reset() {
 	*x = FinishedPart{}
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +2549,7 @@ func (x *FinishedPart) String() string {
 func (*FinishedPart) ProtoMessage() {}
 
 func (x *FinishedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[27]
+	mi := &file_media_v1_media_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +2562,7 @@ func (x *FinishedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishedPart.ProtoReflect.Descriptor instead.
 func (*FinishedPart) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{27}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *FinishedPart) GetAt() int64 {
@@ -2458,7 +2603,7 @@ type Finished struct {
 
 func (x *Finished) Reset() {
 	*x = Finished{}
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2615,7 @@ func (x *Finished) String() string {
 func (*Finished) ProtoMessage() {}
 
 func (x *Finished) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[28]
+	mi := &file_media_v1_media_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2628,7 @@ func (x *Finished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finished.ProtoReflect.Descriptor instead.
 func (*Finished) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{28}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Finished) GetFiles() []*FinishedFile {
@@ -2563,7 +2708,7 @@ type CopyOrder struct {
 
 func (x *CopyOrder) Reset() {
 	*x = CopyOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +2720,7 @@ func (x *CopyOrder) String() string {
 func (*CopyOrder) ProtoMessage() {}
 
 func (x *CopyOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[29]
+	mi := &file_media_v1_media_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +2733,7 @@ func (x *CopyOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyOrder.ProtoReflect.Descriptor instead.
 func (*CopyOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{29}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CopyOrder) GetFolder() string {
@@ -2629,7 +2774,7 @@ type RenderOrder struct {
 
 func (x *RenderOrder) Reset() {
 	*x = RenderOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +2786,7 @@ func (x *RenderOrder) String() string {
 func (*RenderOrder) ProtoMessage() {}
 
 func (x *RenderOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[30]
+	mi := &file_media_v1_media_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +2799,7 @@ func (x *RenderOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderOrder.ProtoReflect.Descriptor instead.
 func (*RenderOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{30}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RenderOrder) GetBase() string {
@@ -2718,7 +2863,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_media_v1_media_proto_msgTypes[31]
+	mi := &file_media_v1_media_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2875,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[31]
+	mi := &file_media_v1_media_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +2888,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{31}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Rendered) GetCached() bool {
@@ -2778,7 +2923,7 @@ type ProbeOrder struct {
 
 func (x *ProbeOrder) Reset() {
 	*x = ProbeOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[32]
+	mi := &file_media_v1_media_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +2935,7 @@ func (x *ProbeOrder) String() string {
 func (*ProbeOrder) ProtoMessage() {}
 
 func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[32]
+	mi := &file_media_v1_media_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +2948,7 @@ func (x *ProbeOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeOrder.ProtoReflect.Descriptor instead.
 func (*ProbeOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{32}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ProbeOrder) GetUrl() string {
@@ -2831,7 +2976,7 @@ type LookOrder struct {
 
 func (x *LookOrder) Reset() {
 	*x = LookOrder{}
-	mi := &file_media_v1_media_proto_msgTypes[33]
+	mi := &file_media_v1_media_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2843,7 +2988,7 @@ func (x *LookOrder) String() string {
 func (*LookOrder) ProtoMessage() {}
 
 func (x *LookOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[33]
+	mi := &file_media_v1_media_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2856,7 +3001,7 @@ func (x *LookOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookOrder.ProtoReflect.Descriptor instead.
 func (*LookOrder) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{33}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LookOrder) GetFile() string {
@@ -2888,7 +3033,7 @@ type Looked struct {
 
 func (x *Looked) Reset() {
 	*x = Looked{}
-	mi := &file_media_v1_media_proto_msgTypes[34]
+	mi := &file_media_v1_media_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3045,7 @@ func (x *Looked) String() string {
 func (*Looked) ProtoMessage() {}
 
 func (x *Looked) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[34]
+	mi := &file_media_v1_media_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3058,7 @@ func (x *Looked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Looked.ProtoReflect.Descriptor instead.
 func (*Looked) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{34}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Looked) GetFrames() int64 {
@@ -2976,7 +3121,7 @@ type Probed struct {
 
 func (x *Probed) Reset() {
 	*x = Probed{}
-	mi := &file_media_v1_media_proto_msgTypes[35]
+	mi := &file_media_v1_media_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3133,7 @@ func (x *Probed) String() string {
 func (*Probed) ProtoMessage() {}
 
 func (x *Probed) ProtoReflect() protoreflect.Message {
-	mi := &file_media_v1_media_proto_msgTypes[35]
+	mi := &file_media_v1_media_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3146,7 @@ func (x *Probed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probed.ProtoReflect.Descriptor instead.
 func (*Probed) Descriptor() ([]byte, []int) {
-	return file_media_v1_media_proto_rawDescGZIP(), []int{35}
+	return file_media_v1_media_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Probed) GetParameters() *Parameters {
@@ -3044,7 +3189,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	" \x01(\v2\x19.liveclip.media.v1.ListenH\x00R\x06listen\x122\n" +
 	"\x04look\x18\v \x01(\v2\x1c.liveclip.media.v1.LookOrderH\x00R\x04look\x121\n" +
 	"\x06limits\x18\x0f \x01(\v2\x19.liveclip.media.v1.LimitsR\x06limitsB\t\n" +
-	"\amessage\"\x85\x06\n" +
+	"\amessage\"\xc0\x06\n" +
 	"\tFromChild\x12?\n" +
 	"\n" +
 	"parameters\x18\x01 \x01(\v2\x1d.liveclip.media.v1.ParametersH\x00R\n" +
@@ -3062,7 +3207,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05ready\x18\v \x01(\v2\x18.liveclip.media.v1.ReadyH\x00R\x05ready\x123\n" +
 	"\x06voiced\x18\f \x01(\v2\x19.liveclip.media.v1.VoicedH\x00R\x06voiced\x129\n" +
 	"\brendered\x18\r \x01(\v2\x1b.liveclip.media.v1.RenderedH\x00R\brendered\x123\n" +
-	"\x06looked\x18\x0e \x01(\v2\x19.liveclip.media.v1.LookedH\x00R\x06lookedB\t\n" +
+	"\x06looked\x18\x0e \x01(\v2\x19.liveclip.media.v1.LookedH\x00R\x06looked\x129\n" +
+	"\bcaptions\x18\x10 \x01(\v2\x1b.liveclip.media.v1.CaptionsH\x00R\bcaptionsB\t\n" +
 	"\amessage\"d\n" +
 	"\x06Limits\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -3078,7 +3224,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\astreams\x18\x01 \x01(\x03R\astreams\x12(\n" +
 	"\x10real_time_factor\x18\x02 \x01(\x01R\x0erealTimeFactor\x12#\n" +
 	"\rpartial_every\x18\x03 \x01(\x03R\fpartialEvery\x12\x1a\n" +
-	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x82\x02\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x9e\x02\n" +
 	"\vRecordOrder\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x19\n" +
 	"\bstart_at\x18\x02 \x01(\x03R\astartAt\x12\x10\n" +
@@ -3088,7 +3234,9 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"partLength\x12!\n" +
 	"\fidle_timeout\x18\x06 \x01(\x03R\vidleTimeout\x12\x10\n" +
 	"\x03pcm\x18\a \x01(\bR\x03pcm\x12'\n" +
-	"\x0fallowed_schemes\x18\b \x03(\tR\x0eallowedSchemes\x12\x1f\n" +
+	"\x0fallowed_schemes\x18\b \x03(\tR\x0eallowedSchemes\x12\x1a\n" +
+	"\bcaptions\x18\n" +
+	" \x01(\tR\bcaptions\x12\x1f\n" +
 	"\vpublic_only\x18\t \x01(\bR\n" +
 	"publicOnly\"\xaa\x02\n" +
 	"\n" +
@@ -3120,6 +3268,14 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x03Pcm\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x12\x18\n" +
 	"\asamples\x18\x02 \x01(\fR\asamples\"R\n" +
+	"\bCaptions\x126\n" +
+	"\bcaptions\x18\x01 \x03(\v2\x1a.liveclip.media.v1.CaptionR\bcaptions\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x03R\x02to\"_\n" +
+	"\aCaption\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\x03R\x03end\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
+	"\achannel\x18\x04 \x01(\tR\achannel\"R\n" +
 	"\bLoudness\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x03R\x04step\x12\x1c\n" +
@@ -3295,7 +3451,7 @@ func file_media_v1_media_proto_rawDescGZIP() []byte {
 	return file_media_v1_media_proto_rawDescData
 }
 
-var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_media_v1_media_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_media_v1_media_proto_goTypes = []any{
 	(*ToChild)(nil),        // 0: liveclip.media.v1.ToChild
 	(*FromChild)(nil),      // 1: liveclip.media.v1.FromChild
@@ -3307,81 +3463,85 @@ var file_media_v1_media_proto_goTypes = []any{
 	(*Parameters)(nil),     // 7: liveclip.media.v1.Parameters
 	(*Part)(nil),           // 8: liveclip.media.v1.Part
 	(*Pcm)(nil),            // 9: liveclip.media.v1.Pcm
-	(*Loudness)(nil),       // 10: liveclip.media.v1.Loudness
-	(*RecogniseOrder)(nil), // 11: liveclip.media.v1.RecogniseOrder
-	(*Hear)(nil),           // 12: liveclip.media.v1.Hear
-	(*HeardWord)(nil),      // 13: liveclip.media.v1.HeardWord
-	(*Heard)(nil),          // 14: liveclip.media.v1.Heard
-	(*Listen)(nil),         // 15: liveclip.media.v1.Listen
-	(*Voiced)(nil),         // 16: liveclip.media.v1.Voiced
-	(*Input)(nil),          // 17: liveclip.media.v1.Input
-	(*InputEnd)(nil),       // 18: liveclip.media.v1.InputEnd
-	(*FinishOrder)(nil),    // 19: liveclip.media.v1.FinishOrder
-	(*FinishPart)(nil),     // 20: liveclip.media.v1.FinishPart
-	(*FinishProfile)(nil),  // 21: liveclip.media.v1.FinishProfile
-	(*FinishFaces)(nil),    // 22: liveclip.media.v1.FinishFaces
-	(*FinishText)(nil),     // 23: liveclip.media.v1.FinishText
-	(*FinishSubtitle)(nil), // 24: liveclip.media.v1.FinishSubtitle
-	(*Progress)(nil),       // 25: liveclip.media.v1.Progress
-	(*FinishedFile)(nil),   // 26: liveclip.media.v1.FinishedFile
-	(*FinishedPart)(nil),   // 27: liveclip.media.v1.FinishedPart
-	(*Finished)(nil),       // 28: liveclip.media.v1.Finished
-	(*CopyOrder)(nil),      // 29: liveclip.media.v1.CopyOrder
-	(*RenderOrder)(nil),    // 30: liveclip.media.v1.RenderOrder
-	(*Rendered)(nil),       // 31: liveclip.media.v1.Rendered
-	(*ProbeOrder)(nil),     // 32: liveclip.media.v1.ProbeOrder
-	(*LookOrder)(nil),      // 33: liveclip.media.v1.LookOrder
-	(*Looked)(nil),         // 34: liveclip.media.v1.Looked
-	(*Probed)(nil),         // 35: liveclip.media.v1.Probed
-	nil,                    // 36: liveclip.media.v1.RecogniseOrder.OptionsEntry
-	nil,                    // 37: liveclip.media.v1.FinishOrder.MetadataEntry
-	nil,                    // 38: liveclip.media.v1.CopyOrder.MetadataEntry
+	(*Captions)(nil),       // 10: liveclip.media.v1.Captions
+	(*Caption)(nil),        // 11: liveclip.media.v1.Caption
+	(*Loudness)(nil),       // 12: liveclip.media.v1.Loudness
+	(*RecogniseOrder)(nil), // 13: liveclip.media.v1.RecogniseOrder
+	(*Hear)(nil),           // 14: liveclip.media.v1.Hear
+	(*HeardWord)(nil),      // 15: liveclip.media.v1.HeardWord
+	(*Heard)(nil),          // 16: liveclip.media.v1.Heard
+	(*Listen)(nil),         // 17: liveclip.media.v1.Listen
+	(*Voiced)(nil),         // 18: liveclip.media.v1.Voiced
+	(*Input)(nil),          // 19: liveclip.media.v1.Input
+	(*InputEnd)(nil),       // 20: liveclip.media.v1.InputEnd
+	(*FinishOrder)(nil),    // 21: liveclip.media.v1.FinishOrder
+	(*FinishPart)(nil),     // 22: liveclip.media.v1.FinishPart
+	(*FinishProfile)(nil),  // 23: liveclip.media.v1.FinishProfile
+	(*FinishFaces)(nil),    // 24: liveclip.media.v1.FinishFaces
+	(*FinishText)(nil),     // 25: liveclip.media.v1.FinishText
+	(*FinishSubtitle)(nil), // 26: liveclip.media.v1.FinishSubtitle
+	(*Progress)(nil),       // 27: liveclip.media.v1.Progress
+	(*FinishedFile)(nil),   // 28: liveclip.media.v1.FinishedFile
+	(*FinishedPart)(nil),   // 29: liveclip.media.v1.FinishedPart
+	(*Finished)(nil),       // 30: liveclip.media.v1.Finished
+	(*CopyOrder)(nil),      // 31: liveclip.media.v1.CopyOrder
+	(*RenderOrder)(nil),    // 32: liveclip.media.v1.RenderOrder
+	(*Rendered)(nil),       // 33: liveclip.media.v1.Rendered
+	(*ProbeOrder)(nil),     // 34: liveclip.media.v1.ProbeOrder
+	(*LookOrder)(nil),      // 35: liveclip.media.v1.LookOrder
+	(*Looked)(nil),         // 36: liveclip.media.v1.Looked
+	(*Probed)(nil),         // 37: liveclip.media.v1.Probed
+	nil,                    // 38: liveclip.media.v1.RecogniseOrder.OptionsEntry
+	nil,                    // 39: liveclip.media.v1.FinishOrder.MetadataEntry
+	nil,                    // 40: liveclip.media.v1.CopyOrder.MetadataEntry
 }
 var file_media_v1_media_proto_depIdxs = []int32{
 	6,  // 0: liveclip.media.v1.ToChild.record:type_name -> liveclip.media.v1.RecordOrder
-	11, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
-	19, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
-	30, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
-	32, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
-	17, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
-	18, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
-	12, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
-	29, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
-	15, // 9: liveclip.media.v1.ToChild.listen:type_name -> liveclip.media.v1.Listen
-	33, // 10: liveclip.media.v1.ToChild.look:type_name -> liveclip.media.v1.LookOrder
+	13, // 1: liveclip.media.v1.ToChild.recognise:type_name -> liveclip.media.v1.RecogniseOrder
+	21, // 2: liveclip.media.v1.ToChild.finish:type_name -> liveclip.media.v1.FinishOrder
+	32, // 3: liveclip.media.v1.ToChild.render:type_name -> liveclip.media.v1.RenderOrder
+	34, // 4: liveclip.media.v1.ToChild.probe:type_name -> liveclip.media.v1.ProbeOrder
+	19, // 5: liveclip.media.v1.ToChild.input:type_name -> liveclip.media.v1.Input
+	20, // 6: liveclip.media.v1.ToChild.input_end:type_name -> liveclip.media.v1.InputEnd
+	14, // 7: liveclip.media.v1.ToChild.hear:type_name -> liveclip.media.v1.Hear
+	31, // 8: liveclip.media.v1.ToChild.copy:type_name -> liveclip.media.v1.CopyOrder
+	17, // 9: liveclip.media.v1.ToChild.listen:type_name -> liveclip.media.v1.Listen
+	35, // 10: liveclip.media.v1.ToChild.look:type_name -> liveclip.media.v1.LookOrder
 	2,  // 11: liveclip.media.v1.ToChild.limits:type_name -> liveclip.media.v1.Limits
 	7,  // 12: liveclip.media.v1.FromChild.parameters:type_name -> liveclip.media.v1.Parameters
 	8,  // 13: liveclip.media.v1.FromChild.part:type_name -> liveclip.media.v1.Part
 	9,  // 14: liveclip.media.v1.FromChild.pcm:type_name -> liveclip.media.v1.Pcm
-	10, // 15: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
-	14, // 16: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
-	25, // 17: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
-	28, // 18: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
-	35, // 19: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
+	12, // 15: liveclip.media.v1.FromChild.loudness:type_name -> liveclip.media.v1.Loudness
+	16, // 16: liveclip.media.v1.FromChild.heard:type_name -> liveclip.media.v1.Heard
+	27, // 17: liveclip.media.v1.FromChild.progress:type_name -> liveclip.media.v1.Progress
+	30, // 18: liveclip.media.v1.FromChild.finished:type_name -> liveclip.media.v1.Finished
+	37, // 19: liveclip.media.v1.FromChild.probed:type_name -> liveclip.media.v1.Probed
 	3,  // 20: liveclip.media.v1.FromChild.failed:type_name -> liveclip.media.v1.Failed
 	4,  // 21: liveclip.media.v1.FromChild.done:type_name -> liveclip.media.v1.Done
 	5,  // 22: liveclip.media.v1.FromChild.ready:type_name -> liveclip.media.v1.Ready
-	16, // 23: liveclip.media.v1.FromChild.voiced:type_name -> liveclip.media.v1.Voiced
-	31, // 24: liveclip.media.v1.FromChild.rendered:type_name -> liveclip.media.v1.Rendered
-	34, // 25: liveclip.media.v1.FromChild.looked:type_name -> liveclip.media.v1.Looked
-	36, // 26: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
-	13, // 27: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
-	20, // 28: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
-	21, // 29: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
-	23, // 30: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
-	37, // 31: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
-	24, // 32: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
-	22, // 33: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
-	26, // 34: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
-	27, // 35: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
-	20, // 36: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
-	38, // 37: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
-	7,  // 38: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	18, // 23: liveclip.media.v1.FromChild.voiced:type_name -> liveclip.media.v1.Voiced
+	33, // 24: liveclip.media.v1.FromChild.rendered:type_name -> liveclip.media.v1.Rendered
+	36, // 25: liveclip.media.v1.FromChild.looked:type_name -> liveclip.media.v1.Looked
+	10, // 26: liveclip.media.v1.FromChild.captions:type_name -> liveclip.media.v1.Captions
+	11, // 27: liveclip.media.v1.Captions.captions:type_name -> liveclip.media.v1.Caption
+	38, // 28: liveclip.media.v1.RecogniseOrder.options:type_name -> liveclip.media.v1.RecogniseOrder.OptionsEntry
+	15, // 29: liveclip.media.v1.Heard.words:type_name -> liveclip.media.v1.HeardWord
+	22, // 30: liveclip.media.v1.FinishOrder.parts:type_name -> liveclip.media.v1.FinishPart
+	23, // 31: liveclip.media.v1.FinishOrder.profiles:type_name -> liveclip.media.v1.FinishProfile
+	25, // 32: liveclip.media.v1.FinishOrder.title:type_name -> liveclip.media.v1.FinishText
+	39, // 33: liveclip.media.v1.FinishOrder.metadata:type_name -> liveclip.media.v1.FinishOrder.MetadataEntry
+	26, // 34: liveclip.media.v1.FinishOrder.subtitles:type_name -> liveclip.media.v1.FinishSubtitle
+	24, // 35: liveclip.media.v1.FinishOrder.faces:type_name -> liveclip.media.v1.FinishFaces
+	28, // 36: liveclip.media.v1.Finished.files:type_name -> liveclip.media.v1.FinishedFile
+	29, // 37: liveclip.media.v1.Finished.parts:type_name -> liveclip.media.v1.FinishedPart
+	22, // 38: liveclip.media.v1.CopyOrder.part:type_name -> liveclip.media.v1.FinishPart
+	40, // 39: liveclip.media.v1.CopyOrder.metadata:type_name -> liveclip.media.v1.CopyOrder.MetadataEntry
+	7,  // 40: liveclip.media.v1.Probed.parameters:type_name -> liveclip.media.v1.Parameters
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_media_v1_media_proto_init() }
@@ -3417,6 +3577,7 @@ func file_media_v1_media_proto_init() {
 		(*FromChild_Voiced)(nil),
 		(*FromChild_Rendered)(nil),
 		(*FromChild_Looked)(nil),
+		(*FromChild_Captions)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3424,7 +3585,7 @@ func file_media_v1_media_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_media_v1_media_proto_rawDesc), len(file_media_v1_media_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1627,6 +1627,381 @@ func (x *SendAudienceReply) GetReasons() map[string]int32 {
 	return nil
 }
 
+type SendLinesRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	StreamId string                 `protobuf:"bytes,1,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	Lines    []*SentLine            `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"` // in the order they were said
+	// No line that ends before this is still to come: clips need not wait for it. At most one of the two; without either, a line
+	// is waited for asr.caption_wait long.
+	HeardToS      *float64               `protobuf:"fixed64,3,opt,name=heard_to_s,json=heardToS,proto3,oneof" json:"heard_to_s,omitempty"`
+	HeardToAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=heard_to_at,json=heardToAt,proto3" json:"heard_to_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendLinesRequest) Reset() {
+	*x = SendLinesRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendLinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendLinesRequest) ProtoMessage() {}
+
+func (x *SendLinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendLinesRequest.ProtoReflect.Descriptor instead.
+func (*SendLinesRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SendLinesRequest) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+func (x *SendLinesRequest) GetLines() []*SentLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *SendLinesRequest) GetHeardToS() float64 {
+	if x != nil && x.HeardToS != nil {
+		return *x.HeardToS
+	}
+	return 0
+}
+
+func (x *SendLinesRequest) GetHeardToAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardToAt
+	}
+	return nil
+}
+
+// SentLine begins and ends in media time, or by the wall clock.
+type SentLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // the sender's, the same over all revisions; a partial line needs one, and a repeat is known by it
+	StartS        *float64               `protobuf:"fixed64,2,opt,name=start_s,json=startS,proto3,oneof" json:"start_s,omitempty"`
+	EndS          *float64               `protobuf:"fixed64,3,opt,name=end_s,json=endS,proto3,oneof" json:"end_s,omitempty"`
+	StartAt       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_at,json=startAt,proto3" json:"start_at,omitempty"`
+	EndAt         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_at,json=endAt,proto3" json:"end_at,omitempty"`
+	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Words         []*SentWord            `protobuf:"bytes,7,rep,name=words,proto3" json:"words,omitempty"`        // in order, spelling the text; may stand for it
+	Partial       bool                   `protobuf:"varint,8,opt,name=partial,proto3" json:"partial,omitempty"`   // a later revision follows; the last one is not partial
+	Revision      int32                  `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"` // rises; 0: lines of one id are taken in the order they come
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentLine) Reset() {
+	*x = SentLine{}
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentLine) ProtoMessage() {}
+
+func (x *SentLine) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentLine.ProtoReflect.Descriptor instead.
+func (*SentLine) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SentLine) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SentLine) GetStartS() float64 {
+	if x != nil && x.StartS != nil {
+		return *x.StartS
+	}
+	return 0
+}
+
+func (x *SentLine) GetEndS() float64 {
+	if x != nil && x.EndS != nil {
+		return *x.EndS
+	}
+	return 0
+}
+
+func (x *SentLine) GetStartAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartAt
+	}
+	return nil
+}
+
+func (x *SentLine) GetEndAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndAt
+	}
+	return nil
+}
+
+func (x *SentLine) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SentLine) GetWords() []*SentWord {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *SentLine) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
+func (x *SentLine) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type SentWord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	StartS        float64                `protobuf:"fixed64,2,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"` // from the line's start
+	EndS          float64                `protobuf:"fixed64,3,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	Confidence    float64                `protobuf:"fixed64,4,opt,name=confidence,proto3" json:"confidence,omitempty"` // 0 to 1; 0: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentWord) Reset() {
+	*x = SentWord{}
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentWord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentWord) ProtoMessage() {}
+
+func (x *SentWord) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentWord.ProtoReflect.Descriptor instead.
+func (*SentWord) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SentWord) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SentWord) GetStartS() float64 {
+	if x != nil {
+		return x.StartS
+	}
+	return 0
+}
+
+func (x *SentWord) GetEndS() float64 {
+	if x != nil {
+		return x.EndS
+	}
+	return 0
+}
+
+func (x *SentWord) GetConfidence() float64 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+type SendLinesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Accepted      int32                  `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Dropped       []*DroppedLine         `protobuf:"bytes,2,rep,name=dropped,proto3" json:"dropped,omitempty"`
+	HeardToS      float64                `protobuf:"fixed64,3,opt,name=heard_to_s,json=heardToS,proto3" json:"heard_to_s,omitempty"` // what ends before it comes too late
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendLinesReply) Reset() {
+	*x = SendLinesReply{}
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendLinesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendLinesReply) ProtoMessage() {}
+
+func (x *SendLinesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendLinesReply.ProtoReflect.Descriptor instead.
+func (*SendLinesReply) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SendLinesReply) GetAccepted() int32 {
+	if x != nil {
+		return x.Accepted
+	}
+	return 0
+}
+
+func (x *SendLinesReply) GetDropped() []*DroppedLine {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *SendLinesReply) GetHeardToS() float64 {
+	if x != nil {
+		return x.HeardToS
+	}
+	return 0
+}
+
+type DroppedLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Line          int32                  `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"` // its place in the call, from 0
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Chinese       string                 `protobuf:"bytes,4,opt,name=chinese,proto3" json:"chinese,omitempty"` // the reason in Chinese
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DroppedLine) Reset() {
+	*x = DroppedLine{}
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DroppedLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DroppedLine) ProtoMessage() {}
+
+func (x *DroppedLine) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DroppedLine.ProtoReflect.Descriptor instead.
+func (*DroppedLine) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DroppedLine) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *DroppedLine) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DroppedLine) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DroppedLine) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
+}
+
 type StartBatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sources       []string               `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
@@ -1636,7 +2011,7 @@ type StartBatchRequest struct {
 
 func (x *StartBatchRequest) Reset() {
 	*x = StartBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +2023,7 @@ func (x *StartBatchRequest) String() string {
 func (*StartBatchRequest) ProtoMessage() {}
 
 func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +2036,7 @@ func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartBatchRequest.ProtoReflect.Descriptor instead.
 func (*StartBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StartBatchRequest) GetSources() []string {
@@ -1680,7 +2055,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +2067,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +2080,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -1727,7 +2102,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +2114,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +2127,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Batch) GetBatchId() string {
@@ -1800,7 +2175,7 @@ type BatchSource struct {
 
 func (x *BatchSource) Reset() {
 	*x = BatchSource{}
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2187,7 @@ func (x *BatchSource) String() string {
 func (*BatchSource) ProtoMessage() {}
 
 func (x *BatchSource) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2200,7 @@ func (x *BatchSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchSource.ProtoReflect.Descriptor instead.
 func (*BatchSource) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *BatchSource) GetSource() string {
@@ -1904,7 +2279,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2291,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2304,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Reason) GetSignal() string {
@@ -1980,7 +2355,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1992,7 +2367,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2005,7 +2380,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Finding) GetList() string {
@@ -2055,7 +2430,7 @@ type ListClipsRequest struct {
 
 func (x *ListClipsRequest) Reset() {
 	*x = ListClipsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2442,7 @@ func (x *ListClipsRequest) String() string {
 func (*ListClipsRequest) ProtoMessage() {}
 
 func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2455,7 @@ func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsRequest.ProtoReflect.Descriptor instead.
 func (*ListClipsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListClipsRequest) GetStreamId() string {
@@ -2121,7 +2496,7 @@ type ListClipsReply struct {
 
 func (x *ListClipsReply) Reset() {
 	*x = ListClipsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2508,7 @@ func (x *ListClipsReply) String() string {
 func (*ListClipsReply) ProtoMessage() {}
 
 func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2521,7 @@ func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsReply.ProtoReflect.Descriptor instead.
 func (*ListClipsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListClipsReply) GetClips() []*Clip {
@@ -2172,7 +2547,7 @@ type GetClipRequest struct {
 
 func (x *GetClipRequest) Reset() {
 	*x = GetClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2559,7 @@ func (x *GetClipRequest) String() string {
 func (*GetClipRequest) ProtoMessage() {}
 
 func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2572,7 @@ func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClipRequest.ProtoReflect.Descriptor instead.
 func (*GetClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetClipRequest) GetClipId() string {
@@ -2251,7 +2626,7 @@ type Clip struct {
 
 func (x *Clip) Reset() {
 	*x = Clip{}
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2638,7 @@ func (x *Clip) String() string {
 func (*Clip) ProtoMessage() {}
 
 func (x *Clip) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2651,7 @@ func (x *Clip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clip.ProtoReflect.Descriptor instead.
 func (*Clip) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Clip) GetClipId() string {
@@ -2557,7 +2932,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2569,7 +2944,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2582,7 +2957,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Shot) GetNumber() int32 {
@@ -2763,7 +3138,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +3150,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +3163,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ShotStage) GetName() string {
@@ -2819,7 +3194,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +3206,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +3219,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ShotQuality) GetFrames() int32 {
@@ -2902,7 +3277,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2914,7 +3289,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2927,7 +3302,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CDN) GetName() string {
@@ -2974,7 +3349,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3361,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3374,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Step) GetClipId() string {
@@ -3070,7 +3445,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3082,7 +3457,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3095,7 +3470,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -3142,7 +3517,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3529,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3542,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3240,7 +3615,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3627,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3640,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -3314,7 +3689,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3326,7 +3701,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3339,7 +3714,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -3374,7 +3749,7 @@ type TrimRequest struct {
 
 func (x *TrimRequest) Reset() {
 	*x = TrimRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3386,7 +3761,7 @@ func (x *TrimRequest) String() string {
 func (*TrimRequest) ProtoMessage() {}
 
 func (x *TrimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3399,7 +3774,7 @@ func (x *TrimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrimRequest.ProtoReflect.Descriptor instead.
 func (*TrimRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TrimRequest) GetClipId() string {
@@ -3433,7 +3808,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +3820,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +3833,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -3485,7 +3860,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3497,7 +3872,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3510,7 +3885,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -3536,7 +3911,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3548,7 +3923,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3561,7 +3936,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -3580,7 +3955,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +3967,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +3980,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -3630,7 +4005,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3642,7 +4017,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3655,7 +4030,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Publication) GetClipId() string {
@@ -3723,7 +4098,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +4110,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +4123,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -3815,7 +4190,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +4202,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +4215,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -3860,7 +4235,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +4247,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +4260,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Line) GetStreamId() string {
@@ -3963,7 +4338,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3975,7 +4350,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3988,7 +4363,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -4231,7 +4606,44 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\x03 \x03(\v2/.liveclip.ops.v1.SendAudienceReply.ReasonsEntryR\areasons\x1a:\n" +
 	"\fReasonsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"-\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xce\x01\n" +
+	"\x10SendLinesRequest\x12\x1b\n" +
+	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12/\n" +
+	"\x05lines\x18\x02 \x03(\v2\x19.liveclip.ops.v1.SentLineR\x05lines\x12!\n" +
+	"\n" +
+	"heard_to_s\x18\x03 \x01(\x01H\x00R\bheardToS\x88\x01\x01\x12:\n" +
+	"\vheard_to_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\theardToAtB\r\n" +
+	"\v_heard_to_s\"\xcd\x02\n" +
+	"\bSentLine\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\astart_s\x18\x02 \x01(\x01H\x00R\x06startS\x88\x01\x01\x12\x18\n" +
+	"\x05end_s\x18\x03 \x01(\x01H\x01R\x04endS\x88\x01\x01\x125\n" +
+	"\bstart_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\astartAt\x121\n" +
+	"\x06end_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05endAt\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12/\n" +
+	"\x05words\x18\a \x03(\v2\x19.liveclip.ops.v1.SentWordR\x05words\x12\x18\n" +
+	"\apartial\x18\b \x01(\bR\apartial\x12\x1a\n" +
+	"\brevision\x18\t \x01(\x05R\brevisionB\n" +
+	"\n" +
+	"\b_start_sB\b\n" +
+	"\x06_end_s\"l\n" +
+	"\bSentWord\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x17\n" +
+	"\astart_s\x18\x02 \x01(\x01R\x06startS\x12\x13\n" +
+	"\x05end_s\x18\x03 \x01(\x01R\x04endS\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x04 \x01(\x01R\n" +
+	"confidence\"\x82\x01\n" +
+	"\x0eSendLinesReply\x12\x1a\n" +
+	"\baccepted\x18\x01 \x01(\x05R\baccepted\x126\n" +
+	"\adropped\x18\x02 \x03(\v2\x1c.liveclip.ops.v1.DroppedLineR\adropped\x12\x1c\n" +
+	"\n" +
+	"heard_to_s\x18\x03 \x01(\x01R\bheardToS\"c\n" +
+	"\vDroppedLine\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x05R\x04line\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\achinese\x18\x04 \x01(\tR\achinese\"-\n" +
 	"\x11StartBatchRequest\x12\x18\n" +
 	"\asources\x18\x01 \x03(\tR\asources\",\n" +
 	"\x0fGetBatchRequest\x12\x19\n" +
@@ -4450,7 +4862,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\t \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12=\n" +
-	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\x86\v\n" +
+	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xd7\v\n" +
 	"\x03Ops\x12A\n" +
 	"\x06Attach\x12\x1e.liveclip.ops.v1.AttachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vListStreams\x12#.liveclip.ops.v1.ListStreamsRequest\x1a!.liveclip.ops.v1.ListStreamsReply\x12G\n" +
@@ -4459,7 +4871,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x06Detach\x12\x1e.liveclip.ops.v1.DetachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vRequestClip\x12#.liveclip.ops.v1.RequestClipRequest\x1a!.liveclip.ops.v1.RequestClipReply\x12X\n" +
 	"\fRequestRecap\x12$.liveclip.ops.v1.RequestRecapRequest\x1a\".liveclip.ops.v1.RequestRecapReply\x12X\n" +
-	"\fSendAudience\x12$.liveclip.ops.v1.SendAudienceRequest\x1a\".liveclip.ops.v1.SendAudienceReply\x12H\n" +
+	"\fSendAudience\x12$.liveclip.ops.v1.SendAudienceRequest\x1a\".liveclip.ops.v1.SendAudienceReply\x12O\n" +
+	"\tSendLines\x12!.liveclip.ops.v1.SendLinesRequest\x1a\x1f.liveclip.ops.v1.SendLinesReply\x12H\n" +
 	"\n" +
 	"StartBatch\x12\".liveclip.ops.v1.StartBatchRequest\x1a\x16.liveclip.ops.v1.Batch\x12D\n" +
 	"\bGetBatch\x12 .liveclip.ops.v1.GetBatchRequest\x1a\x16.liveclip.ops.v1.Batch\x12O\n" +
@@ -4484,7 +4897,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -4507,122 +4920,135 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*AudienceRecord)(nil),          // 18: liveclip.ops.v1.AudienceRecord
 	(*SendAudienceRequest)(nil),     // 19: liveclip.ops.v1.SendAudienceRequest
 	(*SendAudienceReply)(nil),       // 20: liveclip.ops.v1.SendAudienceReply
-	(*StartBatchRequest)(nil),       // 21: liveclip.ops.v1.StartBatchRequest
-	(*GetBatchRequest)(nil),         // 22: liveclip.ops.v1.GetBatchRequest
-	(*Batch)(nil),                   // 23: liveclip.ops.v1.Batch
-	(*BatchSource)(nil),             // 24: liveclip.ops.v1.BatchSource
-	(*Reason)(nil),                  // 25: liveclip.ops.v1.Reason
-	(*Finding)(nil),                 // 26: liveclip.ops.v1.Finding
-	(*ListClipsRequest)(nil),        // 27: liveclip.ops.v1.ListClipsRequest
-	(*ListClipsReply)(nil),          // 28: liveclip.ops.v1.ListClipsReply
-	(*GetClipRequest)(nil),          // 29: liveclip.ops.v1.GetClipRequest
-	(*Clip)(nil),                    // 30: liveclip.ops.v1.Clip
-	(*Shot)(nil),                    // 31: liveclip.ops.v1.Shot
-	(*ShotStage)(nil),               // 32: liveclip.ops.v1.ShotStage
-	(*ShotQuality)(nil),             // 33: liveclip.ops.v1.ShotQuality
-	(*CDN)(nil),                     // 34: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 35: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 36: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 37: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 38: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 39: liveclip.ops.v1.DecideRequest
-	(*TrimRequest)(nil),             // 40: liveclip.ops.v1.TrimRequest
-	(*TakeDownRequest)(nil),         // 41: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 42: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 43: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 44: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 45: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 46: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 47: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 48: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 49: liveclip.ops.v1.Highlight
-	nil,                             // 50: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 51: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 52: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 53: google.protobuf.Timestamp
+	(*SendLinesRequest)(nil),        // 21: liveclip.ops.v1.SendLinesRequest
+	(*SentLine)(nil),                // 22: liveclip.ops.v1.SentLine
+	(*SentWord)(nil),                // 23: liveclip.ops.v1.SentWord
+	(*SendLinesReply)(nil),          // 24: liveclip.ops.v1.SendLinesReply
+	(*DroppedLine)(nil),             // 25: liveclip.ops.v1.DroppedLine
+	(*StartBatchRequest)(nil),       // 26: liveclip.ops.v1.StartBatchRequest
+	(*GetBatchRequest)(nil),         // 27: liveclip.ops.v1.GetBatchRequest
+	(*Batch)(nil),                   // 28: liveclip.ops.v1.Batch
+	(*BatchSource)(nil),             // 29: liveclip.ops.v1.BatchSource
+	(*Reason)(nil),                  // 30: liveclip.ops.v1.Reason
+	(*Finding)(nil),                 // 31: liveclip.ops.v1.Finding
+	(*ListClipsRequest)(nil),        // 32: liveclip.ops.v1.ListClipsRequest
+	(*ListClipsReply)(nil),          // 33: liveclip.ops.v1.ListClipsReply
+	(*GetClipRequest)(nil),          // 34: liveclip.ops.v1.GetClipRequest
+	(*Clip)(nil),                    // 35: liveclip.ops.v1.Clip
+	(*Shot)(nil),                    // 36: liveclip.ops.v1.Shot
+	(*ShotStage)(nil),               // 37: liveclip.ops.v1.ShotStage
+	(*ShotQuality)(nil),             // 38: liveclip.ops.v1.ShotQuality
+	(*CDN)(nil),                     // 39: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 40: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 41: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 42: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 43: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 44: liveclip.ops.v1.DecideRequest
+	(*TrimRequest)(nil),             // 45: liveclip.ops.v1.TrimRequest
+	(*TakeDownRequest)(nil),         // 46: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 47: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 48: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 49: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 50: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 51: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 52: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 53: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 54: liveclip.ops.v1.Highlight
+	nil,                             // 55: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 56: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 57: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 58: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	50, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	55, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	53, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	58, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	53, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	53, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	51, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	58, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	58, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	56, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
 	16, // 12: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	53, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	58, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 14: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	17, // 15: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
 	17, // 16: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	52, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	53, // 18: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	24, // 19: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
-	30, // 20: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
-	25, // 21: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	53, // 22: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	53, // 23: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	35, // 24: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	36, // 25: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	37, // 26: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	45, // 27: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	31, // 28: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
-	34, // 29: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	32, // 30: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
-	33, // 31: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
-	37, // 32: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	53, // 33: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	26, // 34: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	38, // 35: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	45, // 36: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	53, // 37: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	25, // 38: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	53, // 39: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 40: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 41: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 42: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 43: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 44: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 45: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	14, // 46: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
-	19, // 47: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	21, // 48: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	22, // 49: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	27, // 50: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	29, // 51: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	39, // 52: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	40, // 53: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
-	41, // 54: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	42, // 55: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	43, // 56: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	46, // 57: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 58: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 59: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 60: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 61: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 62: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 63: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	15, // 64: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	20, // 65: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	23, // 66: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	23, // 67: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	28, // 68: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	30, // 69: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	30, // 70: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	30, // 71: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
-	30, // 72: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	44, // 73: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	44, // 74: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	47, // 75: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	58, // [58:76] is the sub-list for method output_type
-	40, // [40:58] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	57, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	22, // 18: liveclip.ops.v1.SendLinesRequest.lines:type_name -> liveclip.ops.v1.SentLine
+	58, // 19: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
+	58, // 20: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
+	58, // 21: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
+	23, // 22: liveclip.ops.v1.SentLine.words:type_name -> liveclip.ops.v1.SentWord
+	25, // 23: liveclip.ops.v1.SendLinesReply.dropped:type_name -> liveclip.ops.v1.DroppedLine
+	58, // 24: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	29, // 25: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
+	35, // 26: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
+	30, // 27: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
+	58, // 28: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	58, // 29: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	40, // 30: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	41, // 31: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	42, // 32: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	50, // 33: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	36, // 34: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
+	39, // 35: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	37, // 36: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
+	38, // 37: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
+	42, // 38: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	58, // 39: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	31, // 40: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	43, // 41: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	50, // 42: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	58, // 43: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	30, // 44: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	58, // 45: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 46: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	7,  // 47: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	9,  // 48: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	10, // 49: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	11, // 50: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	12, // 51: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	14, // 52: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	19, // 53: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	21, // 54: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
+	26, // 55: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	27, // 56: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	32, // 57: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	34, // 58: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	44, // 59: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	45, // 60: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
+	46, // 61: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	47, // 62: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	48, // 63: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	51, // 64: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 65: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	8,  // 66: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 67: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 68: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 69: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	13, // 70: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	15, // 71: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	20, // 72: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	24, // 73: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
+	28, // 74: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	28, // 75: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	33, // 76: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	35, // 77: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	35, // 78: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	35, // 79: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
+	35, // 80: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	49, // 81: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	49, // 82: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	52, // 83: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	65, // [65:84] is the sub-list for method output_type
+	46, // [46:65] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -4633,14 +5059,16 @@ func file_ops_v1_ops_proto_init() {
 	file_ops_v1_ops_proto_msgTypes[2].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[12].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[17].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[30].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[21].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[22].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   53,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

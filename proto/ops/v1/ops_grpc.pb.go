@@ -31,6 +31,7 @@ const (
 	Ops_RequestClip_FullMethodName      = "/liveclip.ops.v1.Ops/RequestClip"
 	Ops_RequestRecap_FullMethodName     = "/liveclip.ops.v1.Ops/RequestRecap"
 	Ops_SendAudience_FullMethodName     = "/liveclip.ops.v1.Ops/SendAudience"
+	Ops_SendLines_FullMethodName        = "/liveclip.ops.v1.Ops/SendLines"
 	Ops_StartBatch_FullMethodName       = "/liveclip.ops.v1.Ops/StartBatch"
 	Ops_GetBatch_FullMethodName         = "/liveclip.ops.v1.Ops/GetBatch"
 	Ops_ListClips_FullMethodName        = "/liveclip.ops.v1.Ops/ListClips"
@@ -60,6 +61,10 @@ type OpsClient interface {
 	RequestRecap(ctx context.Context, in *RequestRecapRequest, opts ...grpc.CallOption) (*RequestRecapReply, error)
 	// SendAudience takes up to a thousand audience signals; those it can't use are dropped and counted by reason.
 	SendAudience(ctx context.Context, in *SendAudienceRequest, opts ...grpc.CallOption) (*SendAudienceReply, error)
+	// SendLines takes up to 500 transcript lines of a stream whose engine is "captions", from a recogniser or a captioner
+	// elsewhere. Those it can't use are dropped, each with its reason; the same again changes nothing. A stream that is heard, or
+	// captioned from elsewhere, is a conflict.
+	SendLines(ctx context.Context, in *SendLinesRequest, opts ...grpc.CallOption) (*SendLinesReply, error)
 	StartBatch(ctx context.Context, in *StartBatchRequest, opts ...grpc.CallOption) (*Batch, error)
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*Batch, error)
 	ListClips(ctx context.Context, in *ListClipsRequest, opts ...grpc.CallOption) (*ListClipsReply, error)
@@ -160,6 +165,16 @@ func (c *opsClient) SendAudience(ctx context.Context, in *SendAudienceRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SendAudienceReply)
 	err := c.cc.Invoke(ctx, Ops_SendAudience_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsClient) SendLines(ctx context.Context, in *SendLinesRequest, opts ...grpc.CallOption) (*SendLinesReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendLinesReply)
+	err := c.cc.Invoke(ctx, Ops_SendLines_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -283,6 +298,10 @@ type OpsServer interface {
 	RequestRecap(context.Context, *RequestRecapRequest) (*RequestRecapReply, error)
 	// SendAudience takes up to a thousand audience signals; those it can't use are dropped and counted by reason.
 	SendAudience(context.Context, *SendAudienceRequest) (*SendAudienceReply, error)
+	// SendLines takes up to 500 transcript lines of a stream whose engine is "captions", from a recogniser or a captioner
+	// elsewhere. Those it can't use are dropped, each with its reason; the same again changes nothing. A stream that is heard, or
+	// captioned from elsewhere, is a conflict.
+	SendLines(context.Context, *SendLinesRequest) (*SendLinesReply, error)
 	StartBatch(context.Context, *StartBatchRequest) (*Batch, error)
 	GetBatch(context.Context, *GetBatchRequest) (*Batch, error)
 	ListClips(context.Context, *ListClipsRequest) (*ListClipsReply, error)
@@ -332,6 +351,9 @@ func (UnimplementedOpsServer) RequestRecap(context.Context, *RequestRecapRequest
 }
 func (UnimplementedOpsServer) SendAudience(context.Context, *SendAudienceRequest) (*SendAudienceReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SendAudience not implemented")
+}
+func (UnimplementedOpsServer) SendLines(context.Context, *SendLinesRequest) (*SendLinesReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SendLines not implemented")
 }
 func (UnimplementedOpsServer) StartBatch(context.Context, *StartBatchRequest) (*Batch, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method StartBatch not implemented")
@@ -524,6 +546,24 @@ func _Ops_SendAudience_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OpsServer).SendAudience(ctx, req.(*SendAudienceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ops_SendLines_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendLinesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).SendLines(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_SendLines_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).SendLines(ctx, req.(*SendLinesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -746,6 +786,10 @@ var Ops_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SendAudience",
 			Handler:    _Ops_SendAudience_Handler,
+		},
+		{
+			MethodName: "SendLines",
+			Handler:    _Ops_SendLines_Handler,
 		},
 		{
 			MethodName: "StartBatch",

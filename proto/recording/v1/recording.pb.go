@@ -937,6 +937,187 @@ func (x *SoundReply) GetFrom() int64 {
 	return 0
 }
 
+type TakeLinesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Stream        string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	Broadcast     string                 `protobuf:"bytes,3,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	Lines         []*SentLine            `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
+	HeardTo       int64                  `protobuf:"varint,5,opt,name=heard_to,json=heardTo,proto3" json:"heard_to,omitempty"` // no line that ends before it is still to come; 0: nothing is said of that
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeLinesRequest) Reset() {
+	*x = TakeLinesRequest{}
+	mi := &file_recording_v1_recording_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeLinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeLinesRequest) ProtoMessage() {}
+
+func (x *TakeLinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeLinesRequest.ProtoReflect.Descriptor instead.
+func (*TakeLinesRequest) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TakeLinesRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *TakeLinesRequest) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *TakeLinesRequest) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
+func (x *TakeLinesRequest) GetLines() []*SentLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *TakeLinesRequest) GetHeardTo() int64 {
+	if x != nil {
+		return x.HeardTo
+	}
+	return 0
+}
+
+// SentLine is a line as its sender wrote it. Its revision is the sender's own, from 1; 0: it counts none.
+type SentLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Line          *Line                  `protobuf:"bytes,1,opt,name=line,proto3" json:"line,omitempty"`
+	Partial       bool                   `protobuf:"varint,2,opt,name=partial,proto3" json:"partial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentLine) Reset() {
+	*x = SentLine{}
+	mi := &file_recording_v1_recording_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentLine) ProtoMessage() {}
+
+func (x *SentLine) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentLine.ProtoReflect.Descriptor instead.
+func (*SentLine) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SentLine) GetLine() *Line {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *SentLine) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
+type TakeLinesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dropped       []string               `protobuf:"bytes,1,rep,name=dropped,proto3" json:"dropped,omitempty"`                 // one for each line: why it was not taken; empty: it was
+	HeardTo       int64                  `protobuf:"varint,2,opt,name=heard_to,json=heardTo,proto3" json:"heard_to,omitempty"` // lines that end at or before it come too late
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeLinesReply) Reset() {
+	*x = TakeLinesReply{}
+	mi := &file_recording_v1_recording_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeLinesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeLinesReply) ProtoMessage() {}
+
+func (x *TakeLinesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeLinesReply.ProtoReflect.Descriptor instead.
+func (*TakeLinesReply) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TakeLinesReply) GetDropped() []string {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *TakeLinesReply) GetHeardTo() int64 {
+	if x != nil {
+		return x.HeardTo
+	}
+	return 0
+}
+
 var File_recording_v1_recording_proto protoreflect.FileDescriptor
 
 const file_recording_v1_recording_proto_rawDesc = "" +
@@ -1014,11 +1195,25 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\n" +
 	"SoundReply\x125\n" +
 	"\x05sound\x18\x01 \x03(\v2\x1f.liveclip.recording.v1.MeasuredR\x05sound\x12\x12\n" +
-	"\x04from\x18\x02 \x01(\x03R\x04from2\xfd\x01\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from\"\xb2\x01\n" +
+	"\x10TakeLinesRequest\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
+	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x1c\n" +
+	"\tbroadcast\x18\x03 \x01(\tR\tbroadcast\x125\n" +
+	"\x05lines\x18\x04 \x03(\v2\x1f.liveclip.recording.v1.SentLineR\x05lines\x12\x19\n" +
+	"\bheard_to\x18\x05 \x01(\x03R\aheardTo\"U\n" +
+	"\bSentLine\x12/\n" +
+	"\x04line\x18\x01 \x01(\v2\x1b.liveclip.recording.v1.LineR\x04line\x12\x18\n" +
+	"\apartial\x18\x02 \x01(\bR\apartial\"E\n" +
+	"\x0eTakeLinesReply\x12\x18\n" +
+	"\adropped\x18\x01 \x03(\tR\adropped\x12\x19\n" +
+	"\bheard_to\x18\x02 \x01(\x03R\aheardTo2\xfd\x01\n" +
 	"\tRecording\x12N\n" +
 	"\x04Read\x12\".liveclip.recording.v1.ReadRequest\x1a .liveclip.recording.v1.ReadReply0\x01\x12O\n" +
 	"\x05Lines\x12#.liveclip.recording.v1.LinesRequest\x1a!.liveclip.recording.v1.LinesReply\x12O\n" +
-	"\x05Sound\x12#.liveclip.recording.v1.SoundRequest\x1a!.liveclip.recording.v1.SoundReplyB)Z'liveclip/proto/recording/v1;recordingv1b\x06proto3"
+	"\x05Sound\x12#.liveclip.recording.v1.SoundRequest\x1a!.liveclip.recording.v1.SoundReply2f\n" +
+	"\aHearing\x12[\n" +
+	"\tTakeLines\x12'.liveclip.recording.v1.TakeLinesRequest\x1a%.liveclip.recording.v1.TakeLinesReplyB)Z'liveclip/proto/recording/v1;recordingv1b\x06proto3"
 
 var (
 	file_recording_v1_recording_proto_rawDescOnce sync.Once
@@ -1032,21 +1227,24 @@ func file_recording_v1_recording_proto_rawDescGZIP() []byte {
 	return file_recording_v1_recording_proto_rawDescData
 }
 
-var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_recording_v1_recording_proto_goTypes = []any{
-	(*Range)(nil),        // 0: liveclip.recording.v1.Range
-	(*ReadRequest)(nil),  // 1: liveclip.recording.v1.ReadRequest
-	(*ReadReply)(nil),    // 2: liveclip.recording.v1.ReadReply
-	(*Init)(nil),         // 3: liveclip.recording.v1.Init
-	(*Part)(nil),         // 4: liveclip.recording.v1.Part
-	(*End)(nil),          // 5: liveclip.recording.v1.End
-	(*LinesRequest)(nil), // 6: liveclip.recording.v1.LinesRequest
-	(*Word)(nil),         // 7: liveclip.recording.v1.Word
-	(*Line)(nil),         // 8: liveclip.recording.v1.Line
-	(*LinesReply)(nil),   // 9: liveclip.recording.v1.LinesReply
-	(*SoundRequest)(nil), // 10: liveclip.recording.v1.SoundRequest
-	(*Measured)(nil),     // 11: liveclip.recording.v1.Measured
-	(*SoundReply)(nil),   // 12: liveclip.recording.v1.SoundReply
+	(*Range)(nil),            // 0: liveclip.recording.v1.Range
+	(*ReadRequest)(nil),      // 1: liveclip.recording.v1.ReadRequest
+	(*ReadReply)(nil),        // 2: liveclip.recording.v1.ReadReply
+	(*Init)(nil),             // 3: liveclip.recording.v1.Init
+	(*Part)(nil),             // 4: liveclip.recording.v1.Part
+	(*End)(nil),              // 5: liveclip.recording.v1.End
+	(*LinesRequest)(nil),     // 6: liveclip.recording.v1.LinesRequest
+	(*Word)(nil),             // 7: liveclip.recording.v1.Word
+	(*Line)(nil),             // 8: liveclip.recording.v1.Line
+	(*LinesReply)(nil),       // 9: liveclip.recording.v1.LinesReply
+	(*SoundRequest)(nil),     // 10: liveclip.recording.v1.SoundRequest
+	(*Measured)(nil),         // 11: liveclip.recording.v1.Measured
+	(*SoundReply)(nil),       // 12: liveclip.recording.v1.SoundReply
+	(*TakeLinesRequest)(nil), // 13: liveclip.recording.v1.TakeLinesRequest
+	(*SentLine)(nil),         // 14: liveclip.recording.v1.SentLine
+	(*TakeLinesReply)(nil),   // 15: liveclip.recording.v1.TakeLinesReply
 }
 var file_recording_v1_recording_proto_depIdxs = []int32{
 	0,  // 0: liveclip.recording.v1.ReadRequest.range:type_name -> liveclip.recording.v1.Range
@@ -1058,17 +1256,21 @@ var file_recording_v1_recording_proto_depIdxs = []int32{
 	8,  // 6: liveclip.recording.v1.LinesReply.lines:type_name -> liveclip.recording.v1.Line
 	0,  // 7: liveclip.recording.v1.SoundRequest.range:type_name -> liveclip.recording.v1.Range
 	11, // 8: liveclip.recording.v1.SoundReply.sound:type_name -> liveclip.recording.v1.Measured
-	1,  // 9: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
-	6,  // 10: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
-	10, // 11: liveclip.recording.v1.Recording.Sound:input_type -> liveclip.recording.v1.SoundRequest
-	2,  // 12: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
-	9,  // 13: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
-	12, // 14: liveclip.recording.v1.Recording.Sound:output_type -> liveclip.recording.v1.SoundReply
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	14, // 9: liveclip.recording.v1.TakeLinesRequest.lines:type_name -> liveclip.recording.v1.SentLine
+	8,  // 10: liveclip.recording.v1.SentLine.line:type_name -> liveclip.recording.v1.Line
+	1,  // 11: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
+	6,  // 12: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
+	10, // 13: liveclip.recording.v1.Recording.Sound:input_type -> liveclip.recording.v1.SoundRequest
+	13, // 14: liveclip.recording.v1.Hearing.TakeLines:input_type -> liveclip.recording.v1.TakeLinesRequest
+	2,  // 15: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
+	9,  // 16: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
+	12, // 17: liveclip.recording.v1.Recording.Sound:output_type -> liveclip.recording.v1.SoundReply
+	15, // 18: liveclip.recording.v1.Hearing.TakeLines:output_type -> liveclip.recording.v1.TakeLinesReply
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_recording_v1_recording_proto_init() }
@@ -1087,9 +1289,9 @@ func file_recording_v1_recording_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recording_v1_recording_proto_rawDesc), len(file_recording_v1_recording_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_recording_v1_recording_proto_goTypes,
 		DependencyIndexes: file_recording_v1_recording_proto_depIdxs,

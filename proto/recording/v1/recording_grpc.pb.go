@@ -211,3 +211,115 @@ var Recording_ServiceDesc = grpc.ServiceDesc{
 	},
 	Metadata: "recording/v1/recording.proto",
 }
+
+const (
+	Hearing_TakeLines_FullMethodName = "/liveclip.recording.v1.Hearing/TakeLines"
+)
+
+// HearingClient is the client API for Hearing service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Hearing takes what others heard of a broadcast: its owner alone writes its transcript.
+type HearingClient interface {
+	// TakeLines takes lines of a stream whose engine is captions, in the order given, and answers once the final ones are on the
+	// owner's disk. NOT_FOUND: the broadcast is not on air here. FAILED_PRECONDITION: its lines come from elsewhere; the message
+	// says from where. RESOURCE_EXHAUSTED: more waits to be published than may.
+	TakeLines(ctx context.Context, in *TakeLinesRequest, opts ...grpc.CallOption) (*TakeLinesReply, error)
+}
+
+type hearingClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewHearingClient(cc grpc.ClientConnInterface) HearingClient {
+	return &hearingClient{cc}
+}
+
+func (c *hearingClient) TakeLines(ctx context.Context, in *TakeLinesRequest, opts ...grpc.CallOption) (*TakeLinesReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TakeLinesReply)
+	err := c.cc.Invoke(ctx, Hearing_TakeLines_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// HearingServer is the server API for Hearing service.
+// All implementations must embed UnimplementedHearingServer
+// for forward compatibility.
+//
+// Hearing takes what others heard of a broadcast: its owner alone writes its transcript.
+type HearingServer interface {
+	// TakeLines takes lines of a stream whose engine is captions, in the order given, and answers once the final ones are on the
+	// owner's disk. NOT_FOUND: the broadcast is not on air here. FAILED_PRECONDITION: its lines come from elsewhere; the message
+	// says from where. RESOURCE_EXHAUSTED: more waits to be published than may.
+	TakeLines(context.Context, *TakeLinesRequest) (*TakeLinesReply, error)
+	mustEmbedUnimplementedHearingServer()
+}
+
+// UnimplementedHearingServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedHearingServer struct{}
+
+func (UnimplementedHearingServer) TakeLines(context.Context, *TakeLinesRequest) (*TakeLinesReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method TakeLines not implemented")
+}
+func (UnimplementedHearingServer) mustEmbedUnimplementedHearingServer() {}
+func (UnimplementedHearingServer) testEmbeddedByValue()                 {}
+
+// UnsafeHearingServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to HearingServer will
+// result in compilation errors.
+type UnsafeHearingServer interface {
+	mustEmbedUnimplementedHearingServer()
+}
+
+func RegisterHearingServer(s grpc.ServiceRegistrar, srv HearingServer) {
+	// If the following call pancis, it indicates UnimplementedHearingServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Hearing_ServiceDesc, srv)
+}
+
+func _Hearing_TakeLines_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TakeLinesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HearingServer).TakeLines(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Hearing_TakeLines_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HearingServer).TakeLines(ctx, req.(*TakeLinesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Hearing_ServiceDesc is the grpc.ServiceDesc for Hearing service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Hearing_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "liveclip.recording.v1.Hearing",
+	HandlerType: (*HearingServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "TakeLines",
+			Handler:    _Hearing_TakeLines_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "recording/v1/recording.proto",
+}
