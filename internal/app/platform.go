@@ -29,6 +29,9 @@ type RedisConfig struct {
 	TLS trust.TLS `koanf:"tls"`
 }
 
+// connections to a Redis, at most: an idle job server waits on three, and a process has up to five of them.
+const connections = 64
+
 // Open gives a client; it dials nothing yet.
 func (c RedisConfig) Open() (redis.UniversalClient, error) {
 	secure, err := c.TLS.Config()
@@ -37,6 +40,7 @@ func (c RedisConfig) Open() (redis.UniversalClient, error) {
 	}
 	return redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: c.Addresses, Username: c.Username, Password: c.Password, DB: c.Database, TLSConfig: secure,
+		PoolSize: connections,
 	}), nil
 }
 

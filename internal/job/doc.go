@@ -6,7 +6,9 @@
 //   - client.go: enqueue, cancel.
 //   - share.go: how much of a queue one stream may have; what is beyond waits its turn beside it.
 //   - server.go: takes jobs and sorts how they end.
-//   - lease.go: the lease of a running job, taken and given back many at a time.
+//   - broker.go: Redis as asynq sees it: tasks and their leases are taken, and ended, several at a time.
+//   - wake.go: an idle server hears of a job at once.
+//   - lease.go: the lease of a running job.
 //   - recover.go: runs again what was running when its worker died.
 //   - control.go: what an operator sees and does: pause, drain, the dead, try again.
 //

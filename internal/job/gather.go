@@ -51,6 +51,14 @@ func (g *gathered[Q, A]) ask(ctx context.Context, q Q) (A, error) {
 	}
 }
 
+// leave asks without waiting for an answer: what is asked after it is answered no earlier.
+func (g *gathered[Q, A]) leave(q Q) {
+	select {
+	case g.questions <- question[Q, A]{q, make(chan told[A], 1)}:
+	case <-g.ended:
+	}
+}
+
 // run answers until ctx ends.
 func (g *gathered[Q, A]) run(ctx context.Context) {
 	defer close(g.ended)

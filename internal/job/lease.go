@@ -21,21 +21,6 @@ const (
 
 var errHeld = errors.New("another worker runs this job")
 
-// take answers four numbers for each job: 0 when its lease is taken now, else for how many ms it is another's; for how many ms it is
-// still remembered since when it waits (≤ 0: it does not); how often its workers died; 1 when it is cancelled.
-var take = redis.NewScript(`
-local said = {}
-for i = 1, #KEYS, 4 do
-  local held = 0
-  if not redis.call("SET", KEYS[i], ARGV[1], "NX", "PX", ARGV[2]) then held = math.max(redis.call("PTTL", KEYS[i]), 1) end
-  local waits, died, canceled = 0, 0, 0
-  if redis.call("EXISTS", KEYS[i+1], KEYS[i+2], KEYS[i+3]) > 0 then
-    waits, died, canceled = redis.call("PTTL", KEYS[i+1]), tonumber(redis.call("GET", KEYS[i+2]) or "0"), redis.call("EXISTS", KEYS[i+3])
-  end
-  said[#said+1], said[#said+2], said[#said+3], said[#said+4] = held, waits, died, canceled
-end
-return said`)
-
 // giveBack ends leases that are ours, and for each job notes that it waits ("later"), or forgets it ("over") and lets the next of its
 // share go.
 var giveBack = redis.NewScript(`
@@ -82,8 +67,6 @@ type leases struct {
 	service string
 	ttl     time.Duration
 	token   string // of this server
-	takes   *gathered[Job, taken]
-	givings *gathered[giving, struct{}]
 	mu      sync.Mutex
 	held    map[string]held // by job
 }
@@ -109,33 +92,22 @@ type giving struct {
 }
 
 func newLeases(rdb redis.UniversalClient, service string, ttl time.Duration) *leases {
-	l := &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]held{}}
-	l.takes, l.givings = gather(l.takeAll), gather(l.giveAll)
-	return l
+	return &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]held{}}
 }
 
 func (l *leases) key(j Job, what string) string { return key(j.queue(l.service), what, j.ID) }
 
-// take begins a job, whose context ends through lose when its lease is lost or it is cancelled.
-func (l *leases) take(ctx context.Context, j Job, lose context.CancelCauseFunc) (taken, error) {
-	t, err := l.takes.ask(ctx, j)
-	if err != nil {
-		return t, fmt.Errorf("take lease of job %s: %w", j.ID, err)
-	}
-	if t.held == 0 {
-		l.mu.Lock()
-		l.held[j.ID] = held{j, lose}
-		l.mu.Unlock()
-	}
-	return t, nil
+// hold keeps a job's lease until drop; its context ends through lose when it is lost or the job is cancelled.
+func (l *leases) hold(j Job, lose context.CancelCauseFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held[j.ID] = held{j, lose}
 }
 
-// give ends a job, and lets the next of its share go.
-func (l *leases) give(ctx context.Context, j Job, how string) {
+func (l *leases) drop(j Job) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	delete(l.held, j.ID)
-	l.mu.Unlock()
-	_, _ = l.givings.ask(ctx, giving{j, how}) // else it runs out
 }
 
 // byQueue sorts what is asked into queues: a call to Redis is about one.
@@ -148,49 +120,38 @@ func byQueue[Q any](service string, all []Q, job func(Q) Job) map[string][]int {
 	return queues
 }
 
-func (l *leases) takeAll(ctx context.Context, jobs []Job) ([]taken, error) {
-	all := make([]taken, len(jobs))
-	for _, of := range byQueue(l.service, jobs, func(j Job) Job { return j }) {
-		keys := make([]string, 0, 4*len(of))
-		for _, i := range of {
-			j := jobs[i]
-			keys = append(keys, l.key(j, "lease"), l.key(j, "waits"), l.key(j, "died"), l.key(j, "canceled"))
-		}
-		said, err := take.Run(ctx, l.rdb, keys, l.token, l.ttl.Milliseconds()).Int64Slice()
-		if err != nil {
-			return nil, err
-		}
-		for n, i := range of {
-			all[i] = read(said[4*n:])
-		}
-	}
-	return all, nil
+// call is one of a script.
+type call struct {
+	keys []string
+	args []any
 }
 
-// read is one job's part of what take answers.
-func read(said []int64) taken {
-	t := taken{held: time.Duration(said[0]) * time.Millisecond, died: int(said[2]), canceled: said[3] == 1}
-	if left := time.Duration(said[1]) * time.Millisecond; left > 0 {
-		t.waited = max(remembered-left, 1)
-	}
-	return t
-}
-
-func (l *leases) giveAll(ctx context.Context, all []giving) ([]struct{}, error) {
+// givings are the calls of giveBack that end leases: one for each queue.
+func (l *leases) givings(all []giving) []call {
+	var calls []call
 	for queue, of := range byQueue(l.service, all, func(g giving) Job { return g.job }) {
-		keys := []string{"asynq:{" + queue + "}:scheduled", "asynq:{" + queue + "}:pending"}
-		args := []any{l.token, remembered.Milliseconds(), taskKey(queue, ""), time.Now().UnixNano()}
+		c := call{
+			[]string{"asynq:{" + queue + "}:scheduled", "asynq:{" + queue + "}:pending"},
+			[]any{l.token, remembered.Milliseconds(), taskKey(queue, ""), time.Now().UnixNano()},
+		}
 		for _, i := range of {
 			g := all[i]
 			share, parked := shareKeys(l.service, g.job)
-			keys = append(keys, l.key(g.job, "lease"), l.key(g.job, "waits"), l.key(g.job, "died"), share, parked)
-			args = append(args, g.how, g.job.ID)
+			c.keys = append(c.keys, l.key(g.job, "lease"), l.key(g.job, "waits"), l.key(g.job, "died"), share, parked)
+			c.args = append(c.args, g.how, g.job.ID)
 		}
-		if err := giveBack.Run(ctx, l.rdb, keys, args...).Err(); err != nil {
-			return nil, err
+		calls = append(calls, c)
+	}
+	return calls
+}
+
+func (l *leases) giveAll(ctx context.Context, all []giving) error {
+	for _, c := range l.givings(all) {
+		if err := giveBack.Run(ctx, l.rdb, c.keys, c.args...).Err(); err != nil {
+			return err
 		}
 	}
-	return make([]struct{}, len(all)), nil
+	return nil
 }
 
 // keep renews the leases held until ctx ends. A Redis that does not answer ends no job: nobody else can take it up meanwhile, and
@@ -253,7 +214,7 @@ func (l *leases) letGo(ctx context.Context) {
 		for _, j := range some {
 			all = append(all, giving{job: j})
 		}
-		_, _ = l.giveAll(ctx, all) // else they run out
+		_ = l.giveAll(ctx, all) // else they run out
 	}
 }
 

@@ -7,14 +7,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already, and counts that its worker
-// died. It answers 1 when it did.
+// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already. It answers 1 when it did.
 var putBack = redis.NewScript(`
 if redis.call("LREM", KEYS[1], 0, ARGV[1]) == 0 then return 0 end
 redis.call("ZREM", KEYS[2], ARGV[1])
 redis.call("RPUSH", KEYS[3], ARGV[1])
 redis.call("HSET", KEYS[4], "state", "pending", "pending_since", ARGV[2])
 return 1`)
+
+func putBackTask(ctx context.Context, rdb redis.UniversalClient, queue, id string) (done bool, err error) {
+	prefix := "asynq:{" + queue + "}:"
+	n, err := putBack.Run(ctx, rdb, []string{prefix + "active", prefix + "lease", prefix + "pending", taskKey(queue, id)}, id, time.Now().UnixNano()).Int()
+	return n == 1, err
+}
 
 const refillEvery = 5 * time.Second
 
@@ -102,17 +107,16 @@ func (r *recovery) leased(ctx context.Context, queue string, ids []string) ([]bo
 }
 
 func (r *recovery) putBack(ctx context.Context, queue, id string) error {
-	prefix := "asynq:{" + queue + "}:"
 	// Counted before: a worker that died over it must not go unnoticed.
 	died := key(queue, "died", id)
 	if err := r.rdb.Incr(ctx, died).Err(); err != nil {
 		return err
 	}
-	done, err := putBack.Run(ctx, r.rdb, []string{prefix + "active", prefix + "lease", prefix + "pending", taskKey(queue, id)}, id, time.Now().UnixNano()).Int()
+	done, err := putBackTask(ctx, r.rdb, queue, id)
 	if err != nil {
 		return err
 	}
-	if done == 0 {
+	if !done {
 		return r.rdb.Decr(ctx, died).Err()
 	}
 	r.metrics.recovered.Inc()

@@ -25,7 +25,7 @@ type Config struct {
 	MaxRetry int           // ≥ 1
 	Timeout  time.Duration // of one attempt
 	Lease    time.Duration // default 6 s: a job whose worker gave no sign for one and a half of it runs again
-	Idle     time.Duration // the longest that an idle worker takes to find a job; default 30 ms. The shorter, the more it asks Redis
+	Idle     time.Duration // the longest that an idle worker takes to find a job where Redis can't tell it, default 30 ms; it can from 6.2 on
 	Strict   bool          // no manual job while a live one waits, no batch job while any other does; else 6 : 3 : 1
 	Backoff  time.Duration // before the first retry, default 500 ms; doubles up to a minute, jittered
 }
@@ -54,6 +54,7 @@ type Server struct {
 	handlers map[string]Handler
 	failed   func(ctx context.Context, j Job, err error)
 	leases   *leases
+	broker   *broker
 	log      *slog.Logger
 	metrics  *metrics
 }
@@ -62,10 +63,10 @@ type Server struct {
 // when the worker dies right after. A nil reg registers nothing.
 func NewServer(rdb redis.UniversalClient, cfg Config, handlers map[string]Handler, failed func(ctx context.Context, j Job, err error), log *slog.Logger, reg prometheus.Registerer) *Server {
 	cfg = cfg.filled()
+	held := newLeases(rdb, cfg.Service, cfg.Lease)
 	return &Server{
-		rdb: rdb, config: cfg, handlers: handlers, failed: failed,
-		leases: newLeases(rdb, cfg.Service, cfg.Lease), log: log,
-		metrics: newMetrics(cfg.Service, reg),
+		rdb: rdb, config: cfg, handlers: handlers, failed: failed, leases: held, broker: newBroker(rdb, cfg.Workers, cfg.Idle, held),
+		log: log, metrics: newMetrics(cfg.Service, reg),
 	}
 }
 
@@ -75,11 +76,11 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 	for lane, weight := range lanes {
 		queues[queueName(s.config.Service, lane)] = weight
 	}
-	server := asynq.NewServerFromRedisClient(s.rdb, asynq.Config{
+	server := asynq.NewServerFromRedisClient(s.broker, asynq.Config{
 		Concurrency:              s.config.Workers,
 		Queues:                   queues,
 		StrictPriority:           s.config.Strict,
-		TaskCheckInterval:        s.config.Idle * 2 / 3, // asynq sleeps for half of it to one and a half
+		TaskCheckInterval:        time.Millisecond, // the broker waits, and hears of a job meanwhile
 		DelayedTaskCheckInterval: 250 * time.Millisecond,
 		ShutdownTimeout:          max(drain, time.Millisecond),
 		IsFailure:                func(err error) bool { return !errors.As(err, &Later{}) },
@@ -92,8 +93,8 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	all.Go(func() { s.leases.takes.run(beside) })
-	all.Go(func() { s.leases.givings.run(beside) })
+	all.Go(func() { s.broker.wakes.run(ctx) })
+	all.Go(func() { s.broker.ends.run(beside) })
 	all.Go(func() { s.leases.keep(beside) })
 	all.Go(func() { s.hearCancels(beside) })
 	all.Go(func() { (&recovery{Server: s}).watch(ctx) })
@@ -101,6 +102,10 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 		return fmt.Errorf("run jobs of %s: %w", s.config.Service, err)
 	}
 	s.metrics.watch(ctx, s.rdb, s.config.Service, s.log)
+	server.Stop()
+	if err := s.broker.putBack(beside); err != nil {
+		s.log.Warn("jobs taken and not begun stay until their leases end", "service", s.config.Service, "error", err)
+	}
 	server.Shutdown()
 	s.leases.letGo(context.WithoutCancel(ctx)) // asynq has put back what did not end in time
 	return nil
@@ -138,21 +143,24 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	j := received(ctx, t)
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	known, err := s.leases.take(ctx, j, lose)
-	if err != nil {
-		return Later{time.Second, err}
-	}
-	if known.held > 0 {
+	known, ok, ended := s.broker.begin(j.ID)
+	defer ended()
+	switch {
+	case !ok:
+		s.log.Error("job came without its lease", "job_id", j.ID)
+		return Later{time.Second, errHeld}
+	case known.held > 0:
 		s.metrics.ended.WithLabelValues(j.Kind, "held").Inc()
 		return Later{known.held, errHeld}
-	}
-	if known.canceled {
+	case known.canceled:
 		lose(ErrCanceled)
 	}
+	s.leases.hold(j, lose)
 	j.Waited, j.Attempt = known.waited, j.Attempt+known.died
 	s.metrics.waited(t, j)
-	err = s.end(ctx, j, s.attempt(ctx, j))
-	s.leases.give(context.WithoutCancel(ctx), j, how(err))
+	err := s.end(ctx, j, s.attempt(ctx, j))
+	s.leases.drop(j)
+	s.broker.ends.leave(ending{lease: &giving{j, how(err)}})
 	return err
 }
 
