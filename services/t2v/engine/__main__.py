@@ -25,7 +25,7 @@ from .v1 import engine_pb2 as pb
 log = logging.getLogger("engine")
 
 
-def arguments() -> argparse.Namespace:
+def arguments(told: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="python -m engine", description="liveclip's generation engine")
     p.add_argument(
         "--model", type=Path, default=Path(__file__).parent / "models" / "tiny", help="folder with model.json"
@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--templates", type=Path, help="JSON with the openings of templates by their names")
     p.add_argument("--snapshots", type=Path, help="folder for snapshots of sessions; without it there are none")
     p.add_argument("--drain", type=float, default=30.0, help="seconds that accepted orders may take at shutdown")
-    return p.parse_args()
+    return p.parse_args(told)
 
 
 def main() -> int:

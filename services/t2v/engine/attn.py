@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _fused = getattr(F, "scaled_dot_product_attention", None)
 _scores = 1 << 25  # elements of the score matrix at once where nothing fused is there
+
+
+def preferring(kind: str) -> contextlib.AbstractContextManager:
+    """Within it attention runs on cuDNN's kernels ("cudnn") or on PyTorch's flash ("flash") where they can; "auto" is cuDNN
+    from Hopper on. The preference is the process's: it is entered once, by whoever owns the device."""
+    if kind == "auto":
+        hopper = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] >= 9
+        kind = "cudnn" if hopper else ""
+    try:
+        from torch.nn.attention import SDPBackend as Kernel
+        from torch.nn.attention import sdpa_kernel
+
+        order = [Kernel.FLASH_ATTENTION, Kernel.EFFICIENT_ATTENTION, Kernel.MATH]
+        order.insert(0 if kind == "cudnn" else 2, Kernel.CUDNN_ATTENTION)
+        return sdpa_kernel(order, set_priority=True) if kind else contextlib.nullcontext()
+    except (ImportError, AttributeError, TypeError):  # before PyTorch 2.6 there is no order to be told
+        return contextlib.nullcontext()
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None, bias: Tensor | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Callable, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from .attn import attend
 from .config import DitConfig
-from .kv import Cache
+from .kv import Cache, Slots
 from .rope import Rope
 
 # These stay in float32 whatever the weights' type: they are small, and their errors are not.
@@ -33,8 +34,34 @@ class Prompt:
         return sum(t.numel() * t.element_size() for pair in self.layers for t in pair)
 
 
+def modulated(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+    """Layer norm without weights, scaled and shifted for each of G groups of tokens; x [B, L, dim], scale [B, G, dim]."""
+    groups = F.layer_norm(x.float(), x.shape[-1:], eps=eps).unflatten(1, (scale.shape[1], -1))
+    return (groups * (1 + scale[:, :, None]) + shift[:, :, None]).flatten(1, 2)
+
+
+def gated(x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
+    """x + y, y gated for each group of tokens."""
+    return x + (y.float().unflatten(1, (gate.shape[1], -1)) * gate[:, :, None]).flatten(1, 2)
+
+
+def rms(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    y = x.float()
+    return (y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
+
+
+class Ops(NamedTuple):
+    """What lies between the products, element by element: memory is read and written for each, unless a compiler fuses them."""
+
+    modulated: Callable[..., Tensor] = modulated
+    gated: Callable[..., Tensor] = gated
+    rms: Callable[..., Tensor] = rms
+
+
 class Norm(nn.Module):
     """Root mean square norm over all heads at once."""
+
+    ops = Ops()
 
     def __init__(self, dim: int, eps: float, device: torch.device | str | None = None):
         super().__init__()
@@ -42,8 +69,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x.float()
-        return (y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight).to(x.dtype)
+        return self.ops.rms(x, self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -69,6 +95,8 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
+    ops = Ops()
+
     def __init__(self, c: DitConfig, device: torch.device | str | None = None):
         super().__init__()
         self.eps = c.eps
@@ -84,13 +112,13 @@ class Block(nn.Module):
         """x [B, L, dim] float32, e [B, G, 6, dim] where G divides L."""
         shift1, scale1, gate1, shift2, scale2, gate2 = (self.modulation + e).unbind(2)
         dtype = self.ffn[0].weight.dtype
-        y = modulated(x, scale1, shift1, self.eps).to(dtype)
+        y = self.ops.modulated(x, scale1, shift1, self.eps).to(dtype)
         k, v = self.self_attn.keys(y)
         y = self.self_attn.o(attention.frames(self.self_attn.query(y), k, v).flatten(2))
-        x = gated(x, y, gate1)
+        x = self.ops.gated(x, y, gate1)
         y = attention.text(self.cross_attn.query(self.norm3(x).to(dtype)))
         x = x + self.cross_attn.o(y.flatten(2))
-        return gated(x, self.ffn(modulated(x, scale2, shift2, self.eps).to(dtype)), gate2)
+        return self.ops.gated(x, self.ffn(self.ops.modulated(x, scale2, shift2, self.eps).to(dtype)), gate2)
 
 
 class Head(nn.Module):
@@ -117,34 +145,34 @@ class Attending:
         commit: bool = False,
     ):
         self.rope, self.grid, self.prompts, self.caches, self.commit = rope, grid, prompts, caches, commit
-        self.space = rope.space(*grid[1:])
         self.layer = 0  # of prompts
         self.cached = 0  # the same layer in caches, which hold a pipeline rank's layers only
         if caches is None:
-            self.time = rope.time(list(range(grid[0])))
+            self.turn = rope.chunk(tuple(range(grid[0])), *grid[1:])
+        else:
+            turns = [rope.chunk(c.at, *grid[1:]) for c in caches]
+            self.turn = turns[0] if all(t is turns[0] for t in turns) else torch.stack(turns)
 
     def frames(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Self-attention, [B, L, heads, head_dim] each."""
-        q, k = (self._placed(x) for x in (q, k))
+        raw = k if self.commit else None
+        q, k = self.rope.turn(q, self.turn), self.rope.turn(k, self.turn)
         if self.caches is None:
-            q, k = (self._timed(x) for x in (q, k))
             return attend(q, k, v)
-        return torch.stack([c.attend(self.cached, q[i], k[i], v[i], self.commit) for i, c in enumerate(self.caches)])
+        rows = [
+            c.attend(self.cached, q[i], k[i], v[i], None if raw is None else raw[i]) for i, c in enumerate(self.caches)
+        ]
+        return _together(rows)
 
     def text(self, q: Tensor) -> Tensor:
         """Cross-attention of each row to its prompt."""
         pairs = [p.layers[self.layer] for p in self.prompts]
-        return torch.cat([attend(q[i : i + 1], k[None], v[None]) for i, (k, v) in enumerate(pairs)])
+        return _together([attend(q[i : i + 1], k[None], v[None])[0] for i, (k, v) in enumerate(pairs)])
 
-    def _placed(self, x: Tensor) -> Tensor:
-        frames = x.unflatten(1, (self.grid[0], -1))
-        return self.rope.turn(frames, self.space).flatten(1, 2)
 
-    def _timed(self, x: Tensor) -> Tensor:
-        pairs = self.rope.time_pairs * 2
-        frames = x.unflatten(1, (self.grid[0], -1))
-        turned = self.rope.turn_time(frames[..., :pairs], self.time)
-        return torch.cat([turned, frames[..., pairs:]], dim=-1).flatten(1, 2)
+def _together(rows: list[Tensor]) -> Tensor:
+    """Rows as a batch; one alone is not copied."""
+    return rows[0][None] if len(rows) == 1 else torch.stack(rows)
 
 
 class Dit(nn.Module):
@@ -183,6 +211,19 @@ class Dit(nn.Module):
         for name, parameter in self.named_parameters():
             parameter.data = parameter.data.to(torch.float32 if any(part in name for part in FULL) else dtype)
         return self
+
+    def fuse(self) -> "Dit":
+        """Self, its elementwise parts compiled, which takes until they have run once for a shape. Needs PyTorch 2."""
+        ops = Ops(*(torch.compile(op) for op in Ops()))
+        for part in self.modules():
+            if hasattr(part, "ops"):
+                part.ops = ops
+        return self
+
+    def cache(self, tokens: int, slots: Slots, threshold: float = 0.0) -> Cache:
+        """An empty one, for a picture of so many tokens."""
+        c = self.config
+        return Cache(self.rope(), c.layers, tokens, c.heads, c.head_dim, slots, threshold, self.dtype, self.device)
 
     def prompt(self, embedding: Tensor) -> Prompt:
         """embedding [1, text_len, text_dim], zero-padded. All of it attends: the family is trained without a mask."""
@@ -228,18 +269,9 @@ class Dit(nn.Module):
         x = x.permute(0, 7, 1, 4, 2, 5, 3, 6)
         return x.reshape(h.shape[0], self.config.channels, f * pt, r * ph, c * pw)
 
-    def cache_bytes(self, tokens: int, frames: int) -> int:
+    def session_bytes(self, tokens: int, frames: int) -> int:
+        """What a session of one prompt takes on the device: the prompt, and a cache of frames."""
         c = self.config
         size = torch.finfo(self.dtype).bits // 8
-        return Cache.bytes(self.rope(), c.layers, tokens, c.heads, c.head_dim, frames, size)
-
-
-def modulated(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
-    """Layer norm without weights, scaled and shifted for each of G groups of tokens; x [B, L, dim], scale [B, G, dim]."""
-    groups = F.layer_norm(x.float(), x.shape[-1:], eps=eps).unflatten(1, (scale.shape[1], -1))
-    return (groups * (1 + scale[:, :, None]) + shift[:, :, None]).flatten(1, 2)
-
-
-def gated(x: Tensor, y: Tensor, gate: Tensor) -> Tensor:
-    """x + y, y gated for each group of tokens."""
-    return x + (y.float().unflatten(1, (gate.shape[1], -1)) * gate[:, :, None]).flatten(1, 2)
+        prompt = c.layers * 2 * c.text_len * c.dim * size
+        return prompt + Cache.bytes(self.rope(), c.layers, tokens, c.heads, c.head_dim, frames, size)

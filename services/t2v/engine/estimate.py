@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from . import batch
 from .cache import Tiers
 from .job import Order
@@ -33,13 +31,14 @@ class Estimate:
 
     def bytes(self, order: Order) -> int:
         """Of its caches, its prompts, and the activations of one forward."""
-        c, dit, spec = self._model.config, self._model.dits[0], order.spec
+        c, spec = self._model.config, order.spec
         tokens, branches = c.tokens(spec.width, spec.height), 2 if batch.guided(self._model, spec) else 1
-        s, size = c.stream, torch.finfo(dit.dtype).bits // 8
-        cache = dit.cache_bytes(tokens, s.sinks + s.window + s.chunk) if c.causal else 0
-        prompt = len(self._model.dits) * c.dit.layers * 2 * c.dit.text_len * c.dit.dim * size
+        s = c.stream
+        kept = sum(
+            dit.session_bytes(tokens, s.sinks + s.window + s.chunk if c.causal else 0) for dit in self._model.dits
+        )
         rows = tokens * (s.chunk if c.causal else spec.chunks)
-        return branches * (cache + prompt + rows * (12 * c.dit.dim + 2 * c.dit.ffn) * 4)
+        return branches * (kept + rows * (12 * c.dit.dim + 2 * c.dit.ffn) * 4)
 
 
 def shape_of(spec: Spec) -> tuple[int, int]:

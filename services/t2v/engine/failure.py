@@ -33,6 +33,15 @@ def sorted_out(err: BaseException) -> Failed:
     return Failed(pb.CODE_INTERNAL, f"{type(err).__name__}: {err}")
 
 
+class Lost(RuntimeError):
+    """Part of the device is gone: a rank, say."""
+
+
+def lost(err: BaseException) -> bool:
+    """Whether the device is of no more use to this process: after an illegal access, say, its context is gone."""
+    return isinstance(err, Lost) or "CUDA error" in str(err)
+
+
 def out_of_memory(err: BaseException) -> bool:
     """PyTorch says it in several ways, by device and version."""
     kind = getattr(torch.cuda, "OutOfMemoryError", None)

@@ -53,8 +53,7 @@ class Sessions:
     def bytes(self) -> int:
         """Of the device."""
         with self._lock:
-            caches = [c for _, s in self._known.values() for c in s.caches or []]
-        return sum(t.numel() * t.element_size() for c in caches for t in (c.keys, c.values, c.raw))
+            return sum(c.size for _, s in self._known.values() for c in s.caches or [])
 
 
 class Files:

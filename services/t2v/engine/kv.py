@@ -97,35 +97,26 @@ class Cache:
 
     def refresh(self) -> None:
         """Turns the keys to the positions they have for the next chunk. Once a chunk, before its first forward."""
-        self.at = self.slots.scratch()
-        positions = self.slots.positions()
-        self.turn = self.rope.time([positions[slot] for slot in self.at])
-        used = self.slots.used()
+        at, positions = self.slots.scratch(), self.slots.positions()
+        self.at = tuple(positions[slot] for slot in at)
+        self._runs = _runs(at)
+        self._used = self.slots.used()
+        pairs = self.raw.shape[-1]
         turn = self.rope.time(positions)
-        pairs = self.raw.shape[-1]
         for layer in range(self.keys.shape[0]):
-            self.keys[layer, :used, ..., :pairs] = self.rope.turn_time(self.raw[layer, :used], turn)
+            self.keys[layer, : self._used, ..., :pairs] = self.rope.turn_time(self.raw[layer, : self._used], turn)
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, commit: bool) -> Tensor:
-        """Attention of the chunk to itself and to what is cached. q, k, v [frames * tokens, heads, head_dim], their spatial
-        pairs turned. With commit the chunk's keys are kept for commit()."""
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, raw: Tensor | None) -> Tensor:
+        """Attention of the chunk to itself and to what is cached. q, k, v [frames * tokens, heads, head_dim], turned as their
+        frames stand at; raw, the keys before that, is given where they are to be kept for commit()."""
         pairs = self.raw.shape[-1]
-        frames = k.unflatten(0, (-1, self.tokens))
-        k, q = (self._in_time(x) for x in (k, q))
-        for i, slot in enumerate(self.at):  # a slot at a time: slots of a chunk may lie apart
-            self.keys[layer, slot] = k[i]
-            self.values[layer, slot] = v[i * self.tokens : (i + 1) * self.tokens]
-            if commit:
-                self.raw[layer, slot] = frames[i, ..., :pairs]
-        used = self.slots.used()
-        seen_k, seen_v = (t[layer, :used].flatten(0, 1)[None] for t in (self.keys, self.values))
-        return attend(q.flatten(0, 1)[None], seen_k, seen_v)[0]
-
-    def _in_time(self, x: Tensor) -> Tensor:
-        """[frames * tokens, heads, head_dim] as [frames, tokens, heads, head_dim], its temporal pairs turned."""
-        x = x.unflatten(0, (-1, self.tokens))
-        pairs = self.raw.shape[-1]
-        return torch.cat([self.rope.turn_time(x[..., :pairs], self.turn), x[..., pairs:]], dim=-1)
+        told = [(self.keys, k), (self.values, v)] + ([] if raw is None else [(self.raw, raw[..., :pairs])])
+        for kept, new in told:
+            frames = new.unflatten(0, (-1, self.tokens))
+            for slot, first, count in self._runs:
+                kept[layer, slot : slot + count] = frames[first : first + count]
+        seen_k, seen_v = (t[layer, : self._used].flatten(0, 1)[None] for t in (self.keys, self.values))
+        return attend(q[None], seen_k, seen_v)[0]
 
     def commit(self) -> None:
         """The chunk whose forward ran with commit becomes part of the cache."""
@@ -138,13 +129,12 @@ class Cache:
         """In each layer the sink least like the newest frame is replaced by it where it is less alike than the threshold.
         Decided on the device: nothing waits for it."""
         sunk = torch.tensor(self.slots.sunk, device=self.keys.device)
+        seen = torch.tensor([*self.slots.sunk, newest], device=self.keys.device)
         pairs = self.raw.shape[-1]
         for layer in range(self.keys.shape[0]):
-            key = torch.cat([self.raw[layer], self.keys[layer, ..., pairs:]], dim=-1)
-            mean = torch.stack(
-                [t.float().mean(1).flatten(1) for t in (key, self.values[layer])]
-            )  # [2, slots, heads * d]
-            alike = F.cosine_similarity(mean[:, sunk], mean[:, newest, None], dim=-1).mean(0)
+            key = torch.cat([self.raw[layer, seen], self.keys[layer, seen, ..., pairs:]], dim=-1)
+            mean = torch.stack([t.float().mean(1).flatten(1) for t in (key, self.values[layer, seen])])
+            alike = F.cosine_similarity(mean[:, :-1], mean[:, -1:], dim=-1).mean(0)  # of [2, sinks + 1, heads * d]
             least, which = alike.min(0)
             slot = sunk[which][None]
             replace = least < self.threshold
@@ -156,6 +146,11 @@ class Cache:
         """As new; what was cached is overwritten before it is ever read."""
         self.slots.sunk, self.slots.rolling, self.slots.frames = [], [], 0
         self.refresh()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the device."""
+        return sum(t.numel() * t.element_size() for t in (self.keys, self.values, self.raw))
 
     def state(self) -> tuple[dict, dict[str, Tensor]]:
         """Cursors and a copy of what is cached, on the host; load gives it back bit for bit."""
@@ -176,3 +171,14 @@ class Cache:
         self.slots.sunk, self.slots.rolling = list(cursors["sunk"]), list(cursors["rolling"])
         self.slots.frames = cursors["frames"]
         self.refresh()
+
+
+def _runs(slots: list[int]) -> list[tuple[int, int, int]]:
+    """Slots that follow each other as (slot, frame, count): one copy each. In its stride a stream has one."""
+    out: list[tuple[int, int, int]] = []
+    for frame, slot in enumerate(slots):
+        if out and out[-1][0] + out[-1][2] == slot:
+            out[-1] = (out[-1][0], out[-1][1], out[-1][2] + 1)
+        else:
+            out.append((slot, frame, 1))
+    return out

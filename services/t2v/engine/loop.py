@@ -11,18 +11,19 @@ from pathlib import Path
 
 import torch
 
-from . import batch
 from .begin import Beginner
 from .cache import Made, Result, Tiers
-from .estimate import Estimate, shape_of
-from .failure import Failed, out_of_memory, sorted_out
+from .estimate import Estimate
+from .failure import Failed, sorted_out
 from .finish import Decoding, End, Finisher, send
+from .forwards import Forwards
 from .job import Asked, Done, Job, Order, Queued
 from .kept import Files, Sessions, unknown
 from .model import Model
-from .scheduler import Table, Waiting, admit, fits, load, next_batch, soft_deadline
-from .session import Change, Work
+from .scheduler import Table, admit, fits, load, soft_deadline
+from .session import Change
 from .stats import Stats
+from .tasks import Tasks
 from .v1 import engine_pb2 as pb
 
 
@@ -50,7 +51,6 @@ class Engine:
         self.table = Table()
         self.estimate = Estimate(model, self.table, self.tiers)
         self.draining = False
-        self.broken = ""  # why the device computes no more; nothing but a new process helps
         self._changed = threading.Condition()
         self._closed = False
         self._queue: list[Job] = []
@@ -59,9 +59,15 @@ class Engine:
         self.kept = Sessions(limits.kept)
         self.files = Files(limits.snapshots, limits.most_snapshots)
         self.beginner = Beginner(model, self.tiers, stats, self.kept)
-        self._tasks: list[tuple] = []  # what others ask the loop's thread to do
+        self._tasks = Tasks()
+        self._forwards = Forwards(model, self.table, self.tiers, stats, limits.rows, limits.ahead, self._end, self._due)
         self._decoding = Decoding()
         self.ended = threading.Event()
+
+    @property
+    def broken(self) -> str:
+        """Why the device computes no more; nothing but a new process helps."""
+        return self._forwards.broken
 
     # From other threads.
 
@@ -112,19 +118,17 @@ class Engine:
 
     def ask(self, task) -> object:
         """Has the loop's thread call task() between two forwards until it returns something but None; that, or its error."""
-        done = threading.Event()
-        slot: list = []
         with self._changed:
             if self._closed:
                 raise Failed(pb.CODE_DRAINING, "the engine shuts down")
-            self._tasks.append((task, slot, done))
+            asked = self._tasks.add(task)
             self._changed.notify_all()
-        while not done.wait(1.0):
+        while not asked.done.wait(1.0):
             if self._closed:
                 raise Failed(pb.CODE_DRAINING, "the engine shuts down")
-        if isinstance(slot[0], BaseException):
-            raise slot[0]
-        return slot[0]
+        if isinstance(asked.answer, BaseException):
+            raise asked.answer
+        return asked.answer
 
     def running(self, name: str) -> Job | None:
         """Of the loop's thread."""
@@ -155,7 +159,7 @@ class Engine:
         self.ended.set()
 
     def _turn(self) -> None:
-        self._do_tasks()
+        self._tasks.run()
         self._start()
         self._look_after()
         if not self._forward():
@@ -175,21 +179,6 @@ class Engine:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-    def _do_tasks(self) -> None:
-        with self._changed:
-            tasks = list(self._tasks)
-        for entry in tasks:
-            task, slot, done = entry
-            try:
-                answer = task()
-            except Exception as err:  # the asker's
-                answer = err
-            if answer is not None:
-                with self._changed:
-                    self._tasks.remove(entry)
-                slot.append(answer)
-                done.set()
 
     def _start(self) -> None:
         """Begins queued orders that fit, in the order they are due."""
@@ -275,92 +264,9 @@ class Engine:
             if asked.frames is not None:
                 job.session.feed(asked.frames)
 
-    def _runnable(self) -> list[tuple[Job, Work]]:
-        out = []
-        for job in list(self._running):
-            if job.ended or not job.session.amid and self._rests(job):
-                continue
-            try:
-                with torch.inference_mode():
-                    work = job.session.work()
-            except Exception as err:  # of this order alone
-                self._end(job, sorted_out(err))
-                continue
-            if work is not None:
-                out.append((job, work))
-        return out
-
-    def _rests(self, job: Job) -> bool:
-        """Whether a session between two chunks begins none: held up, far enough ahead, or to be kept as it stands."""
-        keeps = job.opening_left and job.session.chunk >= job.order.opening.chunks
-        return job.wanted or keeps or job.held() or job.pending >= self.limits.ahead
-
     def _forward(self) -> bool:
         """One forward of a batch; False: nobody could run."""
-        runnable = self._runnable()
-        if not runnable:
-            return False
-        by_name = {job.name: (job, work) for job, work in runnable}
-        waiting = [
-            Waiting(
-                job.name,
-                (work.batch_key, shape_of(job.session.spec)),
-                work.x.shape[0],
-                *self._left(job),
-            )
-            for job, work in runnable
-        ]
-        now = time.monotonic()
-        chosen = [by_name[w.name] for w in next_batch(waiting, self.table, now, self.limits.rows)]
-        self._compute(chosen)
-        return True
-
-    def _left(self, job: Job) -> tuple[float, int]:
-        """Until when how many forwards are due: the next chunk until a live picture has run out, else the whole."""
-        session, order = job.session, job.order
-        a_chunk = len(session.sampler) + (1 if self.model.config.causal else 0)
-        if order.frames == 0 and job.first_at is not None:
-            return job.first_at + job.frames / order.rate, a_chunk
-        return self._due(job), max(1, (session.total - session.chunk if session.total else 1) * a_chunk)
-
-    def _compute(self, chosen: list[tuple[Job, Work]]) -> None:
-        began = time.monotonic()
-        try:
-            answers = batch.forward([work for _, work in chosen])
-            if self.model.device.type == "cuda":  # what is learned is the forward, not its launch
-                torch.cuda.current_stream().synchronize()
-            with torch.inference_mode():
-                for (job, work), answer in zip(chosen, answers):
-                    job.session.done(work, answer)
-                    while job.session.ready:
-                        job.count(1)
-                        job.inbox.put(job.session.ready.popleft())
-        except Exception as err:  # sorted below: of one order, or of the batch
-            self._failed_forward(chosen, err)
-            return
-        seconds = time.monotonic() - began
-        rows = sum(work.x.shape[0] for _, work in chosen)
-        shape = shape_of(chosen[0][0].session.spec)
-        self.table.learn((chosen[0][1].batch_key, shape), rows, seconds)
-        self.table.learn(shape, rows, seconds)
-        self.stats.forward.observe(seconds)
-        self.stats.forwards.inc()
-        self.stats.rows.inc(rows)
-
-    def _failed_forward(self, chosen: list[tuple[Job, Work]], err: Exception) -> None:
-        """Out of memory in a batch: caches are given up and each tries alone; who fails alone, fails."""
-        if out_of_memory(err):
-            self.tiers.prompts.clear()
-            if self.model.device.type == "cuda":
-                torch.cuda.empty_cache()
-            if len(chosen) > 1:
-                for one in chosen:
-                    self._compute([one])
-                return
-        elif "CUDA error" in str(err):  # an illegal access, say: the context is lost
-            self.broken = f"the device failed: {err}".splitlines()[0]
-        for job, _ in chosen:
-            self._end(job, sorted_out(err))
+        return self._forwards.run(list(self._running))
 
     # Endings.
 
@@ -369,8 +275,7 @@ class Engine:
         if failure is not None:
             job.cancel(failure)
         elif ended:
-            with self._changed:
-                self._tasks.append((lambda: self._complete(job), [], threading.Event()))
+            self._tasks.add(lambda: self._complete(job))
         self.wake()
 
     def _complete(self, job: Job) -> bool:

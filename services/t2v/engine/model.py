@@ -62,6 +62,13 @@ class Model:
             raise TokenizerMissing(f"model {self.config.name} has no tokenizer: prompts cannot be read without it")
         return zero_padded(self.text.embed(self.tokenizer, prompt), self.config.dit.text_len)
 
+    def tuned(self, fuse: bool = False) -> "Model":
+        """Self, arranged for a GPU; fuse compiles what lies between the transformer's products."""
+        self.vae.arrange()
+        for dit in self.dits if fuse else []:
+            dit.fuse()
+        return self
+
     def prompts(self, embedding: Tensor) -> list[Prompt]:
         """Cross-attention's keys for each expert."""
         return [dit.prompt(embedding.to(self.device)) for dit in self.dits]

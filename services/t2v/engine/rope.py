@@ -6,14 +6,16 @@ The groups turn independently, so that a key can be kept with its place in the p
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
-Turn = tuple[Tensor, Tensor]  # cosine and sine, [tokens, pairs] in float32
+_known = 32  # turns of whole chunks that are kept: a stream in its stride asks for one and the same
 
 
 class Rope:
-    """Tables of one head size. Stateless after construction; one device."""
+    """Tables of one head size on one device. Asking never waits for the device. A turn is complex, a number a pair."""
 
     def __init__(self, head_dim: int, positions: int = 1024, theta: float = 1e4, device: torch.device | str = "cpu"):
         side = 2 * (head_dim // 6)
@@ -22,43 +24,38 @@ class Rope:
         self.positions = positions
         self._time = _table(positions, head_dim - 2 * side, theta, device)
         self._side = _table(positions, side, theta, device)
+        self.chunk = functools.lru_cache(_known)(self._chunk)
 
-    def space(self, rows: int, columns: int) -> Turn:
-        """What turns the spatial pairs of a frame, row by row, and leaves time alone: [rows * columns, pairs]."""
-        self._check(max(rows, columns) - 1)
-        out = []
-        for table, still in zip(self._side, (1.0, 0.0)):
-            row = table[:rows, None].expand(rows, columns, self.side_pairs)
-            column = table[None, :columns].expand(rows, columns, self.side_pairs)
-            time = torch.full((rows, columns, self.time_pairs), still, device=table.device)
-            out.append(torch.cat([time, row, column], dim=-1).reshape(rows * columns, -1))
-        return out[0], out[1]
-
-    def time(self, positions: list[int]) -> Turn:
+    def time(self, positions: list[int]) -> Tensor:
         """What turns the temporal pairs: [frames, time pairs]."""
         self._check(max(positions, default=0))
-        at = torch.tensor(positions, device=self._time[0].device)
-        return self._time[0][at], self._time[1][at]
+        return torch.stack([self._time[p] for p in positions])
 
-    def turn(self, x: Tensor, turn: Turn) -> Tensor:
-        """x [..., tokens, heads, pairs * 2] turned, in x's type."""
-        cosine, sine = turn[0].unsqueeze(-2), turn[1].unsqueeze(-2)
-        pairs = x.float().unflatten(-1, (-1, 2))
-        even, odd = pairs.unbind(-1)
-        return torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1).flatten(-2).to(x.dtype)
+    def _chunk(self, positions: tuple[int, ...], rows: int, columns: int) -> Tensor:
+        """What turns every pair of frames at positions, row by row: [frames * rows * columns, pairs]."""
+        self._check(max(*positions, rows - 1, columns - 1))
+        shape = (len(positions), rows, columns)
+        time = self.time(list(positions))[:, None, None].expand(*shape, self.time_pairs)
+        row = self._side[None, :rows, None].expand(*shape, self.side_pairs)
+        column = self._side[None, None, :columns].expand(*shape, self.side_pairs)
+        return torch.cat([time, row, column], dim=-1).flatten(0, 2)
 
-    def turn_time(self, x: Tensor, turn: Turn) -> Tensor:
+    def turn(self, x: Tensor, turn: Tensor) -> Tensor:
+        """x [..., tokens, heads, pairs * 2] turned, in x's type; turn [..., tokens, pairs]."""
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * turn.unsqueeze(-2)).flatten(-2).to(x.dtype)
+
+    def turn_time(self, x: Tensor, turn: Tensor) -> Tensor:
         """x [..., frames, tokens, heads, time pairs * 2] turned by a turn for each frame."""
-        frames = (turn[0][:, None], turn[1][:, None])
-        return self.turn(x, frames)
+        return self.turn(x, turn[:, None])
 
     def _check(self, last: int) -> None:
         if last >= self.positions:
             raise IndexError(f"position {last} lies outside the {self.positions} of the rotary table")
 
 
-def _table(positions: int, dim: int, theta: float, device: torch.device | str) -> Turn:
-    """Cosines and sines [positions, dim / 2], computed in float64."""
+def _table(positions: int, dim: int, theta: float, device: torch.device | str) -> Tensor:
+    """[positions, dim / 2], computed in float64."""
     rate = 1.0 / theta ** (torch.arange(0, dim, 2, dtype=torch.float64) / max(dim, 1))
     angle = torch.outer(torch.arange(positions, dtype=torch.float64), rate)
-    return angle.cos().float().to(device), angle.sin().float().to(device)
+    return torch.polar(torch.ones_like(angle), angle).to(torch.complex64).to(device)

@@ -132,11 +132,11 @@ def restyling(sampler: FewStep, strength: float) -> FewStep:
     return FewStep([*sigmas, 0.0], [1000 * s for s in sigmas])
 
 
-def seeded(shape: tuple[int, ...], seed: int, chunk: int, step: int, device: torch.device | str = "cpu") -> Tensor:
-    """Normal noise that depends on nothing but its key: neither on the device nor on what was drawn before."""
+def seeded(shape: tuple[int, ...], seed: int, chunk: int, step: int) -> Tensor:
+    """Normal noise that depends on nothing but its key: neither on the device, it is drawn on the host, nor on what was before."""
     key = _mix(seed & (2**64 - 1), chunk * 4096 + step)
     generator = torch.Generator().manual_seed(key & (2**63 - 1))
-    return torch.randn(shape, generator=generator).to(device)
+    return torch.randn(shape, generator=generator)
 
 
 def _mix(seed: int, counter: int) -> int:

@@ -17,7 +17,7 @@ from .dit import Dit, Prompt
 from .kv import Cache, Slots
 from .model import Model
 from .motion import Motion
-from .sampler import Sampler, State, restyling, seeded
+from .sampler import FewStep, Sampler, State, restyling, seeded
 from .vae import Tails
 
 
@@ -155,6 +155,7 @@ class Session:
         self.state: State | None = None
         self._recaching: deque[Tensor] = deque()
         self._clean: Tensor | None = None
+        self._drawn: tuple[tuple[int, int, int], Tensor] | None = None  # noise by its key, ahead of time
         self.caches = self._new_caches() if c.causal else None
 
     # What is next.
@@ -226,7 +227,23 @@ class Session:
         return True
 
     def _noise(self, step: int) -> Tensor:
-        return seeded(self.shape, self.spec.seed, self.chunk, step, self.model.device)
+        key = (self.spec.seed, self.chunk, step)
+        drawn, self._drawn = self._drawn, None
+        noise = drawn[1] if drawn is not None and drawn[0] == key else seeded(self.shape, *key)
+        return noise.to(self.model.device)
+
+    def foresee(self) -> None:
+        """Draws the noise that is needed next, while the device is busy with a forward."""
+        if self.state is None:  # the chunk in hand has its last pass
+            if self.total and self.chunk + 1 >= self.total:
+                return
+            key = (self.spec.seed, self.chunk + 1, 0)
+        elif isinstance(self.sampler, FewStep) and self.state.step + 1 < len(self.sampler):
+            key = (self.spec.seed, self.chunk, self.state.step + 1)
+        else:
+            return
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = (key, seeded(self.shape, *key))
 
     def _advance(self, velocity: Tensor) -> None:
         assert self.state is not None
@@ -284,20 +301,9 @@ class Session:
 
     def _new_caches(self) -> list[Cache]:
         c, dit = self.model.config, self.model.dits[0]
-        slots = lambda: Slots(c.stream.sinks, c.stream.window, c.stream.chunk)  # noqa: E731
-        tokens = c.tokens(self.spec.width, self.spec.height)
+        s, tokens = c.stream, c.tokens(self.spec.width, self.spec.height)
         return [
-            Cache(
-                dit.rope(),
-                c.dit.layers,
-                tokens,
-                c.dit.heads,
-                c.dit.head_dim,
-                slots(),
-                c.stream.sink_threshold,
-                dit.dtype,
-                dit.device,
-            )
+            dit.cache(tokens, Slots(s.sinks, s.window, s.chunk), s.sink_threshold)
             for _ in range(1 if self.negative is None else 2)
         ]
 

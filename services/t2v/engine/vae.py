@@ -40,7 +40,7 @@ class RmsNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(dim, *[1] * dims, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(x, dim=1) * self.scale * self.gamma
+        return F.normalize(x, dim=1) * (self.scale * self.gamma)
 
 
 class Residual(nn.Module):
@@ -119,7 +119,7 @@ class Up(nn.Module):
                 pairs = self.time_conv(_after_tail(rest, tails, self.name)).unflatten(1, (2, -1))
                 first = torch.cat([first, torch.stack(pairs.unbind(1), dim=3).flatten(2, 3)], dim=2)
             x = first
-        return framewise(lambda y: self.resample(y.repeat_interleave(2, -1).repeat_interleave(2, -2)), x)
+        return framewise(lambda y: self.resample(F.interpolate(y, scale_factor=2, mode="nearest")), x)
 
 
 class DownLevel(nn.Module):
@@ -234,6 +234,7 @@ class Vae(nn.Module):
         self.conv1 = CausalConv(config.z * 2, config.z * 2, 1, device)
         self.conv2 = CausalConv(config.z, config.z, 1, device)
         self.decoder = Decoder(config, device)
+        self._scales: tuple[Tensor, ...] | None = None
         for name, module in self.named_modules():
             if hasattr(module, "name"):
                 module.name = name
@@ -245,6 +246,14 @@ class Vae(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.conv2.weight.dtype
+
+    def arrange(self) -> "Vae":
+        """Self, its convolutions' weights with channels last, which is how tensor cores take them."""
+        for p in self.parameters():
+            order = {4: torch.channels_last, 5: torch.channels_last_3d}.get(p.dim())
+            if order is not None:
+                p.data = p.data.contiguous(memory_format=order)
+        return self
 
     def encode(self, x: Tensor, tails: Tails) -> Tensor:
         """Pixels [B, 3, T, H, W] in -1 to 1 as normalised latents [B, z, F, h, w]. A stream begins with 1 + n * time_stride
@@ -261,10 +270,12 @@ class Vae(nn.Module):
         return unfold(x, self.config.patch).float().clamp(-1, 1)
 
     def _scale(self) -> tuple[Tensor, Tensor]:
-        c = self.config
-        mean, std = c.mean or (0.0,) * c.z, c.std or (1.0,) * c.z
-        shape = (1, c.z, 1, 1, 1)
-        return torch.tensor(mean, device=self.device).view(shape), torch.tensor(std, device=self.device).view(shape)
+        """Mean and deviation of the latents. Sent to the device once: sending waits for it."""
+        if self._scales is None or self._scales[0].device != self.device:
+            c = self.config
+            told = (c.mean or (0.0,) * c.z, c.std or (1.0,) * c.z)
+            self._scales = tuple(torch.tensor(t, device=self.device).view(1, c.z, 1, 1, 1) for t in told)
+        return self._scales
 
 
 def through(part: nn.Module, x: Tensor, tails: Tails) -> Tensor:

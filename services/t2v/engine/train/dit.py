@@ -44,7 +44,7 @@ class Teaching(Attending):
     def __init__(self, model: Dit, grid: tuple[int, int, int], keys: list[tuple[Tensor, Tensor]]):
         clean, frames = grid[0] - CHUNK, grid[0]
         super().__init__(model.rope(), (clean + frames, *grid[1:]), [])
-        self.time = self.rope.time([*range(clean), *range(frames)])
+        self.turn = self.rope.chunk((*range(clean), *range(frames)), *grid[1:])
         self.keys, self.chunks = keys, frames // CHUNK
         self.chunk = torch.tensor([*range(clean), *range(frames)]) // CHUNK
         noised = torch.tensor([False] * clean + [True] * frames)
@@ -55,7 +55,7 @@ class Teaching(Attending):
         self.hidden = torch.zeros(sees.shape).masked_fill(~sees, float("-inf"))
 
     def frames(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        q, k = (self._timed(self._placed(x)) for x in (q, k))
+        q, k = (self.rope.turn(x, self.turn) for x in (q, k))
         return _plain(q, k, v, self.hidden)
 
     def text(self, q: Tensor) -> Tensor:
