@@ -41,7 +41,7 @@ test-engine: engine ## the generation engine's tests, on the CPU
 bench-engine: engine ## what the engine reaches on this machine, into services/t2v/engine/BENCHMARKS.md (4 min)
 	cd services/t2v && engine/.venv/bin/python -m engine.bench --write --json $(CURDIR)/bench-engine.json
 
-train-engine: engine ## train the engine's tiny model again (12 minutes of one core)
+train-engine: engine ## train the engine's tiny model again (half an hour of one core)
 	cd services/t2v && engine/.venv/bin/python -m engine.train engine/models/tiny
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills

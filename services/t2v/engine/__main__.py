@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
@@ -13,11 +14,12 @@ from pathlib import Path
 import torch
 from prometheus_client import start_http_server
 
-from . import cache, model, orders
+from . import attn, cache, model, orders
 from .config import Fault
 from .failure import Failed, sorted_out
 from .job import Done
 from .loop import Engine, Limits
+from .ranks import Ranks
 from .rpc import Service, serve
 from .stats import Stats
 from .v1 import engine_pb2 as pb
@@ -35,6 +37,13 @@ def arguments(told: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument(
         "--dtype", choices=("float32", "bfloat16", "float16"), help="default: bfloat16 on CUDA, float32 on CPU"
+    )
+    p.add_argument(
+        "--pipeline", type=int, default=1, help="devices that share the model's blocks: more memory, not more speed"
+    )
+    p.add_argument("--attention", choices=("auto", "cudnn", "flash"), default="auto", help="kernels, on CUDA")
+    p.add_argument(
+        "--fuse", action="store_true", help="compile what lies between the products (PyTorch 2, a C compiler)"
     )
     p.add_argument("--threads", type=int, default=0, help="of PyTorch on the CPU; 0: its own choice")
     p.add_argument(
@@ -82,26 +91,36 @@ def main() -> int:
     if args.metrics:
         host, number = args.metrics.rsplit(":", 1)
         start_http_server(int(number), host, registry=stats.registry)
-    loader = threading.Thread(target=_load, args=(args, service, stats), name="load", daemon=True)
-    loader.start()
-    ended.wait()
-    log.info("draining")
-    service.state = pb.STATE_DRAINING
-    if (engine := service.engine) is not None:
-        engine.drain(args.drain)
-        engine.close()
-        engine.ended.wait(10)
-    server.stop(1).wait()
+    with contextlib.ExitStack() as at_end:
+        loader = threading.Thread(target=_load, args=(args, service, stats, at_end), name="load", daemon=True)
+        loader.start()
+        ended.wait()
+        log.info("draining")
+        service.state = pb.STATE_DRAINING
+        if (engine := service.engine) is not None:
+            engine.drain(args.drain)
+            engine.close()
+            engine.ended.wait(10)
+        server.stop(1).wait()
     return 0
 
 
-def _load(args: argparse.Namespace, service: Service, stats: Stats) -> None:
+def _load(args: argparse.Namespace, service: Service, stats: Stats, at_end: contextlib.ExitStack) -> None:
     """Reads the weights, runs the first forwards, then serves."""
     try:
         dtype = getattr(torch, args.dtype or ("bfloat16" if args.device.startswith("cuda") else "float32"))
-        made = model.load(args.model, args.device, dtype)
+        ranks = None
+        if args.pipeline > 1:
+            ranks = Ranks(args.model, args.pipeline, args.device, dtype, args.threads)
+            at_end.callback(ranks.close)
+        made = model.load(args.model, args.device, dtype, ranks.dits if ranks else None)
+        if args.device.startswith("cuda"):
+            at_end.enter_context(attn.preferring(args.attention))
+            made.tuned()
+        if args.fuse:
+            made.fused()
         limits = Limits(
-            memory=_memory(args),
+            memory=min(_memory(args), ranks.memory if ranks else 1 << 62),
             running=args.running,
             queued=args.queued,
             rows=args.rows,
@@ -112,6 +131,8 @@ def _load(args: argparse.Namespace, service: Service, stats: Stats) -> None:
             *(cache.Store(mib << 20) for mib in (args.prompts_mib, args.openings_mib, args.results_mib))
         )
         engine = Engine(made, limits, stats, tiers)
+        if ranks is not None:
+            ranks.watch(engine.give_up)
         service.state, service.reason = pb.STATE_WARMING, "runs its first forwards"
         threading.Thread(target=engine.run, name="engine", daemon=True).start()
         warm(engine)

@@ -145,8 +145,7 @@ class Attending:
         commit: bool = False,
     ):
         self.rope, self.grid, self.prompts, self.caches, self.commit = rope, grid, prompts, caches, commit
-        self.layer = 0  # of prompts
-        self.cached = 0  # the same layer in caches, which hold a pipeline rank's layers only
+        self.layer = 0  # counted from the first that prompts and caches hold
         if caches is None:
             self.turn = rope.chunk(tuple(range(grid[0])), *grid[1:])
         else:
@@ -160,7 +159,7 @@ class Attending:
         if self.caches is None:
             return attend(q, k, v)
         rows = [
-            c.attend(self.cached, q[i], k[i], v[i], None if raw is None else raw[i]) for i, c in enumerate(self.caches)
+            c.attend(self.layer, q[i], k[i], v[i], None if raw is None else raw[i]) for i, c in enumerate(self.caches)
         ]
         return _together(rows)
 
@@ -191,6 +190,7 @@ class Dit(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(c.dim, c.dim * 6, device=device))
         self.blocks = nn.ModuleList(Block(c, device) for _ in range(c.layers))
         self.head = Head(c, device)
+        self.span = (0, c.layers)  # the blocks that are run here: all, or a pipeline rank's
         self._ropes: dict[torch.device, Rope] = {}
 
     @property
@@ -222,13 +222,13 @@ class Dit(nn.Module):
 
     def cache(self, tokens: int, slots: Slots, threshold: float = 0.0) -> Cache:
         """An empty one, for a picture of so many tokens."""
-        c = self.config
-        return Cache(self.rope(), c.layers, tokens, c.heads, c.head_dim, slots, threshold, self.dtype, self.device)
+        c, layers = self.config, self.span[1] - self.span[0]
+        return Cache(self.rope(), layers, tokens, c.heads, c.head_dim, slots, threshold, self.dtype, self.device)
 
     def prompt(self, embedding: Tensor) -> Prompt:
         """embedding [1, text_len, text_dim], zero-padded. All of it attends: the family is trained without a mask."""
         context = self.text_embedding(embedding.to(self.dtype))
-        pairs = (block.cross_attn.keys(context) for block in self.blocks)
+        pairs = (block.cross_attn.keys(context) for block in self.blocks[slice(*self.span)])
         return Prompt(tuple((k[0], v[0]) for k, v in pairs))
 
     def forward(
@@ -238,7 +238,7 @@ class Dit(nn.Module):
         all, one a frame, or one a token. With caches the frames are the next chunk of each row."""
         h, grid = self.embed(x)
         e, e0 = self.time(t)
-        h = self.run(h, e0, Attending(self.rope(), grid, prompts, caches, commit), 0, len(self.blocks))
+        h = self.run(h, e0, Attending(self.rope(), grid, prompts, caches, commit))
         return self.unpatch(self.head(h, e), grid)
 
     def embed(self, x: Tensor) -> tuple[Tensor, tuple[int, int, int]]:
@@ -255,11 +255,11 @@ class Dit(nn.Module):
         e = self.time_embedding(torch.cat([angle.cos(), angle.sin()], dim=-1).float())
         return e, self.time_projection(e).unflatten(-1, (6, -1))
 
-    def run(self, h: Tensor, e0: Tensor, attention: Attending, first: int, last: int) -> Tensor:
-        """Blocks first to last: all, or a pipeline rank's."""
-        for layer in range(first, last):
-            attention.layer, attention.cached = layer, layer - first
-            h = self.blocks[layer](h, e0, attention)
+    def run(self, h: Tensor, e0: Tensor, attention: Attending) -> Tensor:
+        """The blocks of span."""
+        for layer, block in enumerate(self.blocks[slice(*self.span)]):
+            attention.layer = layer
+            h = block(h, e0, attention)
         return h
 
     def unpatch(self, h: Tensor, grid: tuple[int, int, int]) -> Tensor:
@@ -271,7 +271,7 @@ class Dit(nn.Module):
 
     def session_bytes(self, tokens: int, frames: int) -> int:
         """What a session of one prompt takes on the device: the prompt, and a cache of frames."""
-        c = self.config
+        c, layers = self.config, self.span[1] - self.span[0]
         size = torch.finfo(self.dtype).bits // 8
-        prompt = c.layers * 2 * c.text_len * c.dim * size
-        return prompt + Cache.bytes(self.rope(), c.layers, tokens, c.heads, c.head_dim, frames, size)
+        prompt = layers * 2 * c.text_len * c.dim * size
+        return prompt + Cache.bytes(self.rope(), layers, tokens, c.heads, c.head_dim, frames, size)

@@ -98,6 +98,11 @@ class Engine:
             self._changed.notify_all()
         return job
 
+    def give_up(self, why: str) -> None:
+        """The device is gone: everything ends."""
+        self._forwards.broken = self._forwards.broken or why
+        self.wake()
+
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()

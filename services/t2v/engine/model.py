@@ -62,10 +62,14 @@ class Model:
             raise TokenizerMissing(f"model {self.config.name} has no tokenizer: prompts cannot be read without it")
         return zero_padded(self.text.embed(self.tokenizer, prompt), self.config.dit.text_len)
 
-    def tuned(self, fuse: bool = False) -> "Model":
-        """Self, arranged for a GPU; fuse compiles what lies between the transformer's products."""
+    def tuned(self) -> "Model":
+        """Self, arranged for a GPU."""
         self.vae.arrange()
-        for dit in self.dits if fuse else []:
+        return self
+
+    def fused(self) -> "Model":
+        """Self, what lies between the transformers' products compiled. Needs PyTorch 2."""
+        for dit in self.dits:
             dit.fuse()
         return self
 
@@ -84,21 +88,51 @@ class Model:
         return len(self.config.stream.steps) or 200
 
 
-def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Model:
-    """The model in a folder with a model.json. Raises Fault, BadWeights or TokenizerMissing, which name what is wrong."""
+def load(
+    folder: Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    transformers: list[Dit] | None = None,
+) -> Model:
+    """The model in a folder with a model.json. Raises Fault, BadWeights or TokenizerMissing, which name what is wrong.
+    transformers are the folder's, where they are loaded already."""
     config = read(folder / "model.json")
     c, v = config, config.vae
     mark = hashlib.sha256(json.dumps(repr(config)).encode())
-    dits = []
-    for places in (HIGH, LOW) if c.experts else (DIT,):
-        tensors = layouts.native_dit(weights.open_any(_first(folder, places, mark)))
-        dits.append(_filled(Dit(c.dit, "meta"), tensors, device, dtype).compute_in(dtype))
+    for places in _transformers(c):
+        _first(folder, places, mark)
+    if transformers is None:
+        transformers = dits(folder, c, device, dtype)
     vae = _filled(
         Vae(v, "meta"), layouts.native_vae(_opened(folder, VAE, mark), len(v.mult), v.blocks, v.kind), device, dtype
     )
     text = _filled(Encoder(c.text, "meta"), layouts.native_text(_opened(folder, TEXT, mark)), device, dtype)
     tokenizer = Tokenizer(_first(folder, TOKENIZER, mark))
-    return Model(config, dits, vae, text, tokenizer, mark.hexdigest()[:16])
+    return Model(config, transformers, vae, text, tokenizer, mark.hexdigest()[:16])
+
+
+def dits(
+    folder: Path,
+    config: ModelConfig,
+    device: str | torch.device,
+    dtype: torch.dtype,
+    span: tuple[int, int] | None = None,
+) -> list[Dit]:
+    """The transformers of a folder; of span only those blocks are read, and the others are not to be run."""
+    out = []
+    for places in _transformers(config):
+        tensors = layouts.native_dit(weights.open_any(_first(folder, places, hashlib.sha256())))
+        dit = Dit(config.dit, "meta")
+        dit.span = span or dit.span
+        there = tuple(f"blocks.{i}." for i in range(*dit.span))
+        weights.fill(dit, tensors, device, dtype, lambda name: not name.startswith("blocks.") or name.startswith(there))
+        out.append(dit.eval().compute_in(dtype))
+    return out
+
+
+def _transformers(config: ModelConfig) -> tuple[tuple[str, ...], ...]:
+    """Where each lies, in the order they are looked for."""
+    return (HIGH, LOW) if config.experts else (DIT,)
 
 
 def random(

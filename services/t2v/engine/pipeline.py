@@ -1,19 +1,29 @@
-"""One model over several ranks: each holds a contiguous range of blocks, and its layers' caches.
+"""One model over several ranks, for one that a single device does not hold.
 
-The first rank embeds and ends a forward, every rank runs its blocks and hands the tokens on; the last hands them back to the
-first. Each rank is told what to do by rank 0, so that only rank 0 serves.
+Each rank is a process with a contiguous range of blocks, and of every cache and prompt the layers of those blocks. The first
+rank serves: it embeds and ends a forward, tells the others what comes (JSON, to all), and the tokens go from rank to rank
+and back to it. A forward passes through the ranks one after the other, so that ranks add memory and not speed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import itertools
+import weakref
+from collections import deque
+from pathlib import Path
+from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from .dit import Attending, Dit, Prompt
+from . import model
+from .dit import Attending, Dit
+from .failure import Lost, out_of_memory
 from .kv import Cache, Slots
+from .link import Link
+
+_fine, _memory, _other = range(3)  # how a command went, on the rank where it went worst
 
 
 def ranges(layers: int, ranks: int, seconds: list[float] | None = None) -> list[tuple[int, int]]:
@@ -31,117 +41,276 @@ def ranges(layers: int, ranks: int, seconds: list[float] | None = None) -> list[
     return list(zip([0, *ends[:-1]], ends))
 
 
-@dataclass(frozen=True)
-class Step:
-    """What rank 0 tells the others of a forward."""
-
-    session: int
-    frames: int
-    rows: int
-    columns: int
-    batch: int
-    groups: int
-    commit: bool
-    fresh: bool  # a new session: its cache begins empty
-    prompt: bool  # a new prompt comes with it
-    end: bool = False
-
-    def pack(self) -> Tensor:
-        return torch.tensor([int(v) for v in vars(self).values()])
-
-    @staticmethod
-    def unpack(t: Tensor) -> "Step":
-        v = t.tolist()
-        return Step(*v[:6], *(bool(x) for x in v[6:]))
-
-
 class Rank:
-    """One stage. slots gives a new session's cursors; every rank must be given the same."""
+    """One stage. What is told is carried out by all ranks alike: by lead on the first, in serve on the others."""
 
-    def __init__(self, dit: Dit, span: tuple[int, int], slots, threshold: float = 0.0):
-        self.dit, self.span, self._slots, self._threshold = dit, span, slots, threshold
-        self.rank, self.ranks = dist.get_rank(), dist.get_world_size()
-        self._caches: dict[int, Cache] = {}
-        self._prompts: dict[int, Prompt] = {}
+    def __init__(self, link: Link, dits: list[Dit], spans: list[tuple[int, int]]):
+        self.link, self.dits, self.spans = link, dits, spans
+        self._held: dict[int, Any] = {}  # caches and prompts by their numbers
+        self._numbers = itertools.count(1)
+        self._gone: deque[int] = deque()  # numbers that nobody holds any more
+        self.lost = ""  # why no more is told
 
+    @torch.inference_mode()
     def serve(self) -> None:
-        """Of every rank but 0: runs its stage until rank 0 says that it ends."""
-        while not (step := self._told()).end:
-            self._stage(step)
+        """Of every rank but the first: until it says that it ends."""
+        while (told := self.link.told())["do"] != "end":
+            self._carry_out(told, ())
 
-    @torch.inference_mode()
-    def forward(self, session: int, x: Tensor, t: Tensor, embedding: Tensor | None, commit: bool) -> Tensor:
-        """Of rank 0: the velocity for the next frames [1, C, F, H, W] of a session. embedding [1, text_len, text_dim] where
-        its prompt is new, else None."""
-        h, grid = self.dit.embed(x)
-        e, e0 = self.dit.time(t)
-        fresh = session not in self._caches
-        step = Step(session, *grid, h.shape[0], t.shape[1], commit, fresh, embedding is not None)
-        self._tell(step)
-        h = self._stage(step, h, e0, embedding)
-        return self.dit.unpatch(self.dit.head(h, e), grid)
+    def lead(self, do: str, *tensors: Tensor, **more: Any) -> Any:
+        """Of the first rank: has all carry it out."""
+        if self.lost:
+            raise Lost(self.lost)
+        gone = [self._gone.popleft() for _ in range(len(self._gone))]
+        try:
+            with torch.inference_mode():
+                told = {"do": do, "gone": gone, **more}
+                self.link.tell(told)
+                return self._carry_out(told, tensors)
+        except Lost as err:
+            self.lost = str(err)
+            raise
 
-    def close(self) -> None:
-        """Of rank 0: the others' serve returns."""
-        self._tell(Step(0, 0, 0, 0, 0, 0, False, False, False, end=True))
+    def end(self) -> None:
+        if not self.lost:
+            self.link.tell({"do": "end"})
 
-    def _told(self) -> Step:
-        told = torch.zeros(10, dtype=torch.long)
-        dist.broadcast(told, 0)
-        return Step.unpack(told)
+    def number(self, holder: object) -> int:
+        """A new one, which is given up with its holder."""
+        number = next(self._numbers)
+        weakref.finalize(holder, self._gone.append, number).atexit = False
+        return number
 
-    def _tell(self, step: Step) -> None:
-        dist.broadcast(step.pack(), 0)
+    def held(self, number: int) -> Any:
+        return self._held[number]
 
-    @torch.inference_mode()
-    def _stage(self, step: Step, h: Tensor | None = None, e0: Tensor | None = None, embedding: Tensor | None = None):
-        c = self.dit.config
-        tokens = step.rows * step.columns
-        e0 = self._shared(e0, (step.batch, step.groups, 6, c.dim))
-        if step.prompt:
-            self._prompts[step.session] = self.dit.prompt(self._shared(embedding, (1, c.text_len, c.text_dim)))
-        if step.fresh:
-            layers = self.span[1] - self.span[0]
-            self._caches[step.session] = Cache(
-                self.dit.rope(),
-                layers,
-                tokens,
-                c.heads,
-                c.head_dim,
-                self._slots(),
-                self._threshold,
-                self.dit.dtype,
-                self.dit.device,
+    def _carry_out(self, told: dict, tensors: tuple[Tensor, ...]) -> Any:
+        for number in told["gone"]:
+            self._held.pop(number, None)
+        failure: Exception | None = None
+        answer = None
+        try:
+            answer, failure = getattr(self, "_" + told["do"])(told, *tensors)
+        except Lost:
+            raise
+        except Exception as err:  # told to all below
+            failure = err
+        went = _fine if failure is None else _memory if out_of_memory(failure) else _other
+        worst = self.link.most(went)
+        if self.link.rank == 0 and worst != _fine:
+            if failure is not None:
+                raise failure
+            raise RuntimeError(
+                "out of memory on another rank" if worst == _memory else f"a rank failed to {told['do']}"
             )
-        cache, prompt = self._caches[step.session], self._prompts[step.session]
-        shape = (step.batch, step.frames * tokens, c.dim)
-        if self.rank > 0:
-            h = self._taken(shape, self.rank - 1)
-        attention = Attending(self.dit.rope(), (step.frames, step.rows, step.columns), [prompt], [cache], step.commit)
-        h = self.dit.run(h, e0, attention, *self.span)
-        if step.commit:
-            cache.commit()
-        if self.ranks == 1:
-            return h
-        dist.send(
-            h.contiguous().cpu() if dist.get_backend() == "gloo" else h.contiguous(), (self.rank + 1) % self.ranks
+        return answer
+
+    def _prompt(self, told: dict, embedding: Tensor | None = None) -> tuple[None, None]:
+        dit = self.dits[told["dit"]]
+        c = dit.config
+        embedding = self.link.shared(embedding, (1, c.text_len, c.text_dim), dit.device)
+        self._held[told["number"]] = dit.prompt(embedding)
+        return None, None
+
+    def _cache(self, told: dict) -> tuple[None, None]:
+        self._held[told["number"]] = self.dits[told["dit"]].cache(
+            told["tokens"], Slots(*told["slots"]), told["threshold"]
         )
-        return self._taken(shape, self.ranks - 1) if self.rank == 0 else None
+        return None, None
 
-    def _shared(self, told: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-        """From rank 0 to all."""
-        out = torch.zeros(shape) if told is None else told.float().cpu().contiguous()
-        if dist.get_backend() != "gloo":
-            out = out.to(self.dit.device)
-        dist.broadcast(out, 0)
-        return out.to(self.dit.device)
+    def _commit(self, told: dict) -> tuple[None, None]:
+        self._held[told["number"]].commit()
+        return None, None
 
-    def _taken(self, shape: tuple[int, ...], source: int) -> Tensor:
-        out = torch.zeros(shape, device="cpu" if dist.get_backend() == "gloo" else self.dit.device)
-        dist.recv(out, source)
-        return out.to(self.dit.device)
+    def _clear(self, told: dict) -> tuple[None, None]:
+        self._held[told["number"]].clear()
+        return None, None
+
+    def _fuse(self, told: dict) -> tuple[None, None]:
+        for dit in self.dits:
+            dit.fuse()
+        return None, None
+
+    def _run(
+        self, told: dict, h: Tensor | None = None, e0: Tensor | None = None
+    ) -> tuple[Tensor | None, Exception | None]:
+        """This rank's blocks. A rank that fails hands on zeros, so that none waits for it."""
+        dit, link = self.dits[told["dit"]], self.link
+        batch, length, dim = told["shape"]
+        e0 = link.shared(e0, (batch, told["groups"], 6, dim), dit.device)
+        if link.rank > 0:
+            h = link.taken(link.rank - 1, (batch, length, dim), dit.device)
+        failure = None
+        try:
+            prompts = [self._held[n] for n in told["prompts"]]
+            caches = None if told["caches"] is None else [self._held[n] for n in told["caches"]]
+            h = dit.run(h, e0, Attending(dit.rope(), tuple(told["grid"]), prompts, caches, told["commit"]))
+        except Exception as err:  # told to all
+            h, failure = torch.zeros((batch, length, dim), device=dit.device), err
+        if link.ranks == 1:
+            return h, failure
+        link.give((link.rank + 1) % link.ranks, h)
+        return (link.taken(link.ranks - 1, (batch, length, dim), dit.device) if link.rank == 0 else None), failure
+
+    def _state(self, told: dict) -> tuple[tuple[dict, dict[str, Tensor]] | None, Exception | None]:
+        """All ranks' layers together, on the first."""
+        failure, cursors, mine, whole = None, {}, {}, {}
+        try:
+            cursors, mine = self._held[told["number"]].state()
+        except Exception as err:  # told to all, before anyone gives
+            failure = err
+        if self.link.most(failure is not None):
+            return None, failure
+        for name, tensor in mine.items():
+            if self.link.rank > 0:
+                self.link.give(0, tensor)
+                continue
+            parts = [tensor]
+            for rank, (first, last) in list(enumerate(self.spans))[1:]:
+                parts.append(self.link.taken(rank, (last - first, *tensor.shape[1:]), "cpu", tensor.dtype))
+            whole[name] = torch.cat(parts)
+        return ((cursors, whole) if self.link.rank == 0 else None), None
+
+    def _load(self, told: dict, *tensors: Tensor) -> tuple[None, None]:
+        """tensors: keys, values and raw keys of all layers, on the first."""
+        cache: Cache = self._held[told["number"]]
+        own = {}
+        for i, name in enumerate(("keys", "values", "raw")):
+            if self.link.rank == 0:
+                for rank, (first, last) in list(enumerate(self.spans))[1:]:
+                    self.link.give(rank, tensors[i][first:last].to(cache.keys.dtype))
+                own[name] = tensors[i][slice(*self.spans[0])]
+            else:
+                kept = getattr(cache, name)
+                shape = (kept.shape[0], len(told["cursors"]["used"]), *kept.shape[2:])
+                own[name] = self.link.taken(0, shape, "cpu", kept.dtype)
+        cache.load(told["cursors"], own)
+        return None, None
 
 
-def cursors(sinks: int, window: int, chunk: int):
-    """Slots for Rank."""
-    return lambda: Slots(sinks, window, chunk)
+class RankedPrompt:
+    """A prompt that every rank holds for its layers."""
+
+    def __init__(self, rank: Rank, dit: int, embedding: Tensor):
+        self.number = rank.number(self)
+        rank.lead("prompt", embedding, dit=dit, number=self.number)
+        self.bytes = rank.held(self.number).bytes
+
+
+class RankedCache:
+    """A cache that every rank holds for its layers; as kv.Cache to a session."""
+
+    def __init__(self, rank: Rank, dit: int, tokens: int, slots: Slots, threshold: float):
+        self._rank, self.number = rank, rank.number(self)
+        told = [slots.sinks, slots.window, slots.chunk]
+        rank.lead("cache", dit=dit, number=self.number, tokens=tokens, slots=told, threshold=threshold)
+        self._own: Cache = rank.held(self.number)
+
+    @property
+    def slots(self) -> Slots:
+        return self._own.slots
+
+    @property
+    def size(self) -> int:
+        return self._own.size
+
+    def commit(self) -> None:
+        self._rank.lead("commit", number=self.number)
+
+    def clear(self) -> None:
+        self._rank.lead("clear", number=self.number)
+
+    def state(self) -> tuple[dict, dict[str, Tensor]]:
+        return self._rank.lead("state", number=self.number)
+
+    def load(self, cursors: dict, tensors: dict[str, Tensor]) -> None:
+        told = [tensors[name] for name in ("keys", "values", "raw")]
+        self._rank.lead("load", *told, number=self.number, cursors=cursors)
+
+
+class RankedDit:
+    """A transformer whose blocks lie on all ranks; as dit.Dit to a session. Of the first rank's one thread."""
+
+    def __init__(self, rank: Rank, index: int):
+        self._rank, self._index, self._dit = rank, index, rank.dits[index]
+        self.config, self.dtype, self.device = self._dit.config, self._dit.dtype, self._dit.device
+
+    def fuse(self) -> "RankedDit":
+        if self._index == 0:  # all of a rank's
+            self._rank.lead("fuse")
+        return self
+
+    def prompt(self, embedding: Tensor) -> RankedPrompt:
+        return RankedPrompt(self._rank, self._index, embedding)
+
+    def cache(self, tokens: int, slots: Slots, threshold: float = 0.0) -> RankedCache:
+        return RankedCache(self._rank, self._index, tokens, slots, threshold)
+
+    def session_bytes(self, tokens: int, frames: int) -> int:
+        """Of the rank that holds most."""
+        own, most = self._rank.spans[0], max(last - first for first, last in self._rank.spans)
+        return self._dit.session_bytes(tokens, frames) * most // (own[1] - own[0])
+
+    def __call__(
+        self, x: Tensor, t: Tensor, prompts: list[RankedPrompt], caches: list[RankedCache] | None, commit: bool
+    ) -> Tensor:
+        h, grid = self._dit.embed(x)
+        e, e0 = self._dit.time(t)
+        h = self._rank.lead(
+            "run",
+            h,
+            e0,
+            dit=self._index,
+            shape=list(h.shape),
+            groups=t.shape[1],
+            grid=list(grid),
+            prompts=[p.number for p in prompts],
+            caches=None if caches is None else [c.number for c in caches],
+            commit=commit,
+        )
+        return self._dit.unpatch(self._dit.head(h, e), grid)
+
+
+def joined(link: Link, folder: Path, device: str, dtype: torch.dtype) -> Rank:
+    """This rank with its part of the model in folder. All ranks have theirs, or none has: then it raises."""
+    failure, rank = None, None
+    try:
+        config = model.read(folder / "model.json")
+        spans = ranges(config.dit.layers, link.ranks)
+        rank = Rank(link, model.dits(folder, config, device, dtype, span=spans[link.rank]), spans)
+    except Exception as err:  # told to all
+        failure = err
+    if link.most(_fine if failure is None else _other) != _fine or rank is None:
+        raise failure or RuntimeError("a rank could not load its part of the model")
+    return rank
+
+
+def main() -> None:
+    """A rank that is not the first; the first starts it."""
+    p = argparse.ArgumentParser(prog="python -m engine.pipeline")
+    p.add_argument("--model", type=Path, required=True)
+    p.add_argument("--device", required=True)
+    p.add_argument("--dtype", required=True)
+    p.add_argument("--rank", type=int, required=True)
+    p.add_argument("--ranks", type=int, required=True)
+    p.add_argument("--meet", type=Path, required=True, help="file in a folder that is the first rank's alone")
+    p.add_argument("--threads", type=int, default=0)
+    args = p.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        link = Link(args.rank, args.ranks, args.meet, args.device)
+        rank = joined(link, args.model, args.device, getattr(torch, args.dtype))
+        link.least(free(args.device))
+        rank.serve()
+    except Lost as err:
+        raise SystemExit(f"rank {args.rank}: {err}") from err
+
+
+def free(device: str) -> int:
+    """Bytes for sessions that a rank has."""
+    return int(torch.cuda.mem_get_info(device)[0] * 0.85) if device.startswith("cuda") else 1 << 62
+
+
+if __name__ == "__main__":
+    main()

@@ -84,8 +84,15 @@ def open_any(path: Path) -> Tensors:
     raise BadWeights(f"{path.name}: neither .safetensors nor .pth")
 
 
-def fill(module: nn.Module, tensors: Tensors, device: torch.device | str, dtype: torch.dtype | None = None) -> None:
-    """Gives a module made on "meta" its weights, which must be exactly its own."""
+def fill(
+    module: nn.Module,
+    tensors: Tensors,
+    device: torch.device | str,
+    dtype: torch.dtype | None = None,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> None:
+    """Gives a module made on "meta" its weights, which must be exactly its own. What is not wanted is checked and not read:
+    it stays on "meta"."""
     own = {name: tuple(t.shape) for name, t in module.state_dict().items()}
     names = set(tensors)
     faults = []
@@ -108,8 +115,8 @@ def fill(module: nn.Module, tensors: Tensors, device: torch.device | str, dtype:
         raise BadWeights(f"{tensors.where}: not this model: " + "; ".join(faults))
     for prefix, part in module.named_modules():
         for name, old in list(part._parameters.items()):
-            if old is not None:
-                full = f"{prefix}.{name}" if prefix else name
+            full = f"{prefix}.{name}" if prefix else name
+            if old is not None and wanted(full):
                 value = tensors.read(full)
                 if not value.is_floating_point():
                     raise BadWeights(

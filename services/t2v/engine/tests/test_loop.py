@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -242,7 +243,7 @@ def test_an_engine_whose_weights_are_broken_stays_up_to_say_which(tmp_path):
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     service = rpc.Service("cpu")
     args = argparse.Namespace(**{**vars(main.arguments([])), "model": folder, "device": "cpu"})
-    main._load(args, service, Stats())
+    main._load(args, service, Stats(), contextlib.ExitStack())
     assert service.state == pb.STATE_FAILED and "model.safetensors" in service.reason
 
 

@@ -19,9 +19,9 @@ from . import dit, tokens, vae
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--vae-seconds", type=float, default=240, help="processor time; 0: keep the autoencoder in OUT")
-    parser.add_argument("--dit-seconds", type=float, default=540)
-    parser.add_argument("--sharpen-seconds", type=float, default=150, help="of the decoder alone, at the end")
+    parser.add_argument("--vae-seconds", type=float, default=800, help="processor time; 0: keep the autoencoder in OUT")
+    parser.add_argument("--dit-seconds", type=float, default=720)
+    parser.add_argument("--sharpen-seconds", type=float, default=240, help="of the decoder alone, at the end")
     parser.add_argument("--go-on", action="store_true", help="train the transformer in OUT further")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()

@@ -186,7 +186,7 @@ def _loss(
     e, e0 = dit.time(t)
     context = dit.text_embedding(embeddings(text, tokenizer, [p for _, prompts, _ in pieces for p in prompts]))
     keys = [block.cross_attn.keys(context) for block in dit.blocks]
-    h = dit.run(x, e0, Teaching(dit, (FRAMES, *grid[1:]), keys), 0, len(dit.blocks))
+    h = dit.run(x, e0, Teaching(dit, (FRAMES, *grid[1:]), keys))
     velocity = dit.unpatch(dit.head(h, e), grid)[:, :, FRAMES - CHUNK :]
     error = (velocity - (noise - clean)).pow(2).mean((1, 3, 4))
     first = torch.tensor([begins for _, _, begins in pieces]).float()[:, None]

@@ -15,7 +15,7 @@ from ..vae import Vae, unfold
 from .optim import Optimiser
 from .shapes import GROUND, RADIUS, SIZE, any_scene, draw
 
-CONFIG = VaeConfig("2.2", base=24, decoder_base=24, mult=(1, 1, 1), blocks=1, z=32, patch=4, temporal=(True, True))
+CONFIG = VaeConfig("2.2", base=32, decoder_base=32, mult=(1, 1, 1), blocks=1, z=32, patch=4, temporal=(True, True))
 EDGES = 8.0  # how much more than the rest they count
 
 
