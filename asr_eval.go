@@ -37,8 +37,8 @@ type asrEvalCommand struct {
 func (asrEvalCommand) Help() string {
 	return `Word and character errors compare what is written ("$19" is "nineteen dollars"). The real-time factor is the recogniser's
 processor time for a second of sound (of an engine on another machine, the wall's). Word times are compared where a word was
-heard right. Latencies are from a word's end, as the recogniser heard it, to its line; they are of recordings that were heard
-as fast as they play.
+heard right. Latencies are of recordings that were heard as fast as they play: of the first partial line from its first word's
+end, as the recogniser heard it; of the final line from the end of what is said where that is known, else of the last word heard.
 
 Example: liveclip asr eval recordings/ --engine pocketsphinx --engine mandarin --lines
          liveclip asr eval --synthetic --keywords --json asr.json`
@@ -206,9 +206,22 @@ func (e evaluation) one(ctx context.Context, trial *asr.Trial, i recordingItem, 
 		return nil
 	}
 	if tried, err = trial.Hear(ctx, sound, true); err == nil {
-		t.partials, t.finals = append(t.partials, tried.Partials...), append(t.finals, tried.Finals...)
+		t.partials, t.finals = append(t.partials, tried.Partials...), append(t.finals, finals(i, tried)...)
 	}
 	return err
+}
+
+// finals are how long after a sentence's end its line was final: after the end that is known of the recording's last, else after
+// that of the last word as it was heard.
+func finals(of recordingItem, tried asr.Tried) []time.Duration {
+	out := make([]time.Duration, len(tried.Lines))
+	for i, l := range tried.Lines {
+		out[i] = tried.Came[i] - l.End
+	}
+	if n := len(of.words); n > 0 && of.words[n-1].End >= 0 && len(out) > 0 {
+		out[len(out)-1] = tried.Came[len(out)-1] - of.words[n-1].End
+	}
+	return out
 }
 
 // engineTally adds up a set.

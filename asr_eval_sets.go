@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -132,29 +133,81 @@ func languageOf(text string) string {
 	return "en"
 }
 
-// indexItems reads the rows "| path | what | text |" of a folder's INDEX.md.
+// indexItems reads the rows "| path | what | text |" of a folder's INDEX.md whose paths are recordings. A path may leave something
+// out ("speech/TEST_…wav"); a row of which there is no recording, or several, is an error: its text would be measured
+// against another, or against none.
 func indexItems(dir string) ([]recordingItem, error) {
-	index, err := readBounded(filepath.Join(dir, "INDEX.md"))
+	path := filepath.Join(dir, "INDEX.md")
+	index, err := readBounded(path)
 	if err != nil {
 		return nil, err
 	}
 	var all []recordingItem
+	var faults []error
 	for line := range strings.Lines(string(index)) {
-		cells := strings.Split(line, "|")
-		if len(cells) < 4 || !strings.HasSuffix(strings.TrimSpace(cells[1]), ".wav") || strings.TrimSpace(cells[3]) == "" {
+		name, said, ok := indexRow(line)
+		if !ok {
 			continue
 		}
-		said := strings.TrimSpace(cells[3])
-		found, _ := filepath.Glob(filepath.Join(dir, strings.ReplaceAll(strings.TrimSpace(cells[1]), "…", "*")))
-		for _, path := range found {
-			all = append(all, recordingItem{Set: "corpus " + languageOf(said), Name: filepath.Base(path), Said: said, language: languageOf(said),
-				sound: func(ctx context.Context) ([]byte, error) { return soundOf(ctx, "-i", path) }})
+		found, err := elided(dir, name)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", path, err))
+			continue
+		}
+		all = append(all, recordingItem{Set: "corpus " + languageOf(said), Name: filepath.Base(found), Said: said, language: languageOf(said),
+			sound: func(ctx context.Context) ([]byte, error) { return soundOf(ctx, "-i", found) }})
+	}
+	if len(all) == 0 && faults == nil {
+		return nil, fmt.Errorf("%s: names no recording with a text", path)
+	}
+	return all, errors.Join(faults...)
+}
+
+// recordings are the endings of files with sound alone, as an index names them.
+var recordings = []string{"wav", "flac", "mp3", "m4a", "ogg", "opus"}
+
+// indexRow is a row that gives a recording's text.
+func indexRow(line string) (name, said string, ok bool) {
+	cells := strings.Split(line, "|")
+	if len(cells) < 4 {
+		return "", "", false
+	}
+	name, said = strings.Trim(strings.TrimSpace(cells[1]), "`"), strings.TrimSpace(cells[3])
+	ok = said != "" && slices.ContainsFunc(recordings, func(ending string) bool {
+		rest, cut := strings.CutSuffix(strings.ToLower(name), ending)
+		return cut && (strings.HasSuffix(rest, ".") || strings.HasSuffix(rest, "…"))
+	})
+	return name, said, ok
+}
+
+// elided is the one file within a folder whose name is the given one, in which "…" or "..." stands for anything.
+func elided(dir, name string) (string, error) {
+	if name = filepath.FromSlash(strings.ReplaceAll(name, "...", "…")); !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q lies outside the folder", name)
+	}
+	parts := strings.Split(filepath.Base(name), "…")
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	pattern, err := regexp.Compile("^" + strings.Join(parts, ".*") + "$")
+	if err != nil {
+		return "", fmt.Errorf("%q is no name: %w", name, err)
+	}
+	folder := filepath.Join(dir, filepath.Dir(name))
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, e := range entries {
+		if !e.IsDir() && pattern.MatchString(e.Name()) {
+			found = append(found, filepath.Join(folder, e.Name()))
 		}
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: INDEX.md names no recording with a text", dir)
+	if len(found) != 1 {
+		return "", fmt.Errorf("%q is the name of %d files there", name, len(found))
 	}
-	return all, nil
+	return found[0], nil
 }
 
 // soundOf has ffmpeg give an input's sound as recognisers hear it: 16 kHz, mono, 16 bits.

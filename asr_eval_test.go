@@ -69,13 +69,71 @@ func TestNoiseIsAsFarBelowTheVoiceAsAskedForAndItsEdgesAreFound(t *testing.T) {
 	}
 }
 
+func TestAnIndexNamesItsRecordingsThoughItLeavesPartOfTheirNamesOut(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "speech"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"whole.wav", "TEST_NET_Y0_-a[1]_S0.wav", "TEST_MEETING_T1.wav", "a_01_0870.wav", "a_01_0880.wav", "twice_1.wav", "twice_2.wav"} {
+		if err := os.WriteFile(filepath.Join(dir, "speech", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := "| path | what | text |\n|---|---|---|\n| speech/whole.wav | English | all of it |\n| `speech/TEST_NET_…wav` | net | 我有的时候 |\n" +
+		"| speech/TEST_MEETING_....wav | meeting | 好首先说一下 |\n| speech/a_…0880.wav | read | he was not |\n| video/a.flv | picture | |\n| chat/a.xml | comments | first |\n"
+	index := func(text string) (got [][2]string, err error) {
+		if err := os.WriteFile(filepath.Join(dir, "INDEX.md"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		items, err := indexItems(dir)
+		for _, i := range items {
+			got = append(got, [2]string{i.Name, i.Said})
+		}
+		return got, err
+	}
+	got, err := index(rows)
+	want := [][2]string{{"whole.wav", "all of it"}, {"TEST_NET_Y0_-a[1]_S0.wav", "我有的时候"}, {"TEST_MEETING_T1.wav", "好首先说一下"}, {"a_01_0880.wav", "he was not"}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for row, fault := range map[string]string{
+		"| speech/gone.wav | | said |": "0 files", "| speech/twice_…wav | | said |": "2 files", "| ../…wav | | said |": "outside", "| none | | said |": "names no recording",
+	} {
+		if _, err := index(row); err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v", row, err)
+		}
+	}
+}
+
+func FuzzIndexRowsNameFilesWithinTheirFolder(f *testing.F) {
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.wav"), nil, 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Add("| a.wav | x | said |")
+	f.Add("| ../…/…wav | x | said |")
+	f.Add("| (…[.wav | x | said |")
+	f.Fuzz(func(t *testing.T, line string) {
+		name, said, ok := indexRow(line)
+		if !ok {
+			return
+		}
+		if said == "" {
+			t.Errorf("%q has no text", line)
+		}
+		if found, err := elided(dir, name); err == nil && filepath.Dir(found) != dir {
+			t.Errorf("%q is %q", line, found)
+		}
+	})
+}
+
 func TestTheFoldersIndexNamesItsRecordings(t *testing.T) {
 	corpus := os.Getenv("LIVECLIP_CORPUS")
 	if corpus == "" {
 		t.Skip("LIVECLIP_CORPUS names no folder of real recordings")
 	}
 	items, err := indexItems(corpus)
-	if err != nil || len(items) < 5 {
+	if err != nil || len(items) < 9 {
 		t.Fatalf("%d recordings, %v", len(items), err)
 	}
 	for _, i := range items {

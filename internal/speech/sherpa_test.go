@@ -11,27 +11,16 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/native"
+	"liveclip/internal/native/nativetest"
+	"liveclip/internal/speech/speechtest"
 )
-
-// libraries is the folder of the shared libraries, as make build leaves them.
-func libraries(t *testing.T) string {
-	t.Helper()
-	folder := os.Getenv("LIVECLIP_TEST_LIBRARIES")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "bin")
-	}
-	if _, err := native.Library(native.Sherpa, folder); err != nil {
-		t.Skip(err)
-	}
-	return folder
-}
 
 // ours is the model that comes with liveclip.
 var ours = filepath.Join("..", "..", "services", "asr", "models", "mandarin-commerce")
 
 func openOurs(t *testing.T) Engine {
 	t.Helper()
-	e, err := Open(Sherpa, map[string]string{"models": ours, "libraries": libraries(t)})
+	e, err := Open(Sherpa, map[string]string{"models": ours, "libraries": nativetest.Libraries(t, native.Sherpa)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +35,7 @@ func sayMandarin(t *testing.T, text string) []int16 {
 	if out, err := exec.Command("espeak-ng", "-v", "cmn-latn-pinyin", "-s", "150", "-w", file, text).CombinedOutput(); err != nil {
 		t.Fatalf("espeak-ng: %v %s", err, out)
 	}
-	return sound(t, "-i", file, "-af", "adelay=300:all=1,apad=pad_dur=0.4")
+	return speechtest.Sound(t, "-i", file, "-af", "adelay=300:all=1,apad=pad_dur=0.4")
 }
 
 func TestManyUtterancesAreHeardSideBySideEachAsAlone(t *testing.T) {
@@ -108,7 +97,7 @@ func TestAStreamingModelGivesPartialLinesAndTimesInOrder(t *testing.T) {
 }
 
 func TestAModelThatCantBeLoadedIsAPermanentErrorAndNoEndOfTheProcess(t *testing.T) {
-	found := libraries(t)
+	found := nativetest.Libraries(t, native.Sherpa)
 	good := map[string][]byte{}
 	for _, name := range []string{"model.onnx", "tokens.txt"} {
 		data, err := os.ReadFile(filepath.Join(ours, name))

@@ -1,9 +1,7 @@
 package speech
 
 import (
-	"encoding/binary"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/speech/speechtest"
 )
 
 func open(t *testing.T) *Recogniser {
@@ -28,24 +27,9 @@ func open(t *testing.T) *Recogniser {
 	return r
 }
 
-// sound gives the sound of an ffmpeg input as the recogniser hears it.
-func sound(t *testing.T, input ...string) []int16 {
-	t.Helper()
-	arguments := append(append([]string{"-v", "error", "-nostdin"}, input...), "-ar", "16000", "-ac", "1", "-f", "s16le", "-")
-	data, err := exec.Command("ffmpeg", arguments...).Output()
-	if err != nil {
-		t.Fatalf("ffmpeg %s: %v", input, err)
-	}
-	samples := make([]int16, len(data)/2)
-	for i := range samples {
-		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
-	}
-	return samples
-}
-
 // say speaks between two pauses, as utterances are cut.
 func say(t *testing.T, voice, text string) []int16 {
-	return sound(t, "-f", "lavfi", "-i", "flite=text='"+text+"':voice="+voice, "-af", "adelay=300:all=1,apad=pad_dur=0.4")
+	return speechtest.Sound(t, "-f", "lavfi", "-i", "flite=text='"+text+"':voice="+voice, "-af", "adelay=300:all=1,apad=pad_dur=0.4")
 }
 
 // live hears samples as they would come, in steps of 100 ms.
@@ -185,7 +169,7 @@ func TestReadSpeechIsMostlyUnderstood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, piecemeal := strings.CutSuffix(name, " heard piecemeal")
-			samples := sound(t, "-i", filepath.Join(corpus, "speech", file+".wav"))
+			samples := speechtest.Sound(t, "-i", filepath.Join(corpus, "speech", file+".wav"))
 			result := whole(t, r, samples)
 			if piecemeal { // the channel is known by now
 				_, result = live(t, r, samples)
@@ -213,7 +197,7 @@ func TestAWholeUtteranceIsHeardTheSameAfterOneThatCamePiecemeal(t *testing.T) {
 		t.Skip("LIVECLIP_CORPUS names no folder of real recordings")
 	}
 	r := open(t)
-	samples := sound(t, "-i", filepath.Join(corpus, "speech", "jfk.wav"))
+	samples := speechtest.Sound(t, "-i", filepath.Join(corpus, "speech", "jfk.wav"))
 	before := whole(t, r, samples)
 	live(t, r, say(t, "rms", "this jacket is made of soft cotton"))
 	if after := whole(t, r, samples); after.Text != before.Text {

@@ -17,28 +17,12 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/internal/native"
+	"liveclip/internal/native/nativetest"
 )
-
-// libraries is the folder of the shared libraries, as make build leaves them.
-func libraries(t *testing.T) string {
-	t.Helper()
-	folder := os.Getenv("LIVECLIP_TEST_LIBRARIES")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "bin")
-	}
-	if _, err := native.Library(native.Sherpa, folder); err != nil {
-		t.Skip(err)
-	}
-	folder, err := filepath.Abs(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
 
 // mandarin has the service hear with the model that comes with liveclip, whatever folder this test runs in.
 func mandarin(t *testing.T) func(*Config) {
-	found := libraries(t)
+	found := nativetest.Libraries(t, native.Sherpa)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	return func(c *Config) {
 		c.Engine, c.Libraries = engineMandarin, found
@@ -172,7 +156,7 @@ func TestMusicIsNeverGivenToARecogniserWhereAVoiceDetectorIs(t *testing.T) {
 	if corpus == "" {
 		t.Skip("LIVECLIP_CORPUS names no folder of real models")
 	}
-	found, folder := libraries(t), t.TempDir()
+	found, folder := nativetest.Libraries(t, native.ONNXRuntime), t.TempDir()
 	if err := os.Symlink(filepath.Join(corpus, "models", "silero_vad_16k_op15.onnx"), filepath.Join(folder, "silero_vad.onnx")); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type Tried struct {
 	Processor time.Duration           // of the recogniser; 0: it runs on another machine
 	Wall      time.Duration
 	Partials  []time.Duration // of a paced recording, for each line: from its first word's end to the first partial line with it
-	Finals    []time.Duration // from the last word's end to the final line
+	Came      []time.Duration // of a paced recording, for each line: when it came, counted from the recording's start
 }
 
 // NewTrial loads the engine's models. It ends with ctx.
@@ -98,6 +98,7 @@ func (t *Trial) Hear(ctx context.Context, sound []byte, paced bool) (Tried, erro
 	before := t.processor()
 	e := newEar(earConfig{broadcast: domain.BroadcastID(fmt.Sprintf("trial-%d", l.begun.UnixNano())), live: paced, behind: time.Hour, wish: func() wish { return wish{engine: t.engine} },
 		line: l.take, skip: func(domain.Window) {}, now: time.Now})
+	defer e.leave()
 	step := int(trialStep * sampleRate * sampleBytes / time.Second)
 	for at := 0; at < len(sound); at += step {
 		piece := sound[at:min(len(sound), at+step)]
@@ -155,11 +156,11 @@ func (l *trialLines) take(line domain.TranscriptLine) {
 			l.seen[line.ID] = true
 			l.tried.Partials = append(l.tried.Partials, at-line.Words[0].End)
 		}
-		if line.Final {
-			l.tried.Finals = append(l.tried.Finals, at-line.Words[n-1].End)
-		}
 	}
 	if line.Final && line.Text != "" {
 		l.tried.Lines = append(l.tried.Lines, line)
+		if l.paced {
+			l.tried.Came = append(l.tried.Came, at)
+		}
 	}
 }

@@ -1,14 +1,14 @@
 package voice
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"liveclip/internal/native"
+	"liveclip/internal/native/nativetest"
+	"liveclip/internal/speech/speechtest"
 )
 
 func open(t *testing.T) *Detector {
@@ -17,13 +17,7 @@ func open(t *testing.T) *Detector {
 	if corpus == "" {
 		t.Skip("LIVECLIP_CORPUS names no folder of real models")
 	}
-	libraries := os.Getenv("LIVECLIP_TEST_LIBRARIES")
-	if libraries == "" {
-		libraries = filepath.Join("..", "..", "..", "bin")
-	}
-	if _, err := native.Library(native.ONNXRuntime, libraries); err != nil {
-		t.Skip(err)
-	}
+	libraries := nativetest.Libraries(t, native.ONNXRuntime)
 	folder := t.TempDir()
 	if err := os.Symlink(filepath.Join(corpus, "models", "silero_vad_16k_op15.onnx"), filepath.Join(folder, "silero_vad.onnx")); err != nil {
 		t.Fatal(err)
@@ -34,20 +28,6 @@ func open(t *testing.T) *Detector {
 	}
 	t.Cleanup(d.Close)
 	return d
-}
-
-func sound(t *testing.T, input ...string) []int16 {
-	t.Helper()
-	arguments := append(append([]string{"-v", "error", "-nostdin"}, input...), "-ar", "16000", "-ac", "1", "-f", "s16le", "-")
-	data, err := exec.Command("ffmpeg", arguments...).Output()
-	if err != nil {
-		t.Fatalf("ffmpeg %s: %v", input, err)
-	}
-	samples := make([]int16, len(data)/2)
-	for i := range samples {
-		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
-	}
-	return samples
 }
 
 // share of the windows in which somebody speaks.
@@ -88,7 +68,7 @@ func TestVoiceIsToldFromMusicToneAndNoise(t *testing.T) {
 		"clipped speech": {[]string{"-i", filepath.Join(corpus, "speech", "jfk.wav"), "-af", "volume=30dB"}, 0.4, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := share(t, d, sound(t, c.input...)); got < c.least || got > c.most {
+			if got := share(t, d, speechtest.Sound(t, c.input...)); got < c.least || got > c.most {
 				t.Errorf("voice in %.2f of it, want %.2f to %.2f", got, c.least, c.most)
 			} else {
 				t.Logf("%.3f", got)
@@ -99,7 +79,7 @@ func TestVoiceIsToldFromMusicToneAndNoise(t *testing.T) {
 
 func TestVoicesDoNotDisturbEachOther(t *testing.T) {
 	d := open(t)
-	speech := sound(t, "-i", filepath.Join(os.Getenv("LIVECLIP_CORPUS"), "speech", "jfk.wav"))[:48000]
+	speech := speechtest.Sound(t, "-i", filepath.Join(os.Getenv("LIVECLIP_CORPUS"), "speech", "jfk.wav"))[:48000]
 	alone := hear(t, d, "alone", speech, nil)
 	beside := hear(t, d, "one", speech, func() { hear(t, d, "other", make([]int16, 1000), nil) })
 	if fmt.Sprint(alone) != fmt.Sprint(beside) {

@@ -1,10 +1,7 @@
 package models
 
 import (
-	"context"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +12,9 @@ import (
 	"time"
 
 	"liveclip/internal/native"
+	"liveclip/internal/native/nativetest"
 	"liveclip/internal/speech"
+	"liveclip/internal/speech/speechtest"
 )
 
 // frozen is the held-out set that no training has seen (services/asr/train/heldout.json).
@@ -82,16 +81,7 @@ func TestSilenceAndNoiseAreNoWords(t *testing.T) {
 
 func openMandarin(t *testing.T) speech.Engine {
 	t.Helper()
-	libraries := os.Getenv("LIVECLIP_TEST_LIBRARIES")
-	if libraries == "" {
-		libraries = filepath.Join("..", "..", "..", "bin")
-	}
-	if _, err := native.Library(native.Sherpa, libraries); err != nil {
-		if os.Getenv("LIVECLIP_TEST_LIBRARIES") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	libraries := nativetest.Libraries(t, native.Sherpa)
 	folder, err := Unpack(t.TempDir(), Mandarin)
 	if err != nil {
 		t.Fatal(err)
@@ -107,24 +97,10 @@ func openMandarin(t *testing.T) speech.Engine {
 func speak(t *testing.T, variant string, speed, pitch int, text string) []int16 {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "said.wav")
-	run := func(name string, args ...string) []byte {
-		out, err := exec.CommandContext(context.Background(), name, args...).Output()
-		if err != nil {
-			var problem *exec.ExitError
-			if errors.As(err, &problem) {
-				err = fmt.Errorf("%w: %s", err, problem.Stderr)
-			}
-			t.Fatalf("%s: %v", name, err)
-		}
-		return out
+	if out, err := exec.Command("espeak-ng", "-v", "cmn-latn-pinyin+"+variant, "-s", fmt.Sprint(speed), "-p", fmt.Sprint(pitch), "-w", file, text).CombinedOutput(); err != nil {
+		t.Fatalf("espeak-ng: %v %s", err, out)
 	}
-	run("espeak-ng", "-v", "cmn-latn-pinyin+"+variant, "-s", fmt.Sprint(speed), "-p", fmt.Sprint(pitch), "-w", file, text)
-	pcm := run("ffmpeg", "-loglevel", "error", "-i", file, "-ar", fmt.Sprint(speech.SampleRate), "-ac", "1", "-f", "s16le", "-")
-	samples := make([]int16, len(pcm)/2)
-	for i := range samples {
-		samples[i] = int16(binary.LittleEndian.Uint16(pcm[2*i:]))
-	}
-	return samples
+	return speechtest.Sound(t, "-i", file)
 }
 
 func hear(t *testing.T, engine speech.Engine, sound []int16) speech.Result {
