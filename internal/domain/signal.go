@@ -105,6 +105,8 @@ type Highlight struct {
 	// Features are the signals' values at the decision, by name: what the weights were multiplied with.
 	Features map[string]float64
 	Product  string // ID of the product that was on show; empty: unknown
+	// Item is that product as the room's feed last told of it; zero: its feed is silent.
+	Item Product
 	// Chapters are what a recap shows, in order; Window spans them all. Empty: one piece, Window.
 	Chapters []Chapter
 	Shortest time.Duration // length that a clip of it may have by the rules; 0: any, as a request's

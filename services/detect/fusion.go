@@ -120,13 +120,15 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 		parts = append(parts, e)
 	}
 	parts = append(parts, r.conditions(parts, at)...)
+	item := r.Product.at(anchor.Moment.End)
 	h := domain.Highlight{
 		ID:       domain.NewHighlightID(envelope.Broadcast, id),
 		Kind:     anchor.Kind,
 		Score:    r.rules.score(parts),
 		Features: map[string]float64{},
 		Shortest: r.rules.Window.Shortest,
-		Product:  r.Product.at(anchor.Moment.End),
+		Product:  item.ID,
+		Item:     item,
 	}
 	d := decision{Outcome: outcomeFired, Anchor: envelope, Bar: r.bar(at)}
 	for _, p := range parts {

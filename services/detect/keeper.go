@@ -13,7 +13,7 @@ import (
 )
 
 // keptVersion changes when kept state can no longer be read; then everything is read again.
-const keptVersion = 2
+const keptVersion = 3
 
 // kept is the state of a partition with the offsets it stands at, as stored.
 type kept struct {

@@ -11,7 +11,7 @@ import (
 type product struct {
 	Shown  domain.Product
 	Since  time.Duration    // when it came on show
-	Before string           // ID of the one before it
+	Before domain.Product   // the one before it
 	Prices map[string]money // last known, by ID
 }
 
@@ -64,6 +64,12 @@ func (p *product) take(h happening, r *room) []evidence {
 		if known && told {
 			off = percentOff(before, now)
 		}
+		if told && p.Shown.ID == s.Item.ID {
+			p.Shown.Was, p.Shown.Price = "", s.Item.Price
+			if off > 0 {
+				p.Shown.Was = before.String()
+			}
+		}
 		if off <= 0 {
 			return nil // a price that rises sells nothing
 		}
@@ -77,18 +83,18 @@ func (p *product) take(h happening, r *room) []evidence {
 }
 
 func (p *product) show(item domain.Product, at time.Duration) {
-	p.Before, p.Shown, p.Since = p.Shown.ID, item, at
+	p.Before, p.Shown, p.Since = p.Shown, item, at
 }
 
 // shownEarly is how long before its product comes on show a host may speak of it.
 const shownEarly = 3 * time.Second
 
-// at gives the ID of the product that was on show at a media time not long ago; empty: none, or unknown.
-func (p *product) at(at time.Duration) string {
+// at gives the product that was on show at a media time not long ago; zero: none, or unknown.
+func (p *product) at(at time.Duration) domain.Product {
 	if at < p.Since-shownEarly {
 		return p.Before
 	}
-	return p.Shown.ID
+	return p.Shown
 }
 
 // price remembers what a product costs.

@@ -38,12 +38,20 @@ type libraryFile struct {
 	Actions  map[string]byLanguage `yaml:"actions"`
 	Titles   map[string]byLanguage `yaml:"titles"`
 	Openings []struct {
-		Name   string            `yaml:"name"`
-		Kinds  []string          `yaml:"kinds"` // of highlights that it opens where prompt.opening is auto
-		Fields map[string]string `yaml:"fields"`
+		Name      string            `yaml:"name"`
+		Kinds     []string          `yaml:"kinds"` // of highlights that it opens where prompt.opening is auto
+		Fields    map[string]string `yaml:"fields"`
+		Needs     string            `yaml:"needs"`     // a variable
+		Otherwise string            `yaml:"otherwise"` // the opening where that one has no value; empty: none
 	} `yaml:"openings"`
 	Negative byLanguage       `yaml:"negative"`
 	Limits   map[string]Limit `yaml:"limits"`
+}
+
+// opening is what goes into a template of t2v, and which other one opens where a variable that it needs has no value.
+type opening struct {
+	fields           map[string]template
+	needs, otherwise string
 }
 
 // library is one ready for use.
@@ -52,8 +60,8 @@ type library struct {
 	prompts  []prompt
 	actions  map[string]map[string]template // by kind and language
 	titles   map[string]map[string]template
-	openings map[string]map[string]template // by name and field
-	opens    map[string]string              // the opening of a kind
+	openings map[string]opening
+	opens    map[string]string // the opening of a kind
 	negative byLanguage
 	limits   map[string]Limit // by kind of engine
 }
@@ -153,7 +161,7 @@ func (r *reader) read(file libraryFile) {
 			r.file.Fault("limits."+kind, "must have 20 to 10000 characters, a negative of 0 or more, and languages")
 		}
 	}
-	r.library.openings, r.library.opens = map[string]map[string]template{}, map[string]string{}
+	r.library.openings, r.library.opens = map[string]opening{}, map[string]string{}
 	for i, o := range file.Openings {
 		path := fmt.Sprintf("openings.%d", i)
 		if _, again := r.library.openings[o.Name]; again || !entryName.MatchString(o.Name) {
@@ -163,13 +171,22 @@ func (r *reader) read(file libraryFile) {
 		for _, field := range slices.Sorted(maps.Keys(o.Fields)) {
 			fields[field] = r.template(path+".fields."+field, o.Fields[field], "")
 		}
-		r.library.openings[o.Name] = fields
+		r.library.openings[o.Name] = opening{fields, o.Needs, o.Otherwise}
 		for _, kind := range o.Kinds {
 			if first, again := r.library.opens[kind]; again {
 				r.file.Fault(path+".kinds", "%.40q is opened by %s already", kind, first)
 				continue
 			}
 			r.library.opens[kind] = o.Name
+		}
+	}
+	for i, o := range file.Openings {
+		path := fmt.Sprintf("openings.%d", i)
+		if _, known := r.library.defaults[o.Needs]; o.Needs != "" && !known {
+			r.file.Fault(path+".needs", "there is no variable %.80q", o.Needs)
+		}
+		if other, known := r.library.openings[o.Otherwise]; o.Otherwise != "" && (!known || other.needs != "") {
+			r.file.Fault(path+".otherwise", "must be an opening that needs nothing, is %.80q", o.Otherwise)
 		}
 	}
 }

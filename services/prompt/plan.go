@@ -81,7 +81,7 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		return p
 	}
 	p.Notes = *v.notes
-	opening, note := l.opening(cfg, h)
+	opening, note := l.opening(cfg, h, v)
 	if note != "" {
 		p.Notes = append(p.Notes, note)
 	}
@@ -102,8 +102,8 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 const openingAuto = "auto"
 
 // opening is the template that opens a highlight's clip; empty: none. A request's own wish comes first, then what is configured
-// for its kind.
-func (l *library) opening(cfg Config, h domain.Highlight) (name, note string) {
+// for its kind; one that needs what nobody gave makes way for another.
+func (l *library) opening(cfg Config, h domain.Highlight, v values) (name, note string) {
 	name = cmp.Or(h.Opening, cfg.Openings[h.Kind], cfg.Opening)
 	if name == openingAuto {
 		name = l.opens[h.Kind]
@@ -114,13 +114,24 @@ func (l *library) opening(cfg Config, h domain.Highlight) (name, note string) {
 	if _, known := l.openings[name]; !known {
 		return "", fmt.Sprintf("there is no opening %.40q: the clip has none (没有这个片头)", name)
 	}
+	if fit := l.fit(name, v); fit != name {
+		return fit, fmt.Sprintf("opening %s needs a %s, and none was named: %s instead (缺少片头所需信息，已更换)", name, l.openings[name].needs, cmp.Or(fit, "none"))
+	}
 	return name, ""
+}
+
+// fit is an opening, or the one that opens where it lacks what it needs.
+func (l *library) fit(name string, v values) string {
+	if o := l.openings[name]; o.needs != "" && v.of(o.needs) == "" {
+		return o.otherwise
+	}
+	return name
 }
 
 // fields are what goes into an opening; empty ones are left to it.
 func (l *library) fields(opening string, v values) map[string]string {
 	fields := map[string]string{"language": v.language}
-	for name, t := range l.openings[opening] {
+	for name, t := range l.openings[opening].fields {
 		if value := t.fill(v.of); value != "" {
 			fields[name] = value
 		}
@@ -142,7 +153,7 @@ func (l *library) generated(cfg Config, h domain.Highlight, v values) domain.Sho
 		}
 	}
 	shot.Negative = l.negative[language]
-	if stand := l.opens[h.Kind]; stand != "" {
+	if stand := l.fit(l.opens[h.Kind], v); stand != "" {
 		shot.Template, shot.Fields = stand, l.fields(stand, v)
 	}
 	return shot

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -37,18 +38,35 @@ func languageOf(room domain.Context, said string) string {
 	return "en"
 }
 
-// productOf is the product a highlight speaks of: one that is named in what was said, or the room's first.
-func productOf(room domain.Context, said string) domain.Product {
-	said = strings.ToLower(said)
+// productOf is the product a highlight speaks of: the one on show, else the longest name in what was said, else the only one that
+// the room has. Zero: nobody knows, and no product's price is told as another's.
+func productOf(room domain.Context, h domain.Highlight) domain.Product {
+	onShow := slices.IndexFunc(room.Products, func(p domain.Product) bool { return p.ID != "" && p.ID == h.Product })
+	switch {
+	case onShow >= 0:
+		return asTold(room.Products[onShow], h.Item)
+	case h.Item.Name != "":
+		return h.Item
+	}
+	said, named := strings.ToLower(h.Text), domain.Product{}
 	for _, p := range room.Products {
-		if p.Name != "" && strings.Contains(said, strings.ToLower(p.Name)) {
-			return p
+		if len(p.Name) > len(named.Name) && strings.Contains(said, strings.ToLower(p.Name)) {
+			named = p
 		}
 	}
-	if len(room.Products) > 0 {
+	if named.Name == "" && h.Product == "" && len(room.Products) == 1 {
 		return room.Products[0]
 	}
-	return domain.Product{}
+	return named
+}
+
+// asTold is a product of the room at the price that the room's feed tells.
+func asTold(p, item domain.Product) domain.Product {
+	if item.Price != "" && item.Price != p.Price {
+		p.Price, p.Was = item.Price, item.Was
+	}
+	p.Name, p.Image = cmp.Or(p.Name, item.Name), cmp.Or(p.Image, item.Image)
+	return p
 }
 
 // values gives the variables of one highlight's templates. Title and action are filled in once known.
@@ -64,7 +82,7 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	for name, value := range room.Extra {
 		v.give(name, value)
 	}
-	product := productOf(room, h.Text)
+	product := productOf(room, h)
 	v.give("host", room.Host)
 	v.give("category", room.Category)
 	v.give("product", product.Name)

@@ -1737,6 +1737,7 @@ type Highlight struct {
 	Shortest      int64                  `protobuf:"varint,15,opt,name=shortest,proto3" json:"shortest,omitempty"`
 	Opening       string                 `protobuf:"bytes,16,opt,name=opening,proto3" json:"opening,omitempty"`
 	Revision      int64                  `protobuf:"varint,17,opt,name=revision,proto3" json:"revision,omitempty"`
+	Item          *Product               `protobuf:"bytes,18,opt,name=item,proto3" json:"item,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1888,6 +1889,13 @@ func (x *Highlight) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *Highlight) GetItem() *Product {
+	if x != nil {
+		return x.Item
+	}
+	return nil
 }
 
 type Chapter struct {
@@ -4155,7 +4163,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"\xe3\x04\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\x93\x05\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -4174,7 +4182,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\bvertical\x18\x0e \x01(\bR\bvertical\x12\x1a\n" +
 	"\bshortest\x18\x0f \x01(\x03R\bshortest\x12\x18\n" +
 	"\aopening\x18\x10 \x01(\tR\aopening\x12\x1a\n" +
-	"\brevision\x18\x11 \x01(\x03R\brevision\x1a;\n" +
+	"\brevision\x18\x11 \x01(\x03R\brevision\x12.\n" +
+	"\x04item\x18\x12 \x01(\v2\x1a.liveclip.event.v1.ProductR\x04item\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
@@ -4492,35 +4501,36 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	16, // 32: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
 	39, // 33: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
 	18, // 34: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 35: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
-	3,  // 36: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	40, // 37: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 38: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	16, // 39: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	19, // 40: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	20, // 41: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	41, // 42: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	18, // 43: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 44: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	22, // 45: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	24, // 46: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
-	25, // 47: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
-	27, // 48: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
-	26, // 49: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
-	29, // 50: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	28, // 51: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 52: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	31, // 53: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	21, // 54: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	30, // 55: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	32, // 56: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	33, // 57: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	24, // 58: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	4,  // 35: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
+	3,  // 36: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
+	3,  // 37: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	40, // 38: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	3,  // 39: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	16, // 40: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	19, // 41: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	20, // 42: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	41, // 43: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	18, // 44: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 45: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	22, // 46: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	24, // 47: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
+	25, // 48: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
+	27, // 49: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
+	26, // 50: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
+	29, // 51: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	28, // 52: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 53: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	31, // 54: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	21, // 55: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	30, // 56: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	32, // 57: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	33, // 58: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	24, // 59: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
