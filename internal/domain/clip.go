@@ -71,6 +71,7 @@ type Plan struct {
 	Score     float64
 	Reasons   []Reason
 	Title     string
+	Titled    bool   // Title is a person's own wording, not liveclip's
 	Text      string // what was said, as far as heard when the plan was made
 	Overlay   string // text burned into the picture; empty: none
 	Shots     []Shot

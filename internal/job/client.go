@@ -146,5 +146,15 @@ func (c *Client) Cancel(ctx context.Context, id string) error {
 	return nil
 }
 
+// Allow takes a cancellation back: the job may be enqueued and run again.
+func (c *Client) Allow(ctx context.Context, id string) error {
+	for lane := range lanes {
+		if err := c.rdb.Del(ctx, key(queueName(c.service, lane), "canceled", id)).Err(); err != nil {
+			return fmt.Errorf("allow job %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
 // cancels is the channel on which the servers of a service hear of jobs that are cancelled.
 func cancels(service string) string { return "liveclip:{" + service + "}:cancels" }

@@ -514,3 +514,22 @@ func TestAnyInterleavingThatKeepsTheMarksGivesTheSameHighlights(t *testing.T) {
 		}
 	})
 }
+
+func TestAHighlightTellsWhichProductIsOnShowAndAtWhatPriceNow(t *testing.T) {
+	r := newRoom(t)
+	product := func(at float64, action domain.ProductAction, price string) {
+		r.write(domain.AudienceSignal{ID: fmt.Sprint(action, at), Kind: domain.SignalProduct, At: seconds(at), Action: action,
+			Item: domain.Product{ID: "3", Name: "围巾", Price: price}})
+	}
+	product(5, domain.ProductShown, "¥99")
+	product(20, domain.ProductPriced, "¥59")
+	r.say(said(30, 33, "最后三分钟全场五折"))
+	got := highlights(r.advance(seconds(120)))
+	if len(got) == 0 {
+		t.Fatal("nothing was noticed")
+	}
+	want := domain.Product{ID: "3", Name: "围巾", Price: "¥59", Was: "¥99"}
+	if last := got[len(got)-1]; last.Item != want || last.Product != "3" {
+		t.Errorf("product %q, %+v; want %+v", last.Product, last.Item, want)
+	}
+}

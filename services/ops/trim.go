@@ -67,9 +67,16 @@ func (s *Service) Trim(ctx context.Context, req *opsv1.TrimRequest) (*opsv1.Clip
 	return m, nil
 }
 
-// trimmed is the request for a revision of a clip with another window.
+// trimmed is the request for a revision of a clip with another window, and the same in all else: a title that liveclip worded is
+// worded again.
 func trimmed(of event.Envelope, p domain.Plan, w domain.Window, revision int, by string, now time.Time) event.Event {
-	vertical := false
+	vertical, opening, title := false, domain.OpeningNone, ""
+	if p.Titled {
+		title = p.Title
+	}
+	if first := p.Shots[:min(1, len(p.Shots))]; len(first) > 0 && first[0].Kind == domain.ShotTemplate {
+		opening = first[0].Template
+	}
 	for _, profile := range p.Profiles {
 		vertical = vertical || profile.Name == "vertical"
 	}
@@ -79,8 +86,8 @@ func trimmed(of event.Envelope, p domain.Plan, w domain.Window, revision int, by
 			Tenant: of.Tenant, Stream: of.Stream, Broadcast: of.Broadcast, Epoch: of.Epoch, At: w.Start, Wall: now, Lane: domain.LaneManual,
 		},
 		Payload: domain.Highlight{
-			ID: p.Highlight, Kind: p.Kind, Window: w, Score: p.Score, Reasons: p.Reasons, Title: p.Title, By: by, TriggeredAt: now,
-			Mode: p.Mode, Vertical: vertical, Features: p.Features, Product: p.Product, Revision: revision,
+			ID: p.Highlight, Kind: p.Kind, Window: w, Score: p.Score, Reasons: p.Reasons, Text: p.Text, Title: title, By: by, TriggeredAt: now,
+			Mode: p.Mode, Vertical: vertical, Opening: opening, Features: p.Features, Product: p.Product, Shortest: p.Shortest, Revision: revision,
 		},
 	}
 }

@@ -27,7 +27,8 @@ func TestMovedEndsAreANewRevisionOfTheSameClipAndALabel(t *testing.T) {
 	h := e.Payload.(domain.Highlight)
 	window := domain.Window{Start: 62 * time.Second, End: 75500 * time.Millisecond}
 	equal(t, "request", h, domain.Highlight{
-		ID: "h1", Kind: "flash_sale", Window: window, Score: 0.9, Reasons: found.Reasons, Title: "最后三分钟", By: "otto", TriggeredAt: h.TriggeredAt, Revision: 1,
+		ID: "h1", Kind: "flash_sale", Window: window, Score: 0.9, Reasons: found.Reasons, Text: "last three minutes only", By: "otto",
+		TriggeredAt: h.TriggeredAt, Opening: domain.OpeningNone, Revision: 1,
 	})
 	if e.Lane != domain.LaneManual || e.Broadcast != "b1" || e.Epoch != 7 {
 		t.Errorf("envelope %+v", e.Envelope)
@@ -60,4 +61,16 @@ func TestMovedEndsAreANewRevisionOfTheSameClipAndALabel(t *testing.T) {
 	if got := r.operator("POST", path, `{"start_s":62,"end_s":70}`); got.status != http.StatusConflict || json.Unmarshal([]byte(got.body), &problem) != nil {
 		t.Errorf("taken down: %d %s", got.status, got.body)
 	}
+}
+
+func TestMovedEndsChangeNothingElseOfAClip(t *testing.T) {
+	window, at := domain.Window{Start: time.Second, End: 9 * time.Second}, time.Unix(1, 0)
+	plan := domain.Plan{
+		Highlight: "h1", Kind: "manual", Title: "我的片段", Titled: true, Text: "the scarf", Product: "p7", Shortest: 5 * time.Second,
+		Shots: []domain.Shot{{Kind: domain.ShotTemplate, Template: "praise"}, {Kind: domain.ShotFootage}}, Profiles: []domain.Profile{{Name: "vertical"}},
+	}
+	equal(t, "request", trimmed(event.Envelope{}, plan, window, 1, "ann", at).Payload.(domain.Highlight), domain.Highlight{
+		ID: "h1", Kind: "manual", Window: window, Title: "我的片段", Text: "the scarf", By: "ann", TriggeredAt: at, Vertical: true,
+		Opening: "praise", Product: "p7", Shortest: 5 * time.Second, Revision: 1,
+	})
 }

@@ -59,6 +59,7 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		Score:     h.Score,
 		Reasons:   h.Reasons,
 		Title:     v.given["title"],
+		Titled:    clean(h.Title, longestTitle) != "",
 		Text:      clean(h.Text, longestText),
 		Profiles: []domain.Profile{
 			{Name: "720p", Width: 1280, Height: 720, Watermark: true},

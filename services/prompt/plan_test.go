@@ -112,6 +112,39 @@ func TestARequestsOwnOpeningComesBeforeWhatIsConfigured(t *testing.T) {
 	}
 }
 
+func TestNoClockRunsToAnEndThatNobodyNamed(t *testing.T) {
+	cfg := Defaults()
+	cfg.Opening = "auto"
+	h := sale
+	h.Reasons = []domain.Reason{{Detail: `flash_sale: "flash sale"`}}
+	p := shipped(t).plan(cfg, room, h)
+	if p.Shots[0].Template != "live_now" || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "needs a countdown") {
+		t.Errorf("opened by %q with notes %q", p.Shots[0].Template, p.Notes)
+	}
+}
+
+func TestAClipNamesTheProductThatIsSoldOrNone(t *testing.T) {
+	cup, lid, scarf := domain.Product{ID: "1", Name: "保温杯", Price: "¥99", Was: "¥120"}, domain.Product{ID: "2", Name: "保温杯盖", Price: "¥9"}, domain.Product{ID: "3", Name: "围巾", Price: "¥59"}
+	several := domain.Context{Products: []domain.Product{cup, lid, scarf}}
+	for name, c := range map[string]struct {
+		room domain.Context
+		h    domain.Highlight
+		want domain.Product
+	}{
+		"the one on show, not the one named":      {several, domain.Highlight{Product: "3", Text: "比保温杯还便宜"}, scarf},
+		"at its feed's price":                     {several, domain.Highlight{Product: "1", Item: domain.Product{ID: "1", Name: "杯", Price: "¥79"}}, domain.Product{ID: "1", Name: "保温杯", Price: "¥79"}},
+		"one that only the feed knows":            {several, domain.Highlight{Product: "9", Item: domain.Product{ID: "9", Name: "台灯", Price: "¥39"}}, domain.Product{ID: "9", Name: "台灯", Price: "¥39"}},
+		"the longest name said":                   {several, domain.Highlight{Text: "这个保温杯盖九块"}, lid},
+		"none of several":                         {several, domain.Highlight{Text: "全场五折"}, domain.Product{}},
+		"the only one":                            {domain.Context{Products: []domain.Product{cup}}, domain.Highlight{Text: "全场五折"}, cup},
+		"not the only one while another is shown": {domain.Context{Products: []domain.Product{cup}}, domain.Highlight{Product: "9"}, domain.Product{}},
+	} {
+		if got := productOf(c.room, c.h); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
 func TestAnEngineIsPromptedInALanguageItUnderstands(t *testing.T) {
 	l, cfg := shipped(t), Defaults()
 	l.limits["own"] = Limit{Characters: 300, Languages: []string{"en"}}

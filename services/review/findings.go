@@ -21,7 +21,7 @@ const (
 // written gives what liveclip would put out itself: the title, the overlay, the texts of template shots. In a title and an
 // overlay that liveclip worded, finishing takes the terms out, so they are only noted; a person's own wording is held to them.
 func written(l *wordlist.Lists, plan domain.Plan) []domain.Finding {
-	cleaned := plan.By == ""
+	cleaned := !plan.Titled
 	findings := inText(l, plan.Title, inTitle, cleaned)
 	findings = append(findings, inText(l, plan.Overlay, inOverlay, cleaned)...)
 	for _, shot := range plan.Shots {

@@ -101,7 +101,7 @@ func (s *Service) order(c clip, pieces []piece, folder string) (*mediav1.FinishO
 		return nil, err
 	}
 	overlay := c.plan.Value.Overlay
-	if c.plan.Value.By == "" {
+	if !c.plan.Value.Titled {
 		overlay, _ = s.lists.Clean(overlay)
 	}
 	order := &mediav1.FinishOrder{
@@ -151,7 +151,7 @@ func (s *Service) implicit(c clip) (string, error) {
 
 // title is the plan's; one that liveclip worded carries no term that it may not write.
 func (s *Service) title(plan domain.Plan) string {
-	if plan.By != "" {
+	if plan.Titled {
 		return plan.Title
 	}
 	title, found := s.lists.Clean(plan.Title)

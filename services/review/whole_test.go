@@ -455,7 +455,7 @@ func TestWhatMayNotBePublishedIsNot(t *testing.T) {
 	l.recordTo(10)
 	l.say(2*time.Second, "guaranteed returns for everybody")
 	l.must(l.Heard(10 * time.Second))
-	h.cut(l, "title", seconds(6, 8), func(p *domain.Plan) { p.Title, p.By = "全网最低价", "ann" })
+	h.cut(l, "title", seconds(6, 8), func(p *domain.Plan) { p.Title, p.Titled, p.By = "全网最低价", true, "ann" })
 	h.cut(l, "spoken", seconds(1, 4), nil)
 	h.cut(l, "past", seconds(30, 35), nil)
 	h.cut(l, "down", seconds(1, 4), nil)

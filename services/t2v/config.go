@@ -54,7 +54,7 @@ func Defaults() Config {
 		Workers:  2,
 		Waiting:  64,
 		MaxRetry: 3,
-		Timeout:  5 * time.Minute,
+		Timeout:  10 * time.Minute,
 		Drain:    10 * time.Second,
 		Sweep:    15 * time.Second,
 		Fresh:    FreshConfig{Live: 45 * time.Second, Manual: 5 * time.Minute, Batch: 6 * time.Hour},
@@ -119,6 +119,9 @@ func (c Config) engineFaults() []string {
 			faults = append(faults, fmt.Sprintf("%s.name: %q is another's too", where, e.Name))
 		}
 		seen[e.Name] = true
+		if e.Timeout >= c.Timeout {
+			faults = append(faults, fmt.Sprintf("%s.timeout: must be less than t2v.timeout, %v, is %v", where, c.Timeout, e.Timeout))
+		}
 	}
 	return faults
 }

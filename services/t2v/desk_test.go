@@ -281,6 +281,29 @@ func TestACancelledShotIsCancelledAtItsEngine(t *testing.T) {
 	}
 }
 
+func TestAnEngineThatIsTooSlowGivesWayToFootage(t *testing.T) {
+	cfg, _ := standIn(t, engines.KindOwn, enginestest.Endless)
+	s, bus, _ := newService(t, cfg, prober{})
+	_, j := planned(t, s, dreamt, footage)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	making, slow := context.WithCancelCause(ctx)
+	slow(errSlow)
+	plan, err := s.planOf(ctx, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.shot(ctx, making, plan, 0, filepath.Join(t.TempDir(), "x.mp4"), false)
+	if err != nil || got.File != "" || !strings.Contains(got.Note, errSlow.Error()) || len(bus.events) != 0 {
+		t.Errorf("%+v, %v, want a note that says why", got, err)
+	}
+	if early, _ := inTime(ctx); early.Err() != nil {
+		t.Error("an attempt that has just begun has no time")
+	} else if end, _ := early.Deadline(); time.Until(end) > 9*time.Minute+time.Second {
+		t.Errorf("its shots may take until %v", end)
+	}
+}
+
 func TestAShutdownIsNoReasonToFallBack(t *testing.T) {
 	cfg, engine := standIn(t, engines.KindOwn, enginestest.Endless)
 	s, bus, _ := newService(t, cfg, prober{})

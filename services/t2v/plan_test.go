@@ -62,6 +62,12 @@ func (t *told) steps() []string {
 type queued struct {
 	jobs     []job.Job
 	canceled []string
+	allowed  []string
+}
+
+func (q *queued) Allow(_ context.Context, id string) error {
+	q.allowed = append(q.allowed, id)
+	return nil
 }
 
 func (q *queued) Cancel(_ context.Context, id string) error {
@@ -166,22 +172,23 @@ func TestAPlanWithShotsToMakeIsQueuedInItsLane(t *testing.T) {
 	}
 }
 
-func TestShotsOfAClipThatIsWantedNoMoreAreCancelled(t *testing.T) {
+func TestShotsOfAClipThatIsWantedNoMoreAreCancelledUnlessItIsApprovedAfterAll(t *testing.T) {
 	for _, c := range []struct {
-		said domain.Decided
-		want []string
+		said          domain.Decided
+		want, allowed []string
 	}{
-		{domain.Decided{Clip: "c1", Revision: 2, TakeDown: true}, []string{"t2v:shots/c1/shots/2"}},
-		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "otto"}, []string{"t2v:shots/c1/shots/1"}},
-		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "rule"}, nil},
-		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictApproved, By: "otto"}, nil},
+		{domain.Decided{Clip: "c1", Revision: 2, TakeDown: true}, []string{"t2v:shots/c1/shots/2"}, nil},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "otto"}, []string{"t2v:shots/c1/shots/1"}, nil},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictRejected, By: "rule"}, nil, nil},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictApproved, By: "otto"}, nil, []string{"t2v:shots/c1/shots/1"}},
+		{domain.Decided{Clip: "c1", Revision: 1, Verdict: domain.VerdictApproved, By: "rule"}, nil, nil},
 	} {
 		s, _, jobs := newService(t, engines.Config{}, nil)
 		if err := s.handle(t.Context(), event.Event{Envelope: envelope, Payload: c.said}); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(jobs.canceled, c.want) {
-			t.Errorf("%+v: cancelled %q, want %q", c.said, jobs.canceled, c.want)
+		if !slices.Equal(jobs.canceled, c.want) || !slices.Equal(jobs.allowed, c.allowed) {
+			t.Errorf("%+v: cancelled %q, allowed %q, want %q, %q", c.said, jobs.canceled, jobs.allowed, c.want, c.allowed)
 		}
 	}
 }

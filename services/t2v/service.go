@@ -49,6 +49,7 @@ type publisher interface {
 type queue interface {
 	Enqueue(ctx context.Context, j job.Job) error
 	Cancel(ctx context.Context, id string) error
+	Allow(ctx context.Context, id string) error
 }
 
 // Service makes cuts.

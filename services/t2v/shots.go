@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
@@ -38,16 +39,29 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	defer func() { _ = work.Remove() }()
 
 	last := j.Attempt > s.cfg.MaxRetry
+	making, done := inTime(ctx)
+	defer done()
 	shots := make([]made, len(plan.Value.Shots))
 	for i, shot := range plan.Value.Shots {
 		if shot.Kind == domain.ShotFootage {
 			continue
 		}
-		if shots[i], err = s.shot(ctx, plan, i, filepath.Join(work.Path, fmt.Sprintf("shot.%d.mp4", i)), last); err != nil {
+		if shots[i], err = s.shot(ctx, making, plan, i, filepath.Join(work.Path, fmt.Sprintf("shot.%d.mp4", i)), last); err != nil {
 			return err
 		}
 	}
 	return s.cut(ctx, plan, shots)
+}
+
+var errSlow = errors.New("it took too long (t2v.timeout)")
+
+// inTime ends before the attempt does: what is not made by then gives way, and there is time left to cut.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return ctx, func() {}
+	}
+	return context.WithDeadlineCause(ctx, end.Add(-time.Until(end)/10), errSlow)
 }
 
 func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan], error) {
@@ -66,9 +80,9 @@ func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan]
 	return plan, nil
 }
 
-// shot makes one shot unless it lies in the store. An error means that the job shall be tried again; a shot that cannot be
+// shot makes one shot, while making goes on, unless it lies in the store. An error means that the job shall be tried again; a shot that cannot be
 // made, or not even at the last attempt, is no error but a note.
-func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (made, error) {
+func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (made, error) {
 	shot := plan.Value.Shots[number]
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	if _, err := s.store.Stat(ctx, key); err == nil {
@@ -77,7 +91,7 @@ func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number 
 		return made{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	}
 	began := s.now()
-	t, err := s.studio.make(ctx, plan, number, file)
+	t, err := s.studio.make(making, plan, number, file)
 	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
 	var instead *fallback
 	switch {
@@ -87,7 +101,7 @@ func (s *Service) shot(ctx context.Context, plan record.Of[domain.Plan], number 
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
 	case errors.As(err, &job.Later{}):
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
-	case errors.As(err, &instead), domain.IsPermanent(err), last:
+	case making.Err() != nil, errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
 		left := t.kept(number, shot, 0)
 		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()

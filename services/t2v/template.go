@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -257,22 +258,25 @@ func parsePrice(s string) (before string, value float64, after string, ok bool) 
 	return m[1], value, m[3], err == nil
 }
 
-// reduced says by how much a price came down: "省¥40", "6.0折"; "save ¥40", "-40%".
+// reduced says by how much a price came down: "省¥40", "6折"; "Save ¥40", "-40%". off is empty where it would be no reduction when rounded.
 func reduced(was, price, language string) (saved, off string, ok bool) {
 	_, before, _, ok1 := parsePrice(was)
 	unit, now, after, ok2 := parsePrice(price)
 	if !ok1 || !ok2 || now >= before || now <= 0 {
 		return "", "", false
 	}
-	amount := strconv.FormatFloat(before-now, 'f', -1, 64)
-	if whole := before - now; whole != float64(int64(whole)) {
-		amount = strconv.FormatFloat(whole, 'f', 2, 64)
-	}
+	amount := strings.TrimSuffix(strconv.FormatFloat(before-now, 'f', 2, 64), ".00")
 	if language == "en" {
-		return "Save " + unit + amount + after, fmt.Sprintf("-%d%%", int((before-now)/before*100+0.5)), true
+		saved = "Save " + unit + amount + after
+		if percent := math.Round((before - now) / before * 100); percent >= 1 {
+			off = fmt.Sprintf("-%.0f%%", percent)
+		}
+		return saved, off, true
 	}
-	tenth := strings.TrimSuffix(strconv.FormatFloat(now/before*10, 'f', 1, 64), ".0")
-	return "省" + unit + amount + after, tenth + "折", true
+	if tenths := math.Round(now/before*100) / 10; tenths > 0 && tenths < 10 {
+		off = strconv.FormatFloat(tenths, 'f', -1, 64) + "折"
+	}
+	return "省" + unit + amount + after, off, true
 }
 
 // scene is what a shot of this template shows in a picture of a size.

@@ -2190,6 +2190,7 @@ type Plan struct {
 	Joint         string                 `protobuf:"bytes,20,opt,name=joint,proto3" json:"joint,omitempty"`
 	Music         string                 `protobuf:"bytes,21,opt,name=music,proto3" json:"music,omitempty"`
 	Notes         []string               `protobuf:"bytes,22,rep,name=notes,proto3" json:"notes,omitempty"`
+	Titled        bool                   `protobuf:"varint,23,opt,name=titled,proto3" json:"titled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2376,6 +2377,13 @@ func (x *Plan) GetNotes() []string {
 		return x.Notes
 	}
 	return nil
+}
+
+func (x *Plan) GetTitled() bool {
+	if x != nil {
+		return x.Titled
+	}
+	return false
 }
 
 type CutPart struct {
@@ -4213,7 +4221,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06height\x18\x03 \x01(\x03R\x06height\x12\x1c\n" +
 	"\twatermark\x18\x04 \x01(\bR\twatermark\x12\x1c\n" +
 	"\tsubtitles\x18\x05 \x01(\bR\tsubtitles\x12\x18\n" +
-	"\aframing\x18\x06 \x01(\tR\aframing\"\x83\x06\n" +
+	"\aframing\x18\x06 \x01(\tR\aframing\"\x9b\x06\n" +
 	"\x04Plan\x12\x12\n" +
 	"\x04clip\x18\x01 \x01(\tR\x04clip\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1c\n" +
@@ -4237,7 +4245,8 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\bshortest\x18\x13 \x01(\x03R\bshortest\x12\x14\n" +
 	"\x05joint\x18\x14 \x01(\tR\x05joint\x12\x14\n" +
 	"\x05music\x18\x15 \x01(\tR\x05music\x12\x14\n" +
-	"\x05notes\x18\x16 \x03(\tR\x05notes\x1a;\n" +
+	"\x05notes\x18\x16 \x03(\tR\x05notes\x12\x16\n" +
+	"\x06titled\x18\x17 \x01(\bR\x06titled\x1a;\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x8a\x01\n" +
