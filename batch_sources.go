@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 )
 
 // listSources spells out folders; a name that is neither file, folder nor URL stays, and fails when its turn comes.
@@ -65,7 +66,7 @@ func identify(source string) (url string, id domain.StreamID, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		url = "file://" + path
+		url = fileurl.Of(path)
 	}
 	return url, domain.StreamID("file-" + hex.EncodeToString(sum.Sum(nil)[:8])), nil
 }

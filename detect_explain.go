@@ -14,6 +14,7 @@ import (
 	"liveclip/internal/audience"
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 	"liveclip/internal/roomlog"
 	"liveclip/internal/telemetry"
 	"liveclip/services/detect"
@@ -108,7 +109,7 @@ func openStore(ctx context.Context, s settings, data string) (blob.Store, error)
 		if _, err := os.Stat(folder); err != nil {
 			return nil, failure{2, fmt.Errorf("there is no store in %s: name one with --data or --store.url", data)}
 		}
-		s.Store.URL = "file://" + folder
+		s.Store.URL = fileurl.Of(folder)
 	}
 	return blob.Open(ctx, s.Store)
 }

@@ -17,6 +17,7 @@ import (
 
 	"liveclip/internal/app"
 	"liveclip/internal/embedded"
+	"liveclip/internal/fileurl"
 	"liveclip/internal/sign"
 	"liveclip/internal/telemetry"
 	"liveclip/services/ops"
@@ -213,7 +214,7 @@ func (h *home) settle(s *settings) {
 			*setting = value
 		}
 	}
-	set(&s.Store.URL, "file://"+filepath.Join(h.folder, "store"))
+	set(&s.Store.URL, fileurl.Of(filepath.Join(h.folder, "store")))
 	set(&s.ASR.Spool, filepath.Join(h.folder, "spool"))
 	set(&s.ASR.Process, "up") // the folder has one process at a time: after a kill its streams need not wait for a lease
 	set(&s.T2V.Cache, filepath.Join(h.folder, "templates"))

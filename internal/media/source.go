@@ -19,6 +19,7 @@ import (
 	"github.com/asticode/go-astiav"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 	"liveclip/internal/media/limit"
 )
 
@@ -316,9 +317,12 @@ func admit(address string, schemes []string) (target, scheme string, err error) 
 		}
 		return address, scheme, nil
 	}
-	path := strings.TrimPrefix(rest, "//")
+	path := rest
+	if strings.HasPrefix(rest, "//") {
+		path, _ = fileurl.Path(address)
+	}
 	if path == "" {
-		return "", "", domain.Permanent(errors.New("open: the path is empty"))
+		return "", "", domain.Permanent(fmt.Errorf("open %s: names no file", address))
 	}
 	if !filepath.IsAbs(path) {
 		path = "./" + path

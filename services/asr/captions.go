@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 
 	"liveclip/internal/caption"
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 	"liveclip/internal/wording"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -54,11 +54,10 @@ var errNoSidecar = errors.New("no .vtt or .srt beside the recording")
 
 // readSidecar reads the file beside a source. Streams have none.
 func readSidecar(source string) ([]caption.Cue, caption.Faults, error) {
-	u, err := url.Parse(source)
-	if err != nil || u.Scheme != "file" {
+	path, ok := fileurl.Path(source)
+	if !ok {
 		return nil, caption.Faults{}, errNoSidecar
 	}
-	path := strings.TrimPrefix(source, "file://")
 	bare := strings.TrimSuffix(path, filepath.Ext(path))
 	for _, beside := range []string{bare + ".vtt", bare + ".srt", path + ".vtt", path + ".srt"} {
 		file, err := os.Open(beside)

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 )
 
 func TestARoomOfCaptionsHasTheLinesThatLieBesideItsRecording(t *testing.T) {
 	g := newGround(t)
-	path := makeFile(t, "talk.mp4", "the kitchen at home was quiet")
+	path := makeFile(t, "直播 50%#1.mp4", "the kitchen at home was quiet")
 	srt := "1\n00:00:00,500 --> 00:00:01,200\n全場五折!只要九十九块九\n\n2\n00:00:01,000 --> 00:00:00,900\nonly ten left\n\n3\n00:00:02,000 --> 01:00:00,000\nto the end\n\n4\n05:00:00,000 --> 05:00:01,000\nnever\n"
 	if err := os.WriteFile(strings.TrimSuffix(path, ".mp4")+".srt", []byte(srt), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := g.start(nil)
-	s.order(domain.StreamState{Ref: ref("file-1"), Attached: true, Source: "file://" + path, Owner: "one", Lane: domain.LaneBatch, Context: domain.Context{Engine: "captions"}})
+	s.order(domain.StreamState{Ref: ref("file-1"), Attached: true, Source: fileurl.Of(path), Owner: "one", Lane: domain.LaneBatch, Context: domain.Context{Engine: "captions"}})
 	events := g.await("closed", closedOf("file-1"))
 	lines := said(events, "file-1")
 	if len(lines) != 3 {

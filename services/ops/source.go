@@ -14,6 +14,7 @@ import (
 
 	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/fileurl"
 )
 
 // schemes a source may have. asr checks again, also after redirects and name look-ups.
@@ -73,7 +74,7 @@ func (s *Service) checkFile(u *url.URL) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return "", unprocessable("source %.200q: is not a file", u.Path)
 	}
-	return (&url.URL{Scheme: "file", Path: path}).String(), nil
+	return fileurl.Of(path), nil
 }
 
 // numeric is a last label that some resolvers read as an address in another notation ("127.1", "0x7f000001").
