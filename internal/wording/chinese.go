@@ -2,6 +2,7 @@ package wording
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ var (
 	// units are measured in, so that even one numeral before them is written as a figure.
 	units = strings.Fields("分钟 秒 小时 公斤 斤 克 千克 毫升 升 米 厘米 毫米 寸 英寸 码 岁 倍 度 瓦 天 号链接")
 	// measured after 一 many of them mean something else.
-	unitsOfOne = strings.Fields("分钟 秒 小时 公斤 斤 毫升 号链接")
+	unitsOfOne = strings.Fields("分钟 秒 小时 号链接")
 	// ten of these are counted.
 	tens  = strings.Split("件个份单位名瓶支盒包箱套双条张款台只次人袋片罐对组杯碗本颗枚倍", "")
 	signs = map[string]string{"美元": "$", "美金": "$", "欧元": "€", "英镑": "£"}
@@ -33,13 +34,13 @@ func writtenChinese(before, tokens []string) (text string, taken int) {
 		return plain(n.value) + "%", 3 + n.taken
 	}
 	n := readNumber(tokens)
-	if n.taken == 0 || slices.Contains(ordinal, at(before, len(before)-1)) || about(tokens[:n.taken]) {
+	if n.taken == 0 || slices.Contains(ordinal, at(before, len(before)-1)) || n.about || between(before, tokens[n.taken:]) {
 		return "", max(1, n.taken)
 	}
 	if text, taken := writtenMoney(before, tokens, n); taken > 0 {
 		return text, taken
 	}
-	if tokens[0] == "百" || tokens[0] == "千" || tokens[0] == "万" || n.value == 0 { // 万一, 千万, 百八十
+	if n.value == 0 {
 		return "", n.taken
 	}
 	rest := strings.Join(tokens[n.taken:min(len(tokens), n.taken+4)], "")
@@ -53,6 +54,8 @@ func writtenChinese(before, tokens []string) (text string, taken int) {
 			return "", n.taken
 		}
 		return plain(n.value), n.taken
+	case n.value == 11 && hasAny(rest, []string{"假", "黄金周", "国庆"}): // 十一
+		return "", n.taken
 	case measured(n, tokens[0], rest):
 		return plain(n.value), n.taken
 	case slices.Contains(tokens[:n.taken], "点"): // 三点五分 is a time of day
@@ -68,19 +71,13 @@ func writtenChinese(before, tokens []string) (text string, taken int) {
 	return "", n.taken
 }
 
-// about tells 三四百 and 两三: two digits side by side before a unit say only roughly how many.
-func about(tokens []string) bool {
-	unit := false
-	for i := len(tokens) - 1; i > 0; i-- {
-		unit = unit || chineseUnits[tokens[i]] > 0
-		if tokens[i] == "点" {
-			return false
-		}
-		if a, b := chineseDigits[tokens[i-1]], chineseDigits[tokens[i]]; a > 0 && b > 0 && unit {
-			return true
-		}
-	}
-	return false
+// between tells either end of 三十到五十块: its amount is neither.
+func between(before, after []string) bool {
+	to := []string{"到", "至"}
+	last := len(before) - 1
+	_, digit := chineseDigits[at(before, last-1)]
+	return slices.Contains(to, at(before, last)) && (digit || chineseUnits[at(before, last-1)] > 0) ||
+		slices.Contains(to, at(after, 0)) && len(after) > 1 && chineseNumber(after[1:]).taken > 0
 }
 
 // measured tells a number before a unit that it is measured in.
@@ -99,6 +96,9 @@ func writtenMoney(before, tokens []string, n number) (text string, taken int) {
 	if sign := signs[at(tokens, n.taken)+at(tokens, n.taken+1)]; sign != "" {
 		return amount(Money{n.value, sign}), n.taken + 2
 	}
+	if roughly(tokens[n.taken:]) {
+		return "", n.taken + 3
+	}
 	m, taken, sure := readMoney(tokens)
 	if unit := at(tokens, n.taken); taken == n.taken || unit != "块" && unit != "元" {
 		return "", 0
@@ -110,9 +110,24 @@ func writtenMoney(before, tokens []string, n number) (text string, taken int) {
 	return amount(m), taken
 }
 
-// large writes 三万 and 一万二 in ten thousands.
+// roughly tells what follows the number of 十块八块, and of 九块九十双, which may be ten pairs or ninety.
+func roughly(after []string) bool {
+	if at(after, 0) != "块" && at(after, 0) != "元" {
+		return false
+	}
+	if _, digit := chineseDigits[at(after, 1)]; !digit {
+		return false
+	}
+	next := at(after, 2)
+	return next == at(after, 0) || next == "十" && slices.Contains(counted, at(after, 3))
+}
+
+// large writes 三万 and 一万二 in ten thousands, 一亿五千万 in hundred millions.
 func large(v float64) string {
-	if v >= 1e4 && v == float64(int64(v/100))*100 {
+	switch {
+	case v >= 1e8 && math.Mod(v, 1e6) == 0:
+		return plain(v/1e8) + "亿"
+	case v >= 1e4 && math.Mod(v, 100) == 0:
 		return plain(v/1e4) + "万"
 	}
 	return plain(v)

@@ -16,8 +16,13 @@ var (
 // numbers from ten on in figures. Numbers one after another stay: a countdown, a year.
 func writtenEnglish(before, tokens []string) (text string, taken int) {
 	n := readNumber(tokens)
-	if n.taken == 0 || englishUnits[tokens[0]] > 0 {
+	if n.taken == 0 || englishUnits[tokens[0]] > 0 || n.about {
 		return "", max(1, n.taken)
+	}
+	alternatives := []string{"or", "to"} // five or six dollars
+	if last := len(before) - 1; slices.Contains(alternatives, at(before, last)) && isEnglishNumber(at(before, last-1)) ||
+		slices.Contains(alternatives, at(tokens, n.taken)) && isEnglishNumber(at(tokens, n.taken+1)) {
+		return "", n.taken
 	}
 	next, figure := at(tokens, n.taken), tokens[0][0] < 0x80 && tokens[0][0] <= '9'
 	switch {

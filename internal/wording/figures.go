@@ -108,6 +108,9 @@ func grouped(v float64) string {
 // amount writes ¥99.9 and $19.90, as each is printed.
 func amount(m Money) string {
 	if m.Sign == "¥" {
+		if m.Amount >= 1e5 && math.Mod(m.Amount, 1000) == 0 {
+			return m.Sign + large(m.Amount)
+		}
 		return m.Sign + plain(math.Round(m.Amount*100)/100)
 	}
 	text := grouped(math.Trunc(m.Amount))

@@ -60,27 +60,31 @@ func readMoney(tokens []string) (m Money, taken int, sure bool) {
 	return m, taken, sure
 }
 
-// tenthsOf reads what follows 块: 九, 九毛, 九九; not the number of what the money buys.
+// tenthsOf reads what follows 块: 九, 九毛, 九九; not the number of what the money buys: 一两, 九 of 九两件, 三 of 三盒.
 func tenthsOf(tokens []string) (amount float64, taken int) {
-	if len(tokens) == 0 || tokens[0] == "两" || tokens[0] == "十" {
+	first, second := at(tokens, 0), at(tokens, 1)
+	counts := func(i int) bool { return slices.Contains(counted, at(tokens, i)) }
+	if first == "两" || first == "十" || first == "一" && second == "两" && !counts(2) {
 		return 0, 0
 	}
-	tenths, taken := Number(tokens[:1])
+	tenths, taken := Number(tokens[:min(1, len(tokens))])
 	if taken == 0 || tenths >= 100 || tenths != math.Trunc(tenths) {
 		return 0, 0
 	}
 	if tenths < 10 {
 		tenths *= 10
-		if more, ok := chineseDigits[at(tokens, 1)]; ok {
+		if more, ok := chineseDigits[second]; ok && second != "两" && !counts(2) {
 			tenths, taken = tenths+more, 2
 		}
 	}
-	if next := at(tokens, taken); next == "毛" || next == "角" {
-		if more, ok := chineseDigits[at(tokens, taken+1)]; ok && !slices.Contains(counted, at(tokens, taken+2)) {
+	next := at(tokens, taken)
+	switch {
+	case next == "毛" || next == "角":
+		if more, ok := chineseDigits[at(tokens, taken+1)]; ok && !counts(taken+2) {
 			return (tenths + more) / 100, taken + 2
 		}
 		return tenths / 100, taken + 1
-	} else if slices.Contains(counted, next) || chineseUnits[next] > 0 {
+	case counts(taken), chineseUnits[next] > 0, currencies[next] != "":
 		return 0, 0
 	}
 	return tenths / 100, taken

@@ -10,7 +10,7 @@ var (
 	chineseDigits = map[string]float64{
 		"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
 	}
-	chineseUnits = map[string]float64{"十": 10, "百": 100, "千": 1000, "万": 10000}
+	chineseUnits = map[string]float64{"十": 10, "百": 100, "千": 1000, "万": 1e4, "亿": 1e8}
 	englishSmall = func() map[string]float64 {
 		names := strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
 		values := make(map[string]float64, len(names))
@@ -26,7 +26,7 @@ var (
 )
 
 const (
-	mostValue     = 1e9
+	mostValue     = 1e12
 	longestNumber = 12 // tokens
 )
 
@@ -36,6 +36,7 @@ type number struct {
 	taken int  // tokens; 0: there is none
 	pair  bool // two numbers as a price is said: nineteen ninety nine
 	plain bool // digit after digit, without a unit: 一九九
+	about bool // said roughly, or not as numbers are: 三四百, 七十八十, 百八十; the value is only its size
 }
 
 // Number reads the number that begins with the first of tokens, in digits or words, Chinese or English, and gives how many
@@ -65,60 +66,6 @@ func readNumber(tokens []string) number {
 		return englishNumber(tokens)
 	}
 	return chineseNumber(tokens)
-}
-
-// chineseNumber reads 一百九十九, 两千三, 三点五 and 一九九.
-func chineseNumber(tokens []string) number {
-	var n number
-	var total, section, digit, unit float64
-	digits, units := "", false
-	for n.taken < len(tokens) {
-		t := tokens[n.taken]
-		if d, ok := chineseDigits[t]; ok {
-			digit = d
-			digits += strconv.Itoa(int(d))
-		} else if u, ok := chineseUnits[t]; ok {
-			units = true
-			if digit == 0 && n.taken == 0 {
-				digit = 1 // 十五
-			}
-			if unit = u; u == 10000 {
-				total, section = (total+section+digit)*u, 0
-			} else {
-				section += digit * u
-			}
-			digit = 0
-		} else {
-			break
-		}
-		n.taken++
-	}
-	switch {
-	case n.taken == 0:
-		return n
-	case !units && len(digits) > 1: // 一九九
-		n.value, _ = strconv.ParseFloat(digits, 64)
-		n.plain = true
-	case units && digit > 0 && unit > 10 && tokens[n.taken-2] != "零": // 两千三
-		n.value = total + section + digit*unit/10
-	default:
-		n.value = total + section + digit
-	}
-	if n.taken+1 < len(tokens) && tokens[n.taken] == "点" {
-		fraction := ""
-		for i := n.taken + 1; i < len(tokens) && len(fraction) < 4; i++ {
-			d, ok := chineseDigits[tokens[i]]
-			if !ok {
-				break
-			}
-			fraction += strconv.Itoa(int(d))
-		}
-		if fraction != "" {
-			part, _ := strconv.ParseFloat("0."+fraction, 64)
-			n.value, n.taken, n.plain = n.value+part, n.taken+1+len(fraction), false
-		}
-	}
-	return n
 }
 
 func isEnglishNumber(token string) bool {
@@ -183,7 +130,9 @@ func englishNumber(tokens []string) number {
 		fraction, more := englishFraction(tokens[taken:])
 		return number{value: min(parts[0].total+parts[0].section, mostValue) + fraction, taken: taken + more}
 	case 2:
-		return number{value: parts[0].section + parts[1].section/100, taken: taken, pair: true}
+		dollars, cents := parts[0].section, parts[1].section
+		about := math.Mod(cents, 5) == 0 && cents > dollars && cents-dollars <= 10 // forty five fifty
+		return number{value: dollars + cents/100, taken: taken, pair: true, about: about}
 	}
 	return number{}
 }
