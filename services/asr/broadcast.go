@@ -63,7 +63,8 @@ type broadcast struct {
 	sound      []domain.SoundMeasured // not published yet
 	noticed    []domain.SoundEvent    // to be told with the next of sound
 	sceneCuts  []time.Duration        // not published yet
-	unheard    []domain.Window        // skipped, not published yet
+	unheard    []domain.Window        // not published yet
+	complained time.Time              // of speech that nobody heard
 	sequence   map[event.Topic]int64
 	mark       domain.StreamProgress // as last published
 	marked     time.Time
@@ -96,7 +97,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 	}
 	if r.listens() {
 		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.wish, voices: s.voices, line: b.line, now: s.now,
-			skip: func(unheard domain.Window) { s.skipped.Add((unheard.End - unheard.Start).Seconds()); b.skip(unheard) }})
+			skip: func(unheard domain.Window) { s.unheard.Add(unheard.Length().Seconds()); b.skip(unheard) }})
 		b.ear.writer = s.writer
 	} else if r.captioned() {
 		b.captions = r.newCaptions(b, from)
@@ -271,12 +272,21 @@ func (b *broadcast) untold() int {
 	return len(b.lines)
 }
 
-// skip takes speech that nobody will hear.
+// complainEvery bounds how often the log has it that speech is not heard: a deaf engine hears no utterance.
+const complainEvery = time.Minute
+
+// skip takes speech that nobody heard.
 func (b *broadcast) skip(unheard domain.Window) {
-	b.log.Warn("speech skipped: recognition is behind", "from", unheard.Start, "to", unheard.End)
 	b.mu.Lock()
 	b.unheard = append(b.unheard, unheard)
+	due := b.now().Sub(b.complained) >= complainEvery
+	if due {
+		b.complained = b.now()
+	}
 	b.mu.Unlock()
+	if due {
+		b.log.Warn("speech was not heard", "from", unheard.Start, "to", unheard.End)
+	}
 	b.nudge()
 }
 
@@ -323,6 +333,7 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 	b.pauseHere(ctx)
 	b.awaitWords(ctx, patience)
 	if b.ear != nil {
+		b.ear.giveUp()
 		b.ear.leave()
 	}
 	if b.captions != nil {

@@ -23,8 +23,9 @@
 // side by side (dialogue.go); an utterance keeps its sound until it was heard, so a recogniser that dies costs a repetition.
 // One that was there at a death is heard again only with none of its kind beside it, and given up after four.
 //
-// Late live speech is skipped, oldest first: an utterance that nobody began to hear within asr.behind becomes a gap in
-// stream.progress.v1 (Unheard), counted and logged; SpeechLag says how late the newest final line was. load.go measures what
+// Speech that nobody heard is told in one place, ear.settle, before the mark passes it: it is in stream.progress.v1 (Unheard),
+// counted and logged, whatever the reason. Late live speech is skipped, oldest first: an utterance that nobody began to hear
+// within asr.behind; the others are without a place, given up, or of a deaf engine. SpeechLag says how late the newest final line was. load.go measures what
 // hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the rooms need, up to
 // asr.recognisers, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
 // speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what

@@ -23,7 +23,7 @@ type earConfig struct {
 	wish      func() wish                   // how the next utterance shall be heard
 	voices    *voices                       // nil: voice is told by its loudness
 	line      func(l domain.TranscriptLine) // in order; partial ones too
-	skip      func(unheard domain.Window)
+	skip      func(unheard domain.Window)   // of speech that nobody heard, in order
 	now       func() time.Time
 	writer    *wording.Writer // how lines are written; nil: as they are heard
 }
@@ -37,9 +37,9 @@ type ear struct {
 	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
 
 	mu      sync.Mutex
-	by      wish          // how the newest utterance is heard
-	place   *engine       // that the room has a place at; nil: none
-	refused time.Duration // where what is said now began, when its engine has no place for the room
+	by      wish    // how the newest utterance is heard
+	place   *engine // that the room has a place at; nil: none
+	refused bool    // its engine had no place for the room when somebody spoke last
 	point   endpointer
 	open    *spoken
 	queue   []*spoken // not answered, or behind one that is not
@@ -68,7 +68,7 @@ const wordless = 800 * time.Millisecond
 const ahead = 16
 
 func newEar(c earConfig) *ear {
-	return &ear{earConfig: c, by: c.wish(), refused: -1, space: make(chan struct{}, ahead)}
+	return &ear{earConfig: c, by: c.wish(), space: make(chan struct{}, ahead)}
 }
 
 // hear takes the next sound. That of an unpaced recording waits here until recognition follows; live sound never waits.
@@ -148,16 +148,13 @@ func (e *ear) speak(ctx context.Context, pieces []stretch) error {
 		}
 		e.mu.Lock()
 		open := e.open
-		if open == nil { // its beginning found no place
-			refused := e.refused
+		if open == nil { // its beginning found no place before ctx ended
 			e.mu.Unlock()
-			if s.ends && refused >= 0 {
-				e.skip(domain.Window{Start: refused, End: s.until})
-			}
 			continue
 		}
 		if s.ends {
 			open.until, e.open, e.spoke = s.until, nil, s.until
+			e.settle()
 		}
 		e.mu.Unlock()
 		if !s.ends {
@@ -178,25 +175,26 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 		}
 	}
 	how := e.wish()
-	if !e.enter(how.engine, s.at) {
-		return nil
+	by := how.engine
+	if !e.enter(by) {
+		by = &engine{by.name, by.language, nobody{}}
 	}
 	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
 	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, names: how.names, sound: s.sound, more: make(chan struct{}, 1)}
-	line := &spoken{utterance: u, by: how.engine}
+	line := &spoken{utterance: u, by: by}
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
 	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
 	e.mu.Lock()
 	e.open, e.by = line, how
 	e.queue = append(e.queue, line)
 	e.mu.Unlock()
-	how.put(u)
+	by.put(u)
 	return nil
 }
 
 // enter takes the room's place at the engine, live, unless there is none: then what is said goes unheard, and the next that is
 // said asks again.
-func (e *ear) enter(by *engine, at time.Duration) bool {
+func (e *ear) enter(by *engine) bool {
 	if !e.live {
 		return true
 	}
@@ -211,10 +209,8 @@ func (e *ear) enter(by *engine, at time.Duration) bool {
 			e.place = by
 		}
 	}
-	if e.refused = -1; e.place == nil {
-		e.refused = at
-	}
-	return e.place != nil
+	e.refused = e.place == nil
+	return !e.refused
 }
 
 // leave gives the room's place to another.
@@ -258,7 +254,7 @@ func (e *ear) health(now time.Time) domain.Health {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case deaf || e.refused >= 0:
+	case deaf || e.refused:
 		return domain.HealthMissing
 	case now.Sub(e.skipped) < e.behind:
 		return domain.HealthBehind
@@ -308,7 +304,6 @@ func (e *ear) catchUp() {
 		e.mu.Lock()
 		e.skipped = e.now()
 		e.mu.Unlock()
-		e.skip(domain.Window{Start: u.start, End: u.until})
 		e.answer(u, nil)
 	}
 }
@@ -326,6 +321,17 @@ func (e *ear) partial(s *spoken, h *mediav1.Heard) {
 	e.give(s, h, false)
 }
 
+// giveUp waits for nothing any more.
+func (e *ear) giveUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.queue {
+		s.done = true
+	}
+	e.settle()
+}
+
+// answer takes what was made of an utterance; nil: nobody could hear it.
 func (e *ear) answer(s *spoken, h *mediav1.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -336,10 +342,14 @@ func (e *ear) answer(s *spoken, h *mediav1.Heard) {
 	e.settle()
 }
 
-// settle gives the lines at the head of the queue that were answered.
+// settle gives the lines at the head of the queue that were answered, and tells what of it nobody heard, whatever the reason,
+// before the mark passes it.
 func (e *ear) settle() {
-	for len(e.queue) > 0 && e.queue[0].done && (e.queue[0].until > 0 || e.queue[0].heard == nil) {
+	for len(e.queue) > 0 && e.queue[0].done && e.queue[0].until > 0 {
 		s := e.queue[0]
+		if s.heard == nil {
+			e.skip(domain.Window{Start: s.start, End: s.until})
+		}
 		if s.heard != nil && s.heard.Text != "" || s.partial != "" { // a partial line is taken back by an empty one
 			e.give(s, s.heard, true)
 		}

@@ -67,7 +67,7 @@ type Service struct {
 	hot      *recording.Hot
 	hearing  *hearing
 	keeper   *keeper
-	skipped  prometheus.Counter
+	unheard  prometheus.Counter
 
 	address, rtmp string         // as others reach them; set when they listen
 	broadcasts    sync.WaitGroup // goroutines of broadcasts
@@ -91,7 +91,7 @@ type running struct {
 func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, bus: deps.Bus, store: deps.Store, media: deps.Media, leases: deps.Leases, keys: deps.Keys, log: deps.Log, now: deps.Now,
 		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), hearing: newHearing(), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
-		skipped: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_skipped_seconds_total", Help: "Live speech skipped because recognition fell behind."}),
+		unheard: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_unheard_seconds_total", Help: "Speech that nobody heard: late, without a place, given up, or with no recogniser at work."}),
 	}
 	if s.process == "" {
 		host, err := os.Hostname()
@@ -117,7 +117,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: folder}), deps.Log, deps.Metrics)
 	}
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
-	deps.Metrics.MustRegister(s.skipped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	deps.Metrics.MustRegister(s.unheard, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "liveclip_asr_streams", Help: "Streams that this process owns."}, func() float64 { return float64(s.state().Streams) }))
 	return s, nil
 }

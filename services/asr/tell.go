@@ -127,10 +127,7 @@ func (b *broadcast) earMark() time.Duration {
 	if b.captions != nil {
 		return b.captions.mark()
 	}
-	if b.ear == nil || b.ear.deaf() && b.ear.drained() {
-		return endless
-	}
-	if b.soundless() && b.ear.drained() {
+	if b.ear == nil || b.soundless() && b.ear.drained() {
 		return endless
 	}
 	return b.ear.mark()
