@@ -59,7 +59,7 @@ func parse(body []byte, length time.Duration) ([]domain.Word, error) {
 	b := builder{length: length}
 	heard := 0
 	for _, s := range a.Segments {
-		if s.NoSpeech > noSpeech && s.LogProb != nil && *s.LogProb < unlikely {
+		if s.silent() {
 			continue
 		}
 		heard++
@@ -79,7 +79,11 @@ func parse(body []byte, length time.Duration) ([]domain.Word, error) {
 		return nil, nil
 	case len(a.Words) > 0:
 		for _, w := range a.Words {
-			b.add(w.Word, w.Start, w.End, within(a.Segments, w), w.Probability)
+			of := within(a.Segments, w)
+			if of.silent() {
+				continue
+			}
+			b.add(w.Word, w.Start, w.End, likely(of.LogProb), w.Probability)
 		}
 	case len(a.Segments) == 0:
 		b.add(*a.Text, 0, length.Seconds(), 0, nil)
@@ -94,14 +98,19 @@ func likely(logProb *float64) float64 {
 	return min(1, math.Exp(min(0, *logProb)))
 }
 
-// within gives the confidence of the segment in which a word lies.
-func within(segments []segment, w timed) float64 {
+// silent tells a segment in which a model makes words of silence.
+func (s segment) silent() bool {
+	return s.NoSpeech > noSpeech && s.LogProb != nil && *s.LogProb < unlikely
+}
+
+// within gives the segment in which a word lies.
+func within(segments []segment, w timed) segment {
 	for _, s := range segments {
 		if middle := (w.Start + w.End) / 2; s.Start <= middle && middle <= s.End {
-			return likely(s.LogProb)
+			return s
 		}
 	}
-	return 0
+	return segment{}
 }
 
 type builder struct {

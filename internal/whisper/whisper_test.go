@@ -140,8 +140,9 @@ func TestWordsLieWithinTheUtteranceWhateverTheServerSays(t *testing.T) {
 	for body, want := range map[string][]domain.Word{
 		`{"text": "a b c", "words": [{"word":"a","start":-5,"end":9e300},{"word":"b","start":0.2,"end":0.1},{"word":" ","start":0.3,"end":0.4},{"word":"c","start":0.1,"end":0.4}]}`: {
 			word("a", 0, 1000, 0), word("b", 200, 200, 0), word("c", 200, 400, 0)},
-		`{"text": "Thank you.", "segments": [{"text":"Thank you.","start":0,"end":1,"avg_logprob":-1.4,"no_speech_prob":0.9}]}`:     nil,
-		`{"text": "好", "segments": [{"text":"好","start":0,"end":1,"words":[{"word":"好","start":0.5,"end":0.75,"probability":7}]}]}`: {word("好", 500, 750, 1)},
+		`{"text": "Thank you.", "segments": [{"text":"Thank you.","start":0,"end":1,"avg_logprob":-1.4,"no_speech_prob":0.9}]}`:                                                                                                        nil,
+		`{"text": "好谢谢", "words": [{"word":"好","start":0.1,"end":0.2},{"word":"谢谢","start":0.6,"end":0.8}], "segments": [{"text":"好","start":0,"end":0.5},{"text":"谢谢","start":0.5,"end":1,"avg_logprob":-1.4,"no_speech_prob":0.9}]}`: {word("好", 100, 200, 0)},
+		`{"text": "好", "segments": [{"text":"好","start":0,"end":1,"words":[{"word":"好","start":0.5,"end":0.75,"probability":7}]}]}`:                                                                                                    {word("好", 500, 750, 1)},
 	} {
 		s.Fail(whispertest.Status(200, 0, body))
 		if got, err := c.Transcribe(t.Context(), second, nil); err != nil || !slices.Equal(got, want) {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/yutopp/go-rtmp"
 	"github.com/yutopp/go-rtmp/message"
+	"golang.org/x/sync/semaphore"
 
 	"liveclip/internal/domain"
 )
@@ -24,6 +25,7 @@ const (
 	beforePublish  = 64 << 10         // bytes that a connection may send until it publishes
 	maxTag         = 8 << 20          // bytes of one RTMP message
 	pushQueue      = 512              // tags that wait for the recorder
+	pushBytes      = 64 << 20         // of them
 	recorderStalls = 5 * time.Second  // full for so long: the stream is given up, so that the server need not wait
 )
 
@@ -34,6 +36,7 @@ type publisher struct {
 	ref    domain.Ref
 	first  time.Time // wall clock of the first frame; valid once tags gave it
 	tags   chan []byte
+	room   *semaphore.Weighted // bytes that may still wait among tags
 
 	ending sync.Once
 	ended  chan struct{} // closed: nothing more comes
@@ -81,7 +84,8 @@ func (s *pushServer) serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *pushServer) connect(conn net.Conn) (io.ReadWriteCloser, *rtmp.ConnConfig) {
-	h := &pushHandler{server: s, publisher: &publisher{conn: conn, remote: conn.RemoteAddr().String(), tags: make(chan []byte, pushQueue), ended: make(chan struct{})}}
+	h := &pushHandler{server: s, publisher: &publisher{conn: conn, remote: conn.RemoteAddr().String(), tags: make(chan []byte, pushQueue),
+		room: semaphore.NewWeighted(pushBytes), ended: make(chan struct{})}}
 	h.stop = context.AfterFunc(s.ctx, func() { h.publisher.end(errShutdown) })
 	if s.open.Add(1) > int64(s.limit) {
 		s.refused.WithLabelValues("too many").Inc()
@@ -243,26 +247,39 @@ func (h *pushHandler) tag(kind byte, at uint32, payload io.Reader) error {
 	if p.first.IsZero() {
 		p.first = h.server.now()
 	}
-	tag := flvTag(kind, at, body)
-	select {
-	case p.tags <- tag:
-		return nil
-	case <-p.ended:
-		return p.reason
-	default:
+	return p.put(flvTag(kind, at, body))
+}
+
+// put has a tag wait for the recorder, or ends the publisher whose recorder takes none.
+func (p *publisher) put(tag []byte) error {
+	if p.room.TryAcquire(int64(len(tag))) {
+		select {
+		case p.tags <- tag:
+			return nil
+		default:
+			p.room.Release(int64(len(tag)))
+		}
 	}
-	stalled := time.NewTimer(recorderStalls)
-	defer stalled.Stop()
-	select {
-	case p.tags <- tag:
-		return nil
-	case <-p.ended:
-		return p.reason
-	case <-stalled.C:
-		err := fmt.Errorf("the recorder of stream %s stalls", p.ref)
-		p.end(err)
-		return err
+	ctx, cancel := context.WithTimeout(context.Background(), recorderStalls)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { p.end(fmt.Errorf("the recorder of stream %s stalls", p.ref)) })
+	defer stop()
+	if p.room.Acquire(ctx, int64(len(tag))) == nil {
+		select {
+		case p.tags <- tag:
+			return nil
+		case <-p.ended:
+			return p.reason
+		}
 	}
+	<-p.ended
+	return p.reason
+}
+
+// taken is a tag that waits no more.
+func (p *publisher) taken(tag []byte) []byte {
+	p.room.Release(int64(len(tag)))
+	return tag
 }
 
 func (h *pushHandler) OnClose() {

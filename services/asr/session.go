@@ -119,7 +119,7 @@ func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 		select {
 		case tag := <-s.push.tags:
 			time.Sleep(feedEvery) // what comes meanwhile goes along: a message costs more than its bytes
-			if !s.sendQueued(tag, send) {
+			if !s.sendQueued(s.push.taken(tag), send) {
 				return
 			}
 		case <-s.push.ended:
@@ -142,7 +142,7 @@ func (s *session) sendQueued(tag []byte, send func([]byte) bool) bool {
 	for {
 		select {
 		case more := <-s.push.tags:
-			if data = append(data, more...); len(data) >= feedMost {
+			if data = append(data, s.push.taken(more)...); len(data) >= feedMost {
 				if !send(data) {
 					return false
 				}

@@ -55,7 +55,7 @@ func checkContext(c *opsv1.Context) error {
 		}
 	}
 	for _, p := range c.Products {
-		for what, text := range map[string]string{"id": p.GetId(), "name": p.GetName(), "price": p.GetPrice()} {
+		for what, text := range map[string]string{"id": p.GetId(), "name": p.GetName(), "price": p.GetPrice(), "was": p.GetWas()} {
 			if err := checkText("context.products."+what, text); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@
 package models
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -33,27 +34,31 @@ func Unpack(root, name string) (string, error) {
 	}
 	sum := sha256.Sum256(manifest)
 	folder := filepath.Join(root, name+"-"+hex.EncodeToString(sum[:6]))
-	if whole(folder) == nil {
+	if whole(folder, manifest) == nil {
 		return folder, nil
 	}
-	if err := unpack(root, name, folder); err != nil {
+	if err := unpack(root, name, folder, manifest); err != nil {
 		return "", fmt.Errorf("unpack model %s: %w", name, err)
 	}
 	return folder, nil
 }
 
-// whole tells whether a folder is what was unpacked: nothing missing, cut short or changed.
-func whole(folder string) error {
+// whole tells whether a folder is what was unpacked, whoever wrote it: the manifest is liveclip's own, and nothing that it names is
+// missing, cut short or changed.
+func whole(folder string, manifest []byte) error {
 	m, err := models.Load(folder)
 	if err != nil {
 		return err
+	}
+	if found, err := os.ReadFile(filepath.Join(folder, models.ManifestName)); err != nil || !bytes.Equal(found, manifest) {
+		return errors.New(models.ManifestName + " is not the model's own")
 	}
 	_, err = m.Verify()
 	return err
 }
 
 // unpack writes beside the folder and renames: others see it whole or not at all.
-func unpack(root, name, folder string) error {
+func unpack(root, name, folder string, manifest []byte) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
@@ -72,14 +77,14 @@ func unpack(root, name, folder string) error {
 	if err := os.CopyFS(part, model); err != nil {
 		return err
 	}
-	if err := whole(part); err != nil {
+	if err := whole(part, manifest); err != nil {
 		return err
 	}
 	err = os.Rename(part, folder)
 	if err == nil || !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if whole(folder) == nil {
+	if whole(folder, manifest) == nil {
 		return nil // another process was faster
 	}
 	// A damaged one is in the way. It goes aside in one step, so that nobody loads half of it.

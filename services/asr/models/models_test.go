@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,14 +48,26 @@ func TestADamagedModelIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(folder, "model.onnx"), 1000); err != nil {
+	own, err := files.ReadFile(Mandarin + "/model.yaml")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Unpack(root, Mandarin); err != nil || again != folder {
-		t.Fatalf("unpacked to %s: %v", again, err)
+	damage := map[string]func() error{
+		"cut short": func() error { return os.Truncate(filepath.Join(folder, "model.onnx"), 1000) },
+		"another's, with a manifest that agrees": func() error {
+			return os.WriteFile(filepath.Join(folder, "model.yaml"), append(bytes.Clone(own), "\n# mine\n"...), 0o600)
+		},
 	}
-	if err := whole(folder); err != nil {
-		t.Error(err)
+	for name, do := range damage {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Unpack(root, Mandarin); err != nil || again != folder {
+			t.Fatalf("%s: unpacked to %s: %v", name, again, err)
+		}
+		if err := whole(folder, own); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if entries, _ := os.ReadDir(root); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
@@ -66,11 +79,7 @@ func TestManyMayUnpackOneModelAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
-			folder, err := Unpack(root, Mandarin)
-			if err == nil {
-				err = whole(folder)
-			}
-			if err != nil {
+			if _, err := Unpack(root, Mandarin); err != nil {
 				t.Error(err)
 			}
 		})

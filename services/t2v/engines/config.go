@@ -122,6 +122,7 @@ func (c Config) Faults(where string) []string {
 	wrong(c.Timeout <= 0, "timeout: must be positive, is %v", c.Timeout)
 	wrong(c.Idle <= 0, "idle: must be positive, is %v", c.Idle)
 	wrong(c.Poll <= 0, "poll: must be positive, is %v", c.Poll)
+	wrong(c.Kind != KindOwn && c.Idle <= 5*c.Poll, "idle: must be more than five times poll, %v, as an order is asked about ever more slowly, is %v", c.Poll, c.Idle)
 	wrong(c.MaxBytes < 1, "max_bytes: must be at least 1, is %d", c.MaxBytes)
 	wrong(c.MaxPrompt < 1, "max_prompt: must be at least 1, is %d", c.MaxPrompt)
 	wrong(c.MaxPixels < 16*16, "max_pixels: must be at least 256, is %d", c.MaxPixels)
