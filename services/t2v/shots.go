@@ -94,6 +94,7 @@ func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan],
 	t, err := s.studio.make(making, plan, number, file)
 	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
 	var instead *fallback
+	slow := errors.Is(context.Cause(making), errSlow)
 	switch {
 	case err == nil:
 		return s.keep(ctx, plan, number, file, t)
@@ -101,7 +102,7 @@ func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan],
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
 	case errors.As(err, &job.Later{}):
 		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
-	case making.Err() != nil, errors.As(err, &instead), domain.IsPermanent(err), last:
+	case slow, errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
 		left := t.kept(number, shot, 0)
 		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()
