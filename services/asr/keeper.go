@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/await"
 	"liveclip/internal/domain"
 	"liveclip/internal/lease"
 	"liveclip/internal/recording"
@@ -92,18 +93,12 @@ func (k *keeper) run(ctx context.Context, process string) error {
 		return nil
 	})
 	group.Go(func() error {
-		tick := time.NewTicker(keepEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			if err := k.sweep(ctx, process); err != nil && ctx.Err() == nil {
+		for await.For(ctx, keepEvery) == nil {
+			if err := k.keep(ctx, process); err != nil && ctx.Err() == nil {
 				k.log.Warn("recordings not swept, trying again later", "error", err)
 			}
 		}
+		return nil
 	})
 	return group.Wait()
 }
@@ -111,8 +106,11 @@ func (k *keeper) run(ctx context.Context, process string) error {
 // everyStream names the lease of whoever sweeps; no stream has an empty tenant.
 var everyStream = domain.Ref{Stream: "retention"}
 
-// sweep sweeps once, unless another process does.
-func (k *keeper) sweep(ctx context.Context, process string) error {
+// restful bounds the share of the time that is spent sweeping: to look at a store of millions of objects takes minutes.
+const restful = 20
+
+// keep sweeps again and again until ctx ends or something fails, unless another process does.
+func (k *keeper) keep(ctx context.Context, process string) error {
 	if k.sweeper.Limits == (recording.Limits{}) || !k.stories.CaughtUp() {
 		return nil
 	}
@@ -126,11 +124,19 @@ func (k *keeper) sweep(ctx context.Context, process string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() { cancel(held.Hold(ctx)) }()
+	for err == nil {
+		began := time.Now()
+		if err = k.sweep(ctx); err == nil {
+			err = await.For(ctx, max(keepEvery, restful*time.Since(began)))
+		}
+	}
+	return errors.Join(err, held.Release(context.WithoutCancel(ctx)))
+}
+
+// sweep sweeps once.
+func (k *keeper) sweep(ctx context.Context) error {
 	swept, err := k.sweeper.Sweep(ctx)
 	k.removed.Add(float64(swept.RemovedBytes))
-	if releaseErr := held.Release(context.WithoutCancel(ctx)); err == nil {
-		err = releaseErr
-	}
 	if err != nil {
 		return err
 	}
