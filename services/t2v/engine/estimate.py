@@ -18,7 +18,7 @@ class Estimate:
         return Admitted(self.work(order), order.deadline, self.bytes(order))
 
     def work(self, order: Order) -> float:
-        """Seconds of the device; 0 while nothing of its shape has run."""
+        """Seconds of the device, decoding with them; 0 while nothing of its shape has run."""
         c, spec = self._model.config, order.spec
         shape = shape_of(spec)
         if not self._table.known(shape):
@@ -27,7 +27,9 @@ class Estimate:
         if order.opening and order.opening.key in self._tiers.openings:
             chunks = max(1, chunks - order.opening.chunks)
         forwards = len(self._model.sampler(spec.steps)) + (1 if c.causal and c.stream.clean_pass else 0)
-        return chunks * forwards * self._table.predict(shape, 2 if batch.guided(self._model, spec) else 1)
+        a_forward = self._table.predict(shape, 2 if batch.guided(self._model, spec) else 1)
+        decoding = self._table.predict(("decode", shape), 1) if self._table.known(("decode", shape)) else 0.0
+        return chunks * (forwards * a_forward + decoding)
 
     def bytes(self, order: Order) -> int:
         """Of its caches, its prompts, and the activations of one forward."""

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from .cache import Made
 from .encode import Encoder, Format, Muxer, Timeline
+from .estimate import shape_of
 from .failure import Failed, sorted_out
 from .job import ChunkMade, Job
+from .scheduler import Table
 from .session import Latents
 from .stats import Stats
 from .v1 import engine_pb2 as pb
@@ -92,7 +94,7 @@ class Finisher:
     def _decode(self, latents: Latents) -> np.ndarray:
         """[T, H, W, 3] of bytes."""
         session = self.job.session
-        with self._decoding(latents.z):
+        with self._decoding(latents.z, shape_of(session.spec)):
             pixels = session.model.vae.decode(latents.z.to(session.model.vae.device), session.tails)[0]
             return to_bytes(pixels).cpu().numpy()
 
@@ -135,22 +137,30 @@ def to_bytes(pixels: Tensor) -> Tensor:
 
 class Decoding:
     """One decoding at a time: two would only share the device and its memory. On CUDA on a stream of its own, always the same
-    one, so that it runs beside the next chunk's forwards and its memory is used again."""
+    one, so that it runs beside the next chunk's forwards and its memory is used again. What it takes is learned by table.
+    """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, table: Table) -> None:
+        self._lock, self._table = threading.Lock(), table
         self._stream: torch.cuda.Stream | None = None
 
     @contextlib.contextmanager
-    def __call__(self, z: Tensor) -> Iterator[None]:
+    def __call__(self, z: Tensor, shape: tuple[int, int]) -> Iterator[None]:
         with self._lock, torch.inference_mode():
-            if not z.is_cuda:
+            began = time.monotonic()
+            with self._beside(z):
                 yield
-                return
-            if self._stream is None:
-                self._stream = torch.cuda.Stream(z.device)
-            self._stream.wait_stream(torch.cuda.default_stream(z.device))
-            z.record_stream(self._stream)
-            with torch.cuda.stream(self._stream):
-                yield
-                self._stream.synchronize()
+            self._table.learn(("decode", shape), 1, time.monotonic() - began)
+
+    @contextlib.contextmanager
+    def _beside(self, z: Tensor) -> Iterator[None]:
+        if not z.is_cuda:
+            yield
+            return
+        if self._stream is None:
+            self._stream = torch.cuda.Stream(z.device)
+        self._stream.wait_stream(torch.cuda.default_stream(z.device))
+        z.record_stream(self._stream)
+        with torch.cuda.stream(self._stream):
+            yield
+            self._stream.synchronize()

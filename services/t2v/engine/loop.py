@@ -61,7 +61,7 @@ class Engine:
         self.beginner = Beginner(model, self.tiers, stats, self.kept)
         self._tasks = Tasks()
         self._forwards = Forwards(model, self.table, self.tiers, stats, limits.rows, limits.ahead, self._end, self._due)
-        self._decoding = Decoding()
+        self._decoding = Decoding(self.table)
         self.ended = threading.Event()
 
     @property

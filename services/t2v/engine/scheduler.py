@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, field
 from typing import Hashable
 
@@ -12,33 +13,38 @@ _far = 3600.0  # a deadline for who has none, by lane: seconds after its beginni
 
 @dataclass
 class Table:
-    """What a forward takes in seconds, by shape and batch, learned from each that runs."""
+    """What a forward takes in seconds, by shape and batch, learned from each that runs. Safe for concurrent use."""
 
     weight: float = 0.2  # of the newest
     first: float = 1.0  # a guess for a shape never seen
     _seen: dict[tuple[Hashable, int], tuple[float, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def learn(self, shape: Hashable, batch: int, seconds: float) -> None:
-        old, count = self._seen.get((shape, batch), (seconds, 0))
-        # the first of a shape pays for warming up: the second replaces it
-        weight = 1.0 if count == 1 else self.weight
-        self._seen[shape, batch] = (old + weight * (seconds - old), count + 1)
+        with self._lock:
+            old, count = self._seen.get((shape, batch), (seconds, 0))
+            # the first of a shape pays for warming up: the second replaces it
+            weight = 1.0 if count == 1 else self.weight
+            self._seen[shape, batch] = (old + weight * (seconds - old), count + 1)
 
     def predict(self, shape: Hashable, batch: int) -> float:
         """Of a batch not seen, from the nearest that was: compute-bound work grows almost as the batch."""
-        if (shape, batch) in self._seen:
-            return self._seen[shape, batch][0]
-        known = [(abs(b - batch), b, s) for (sh, b), (s, _) in self._seen.items() if sh == shape]
+        with self._lock:
+            if (shape, batch) in self._seen:
+                return self._seen[shape, batch][0]
+            known = [(abs(b - batch), b, s) for (sh, b), (s, _) in self._seen.items() if sh == shape]
         if not known:
             return self.first * batch
         _, near, seconds = min(known)
         return seconds * (0.2 + 0.8 * batch / near) if batch > near else seconds * max(batch / near, 0.5)
 
     def known(self, shape: Hashable) -> bool:
-        return any(sh == shape for sh, _ in self._seen)
+        with self._lock:
+            return any(sh == shape for sh, _ in self._seen)
 
     def rows(self) -> list[tuple[str, int, float, int]]:
-        return [(str(shape), batch, s, n) for (shape, batch), (s, n) in self._seen.items()]
+        with self._lock:
+            return [(str(shape), batch, s, n) for (shape, batch), (s, n) in self._seen.items()]
 
 
 @dataclass(frozen=True)

@@ -167,14 +167,15 @@ def test_deadlines_that_cannot_be_met_are_refused_at_once(serve, monkeypatch):
     gate = Gate(monkeypatch)
     for _ in range(3):
         served.engine.table.learn((64, 48), 1, 1.0)  # an order of three chunks of three forwards takes 9 s
+        served.engine.table.learn(("decode", (64, 48)), 1, 1.0)  # and 3 s to be decoded
     now = time.time_ns()
     with pytest.raises(grpc.RpcError) as err:
-        generate(served, order(deadline=now + 8 * SECOND))
-    assert failure(err.value).code == pb.CODE_LATE and "takes 9.0 s" in failure(err.value).reason
+        generate(served, order(deadline=now + 10 * SECOND))
+    assert failure(err.value).code == pb.CODE_LATE and "takes 12.0 s" in failure(err.value).reason
     call = Call(served, order(id="a", deadline=now + 1000 * SECOND))
     call.until("accepted")
     with pytest.raises(grpc.RpcError) as err:
-        generate(served, order(id="b", deadline=time.time_ns() + 11 * SECOND))
+        generate(served, order(id="b", deadline=time.time_ns() + 14 * SECOND))
     assert failure(err.value).code == pb.CODE_OVERLOADED and failure(err.value).retry_after > 0
     gate.open.set()
     assert list(call.replies)[-1].HasField("finished")
