@@ -38,7 +38,7 @@ engine: ## the generation engine's virtual environment: PyTorch for the GPU that
 test-engine: engine ## the generation engine's tests, on the CPU
 	cd services/t2v && engine/.venv/bin/python -m pytest -q -p no:cacheprovider engine/tests
 
-bench-engine: engine ## what the engine reaches on this machine, into services/t2v/engine/BENCHMARKS.md (4 min)
+bench-engine: engine ## what the engine reaches on this machine, into services/t2v/engine/BENCHMARKS.md (5 min)
 	cd services/t2v && engine/.venv/bin/python -m engine.bench --write --json $(CURDIR)/bench-engine.json
 
 train-engine: engine ## train the engine's tiny model again (half an hour of one core)
@@ -57,10 +57,10 @@ train-asr: ## train the Mandarin model that comes with liveclip, on the CPU (two
 bench: build ## print what this machine reaches
 	./scripts/bench.sh
 
-bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (4 min)
+bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (5 min)
 	./scripts/bench.sh --only record,finish,cut,live --json bench-media.json
 
-bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (4 min)
+bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (5 min)
 	./bin/liveclip detect eval --synthetic 40 --unseen 20 --held-out 100 --ablate 8 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json
 
 bench-t2v: build ## the queue beside bare asynq, cancel and recovery, and a simulated hour of 200 rooms on four GPUs (3 min)
@@ -109,6 +109,6 @@ MODELS ?= zipformer-small-bilingual silero-vad
 models: build ## download speech models that others publish (MODELS="NAME …"; liveclip models lists them)
 	./bin/liveclip models get $(MODELS)
 
-bench-asr: build ## how well speech is heard, synthetic and LIVECLIP_CORPUS's: errors, times, latency, cost (4 min)
+bench-asr: build ## how well speech is heard, synthetic and LIVECLIP_CORPUS's: errors, times, latency, cost (5 min)
 	@command -v espeak-ng >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends espeak-ng; }
 	./bin/liveclip asr eval --synthetic --keywords $(if $(LIVECLIP_CORPUS),--corpus "$(LIVECLIP_CORPUS)") --json bench-asr.json

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from prometheus_client import start_http_server
 
-from . import attn, cache, model, orders
+from . import attn, cache, model, orders, rpc
 from .config import Fault
 from .failure import Failed, sorted_out
 from .job import Done
 from .loop import Engine, Limits
 from .ranks import Ranks
-from .rpc import Service, serve
+from .rpc import Service
 from .stats import Stats
 from .v1 import engine_pb2 as pb
 
@@ -33,6 +33,13 @@ def arguments(told: list[str] | None = None) -> argparse.Namespace:
         "--model", type=Path, default=Path(__file__).parent / "models" / "tiny", help="folder with model.json"
     )
     p.add_argument("--listen", default="127.0.0.1:8090", help="host:port for gRPC; port 0: any")
+    p.add_argument(
+        "--tls-cert", type=Path, help="PEM file of the certificate that gRPC is served with; without: no TLS"
+    )
+    p.add_argument("--tls-key", type=Path, help="PEM file of its key")
+    p.add_argument(
+        "--tls-clients", type=Path, help="PEM file of authorities: a client must have a certificate of theirs"
+    )
     p.add_argument("--metrics", default="", help="host:port for Prometheus; empty: none")
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument(
@@ -61,7 +68,10 @@ def arguments(told: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--templates", type=Path, help="JSON with the openings of templates by their names")
     p.add_argument("--snapshots", type=Path, help="folder for snapshots of sessions; without it there are none")
     p.add_argument("--drain", type=float, default=30.0, help="seconds that accepted orders may take at shutdown")
-    return p.parse_args(told)
+    args = p.parse_args(told)
+    if (args.tls_cert is None) != (args.tls_key is None) or args.tls_clients and not args.tls_cert:
+        p.error("--tls-cert and --tls-key go together, and --tls-clients with them")
+    return args
 
 
 def main() -> int:
@@ -82,7 +92,8 @@ def main() -> int:
     device = f"{args.device} {torch.cuda.get_device_name(0)}" if args.device.startswith("cuda") else args.device
     try:
         service = Service(device, orders.Templates.load(args.templates) if args.templates else None)
-        server, port = serve(service, args.listen)
+        tls = rpc.secured(args.tls_cert, args.tls_key, args.tls_clients) if args.tls_cert else None
+        server, port = rpc.serve(service, args.listen, tls=tls)
     except (Fault, Failed) as err:
         log.error("%s", err)
         return 1

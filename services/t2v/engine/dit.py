@@ -218,6 +218,7 @@ class Dit(nn.Module):
         for part in self.modules():
             if hasattr(part, "ops"):
                 part.ops = ops
+        self.rope().fuse()
         return self
 
     def cache(self, tokens: int, slots: Slots, threshold: float = 0.0) -> Cache:

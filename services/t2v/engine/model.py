@@ -68,7 +68,8 @@ class Model:
         return self
 
     def fused(self) -> "Model":
-        """Self, what lies between the transformers' products compiled. Needs PyTorch 2."""
+        """Self, what lies between the products and convolutions compiled. Needs PyTorch 2."""
+        self.vae.fuse()
         for dit in self.dits:
             dit.fuse()
         return self

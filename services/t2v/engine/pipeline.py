@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import threading
 import weakref
 from collections import deque
 from pathlib import Path
@@ -50,6 +51,7 @@ class Rank:
         self._numbers = itertools.count(1)
         self._gone: deque[int] = deque()  # numbers that nobody holds any more
         self.lost = ""  # why no more is told
+        self._telling = threading.Lock()
 
     @torch.inference_mode()
     def serve(self) -> None:
@@ -63,7 +65,7 @@ class Rank:
             raise Lost(self.lost)
         gone = [self._gone.popleft() for _ in range(len(self._gone))]
         try:
-            with torch.inference_mode():
+            with self._telling, torch.inference_mode():
                 told = {"do": do, "gone": gone, **more}
                 self.link.tell(told)
                 return self._carry_out(told, tensors)
@@ -71,8 +73,10 @@ class Rank:
             self.lost = str(err)
             raise
 
-    def end(self) -> None:
-        if not self.lost:
+    def end(self, patience: float) -> None:
+        """From any thread. A forward that takes longer is left alone: then the others must be ended from without."""
+        if not self.lost and self._telling.acquire(timeout=patience):
+            self.lost = "ended"
             self.link.tell({"do": "end"})
 
     def number(self, holder: object) -> int:

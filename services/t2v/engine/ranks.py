@@ -65,7 +65,7 @@ class Ranks:
         self._ending = True
         try:
             if self.rank is not None:
-                self.rank.end()
+                self.rank.end(patience=5)
         except Exception:  # it is gone already
             pass
         for child in self._children:

@@ -7,6 +7,7 @@ The groups turn independently, so that a key can be kept with its place in the p
 from __future__ import annotations
 
 import functools
+from typing import Callable
 
 import torch
 from torch import Tensor
@@ -25,6 +26,11 @@ class Rope:
         self._time = _table(positions, head_dim - 2 * side, theta, device)
         self._side = _table(positions, side, theta, device)
         self.chunk = functools.lru_cache(_known)(self._chunk)
+        self._apart: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def fuse(self) -> None:
+        """Has turn compiled into one pass."""
+        self._apart = torch.compile(_apart)
 
     def time(self, positions: list[int]) -> Tensor:
         """What turns the temporal pairs: [frames, time pairs]."""
@@ -42,6 +48,8 @@ class Rope:
 
     def turn(self, x: Tensor, turn: Tensor) -> Tensor:
         """x [..., tokens, heads, pairs * 2] turned, in x's type; turn [..., tokens, pairs]."""
+        if self._apart is not None:
+            return self._apart(x, torch.view_as_real(turn.unsqueeze(-2)))
         pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
         return torch.view_as_real(pairs * turn.unsqueeze(-2)).flatten(-2).to(x.dtype)
 
@@ -52,6 +60,12 @@ class Rope:
     def _check(self, last: int) -> None:
         if last >= self.positions:
             raise IndexError(f"position {last} lies outside the {self.positions} of the rotary table")
+
+
+def _apart(x: Tensor, turn: Tensor) -> Tensor:
+    """Without complex numbers, which compilers do not fuse; turn [..., tokens, 1, pairs, 2]."""
+    (even, odd), (cosine, sine) = (t.unbind(-1) for t in (x.float().unflatten(-1, (-1, 2)), turn))
+    return torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1).flatten(-2).to(x.dtype)
 
 
 def _table(positions: int, dim: int, theta: float, device: torch.device | str) -> Tensor:

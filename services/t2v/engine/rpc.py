@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from concurrent import futures
+from pathlib import Path
 from typing import Iterator
 
 import grpc
@@ -296,8 +297,19 @@ def _ns(seconds: float) -> int:
     return int(seconds * 1e9)
 
 
-def serve(service: Service, address: str, calls: int = 64) -> tuple[grpc.Server, int]:
-    """A started server and its port. Raises Failed when the address is taken."""
+def secured(cert: Path, key: Path, clients: Path | None) -> grpc.ServerCredentials:
+    """TLS with a certificate and its key, PEM; clients: of the authorities of which a client must have a certificate."""
+    try:
+        pair, authorities = (key.read_bytes(), cert.read_bytes()), clients.read_bytes() if clients else None
+    except OSError as err:
+        raise Failed(pb.CODE_INTERNAL, f"TLS: {err}") from err
+    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=clients is not None)
+
+
+def serve(
+    service: Service, address: str, calls: int = 64, tls: grpc.ServerCredentials | None = None
+) -> tuple[grpc.Server, int]:
+    """A started server and its port. Raises Failed when the address is taken, or tls is of no use."""
     options = [
         ("grpc.max_receive_message_length", MESSAGE),
         ("grpc.max_send_message_length", MESSAGE),
@@ -308,7 +320,7 @@ def serve(service: Service, address: str, calls: int = 64) -> tuple[grpc.Server,
     server = grpc.server(futures.ThreadPoolExecutor(calls, thread_name_prefix="call"), options=options)
     pb_grpc.add_EngineServicer_to_server(service, server)
     try:
-        port = server.add_insecure_port(address)
+        port = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     except RuntimeError as err:
         raise Failed(pb.CODE_INTERNAL, f"cannot listen on {address}: {err}") from err
     server.start()

@@ -33,14 +33,20 @@ class CausalConv(nn.Conv3d):
         return super().forward(x)
 
 
+def normed(x: Tensor, weight: Tensor) -> Tensor:
+    return F.normalize(x, dim=1) * weight
+
+
 class RmsNorm(nn.Module):
+    normed = staticmethod(normed)
+
     def __init__(self, dim: int, dims: int, device: Device = None):
         super().__init__()
         self.scale = dim**0.5
         self.gamma = nn.Parameter(torch.ones(dim, *[1] * dims, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(x, dim=1) * (self.scale * self.gamma)
+        return self.normed(x, self.scale * self.gamma)
 
 
 class Residual(nn.Module):
@@ -253,6 +259,14 @@ class Vae(nn.Module):
             order = {4: torch.channels_last, 5: torch.channels_last_3d}.get(p.dim())
             if order is not None:
                 p.data = p.data.contiguous(memory_format=order)
+        return self
+
+    def fuse(self) -> "Vae":
+        """Self, its norms compiled. Needs PyTorch 2."""
+        compiled = torch.compile(normed)
+        for part in self.modules():
+            if isinstance(part, RmsNorm):
+                part.normed = compiled
         return self
 
     def encode(self, x: Tensor, tails: Tails) -> Tensor:

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"liveclip/internal/trust"
 )
 
 // Kinds of engines.
@@ -25,6 +27,7 @@ const dashScopeAddress = "https://dashscope.aliyuncs.com"
 type Config struct {
 	Name      string        `koanf:"name"`       // as people and plans call it; empty: its kind
 	Kind      string        `koanf:"kind"`       // own, videos, dashscope
+	TLS       trust.TLS     `koanf:"tls"`        // own: how it is met; the others speak HTTPS where their address says so
 	Address   string        `koanf:"address"`    // own: host:port; else http(s)://host[:port][/prefix]; empty: none, or DashScope's own
 	Key       string        `koanf:"key"`        // secret, sent as bearer token; never logged
 	Model     string        `koanf:"model"`      // empty: the engine's default
@@ -69,6 +72,9 @@ func (c Config) Over(base Config) Config {
 	}
 	if c.Name == "" {
 		c.Name = c.Kind
+	}
+	if c.Kind == KindOwn && c.TLS == (trust.TLS{}) {
+		c.TLS = base.TLS
 	}
 	if c.FrameRate == 0 {
 		c.FrameRate = base.FrameRate
@@ -116,6 +122,12 @@ func (c Config) Faults(where string) []string {
 			"address: must be http(s)://host[:port][/prefix]") // not shown: it may carry a secret
 	}
 	wrong(c.Kind == KindDashScope && (c.Key == "" || c.Model == ""), "key, model: both must be given for dashscope")
+	if c.Kind == KindOwn {
+		tls := c.TLS.Fault()
+		wrong(tls != "", "%s", tls)
+	} else {
+		wrong(c.TLS != (trust.TLS{}), "tls: is for the project's own engine; for %s give an https address", c.Kind)
+	}
 	wrong(c.Steps < 0, "steps: must not be negative, is %d", c.Steps)
 	wrong(c.FrameRate < 1 || c.FrameRate > 120, "frame_rate: must be 1 to 120, is %g", c.FrameRate)
 	wrong(c.Slots < 1, "slots: must be at least 1, is %d", c.Slots)

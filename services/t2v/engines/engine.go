@@ -99,7 +99,11 @@ func KindOf(err error) Kind {
 func New(cfg Config) (Engine, error) {
 	switch cfg.Kind {
 	case KindOwn, "":
-		conn, err := grpc.NewClient(cfg.Address, ownOptions()...)
+		options, err := ownOptions(cfg.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("engine %s: %w", cfg.Name, err)
+		}
+		conn, err := grpc.NewClient(cfg.Address, options...)
 		if err != nil {
 			return nil, fmt.Errorf("engine %s: address: %w", cfg.Name, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"liveclip/internal/trust"
 )
 
 func box(kind string, body int) []byte {
@@ -131,15 +133,19 @@ func TestAPromptThatNoEngineTakesIsRefusedBeforeItIsSent(t *testing.T) {
 }
 
 func TestFaultsOfSettingsAreNamedAndShowNoSecret(t *testing.T) {
-	bad := Config{Name: "A B", Kind: "magic", Address: "ftp://user:secret@host", Sizes: []string{"8x"}, Lengths: []string{"soon"}}
+	bad := Config{Name: "A B", Kind: "magic", Address: "ftp://user:secret@host", Sizes: []string{"8x"}, Lengths: []string{"soon"}, TLS: trust.TLS{Enabled: true}}
 	got := strings.Join(bad.Faults("t2v.engines[0]"), "\n")
-	for _, want := range []string{"name:", "kind:", "address:", "frame_rate:", "slots:", "timeout:", "idle:", "poll:", "max_bytes:", "max_prompt:", "max_pixels:", "cost:", "sizes:", "lengths:"} {
+	for _, want := range []string{"name:", "kind:", "address:", "frame_rate:", "slots:", "timeout:", "idle:", "poll:", "max_bytes:", "max_prompt:", "max_pixels:", "cost:", "sizes:", "lengths:", "tls:"} {
 		if !strings.Contains(got, "t2v.engines[0]."+want) {
 			t.Errorf("lacks %s in\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "secret") {
 		t.Error("shows a secret")
+	}
+	own := Config{TLS: trust.TLS{CA: "ca.pem"}}
+	if got := own.Over(Defaults()).Faults("x"); len(got) != 1 || !strings.Contains(got[0], "x.tls.enabled:") {
+		t.Errorf("tls without enabled: %q", got)
 	}
 	for _, good := range []Config{Defaults(), {Kind: KindVideos, Address: "http://gpu:8000/api"}, {Kind: KindDashScope, Key: "k", Model: "wan2.2-t2v-plus"}} {
 		if faults := good.Over(Defaults()).Faults("x"); len(faults) > 0 {

@@ -10,9 +10,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"liveclip/internal/trust"
 	enginev1 "liveclip/proto/engine/v1"
 )
 
@@ -25,11 +27,19 @@ type own struct {
 	conn *grpc.ClientConn
 }
 
-func ownOptions() []grpc.DialOption {
-	return []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxChunk)),
+func ownOptions(t trust.TLS) ([]grpc.DialOption, error) {
+	secure, err := t.Config()
+	if err != nil {
+		return nil, err
 	}
+	trusted := insecure.NewCredentials()
+	if secure != nil {
+		trusted = credentials.NewTLS(secure)
+	}
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(trusted),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxChunk)),
+	}, nil
 }
 
 func (e *own) client() enginev1.EngineClient { return enginev1.NewEngineClient(e.conn) }

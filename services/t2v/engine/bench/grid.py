@@ -130,15 +130,17 @@ def _forward(dit: Dit, case: Case, window: int, at: Place) -> float:
 
 
 def decoding(cases: tuple[Case, ...], at: Place) -> list[Row]:
-    """The autoencoder's decoder, 3 latent frames in the middle of a stream: as it is, and with channels last."""
+    """The autoencoder's decoder, 3 latent frames in the middle of a stream: as it is, with channels last, and fused."""
     rows = []
     for case in {c.config.vae: c for c in cases}.values():
         vae = model._random(model.Vae(case.config.vae, "meta"), at.device, at.dtype)
         stride = case.config.vae.stride
         z = torch.randn(1, case.config.vae.z, 3, case.height // stride, case.width // stride, device=at.device)
-        for kind in ("as it is", "channels last"):
-            if kind == "channels last":
-                vae.arrange()
+        for kind in (
+            ("as it is", "channels last", "fused") if hasattr(torch, "compile") else ("as it is", "channels last")
+        ):
+            if kind != "as it is":
+                vae = vae.arrange() if kind == "channels last" else vae.fuse()
             with torch.inference_mode():
                 tails: dict = {}
                 vae.decode(z, tails)
@@ -156,16 +158,15 @@ def whole(cases: tuple[Case, ...], at: Place) -> list[Row]:
     for case in cases:
         with _driven(case, at) as (driven, coded):
             cold = driven.make(_order(case, at, 0, prompt="cold")).first
-            for steps in case.steps:
-                made = driven.make(_order(case, at, steps, steps=steps))
-                rate = made.rate(min(len(made.chunks) - 2, 1 + case.config.stream.window // 3))
-                rows.append(
-                    (
-                        f"{case.name}, window {case.window}, {steps} steps, end to end{coded}",
-                        f"{rate:.1f} FPS",
-                        "window full",
-                    )
-                )
+            for kind in ("eager", "fused") if hasattr(torch, "compile") else ("eager",):
+                if kind == "fused":
+                    driven.engine.model.fused()
+                    driven.make(_order(case, at, 1, prompt="compiling"))
+                for steps in case.steps:
+                    made = driven.make(_order(case, at, 10 + steps, steps=steps, prompt=kind))
+                    rate = made.rate(min(len(made.chunks) - 2, 1 + case.config.stream.window // 3))
+                    what = f"{case.name}, window {case.window}, {steps} steps, {kind}, end to end{coded}"
+                    rows.append((what, f"{rate:.1f} FPS", "window full"))
             rows.append((f"{case.name}: first chunk, nothing has run yet", f"{cold * 1e3:.0f} ms", ""))
             rows += _firsts(driven, case, at)
         _free()
