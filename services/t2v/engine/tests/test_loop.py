@@ -52,6 +52,7 @@ def wait(until) -> None:
 def test_one_thread_runs_one_forward_at_a_time_and_puts_into_it_whoever_can_share_it(serve, monkeypatch):
     served = serve(rows=4)
     gate = Gate(monkeypatch)
+    served.engine.table.predict = lambda shape, batch: 1e-3  # nobody is in a hurry
     calls = [Call(served, order(id=str(i), seed=i)) for i in range(3)]
     wait(lambda: sum(served.engine.counts()[:2]) == 3)
     gate.open.set()
@@ -66,6 +67,7 @@ def test_one_thread_runs_one_forward_at_a_time_and_puts_into_it_whoever_can_shar
 def test_the_limit_of_rows_is_kept(serve, monkeypatch):
     served = serve(rows=2)
     gate = Gate(monkeypatch)
+    served.engine.table.predict = lambda shape, batch: 1e-3  # nobody is in a hurry
     calls = [Call(served, order(id=str(i), seed=i)) for i in range(3)]
     wait(lambda: sum(served.engine.counts()[:2]) == 3)
     gate.open.set()
@@ -81,9 +83,8 @@ def test_a_chunk_is_decoded_while_the_next_is_computed(serve, monkeypatch):
     gate, real, further = Gate(monkeypatch, shut=False), Finisher._decode, []
 
     def decode(self, latents):
-        if latents.index == 0:  # until a forward of the next chunk has begun, which could not be if it waited for this
-            before = len(gate.rows)
-            wait(lambda: len(gate.rows) > before + 1)
+        if latents.index == 0:  # until the next chunk has had a forward: a chunk has three
+            wait(lambda: len(gate.rows) > 3)
             further.append(True)
         return real(self, latents)
 
