@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheConsoleKnowsEverySentenceInChinese(t *testing.T) {
-	script, err := consoleFiles.ReadFile("console/console.js")
+	script, err := consoleFiles.ReadFile("console/words.js")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,12 +20,12 @@ func TestTheConsoleKnowsEverySentenceInChinese(t *testing.T) {
 }
 
 func TestTheConsoleNamesEverySignalInChinese(t *testing.T) {
-	script, err := consoleFiles.ReadFile("console/console.js")
+	script, err := consoleFiles.ReadFile("console/words.js")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, signal := range []string{
-		"request", "keyword", "price", "urgency", "comments", "likes", "gifts", "follows", "orders", "product", "loudness", "sound", "scene", "rule",
+		"request", "keyword", "speech", "voice", "price", "urgency", "comments", "likes", "gifts", "follows", "orders", "product", "loudness", "sound", "scene", "rule",
 	} {
 		if !strings.Contains(string(script), "'why."+signal+"': '") {
 			t.Errorf("%q has no Chinese name", signal)

@@ -1,82 +1,6 @@
 'use strict';
 
-// ---- words -------------------------------------------------------------------------------------------------------------
-
-const words = {
-  zh: {
-    'gate.title': '进入控制台', 'gate.text': '输入访问令牌。首次启动 liveclip up 时会打印它，也保存在数据目录的 token 文件中。',
-    'gate.token': '访问令牌', 'gate.enter': '进入', 'leave': '退出', 'theme.dark': '深色', 'theme.light': '浅色', 'language': 'English',
-    'rooms': '直播间', 'rooms.all': '查看全部', 'rooms.none': '还没有接入的直播间',
-    'attach': '接入直播间', 'attach.id': '直播间 ID', 'attach.source': '来源（留空则用模板）', 'attach.do': '接入', 'detach': '断开',
-    'detach.sure': '断开直播间 {0}？', 'attached': '已接入 {0}', 'detached': '已断开 {0}',
-    'clips': '切片', 'clips.none': '还没有切片。高光出现后几秒内会显示在这里。', 'clips.more': '更多',
-    'filter.all': '全部', 'filter.needs_person': '待审核', 'filter.published': '已发布', 'filter.other': '处理中',
-    'now': '现场', 'now.none': '等待语音…',
-    'state.live': '直播中', 'state.stalled': '卡顿', 'state.waiting': '等待推流', 'state.connecting': '等待直播源', 'state.off': '未接入',
-    'state.requested': '已请求', 'state.found': '已发现', 'state.planned': '已策划', 'state.cut': '已剪辑', 'state.rendered': '已生成',
-    'state.needs_person': '待审核', 'state.approved': '已通过', 'state.rejected': '已驳回', 'state.published': '可播放', 'state.failed': '失败',
-    'state.taken_down': '已下架',
-    'step.found': '发现', 'step.planned': '策划', 'step.cut': '剪辑', 'step.rendered': '生成', 'step.decided': '审核', 'step.published': '可播放',
-    'step.sent': '分发', 'step.failed': '失败', 'step.taken_down': '下架',
-    'signal.picture': '画面', 'signal.speech': '语音', 'signal.sound': '声音', 'signal.comments': '弹幕',
-    'health.present': '正常', 'health.quiet': '安静', 'health.missing': '缺失', 'health.behind': '滞后',
-    'why.keyword': '关键词', 'why.comments': '弹幕', 'why.loudness': '音量', 'why.request': '人工', 'why.orders': '订单',
-    'why.price': '价格', 'why.urgency': '紧迫', 'why.likes': '点赞', 'why.gifts': '礼物', 'why.follows': '关注', 'why.product': '商品', 'why.sound': '声音', 'why.scene': '画面', 'why.rule': '规则',
-    'kind.flash_sale': '限时抢购', 'kind.discount': '折扣', 'kind.price_drop': '降价', 'kind.manual': '手动切片',
-    'kind.scarcity': '库存紧张', 'kind.gift': '福利', 'kind.burst': '弹幕热议', 'kind.product': '商品', 'kind.price': '价格', 'kind.urgency': '倒数', 'kind.keyword': '话术', 'kind.recap': '回顾',
-    'snip': '剪最近 {0} 秒', 'before': '前', 'after': '后', 'snipped': '已请求切片：{0} 至 {1}',
-    'approve': '通过', 'reject': '驳回', 'takedown': '下架', 'takedown.sure': '下架后无法恢复，所有地址都会失效。确定下架？', 'reason': '理由（可选）',
-    'playable.in': '片尾后 {0} 秒可播', 'playable.at.once': '即时可播', 'making': '生成中', 'preview': '预览', 'generated': 'AI 生成',
-    'the source ended': '推流已结束',
-    'begins where the recording begins: nothing was recorded before': '从录制开始处开始：此前没有录制',
-    'ends with the broadcast: nothing was recorded after': '到直播结束为止：此后没有录制',
-    'ends where the recording broke off': '到录制中断处为止',
-    'shortened by a gap in the recording': '因录制中断而缩短',
-    'begins later than asked: what was recorded before is no longer kept': '开始晚于请求：更早的录制已按保留期限删除',
-    'shorter than the rules allow: less was recorded': '短于规则规定的最短时长：录制不足',
-    'spans a gap in the recording': '跨越一段录制中断',
-    'shots': '片头与生成镜头（{0}）', 'shot.template': '模板', 'shot.generated': '生成', 'shot.footage': '改用实拍', 'shot.steps': '{0} 步', 'shot.seed': '种子 {0}',
-    'shot.cached': '命中缓存', 'shot.attempts': '{0} 次尝试', 'shot.quality': '清晰度 {0}，闪烁 {1}，静止 {2}%，黑场 {3}%',
-    'opening': '片头', 'opening.': '按设置', 'opening.none': '不加片头', 'opening.countdown': '限时折扣倒计时', 'opening.price_drop': '价格直降', 'opening.new_arrival': '新品上架',
-    'opening.unboxing': '开箱评测', 'opening.last_chance': '库存告急', 'opening.buy_one_get_one': '买一送一', 'opening.encore': '爆款返场', 'opening.live_now': '正在直播', 'opening.praise': '好评口碑',
-    'lag': '识别滞后 {0} 秒', 'by': '由 {0} 请求', 'download': '打开 MP4',
-    'online': '已连接', 'offline': '重新连接…', 'tally.live': '直播中', 'tally.published': '已发布', 'tally.needs': '待审核',
-    'publication.intended': '待发送', 'publication.accepted': '已接收', 'publication.visible': '已上线', 'publication.rejected': '被拒',
-    'publication.failed': '失败', 'publication.unknown': '未知', 'publication.withdrawn': '已撤回', 'play': '播放', 'again.sure': '再次发送到 {0}？',
-  },
-  en: {
-    'gate.title': 'Open the console', 'gate.text': 'Enter an access token. The first start of liveclip up prints one, and keeps it in the file token of its data folder.',
-    'gate.token': 'Access token', 'gate.enter': 'Enter', 'leave': 'Sign out', 'theme.dark': 'Dark', 'theme.light': 'Light', 'language': '中文',
-    'rooms': 'Rooms', 'rooms.all': 'Show all', 'rooms.none': 'No room is attached yet',
-    'attach': 'Attach a room', 'attach.id': 'Stream ID', 'attach.source': 'Source (empty: by the template)', 'attach.do': 'Attach', 'detach': 'Detach',
-    'detach.sure': 'Detach {0}?', 'attached': '{0} is attached', 'detached': '{0} is detached',
-    'clips': 'Clips', 'clips.none': 'No clips yet. They appear here seconds after a highlight.', 'clips.more': 'More',
-    'filter.all': 'All', 'filter.needs_person': 'To review', 'filter.published': 'Published', 'filter.other': 'In work',
-    'now': 'Now', 'now.none': 'Waiting for speech…',
-    'state.live': 'live', 'state.stalled': 'stalled', 'state.waiting': 'waiting', 'state.connecting': 'waiting for its source', 'state.off': 'off',
-    'state.requested': 'requested', 'state.found': 'found', 'state.planned': 'planned', 'state.cut': 'cut', 'state.rendered': 'rendered',
-    'state.needs_person': 'to review', 'state.approved': 'approved', 'state.rejected': 'rejected', 'state.published': 'playable', 'state.failed': 'failed',
-    'state.taken_down': 'taken down',
-    'step.found': 'found', 'step.planned': 'planned', 'step.cut': 'cut', 'step.rendered': 'rendered', 'step.decided': 'decided', 'step.published': 'playable',
-    'step.sent': 'sent', 'step.failed': 'failed', 'step.taken_down': 'down',
-    'signal.picture': 'picture', 'signal.speech': 'speech', 'signal.sound': 'sound', 'signal.comments': 'comments',
-    'health.present': 'present', 'health.quiet': 'quiet', 'health.missing': 'missing', 'health.behind': 'behind',
-    'why.keyword': 'keyword', 'why.comments': 'comments', 'why.loudness': 'loudness', 'why.request': 'request', 'why.orders': 'orders',
-    'kind.flash_sale': 'Flash sale', 'kind.discount': 'Discount', 'kind.price_drop': 'Price drop', 'kind.manual': 'Manual clip',
-    'kind.scarcity': 'Scarcity', 'kind.gift': 'Gift', 'kind.burst': 'Burst of comments', 'kind.product': 'Product', 'kind.price': 'Price', 'kind.urgency': 'Countdown', 'kind.keyword': 'Words', 'kind.recap': 'Recap',
-    'snip': 'Clip last {0} s', 'before': 'before', 'after': 'after', 'snipped': 'Clip requested: {0} to {1}',
-    'approve': 'Approve', 'reject': 'Reject', 'takedown': 'Take down', 'takedown.sure': 'A take-down is final: every address of the clip goes dead. Take it down?', 'reason': 'reason (optional)',
-    'playable.in': 'playable {0} s after its end', 'playable.at.once': 'playable at once', 'making': 'in the making', 'preview': 'Preview', 'generated': 'AI-generated',
-    'shots': 'Opening and generated shots ({0})', 'shot.template': 'template', 'shot.generated': 'generated', 'shot.footage': 'footage instead', 'shot.steps': '{0} steps', 'shot.seed': 'seed {0}',
-    'shot.cached': 'from the cache', 'shot.attempts': '{0} attempts', 'shot.quality': 'sharpness {0}, flicker {1}, frozen {2}%, black {3}%',
-    'opening': 'Opening', 'opening.': 'as configured', 'opening.none': 'none', 'opening.countdown': 'Countdown sale', 'opening.price_drop': 'Price drop', 'opening.new_arrival': 'New arrival',
-    'opening.unboxing': 'Unboxing', 'opening.last_chance': 'Nearly gone', 'opening.buy_one_get_one': 'Buy one, get one', 'opening.encore': 'Back again', 'opening.live_now': 'Live now', 'opening.praise': 'What buyers say',
-    'lag': 'hearing {0} s behind', 'by': 'asked for by {0}', 'download': 'Open MP4',
-    'online': 'connected', 'offline': 'reconnecting…', 'tally.live': 'live', 'tally.published': 'published', 'tally.needs': 'to review',
-    'publication.intended': 'intended', 'publication.accepted': 'accepted', 'publication.visible': 'visible', 'publication.rejected': 'rejected',
-    'publication.failed': 'failed', 'publication.unknown': 'unknown', 'publication.withdrawn': 'withdrawn', 'play': 'Play', 'again.sure': 'Send to {0} once more?',
-  },
-};
+// ---- language ----------------------------------------------------------------------------------------------------------
 
 const kept = {
   get(name) { try { return localStorage.getItem('liveclip.' + name); } catch { return null; } },
@@ -197,7 +121,8 @@ function newRoom(id) {
   const before = h('input', { type: 'number', min: 0, max: 600, value: 30 });
   const after = h('input', { type: 'number', min: 0, max: 600, value: 0 });
   const button = h('button', { type: 'button', class: 'main', onclick: () => attempt(button, async () => {
-    const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value), ...(opening.value && { opening: opening.value }) });
+    const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value), title: title.value, ...(opening.value && { opening: opening.value }) });
+    title.value = '';
     toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
     refresh(answer.clip_id);
   }) });
@@ -205,14 +130,21 @@ function newRoom(id) {
   before.addEventListener('input', label);
   const labels = [h('span'), h('span'), h('span')];
   const opening = h('select', {}, openings.map((name) => h('option', { value: name })));
-  const snip = h('div', { class: 'snip' }, button, h('label', {}, labels[0], before), h('label', {}, labels[1], after), h('label', { class: 'opening' }, labels[2], opening));
+  const title = h('input', { class: 'title', maxLength: 80 });
+  const snip = h('div', { class: 'snip' }, button, h('label', {}, labels[0], before), h('label', {}, labels[1], after), h('label', { class: 'opening' }, labels[2], opening), title);
   const top = h('div', { class: 'stack' });
   const detach = h('button', { type: 'button', class: 'quiet', onclick: () => {
     if (confirm(t('detach.sure', id))) attempt(detach, async () => { hear(await call('DELETE', '/v1/streams/' + id)); toast(t('detached', id)); });
   } });
   const time = h('span', { class: 'time' });
+  const recap = h('button', { type: 'button', class: 'quiet', onclick: () => attempt(recap, async () => {
+    const answer = await call('POST', `/v1/streams/${id}/recaps`, {});
+    toast(t('recapped', answer.chapters.length, clock(answer.length_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
+    refresh(answer.clip_id);
+  }) });
+  const context = contextForm(id);
   let topKey = '';
-  const card = h('article', { class: 'room' }, top, snip, h('div', { class: 'foot' }, detach));
+  const card = h('article', { class: 'room' }, top, snip, context, h('div', { class: 'foot' }, recap, detach));
   card.dataset.id = id;
   card.update = (room) => {
     card.classList.toggle('chosen', chosen === id);
@@ -221,7 +153,11 @@ function newRoom(id) {
     labels[1].textContent = t('after');
     labels[2].textContent = t('opening');
     for (const option of opening.options) option.textContent = t('opening.' + option.value);
+    title.placeholder = t('title.given');
     detach.textContent = t('detach');
+    recap.textContent = t('recap');
+    recap.hidden = !room.broadcast_id;
+    context.update(room);
     label();
     const { told, recorded_to_s, heard_to_s, stored_to_s, progress_age_s, ...rest } = room;
     const next = JSON.stringify([rest.lag_s > 8 ? rest : { ...rest, lag_s: 0 }, language]);
@@ -245,7 +181,7 @@ function roomTop(room, time) {
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
     room.reason && h('p', { class: 'reason' }, sentence(room.reason)),
-    room.push && room.state === 'waiting' && h('p', { class: 'push' }, room.push.url),
+    room.push && room.state === 'waiting' && h('button', { type: 'button', class: 'push', title: t('copy'), onclick: () => navigator.clipboard?.writeText(room.push.url).then(() => toast(t('copied'))) }, room.push.url),
   ].filter(Boolean);
 }
 
@@ -259,12 +195,17 @@ function hear(room) {
 function choose(id) {
   chosen = id;
   nextPage = '';
-  $('lines').replaceChildren();
-  lines.clear();
-  listen(); // gives the recent lines again
+  hearAgain();
   drawRooms();
   drawClips();
   loadClips();
+}
+
+// hearAgain draws the recent lines and moments anew.
+function hearAgain() {
+  $('lines').replaceChildren();
+  lines.clear();
+  listen();
 }
 
 // ---- clips -------------------------------------------------------------------------------------------------------------
@@ -301,8 +242,10 @@ function newClip(id) {
     if (key !== screenKey && !(clip.playable && screen.querySelector('video[data-final]'))) drawScreen(screen, clip);
     screenKey = key;
     const next = JSON.stringify([clip, language]);
-    if (next !== bodyKey) body.replaceChildren(...clipBody(clip));
-    bodyKey = next;
+    if (next !== bodyKey && !body.querySelector('.trim[open]')) { // a form that somebody fills in stays
+      body.replaceChildren(...clipBody(clip));
+      bodyKey = next;
+    }
     card.classList.toggle('gone', ['taken_down', 'rejected', 'failed'].includes(clip.state));
   };
   return card;
@@ -357,6 +300,7 @@ function clipBody(clip) {
     ...notes(clip),
     clip.publications.length > 0 && h('div', { class: 'sent' }, clip.publications.map((p) =>
       h(['failed', 'rejected', 'unknown'].includes(p.state) && clip.playable ? 'button' : 'span', { onclick: (e) => sendAgain(e, clip, p), class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
+    trimForm(clip),
     actions(clip),
   ].filter(Boolean);
 }
@@ -388,7 +332,7 @@ const usual = ['found', 'planned', 'cut', 'rendered', 'decided', 'published'];
 
 function timeline(clip) {
   const last = new Map();
-  for (const step of clip.steps) last.set(step.step, step);
+  for (const step of clip.steps) if (step.since_trigger_s > -1) last.set(step.step, step); // not those of before its ends were moved
   const end = last.get('taken_down') || (clip.state === 'failed' && last.get('failed'));
   const row = usual.filter((name) => !end || last.has(name)).map((name) => ({ name, step: last.get(name) }));
   if (end) row.push({ name: end.step, step: end });
@@ -584,6 +528,8 @@ function dress() {
   document.documentElement.lang = language;
   document.documentElement.dataset.theme = theme;
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
+  if ($('attach-language').options.length === 0) $('attach-language').append(...languages.map((name) => h('option', { value: name })));
+  for (const option of $('attach-language').options) option.textContent = t('language.' + option.value);
   $('language').textContent = t('language');
   $('theme').textContent = t(theme === 'dark' ? 'theme.light' : 'theme.dark');
   $('leave').textContent = t('leave');
@@ -596,7 +542,7 @@ function dress() {
 
 $('gate').addEventListener('submit', (e) => { e.preventDefault(); enter($('token').value); });
 $('leave').addEventListener('click', () => leave());
-$('language').addEventListener('click', () => { language = language === 'zh' ? 'en' : 'zh'; kept.set('language', language); dress(); });
+$('language').addEventListener('click', () => { language = language === 'zh' ? 'en' : 'zh'; kept.set('language', language); dress(); if (token) hearAgain(); });
 $('theme').addEventListener('click', () => { theme = theme === 'dark' ? 'light' : 'dark'; kept.set('theme', theme); dress(); });
 $('all-rooms').addEventListener('click', () => choose(''));
 $('more').addEventListener('click', loadClips);
@@ -604,14 +550,22 @@ $('attach').addEventListener('submit', (e) => {
   e.preventDefault();
   const id = $('attach-id').value;
   attempt(e.submitter, async () => {
-    const body = $('attach-source').value ? { source: $('attach-source').value } : {};
+    const context = { language: $('attach-language').value, host: $('attach-host').value, engine: $('attach-engine').value };
+    const product = { name: $('attach-product').value, price: $('attach-price').value };
+    const body = { source: $('attach-source').value, context: { ...filled(context), ...(product.name && { products: [filled(product)] }) } };
     hear(await call('PUT', '/v1/streams/' + encodeURIComponent(id), body));
     toast(t('attached', id));
     e.target.reset();
   });
 });
 setInterval(() => { if (token) drawRooms(); }, 1000);
-setInterval(() => { if (token) attempt(null, async () => { for (const room of (await call('GET', '/v1/streams')).streams) hear(room); }); }, 10000);
+setInterval(async () => {
+  if (!token) return;
+  try { for (const room of (await call('GET', '/v1/streams')).streams) hear(room); } catch (fault) {
+    if (fault.status === 401) leave(fault.message);
+    else link(false); // said once, where it stays
+  }
+}, 10000);
 
 dress();
 const inAddress = new URLSearchParams(location.hash.slice(1)).get('token');
