@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"liveclip/internal/address/addresstest"
 )
 
 // platform is a web feed that sends its frames and hands on what it hears back.
@@ -89,9 +91,7 @@ func TestFeedEndsWhenTheServerKnowsNoSuchRoom(t *testing.T) {
 }
 
 func TestAFeedThatCannotBeReachedSaysWhichHostAndWhyInShort(t *testing.T) {
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	host := strings.TrimPrefix(closed.URL, "http://")
+	host := addresstest.Dead(t)
 	_, err := feedCommand{URL: "ws://" + host + "/x?signature=1"}.carry(t.Context(), nil, stdio{io.Discard, io.Discard})
 	if want := "open the feed: " + host + ": connect: connection refused"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"liveclip/internal/address/addresstest"
 	"liveclip/internal/bus"
 	"liveclip/internal/demo"
 	"liveclip/internal/domain"
@@ -40,7 +41,7 @@ func deploy(t *testing.T) *deployment {
 	d := &deployment{services: map[string]*process{}, published: filepath.Join(shared, "published"), redis: redis.NewClient(&redis.Options{Addr: rdb})}
 	t.Cleanup(func() { d.redis.Close() })
 	prefix := fmt.Sprintf("test%d.", time.Now().UnixNano())
-	ops, vod := freeAddress(t), freeAddress(t)
+	ops, vod := addresstest.Free(t), addresstest.Free(t)
 	settings := fmt.Sprintf(`
 kafka: {brokers: [%s], prefix: "%s", partitions: 4, replication_factor: 1}
 redis: {addresses: ["%s"]}
@@ -59,16 +60,16 @@ ops:
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rtmp := freeAddress(t)
+	rtmp := addresstest.Free(t)
 	for _, name := range []string{"asr", "detect", "prompt", "t2v", "review", "publish", "ops"} {
-		http := freeAddress(t)
+		http := addresstest.Free(t)
 		switch name {
 		case "ops":
 			http = ops
 		case "publish":
 			http = vod
 		}
-		admin := freeAddress(t)
+		admin := addresstest.Free(t)
 		args := []string{"serve", name, "--config", file, "--listen.http=" + http, "--listen.admin=" + admin}
 		if name == "asr" {
 			args = append(args, "--asr.rtmp="+rtmp, "--asr.spool="+filepath.Join(t.TempDir(), "spool"))

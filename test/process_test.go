@@ -57,7 +57,7 @@ func (p *process) start() {
 	ended := make(chan struct{})
 	p.ended = ended
 	go func(command *exec.Cmd) { _ = command.Wait(); close(ended) }(p.command)
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		if response, err := http.Get("http://" + p.admin + "/readyz"); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -71,7 +71,7 @@ func (p *process) start() {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	p.t.Errorf("%v was not ready within 60 s", p.args)
+	p.t.Errorf("%v was never ready", p.args)
 }
 
 // kill ends it with -9.
@@ -91,7 +91,7 @@ func (p *process) stop() {
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		_ = p.command.Process.Kill()
 		<-p.ended
 	}

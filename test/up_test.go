@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/address/addresstest"
 	"liveclip/internal/demo"
 	"liveclip/internal/opsclient"
 )
@@ -24,8 +25,8 @@ func startUp(t *testing.T) (up *process, ops *opsclient.Client, published string
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listen, admin := freeAddress(t), freeAddress(t)
-	up = newProcess(t, "up", admin, "up", "--data", data, "--listen", listen, "--rtmp", freeAddress(t), "--admin", admin, "--config", settings)
+	listen, admin := addresstest.Free(t), addresstest.Free(t)
+	up = newProcess(t, "up", admin, "up", "--data", data, "--listen", listen, "--rtmp", addresstest.Free(t), "--admin", admin, "--config", settings)
 	up.start()
 	token, err := os.ReadFile(filepath.Join(data, "token"))
 	if err != nil {
@@ -63,7 +64,7 @@ func TestAKilledServerLosesNoClipAndPublishesNoneTwice(t *testing.T) {
 // perform plays the shows side by side and fails the test unless every moment has one good clip, and nothing else has.
 func perform(t *testing.T, shows ...*demo.Show) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	playing, ctx := errgroup.WithContext(ctx)
 	for _, show := range shows {
@@ -91,7 +92,7 @@ func publishedOnce(t *testing.T, folder string, shows ...*demo.Show) {
 		want += len(show.Clips())
 	}
 	var movies []string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		movies = nil
 		_ = filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".mp4") {

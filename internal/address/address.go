@@ -1,4 +1,4 @@
-// Package address tells the public internet's addresses from all others.
+// Package address tells the public internet's addresses from all others, and finds free ones on this machine.
 package address
 
 import (

@@ -97,13 +97,16 @@ func (p *Process) Receive() (*mediav1.FromChild, error) {
 	return m, nil
 }
 
+// dying is how long a child that said its last may take to end, on a machine however busy.
+const dying = 15 * time.Second
+
 func (p *Process) failed(f *mediav1.Failed) error {
 	err := errors.New(f.Error)
 	limit := p.limits.named(p.mode, f.Error)
 	if limit == nil { // FFmpeg's libraries say more on standard error than in their codes
 		select {
 		case <-p.exited:
-		case <-time.After(time.Second):
+		case <-time.After(dying):
 		}
 		limit = p.limits.named(p.mode, p.stderr.String())
 	}
@@ -149,7 +152,7 @@ func (p *Process) crash(cause error) error {
 	// A child whose standard output ended is dying; one that does not is killed.
 	select {
 	case <-p.exited:
-	case <-time.After(5 * time.Second):
+	case <-time.After(dying):
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}

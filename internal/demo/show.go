@@ -143,8 +143,8 @@ func (s *Show) comment(ctx context.Context, start time.Time) {
 }
 
 const (
-	linger = 5 * time.Second  // after the room's end: a moment near it is found a little later
-	settle = 60 * time.Second // after the room's end: what is not playable then never will be
+	linger = 5 * time.Second // after the room's end: a moment near it is found a little later
+	settle = 2 * time.Minute // after the room's end: what is not playable then never will be
 )
 
 // watch follows the clips until the room is over and every one of them has settled.

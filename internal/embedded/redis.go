@@ -5,16 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"liveclip/internal/address"
 )
 
 // Redis is a child redis-server on a loopback port of its own choice, with its append-only file in folder.
@@ -55,13 +57,17 @@ func StartRedis(ctx context.Context, folder string, log *slog.Logger) (*Redis, e
 }
 
 func startRedis(ctx context.Context, program, folder string, lock *os.File, log *slog.Logger) (*Redis, error) {
-	port, err := freePort(ctx)
+	free, err := address.Free(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(free[0])
 	if err != nil {
 		return nil, err
 	}
 	said := &tail{limit: 4 << 10}
 	// It outlives ctx, which is for the start alone.
-	command := exec.CommandContext(context.WithoutCancel(ctx), program, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", folder,
+	command := exec.CommandContext(context.WithoutCancel(ctx), program, "--bind", "127.0.0.1", "--port", port, "--dir", folder,
 		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
 		"--daemonize", "no", "--logfile", "", "--loglevel", "warning")
 	command.Stdout, command.Stderr = said, said
@@ -69,7 +75,7 @@ func startRedis(ctx context.Context, program, folder string, lock *os.File, log 
 	// Its own group: a Ctrl-C in the terminal must not end it before its users have drained.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 
-	r := &Redis{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ended: make(chan struct{}), log: log}
+	r := &Redis{address: free[0], ended: make(chan struct{}), log: log}
 	started := make(chan error, 1)
 	go func() {
 		// The death signal is bound to the thread that started the child: keep that thread until the child is gone.
@@ -122,12 +128,12 @@ func (r *Redis) answers(ctx context.Context) bool {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+	if _, err := conn.Write([]byte("PING\r\nINFO server\r\nQUIT\r\n")); err != nil {
 		return false
 	}
-	answer := make([]byte, 7)
-	n, _ := conn.Read(answer)
-	return strings.HasPrefix(string(answer[:n]), "+PONG") // "-LOADING" while it reads its file
+	// "-LOADING" while it reads its file; and another's server may have got the port.
+	said, _ := io.ReadAll(io.LimitReader(conn, 64<<10))
+	return bytes.HasPrefix(said, []byte("+PONG")) && bytes.Contains(said, fmt.Appendf(nil, "\r\nprocess_id:%d\r\n", r.process.Pid))
 }
 
 // Address is host:port.
@@ -152,15 +158,6 @@ func (r *Redis) Close() error {
 		}
 	})
 	return nil
-}
-
-func freePort(ctx context.Context) (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // tail keeps the last bytes written to it.

@@ -52,7 +52,7 @@ func TestAFileIsFetchedAlsoOverARedirect(t *testing.T) {
 
 func TestWhatCannotBeFetchedIsNamedWithoutItsAddress(t *testing.T) {
 	s := server(t)
-	private, public := New(1<<20, 500*time.Millisecond, true), New(1<<20, time.Minute, false)
+	private, public, hasty := New(1<<20, time.Minute, true), New(1<<20, time.Minute, false), New(1<<20, 100*time.Millisecond, true)
 	for name, c := range map[string]struct {
 		g         *Getter
 		from      string
@@ -70,7 +70,7 @@ func TestWhatCannotBeFetchedIsNamedWithoutItsAddress(t *testing.T) {
 		"a busy server":         {private, s.URL + "/busy", "the server answered 503", false},
 		"a large file":          {private, s.URL + "/large", "more than 1", true},
 		"an endless file":       {private, s.URL + "/endless", "", true},
-		"a silent server":       {private, s.URL + "/silent", "no answer in time", false},
+		"a silent server":       {hasty, s.URL + "/silent", "no answer in time", false},
 	} {
 		to := filepath.Join(t.TempDir(), "file")
 		err := c.g.File(t.Context(), c.from, to)

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"liveclip/internal/address/addresstest"
 	"liveclip/internal/domain"
 	"liveclip/internal/media"
 	mediav1 "liveclip/proto/media/v1"
@@ -76,8 +77,8 @@ func TestAPushThatFallsSilentIsGivenUpAndWhatCameIsKept(t *testing.T) {
 		<-t.Context().Done()
 		return nil, io.EOF
 	}
-	r := recordFrom(t.Context(), &mediav1.RecordOrder{IdleTimeout: int64(2 * time.Second)}, next)
-	if r.err == nil || domain.IsPermanent(r.err) || !strings.Contains(r.err.Error(), "nothing was received for 2s") {
+	r := recordFrom(t.Context(), &mediav1.RecordOrder{IdleTimeout: int64(4 * time.Second)}, next)
+	if r.err == nil || domain.IsPermanent(r.err) || !strings.Contains(r.err.Error(), "nothing was received for 4s") {
 		t.Errorf("error %v", r.err)
 	}
 	if n := len(r.parts); n == 0 || time.Duration(r.parts[n-1].End) < 2*time.Second {
@@ -86,7 +87,7 @@ func TestAPushThatFallsSilentIsGivenUpAndWhatCameIsKept(t *testing.T) {
 }
 
 func TestStoppingKeepsWhatCame(t *testing.T) {
-	path := makeMedia(t, "in.mp4", x264...)
+	path := makeMedia(t, "in.mp4", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=5:d=300", "-c:v", "libx264", "-preset", "ultrafast", "-g", "5") // longer than a machine stalls
 	stop := make(chan struct{})
 	parts := 0
 	order := &mediav1.RecordOrder{Url: path, Paced: true, AllowedSchemes: []string{"file"}}
@@ -98,7 +99,7 @@ func TestStoppingKeepsWhatCame(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || reason != "stopped" || parts < 2 || parts > 8 {
+	if err != nil || reason != "stopped" || parts < 2 {
 		t.Errorf("%d parts, reason %q, error %v", parts, reason, err)
 	}
 }
@@ -233,16 +234,6 @@ func TestLoudnessIsWhatFFmpegMeasures(t *testing.T) {
 	}
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestHLSIsRecorded(t *testing.T) {
 	folder := t.TempDir()
 	path := makeMedia(t, "in.mp4", x264...)
@@ -301,13 +292,13 @@ func TestLiveSourcesAreRecorded(t *testing.T) {
 	for scheme, serve := range map[string]func(address string) []string{
 		"http": func(a string) []string { return []string{"-f", "flv", "-listen", "1", "http://" + a + "/live.flv"} },
 		"srt": func(a string) []string { // no packet is given up while the machine is busy
-			return []string{"-f", "mpegts", "srt://" + a + "?mode=listener&latency=1500000"}
+			return []string{"-f", "mpegts", "srt://" + a + "?mode=listener&tlpktdrop=0"}
 		},
 	} {
 		t.Run(scheme, func(t *testing.T) {
-			address := freePort(t)
+			address := addresstest.Free(t)
 			args := serve(address)
-			server := exec.Command("ffmpeg", append([]string{"-v", "error", "-re", "-i", path, "-c", "copy"}, args...)...)
+			server := exec.Command("ffmpeg", append([]string{"-v", "error", "-re", "-stream_loop", "-1", "-i", path, "-c", "copy"}, args...)...)
 			if err := server.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -318,22 +309,25 @@ func TestLiveSourcesAreRecorded(t *testing.T) {
 			url := scheme + "://" + address
 			if scheme == "http" {
 				url += "/live.flv"
+			} else {
+				url += "?tlpktdrop=0"
 			}
-			order := &mediav1.RecordOrder{Url: url, AllowedSchemes: []string{scheme}, Pcm: true, IdleTimeout: int64(5 * time.Second)}
-			r := record(t, order)
-			for tries := 0; r.err != nil && len(r.parts) == 0 && tries < 40; tries++ { // until the server listens
+			order := &mediav1.RecordOrder{Url: url, AllowedSchemes: []string{scheme}, Pcm: true, IdleTimeout: int64(time.Minute)}
+			enough := func(r recorded) bool {
+				return len(r.parts) > 0 && time.Duration(r.parts[len(r.parts)-1].Start) > 3*time.Second
+			}
+			r := recordUntil(t, order, enough)
+			for deadline := time.Now().Add(2 * time.Minute); r.err != nil && len(r.parts) == 0 && time.Now().Before(deadline); { // until the server listens
 				time.Sleep(50 * time.Millisecond)
-				r = record(t, order)
+				r = recordUntil(t, order, enough)
 			}
-			if len(r.parts) == 0 {
+			if !enough(r) {
 				t.Fatal(r.err)
 			}
+			r.parts = r.parts[:len(r.parts)-1] // it ends wherever the source was when it was left
 			r.checkWindows(t, 0, 700*time.Millisecond)
 			if said := decodes(t, r.write(t, 0, 0)); said != "" {
 				t.Errorf("decodes with errors: %s", said)
-			}
-			if end := time.Duration(r.parts[len(r.parts)-1].End); end < 3*time.Second {
-				t.Errorf("recorded %s", end)
 			}
 		})
 	}
@@ -354,14 +348,14 @@ func TestALocalFileIsNotReadByAPlaylistFromOutside(t *testing.T) {
 func TestDeadAddressesAreNamed(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	dead := freePort(t)
+	dead := addresstest.Dead(t)
 	for address, permanent := range map[string]bool{
 		server.URL + "/live.flv":          true,
 		"rtmp://" + dead + "/live/room":   false,
 		"http://" + dead + "/live.flv":    false,
 		"srt://" + dead + "?timeout=1000": false,
 	} {
-		r := record(t, &mediav1.RecordOrder{Url: address, AllowedSchemes: []string{"http", "rtmp", "srt"}, IdleTimeout: int64(4 * time.Second)})
+		r := record(t, &mediav1.RecordOrder{Url: address, AllowedSchemes: []string{"http", "rtmp", "srt"}, IdleTimeout: int64(time.Minute)})
 		if r.err == nil || domain.IsPermanent(r.err) != permanent || !strings.Contains(r.err.Error(), address) {
 			t.Errorf("%s: error %v (permanent: %v)", address, r.err, domain.IsPermanent(r.err))
 		}
@@ -374,7 +368,7 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r := recordFrom(ctx, &mediav1.RecordOrder{Url: "rtmp://" + l.Addr().String() + "/live/room", AllowedSchemes: []string{"rtmp"}, IdleTimeout: int64(500 * time.Millisecond)},
 		func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF })

@@ -30,13 +30,25 @@ type recorded struct {
 
 func record(t *testing.T, order *mediav1.RecordOrder) recorded {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	next := func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF }
 	return recordFrom(ctx, order, next)
 }
 
-func recordFrom(ctx context.Context, order *mediav1.RecordOrder, next func() (*mediav1.ToChild, error)) recorded {
+// recordUntil stops once it is enough.
+func recordUntil(t *testing.T, order *mediav1.RecordOrder, enough func(recorded) bool) recorded {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	return recordFrom(ctx, order, func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF }, func(r recorded) {
+		if enough(r) {
+			cancel()
+		}
+	})
+}
+
+func recordFrom(ctx context.Context, order *mediav1.RecordOrder, next func() (*mediav1.ToChild, error), each ...func(recorded)) recorded {
 	var r recorded
 	if order.AllowedSchemes == nil {
 		order.AllowedSchemes = []string{"file"}
@@ -53,6 +65,9 @@ func recordFrom(ctx context.Context, order *mediav1.RecordOrder, next func() (*m
 			r.pcm = append(r.pcm, m.Pcm)
 		case *mediav1.FromChild_Loudness:
 			r.loudness = append(r.loudness, m.Loudness)
+		}
+		for _, f := range each {
+			f(r)
 		}
 		return nil
 	})

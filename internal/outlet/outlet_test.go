@@ -323,7 +323,7 @@ func TestAnAnswerThatMayNotGoOnEnds(t *testing.T) {
 
 func TestASlowReaderIsNotLetGo(t *testing.T) {
 	const size, sip = 24 << 20, 512 << 10
-	f := open(t, size, func(c *Config) { c.Patience = time.Second })
+	f := open(t, size, func(c *Config) { c.Patience = 2 * time.Second })
 	conn, in := f.dial(t)
 	for range 2 { // nor does a deadline of the first answer reach into the second
 		fmt.Fprintf(conn, "GET /files/x?n=%d HTTP/1.1\r\nHost: h\r\n\r\n", size)
@@ -335,7 +335,7 @@ func TestASlowReaderIsNotLetGo(t *testing.T) {
 			if n, err := io.CopyN(io.Discard, r.Body, sip); err != nil {
 				t.Fatalf("after %d: %v", int64(sum)+n, err)
 			}
-			time.Sleep(25 * time.Millisecond) // longer than the patience over all, much shorter for each sip
+			time.Sleep(50 * time.Millisecond) // longer than the patience over all, much shorter for each sip
 		}
 	}
 }

@@ -62,13 +62,11 @@ func drawParts(t *rapid.T) []recording.Part {
 
 func TestEveryWindowIsReadAsPromisedWhereverItLies(t *testing.T) {
 	o := startOwner(t)
+	home := t.TempDir()
 	var broadcast atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		id := domain.BroadcastID(fmt.Sprintf("b%d", broadcast.Add(1)))
-		folder, err := filepath.Abs(filepath.Join(testFolder, string(id)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		folder := filepath.Join(home, string(id))
 		store, err := blob.Open(context.Background(), blob.Config{URL: "file://" + filepath.Join(folder, "store")})
 		if err != nil {
 			t.Fatal(err)

@@ -29,20 +29,6 @@ var (
 
 const show domain.BroadcastID = "show-1"
 
-// testFolder holds what tests make that have no folder of their own.
-var testFolder string
-
-func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "recording-test-")
-	if err != nil {
-		panic(err)
-	}
-	testFolder = folder
-	code := m.Run()
-	_ = os.RemoveAll(folder)
-	os.Exit(code)
-}
-
 // owner is a process that may own the room: a Recording service that can be stopped.
 type owner struct {
 	hot     *recording.Hot
@@ -103,9 +89,15 @@ func create(t *testing.T, store blob.Store, change func(*recording.WriterConfig)
 	return w
 }
 
+const soonLost = 300 * time.Millisecond
+
+// newReader has all patience with an owner that there is, and little where there is none.
 func newReader(t *testing.T, store blob.Store, owners recording.Finder) *recording.Reader {
 	r := recording.NewReader(store, owners, quiet)
-	r.Lost = 300 * time.Millisecond
+	r.Lost = 2 * time.Minute
+	if _, found, _ := owners.FindAddress(t.Context(), room); !found {
+		r.Lost = soonLost
+	}
 	t.Cleanup(r.Close)
 	return r
 }
@@ -139,7 +131,7 @@ func write(t *testing.T, w *recording.Writer, from, to, gop int) {
 // runUntilStored runs a closed Writer to its end.
 func runUntilStored(t *testing.T, w *recording.Writer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	must(t, w.Run(ctx))
 	must(t, ctx.Err())
@@ -152,7 +144,7 @@ func window(start, end float64) domain.Window {
 // read gives what a Reader emits, in words.
 func read(t *testing.T, r *recording.Reader, w domain.Window) (chunks []string, end recording.End) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	end, err := r.Read(ctx, room, show, w, func(c recording.Chunk) error {
 		if c.Init != nil {
@@ -228,7 +220,7 @@ func TestAReaderGetsEachPartAsItIsWritten(t *testing.T) {
 	got := make(chan string)
 	done := make(chan error, 1)
 	r := newReader(t, store, &finder{address: o.address})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	go func() {
 		_, err := r.Read(ctx, room, show, window(0, 5), func(c recording.Chunk) error {
@@ -457,6 +449,7 @@ func TestAReaderGoesOnFromTheStoreWhenTheOwnerIsLost(t *testing.T) {
 	must(t, w.Init(runInit(0)))
 	write(t, w, 0, 4, 4)
 	r := newReader(t, store, owners)
+	r.Lost = soonLost
 	var got []string
 	end, err := r.Read(t.Context(), room, show, window(0, 60), func(c recording.Chunk) error {
 		if c.Init != nil {
@@ -561,7 +554,7 @@ func TestAWindowIsReadAcrossTheStoreAndTheHotTail(t *testing.T) {
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited for %s", what)

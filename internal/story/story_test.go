@@ -134,7 +134,7 @@ func TestTheTableStaysWithinItsLimit(t *testing.T) {
 
 func TestTheSweeperPutsBackWhatTheStoryLacks(t *testing.T) {
 	b := bustest.New(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, s := range []domain.ClipStep{
 		ago("lost", domain.StepCut, time.Minute), ago("well", domain.StepCut, time.Minute), ago("well", domain.StepRendered, 0),

@@ -16,7 +16,7 @@ import (
 
 // client waits for nothing and tells how long it would have.
 func client(s *whispertest.Server, change func(*whisper.Config)) (*whisper.Client, *[]time.Duration) {
-	cfg := whisper.Config{URL: s.URL, Key: "secret", Model: "large-v3", Language: "en-US", Timeout: 5 * time.Second}
+	cfg := whisper.Config{URL: s.URL, Key: "secret", Model: "large-v3", Language: "en-US", Timeout: time.Minute}
 	if change != nil {
 		change(&cfg)
 	}

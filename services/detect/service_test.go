@@ -50,7 +50,7 @@ func publish(t *testing.T, b *bus.Bus, events ...event.Event) {
 // follow gives the first n events of a topic.
 func follow(t *testing.T, b *bus.Bus, topic event.Topic, n int) []event.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var got []event.Event
 	enough := errors.New("enough")

@@ -56,7 +56,7 @@ func (r *rig) watch(query string, headers ...string) <-chan sse {
 
 func (r *rig) until(events <-chan sse, name string) sse {
 	r.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e, ok := <-events:
@@ -67,7 +67,7 @@ func (r *rig) until(events <-chan sse, name string) sse {
 				return e
 			}
 		case <-limit:
-			r.t.Fatalf("no event %s within 20 s", name)
+			r.t.Fatalf("no event %s came", name)
 		}
 	}
 }

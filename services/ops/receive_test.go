@@ -170,7 +170,7 @@ func TestMessagesOfAnothersTopicAreAudienceSignals(t *testing.T) {
 			}
 			return
 		case <-time.After(500 * time.Millisecond):
-			if number == 60 {
+			if number == 240 {
 				t.Fatal("no signal came of the topic")
 			}
 		}

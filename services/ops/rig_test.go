@@ -105,7 +105,7 @@ func newRigOn(t testing.TB, broker string, change ...func(*Config)) *rig {
 		cancel()
 		running.Wait()
 		server.Close()
-		closing, done := context.WithTimeout(context.Background(), 5*time.Second)
+		closing, done := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer done()
 		b.Close(closing)
 	})
@@ -117,10 +117,10 @@ func newRigOn(t testing.TB, broker string, change ...func(*Config)) *rig {
 // eventually waits for a condition.
 func (r *rig) eventually(what string, is func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !is() {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("not so within 20 s: %s", what)
+			r.t.Fatalf("never: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -262,8 +262,8 @@ func (r *rig) next(events <-chan event.Event) event.Event {
 	select {
 	case e := <-events:
 		return e
-	case <-time.After(20 * time.Second):
-		r.t.Fatal("no event within 20 s")
+	case <-time.After(2 * time.Minute):
+		r.t.Fatal("no event came")
 		return event.Event{}
 	}
 }

@@ -52,7 +52,7 @@ func start(t *testing.T, b *bus.Bus, store blob.Store, cfg Config) (s *Service, 
 // follow gives the events of topics, from their start, until enough tells that they are.
 func follow(t *testing.T, b *bus.Bus, enough func([]event.Event) bool, topics ...event.Topic) []event.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var got []event.Event
 	found := errors.New("enough")

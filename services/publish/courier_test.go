@@ -25,6 +25,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"liveclip/internal/address/addresstest"
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
@@ -465,12 +466,7 @@ func TestADestinationThatAsksForPatienceIsGivenIt(t *testing.T) {
 }
 
 func TestACallThatNeverBeganIsMadeAgain(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	d := newDesk(t, hookConfig("http://"+closed.Addr().String()))
+	d := newDesk(t, hookConfig("http://"+addresstest.Dead(t)))
 	d.decide(t, approval)
 	d.work(t)
 	if got := d.stands(t, "hook"); got.State != domain.PublicationFailed || got.Reason != "gave up after 3 calls: call hook: connection refused" {

@@ -44,7 +44,7 @@ func newHouse(t *testing.T, cfg Config) *house {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		closing, done := context.WithTimeout(context.Background(), 10*time.Second)
+		closing, done := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer done()
 		h.bus.Close(closing)
 	})
@@ -74,7 +74,7 @@ func (h *house) open(t *testing.T, cfg Config) (*Service, func()) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Error("the service does not end")
 		}
 	}
@@ -92,7 +92,7 @@ func (h *house) say(t *testing.T, events ...event.Event) {
 // await waits for a publication to come to the state.
 func (h *house) await(t *testing.T, state domain.PublicationState) {
 	t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case e := <-h.seen:
@@ -139,7 +139,7 @@ func TestAPublicationSurvivesTheLossOfItsQueue(t *testing.T) {
 	h := newHouse(t, cfg)
 	_, stop := h.open(t, cfg)
 	h.say(t, approval)
-	for deadline := time.Now().Add(30 * time.Second); far.calls.Load() == 0; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); far.calls.Load() == 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody called")
 		}
@@ -174,7 +174,7 @@ func TestDeliveriesReachTheBus(t *testing.T) {
 		}
 		answer.Body.Close()
 	}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for range 3 {
 		select {
 		case e := <-h.seen:

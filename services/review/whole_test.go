@@ -125,7 +125,7 @@ func (h *house) hear(_ context.Context, e event.Event) error {
 // wait gives the first event about a clip that wanted accepts.
 func (h *house) wait(what string, id domain.ClipID, wanted func(any) bool) event.Event {
 	h.Helper()
-	deadline := time.After(90 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		h.mu.Lock()
 		change := h.change
@@ -435,7 +435,7 @@ func TestAClipIsFinishedWhileItsMomentStillHappensAndIsPlayableOnceItWasHeard(t 
 		}
 		return repeats
 	}
-	for deadline := time.Now().Add(60 * time.Second); again() < 6 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); again() < 6 && time.Now().Before(deadline); {
 		h.mu.Lock()
 		change := h.change
 		h.mu.Unlock()
@@ -555,7 +555,7 @@ func TestAGeneratedOpeningIsLabelled(t *testing.T) {
 // killChildOf kills the finisher that works in a folder, once there is one.
 func killChildOf(t *testing.T, work string) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for ; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { // another process's life has no channel to wait on
 		if working, _ := filepath.Glob(filepath.Join(work, workPrefix+"*")); len(working) == 0 {
 			continue

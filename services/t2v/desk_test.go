@@ -161,7 +161,7 @@ func TestEveryFailureOfEveryEngineIsSortedAndMeansFootageAndANote(t *testing.T) 
 			t.Run(kind+" "+string(failure), func(t *testing.T) {
 				t.Parallel()
 				cfg, _ := standIn(t, kind, failure)
-				cfg.MaxBytes, cfg.Idle, cfg.Timeout = 4<<20, 20*time.Second, 20*time.Second
+				cfg.MaxBytes, cfg.Idle, cfg.Timeout = 4<<20, time.Minute, time.Minute
 				switch failure {
 				case enginestest.Silent:
 					cfg.Idle = 150 * time.Millisecond
@@ -170,7 +170,7 @@ func TestEveryFailureOfEveryEngineIsSortedAndMeansFootageAndANote(t *testing.T) 
 				}
 				s, bus, _ := newService(t, cfg, prober{})
 				_, err := s.desk.make(t.Context(), s.desk.stands[0], engines.Order{
-					ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Minute),
+					ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Hour),
 				}, filepath.Join(t.TempDir(), "x.mp4"))
 				var f *engines.Fault
 				if !errors.As(err, &f) || f.Kind != want {
@@ -274,7 +274,7 @@ func TestACancelledShotIsCancelledAtItsEngine(t *testing.T) {
 			}
 			select {
 			case <-engine.Canceled:
-			case <-time.After(time.Minute):
+			case <-time.After(2 * time.Minute):
 				t.Error("the engine was not told")
 			}
 		})

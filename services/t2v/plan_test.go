@@ -96,7 +96,7 @@ func newService(t *testing.T, engine engines.Config, media camera, more ...engin
 		t.Fatal(err)
 	}
 	cfg := Defaults()
-	cfg.Cache, cfg.Work, cfg.Fresh.Manual = t.TempDir(), t.TempDir(), time.Since(start)+time.Minute // the plans of these tests are from start
+	cfg.Cache, cfg.Work, cfg.Fresh.Manual = t.TempDir(), t.TempDir(), time.Since(start)+4*time.Minute // the plans of these tests are from start; less than an engine that is gone is thought to be
 	if engine.Address != "" {
 		cfg.Engines = append(slices.Clone(more), engine)
 	}

@@ -26,7 +26,7 @@ var usual = truth.Source{Name: "usual", Rate: "25", Frames: 250, Sound: 48000, V
 
 func cutFile(t testing.TB, path string, start, end time.Duration) (copycut.Result, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return copycut.Cut(ctx, &mediav1.CopyOrder{Folder: t.TempDir(), Part: &mediav1.FinishPart{File: path, Start: int64(start), End: int64(end)}}, finish.NewFeed(), nil)
 }

@@ -136,7 +136,7 @@ func TestFinishingFollowsARecordingThatIsStillWritten(t *testing.T) {
 	feed := finish.NewFeed()
 	send(t, feed, 0, init, parts[:len(parts)*3/4]...)
 	far := make(chan struct{})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {

@@ -61,7 +61,7 @@ func recordingFrom(t testing.TB, start time.Duration, args ...string) (init []by
 	}
 	path := filepath.Join(t.TempDir(), "recording.mp4")
 	ffmpeg(t, append(args, path)...)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	order := &mediav1.RecordOrder{Url: path, StartAt: int64(start), PartLength: 500e6, AllowedSchemes: []string{"file"}}
 	next := func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF }

@@ -160,7 +160,7 @@ func FuzzRecordingsAreReadWithoutFear(f *testing.F) {
 		feed.End(0, "over")
 		p := &part{end: time.Second, feed: feed}
 		defer p.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		_, _, err := p.run(ctx, shape{width: 64, height: 64, rate: astiav.NewRational(25, 1), matrix: "bt709"}, func(m media) error {
 			m.free()
@@ -194,7 +194,7 @@ func TestDamagedRecordingsEnd(t *testing.T) {
 		_ = feed.Add(0, data)
 		feed.End(0, "over")
 		p := &part{end: time.Second, feed: feed}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		_, _, _ = p.run(ctx, shape{width: 64, height: 64, rate: astiav.NewRational(25, 1), matrix: "bt709"}, func(m media) error {
 			m.free()
 			return nil

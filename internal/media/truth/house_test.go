@@ -38,7 +38,7 @@ type recorded struct {
 func record(t testing.TB, made truth.Made, at time.Duration, run int) recorded {
 	t.Helper()
 	r := recorded{Made: made}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	order := &mediav1.RecordOrder{Url: made.Path, StartAt: int64(at), Run: int64(run), PartLength: 500e6, AllowedSchemes: []string{"file"}}
 	next := func() (*mediav1.ToChild, error) { <-ctx.Done(); return nil, io.EOF }
@@ -154,14 +154,14 @@ func finished(ctx context.Context, folder string, part *mediav1.FinishPart, feed
 
 // ofFile makes a clip of a window of a file.
 func (w way) ofFile(t testing.TB, path string, window domain.Window) (string, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	return w(ctx, t.TempDir(), &mediav1.FinishPart{File: path, Start: int64(window.Start), End: int64(window.End)}, finish.NewFeed())
 }
 
 // ofRoom makes a clip of a window of a room, most of which is recorded only while the clip is made.
 func (w way) ofRoom(t testing.TB, h *house, window domain.Window) (string, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	h.writeTo(window.Start + window.Length()/3)
 	feed := finish.NewFeed()
