@@ -20,6 +20,7 @@ type Config struct {
 	Advertise     string        `koanf:"advertise"`      // host:port that finishers reach it by; empty: the address of rpc
 	Spool         string        `koanf:"spool"`          // folder on local disk for what is not in the store yet
 	Streams       int           `koanf:"streams"`        // owned at once at most; 0: no bound
+	Archives      int           `koanf:"archives"`       // archived recordings taken in at once at most; others wait their turn
 	Publishers    int           `koanf:"publishers"`     // RTMP connections at once at most
 	Engine        string        `koanf:"engine"`         // of speech: pocketsphinx, a name of engines, or none
 	Models        string        `koanf:"models"`         // folder of PocketSphinx's models; empty: where the distribution puts them
@@ -55,6 +56,7 @@ func Defaults() Config {
 	return Config{
 		RTMP:        "127.0.0.1:1935",
 		RPC:         "127.0.0.1:0",
+		Archives:    max(2, runtime.NumCPU()),
 		Publishers:  256,
 		Engine:      kindSphinx,
 		Recognisers: max(1, runtime.NumCPU()/2),
@@ -98,6 +100,7 @@ func (c Config) Faults() []string {
 	}
 	fault(c.Spool == "", "asr.spool: must name a folder on local disk")
 	fault(c.Streams < 0, "asr.streams: must be 0 (no bound) or more, is %d", c.Streams)
+	fault(c.Archives < 1, "asr.archives: must be at least 1, is %d", c.Archives)
 	fault(c.Publishers < 1, "asr.publishers: must be at least 1, is %d", c.Publishers)
 	faults = append(faults, c.engineFaults()...)
 	if _, err := os.Stat(c.Hotwords); c.Hotwords != "" && err != nil {

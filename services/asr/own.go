@@ -9,13 +9,15 @@ import (
 	"liveclip/internal/lease"
 )
 
+var errFull = errors.New("this process records as many streams as it may")
+
 // own takes the lease unless it is held. A dead owner's runs out meanwhile.
 func (r *room) own(ctx context.Context) error {
 	if r.lease != nil {
 		return nil
 	}
 	if !r.enter() {
-		return fmt.Errorf("this process records %d streams, its bound", r.cfg.Streams)
+		return fmt.Errorf("%w (asr.streams: %d)", errFull, r.cfg.Streams)
 	}
 	deadline := time.Now().Add(ownWithin)
 	for {

@@ -225,8 +225,10 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 
 func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	var got []string
+	var unheard []domain.Window
 	pool := &stuckPool{}
-	e := newEar(earConfig{broadcast: "b", wish: heardBy(pool), line: func(l domain.TranscriptLine) { got = append(got, l.Text) }, now: time.Now})
+	e := newEar(earConfig{broadcast: "b", wish: heardBy(pool), line: func(l domain.TranscriptLine) { got = append(got, l.Text) },
+		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
 	for i := range 6 {
 		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
 		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
@@ -245,8 +247,8 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 		t.Errorf("lines %v, mark %v", got, mark)
 	}
 	pool.waiting[1].answered(nil)
-	if !slices.Equal(got, []string{"one", "three"}) || !e.drained() {
-		t.Errorf("lines %v", got)
+	if !slices.Equal(got, []string{"one", "three"}) || len(unheard) != 1 || !e.drained() {
+		t.Errorf("lines %v, unheard %v", got, unheard)
 	}
 }
 

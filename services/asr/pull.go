@@ -2,6 +2,7 @@ package asr
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -18,13 +19,20 @@ const (
 
 // pull connects to the source once, and waits before the next time. done: the source has ended for good.
 func (r *room) pull(ctx context.Context) (done bool) {
+	if r.unpaced() {
+		if r.archives.Acquire(ctx, 1) != nil {
+			return false
+		}
+		defer r.archives.Release(1)
+	}
 	reason, recorded, ended, err := r.pullOnce(ctx)
 	if ctx.Err() != nil {
 		return false
 	}
-	if recorded {
+	switch {
+	case recorded:
 		r.fails, r.told = 0, ""
-	} else {
+	case !errors.Is(err, errFull): // a place is only waited for
 		r.fails++
 	}
 	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.fails >= batchTries) {

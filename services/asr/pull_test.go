@@ -16,6 +16,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/fileurl"
 )
 
 // makeFile makes a recording with speech.
@@ -233,4 +234,17 @@ func TestOnlyPublicSourcesAreLetThrough(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestArchivedRecordingsBeyondTheBoundWaitTheirTurnAndAreAllTakenIn(t *testing.T) {
+	g := newGround(t)
+	path := makeFile(t, "talk.mp4", "the kitchen at home was quiet")
+	s := g.start(func(c *Config) { c.Archives, c.Streams, c.Engine = 1, 1, engineNone })
+	names := []string{"file-1", "file-2", "file-3", "file-4"}
+	for _, name := range names {
+		s.order(domain.StreamState{Ref: ref(name), Attached: true, Source: fileurl.Of(path), Owner: "one", Lane: domain.LaneBatch})
+	}
+	g.await("all closed", func(events []event.Event) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return !closedOf(name)(events) })
+	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	"liveclip/internal/blob"
@@ -67,6 +68,7 @@ type Service struct {
 	hot      *recording.Hot
 	hearing  *hearing
 	keeper   *keeper
+	archives *semaphore.Weighted
 	unheard  prometheus.Counter
 
 	address, rtmp string         // as others reach them; set when they listen
@@ -90,7 +92,7 @@ type running struct {
 // New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, bus: deps.Bus, store: deps.Store, media: deps.Media, leases: deps.Leases, keys: deps.Keys, log: deps.Log, now: deps.Now,
-		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), hearing: newHearing(), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
+		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), hearing: newHearing(), archives: semaphore.NewWeighted(int64(cfg.Archives)), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
 		unheard: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_unheard_seconds_total", Help: "Speech that nobody heard: late, without a place, given up, or with no recogniser at work."}),
 	}
 	if s.process == "" {

@@ -64,7 +64,13 @@ func (v *videos) generate(ctx context.Context, o Order, out io.Writer, alive fun
 	if err != nil {
 		return made, err
 	}
-	defer v.remove(id)
+	defer func() {
+		if err == nil {
+			go v.remove(id) // nobody waits for a server to tidy up
+			return
+		}
+		v.remove(id)
+	}()
 	path := videoPath(id)
 	accepted := time.Now()
 	err = watch(ctx, v.cfg.Poll, alive, func() (bool, error) {
