@@ -29,7 +29,8 @@ class Estimate:
         forwards = len(self._model.sampler(spec.steps)) + (1 if c.causal and c.stream.clean_pass else 0)
         a_forward = self._table.predict(shape, 2 if batch.guided(self._model, spec) else 1)
         decoding = self._table.predict(("decode", shape), 1) if self._table.known(("decode", shape)) else 0.0
-        return chunks * (forwards * a_forward + decoding)
+        # a chunk is decoded beside the next one's forwards: whichever takes longer sets the pace
+        return (chunks - 1) * max(forwards * a_forward, decoding) + forwards * a_forward + decoding
 
     def bytes(self, order: Order) -> int:
         """Of its caches, its prompts, and the activations of one forward."""

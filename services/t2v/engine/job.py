@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -135,6 +135,12 @@ class Job:
         """Of pending."""
         with self.lock:
             self.pending += change
+
+    def left(self) -> Admitted:
+        """What it was admitted for, less the chunks that are done."""
+        if self.session is None or not self.session.total:
+            return self.admitted
+        return replace(self.admitted, work=self.admitted.work * max(0.0, 1 - self.session.chunk / self.session.total))
 
     def held(self) -> bool:
         """By the client: paused, not acknowledged, or not read."""

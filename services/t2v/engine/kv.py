@@ -136,7 +136,7 @@ class Cache:
             mean = torch.stack([t.float().mean(1).flatten(1) for t in (key, self.values[layer, seen])])
             alike = F.cosine_similarity(mean[:, :-1], mean[:, -1:], dim=-1).mean(0)  # of [2, sinks + 1, heads * d]
             least, which = alike.min(0)
-            slot = sunk[which][None]
+            slot = sunk.index_select(0, which[None])  # not sunk[which], which waits
             replace = least < self.threshold
             for tensor in (self.keys, self.values, self.raw):
                 old, new = tensor[layer].index_select(0, slot), tensor[layer, newest][None]

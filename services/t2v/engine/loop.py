@@ -86,7 +86,7 @@ class Engine:
                 raise unknown(order.session)
             if order.id and any(j.order.id == order.id and j.order.tenant == order.tenant for j in self._alive()):
                 raise Failed(pb.CODE_OVERLOADED, f"order {order.id} is being carried out already", 1.0)
-            everyone = [j.admitted for j in self._all()]
+            everyone = [j.left() for j in self._all()]
             refusal = admit(admitted, everyone, len(self._queue), now, self.limits.memory, self.limits.queued)
             if refusal is not None:
                 code = pb.CODE_TOO_LARGE if refusal.too_large else pb.CODE_LATE if refusal.late else pb.CODE_OVERLOADED
@@ -114,7 +114,7 @@ class Engine:
     def counts(self) -> tuple[int, int, float]:
         """Orders running, orders queued, load."""
         with self._changed:
-            return len(self._running), len(self._queue), load([j.admitted for j in self._all()], time.monotonic())
+            return len(self._running), len(self._queue), load([j.left() for j in self._all()], time.monotonic())
 
     def taken(self) -> int:
         """Bytes that sessions hold."""
@@ -214,7 +214,7 @@ class Engine:
                 position = i + 1
                 if position != job.position:
                     job.position = position
-                    job.out.put(Queued(position, sum(j.admitted.work for j in [*self._running, *self._queue[:i]])))
+                    job.out.put(Queued(position, sum(j.left().work for j in [*self._running, *self._queue[:i]])))
             self.stats.queued.set(len(self._queue))
             self.stats.active.set(len(self._running))
             self.stats.memory.set(sum(j.admitted.bytes for j in self._running) + self.kept.bytes)

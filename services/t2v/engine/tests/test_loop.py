@@ -168,18 +168,32 @@ def test_deadlines_that_cannot_be_met_are_refused_at_once(serve, monkeypatch):
     gate = Gate(monkeypatch)
     for _ in range(3):
         served.engine.table.learn((64, 48), 1, 1.0)  # an order of three chunks of three forwards takes 9 s
-        served.engine.table.learn(("decode", (64, 48)), 1, 1.0)  # and 3 s to be decoded
+        served.engine.table.learn(("decode", (64, 48)), 1, 1.0)  # and 1 s beside each, of which the last is waited for
     now = time.time_ns()
     with pytest.raises(grpc.RpcError) as err:
-        generate(served, order(deadline=now + 10 * SECOND))
-    assert failure(err.value).code == pb.CODE_LATE and "takes 12.0 s" in failure(err.value).reason
+        generate(served, order(deadline=now + 9 * SECOND))
+    assert failure(err.value).code == pb.CODE_LATE and "takes 10.0 s" in failure(err.value).reason
     call = Call(served, order(id="a", deadline=now + 1000 * SECOND))
     call.until("accepted")
     with pytest.raises(grpc.RpcError) as err:
-        generate(served, order(id="b", deadline=time.time_ns() + 14 * SECOND))
+        generate(served, order(id="b", deadline=time.time_ns() + 12 * SECOND))
     assert failure(err.value).code == pb.CODE_OVERLOADED and failure(err.value).retry_after > 0
     gate.open.set()
     assert list(call.replies)[-1].HasField("finished")
+
+
+def test_what_is_done_of_an_order_loads_the_device_no_more(serve):
+    served = serve()
+    for _ in range(3):
+        served.engine.table.learn((64, 48), 1, 1.0)
+    call = Call(served, order(ack_window=1, deadline=time.time_ns() + 900 * SECOND))
+    call.until("accepted")
+    assert 0 < served.engine.counts()[2] <= 9 / 800
+    call.until("chunk")
+    wait(lambda: 0 < served.engine.counts()[2] < 7 / 800)  # two chunks of three are left
+    call.send(pb.Ack(index=100))
+    assert list(call.replies)[-1].HasField("finished")
+    assert served.engine.counts()[2] == 0
 
 
 def test_a_long_run_holds_no_more_at_its_end_than_at_its_beginning(sink_model):
@@ -191,7 +205,7 @@ def test_a_long_run_holds_no_more_at_its_end_than_at_its_beginning(sink_model):
 
     session = batch.start(sink_model, Spec("a red mug", 32, 32, seed=1, chunks=0))
     sizes, positions, frames = set(), set(), 0
-    while frames < 1200:
+    while frames < 800:
         session.done(work := session.work(), batch.forward([work])[0])
         assert work.kind is not Kind.RECACHE
         for pixels in batch.decode(session):
