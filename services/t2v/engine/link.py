@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 from pathlib import Path
 from typing import Iterator
 
@@ -29,6 +30,7 @@ class Link:
         cuda = device.startswith("cuda")
         if cuda:
             torch.cuda.set_device(device)
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # ranks are of one machine: nobody else is to reach them
         with _losing():
             dist.init_process_group("gloo", f"file://{meet}", rank=rank, world_size=ranks, timeout=_joining)
             self._orders = dist.new_group(backend="gloo", timeout=_ever)

@@ -13,8 +13,8 @@ from .conftest import VAE, made, tiny
 from .test_service import order
 
 SMALL = config.TextConfig(1, 24, 2, 24, 32, 400, max_len=8)
-CASE = grid.Case("small", tiny(text=SMALL, stream={"window": 6}), 64, 48, windows=(3, 9), steps=(1, 2))
-AT = grid.Place("cpu", torch.float32, turns=2, product=64, chunks=4, seconds=0.5, crowd=(1, 2))
+CASE = grid.Case("small", tiny(text=SMALL, stream={"window": 6}), 64, 48, windows=(3, 9), steps=(2,))
+AT = grid.Place("cpu", torch.float32, turns=2, product=64, chunks=4, seconds=0.5, crowd=(2,))
 
 
 @pytest.mark.parametrize("part", grid.PARTS)
@@ -39,9 +39,9 @@ def test_the_published_sizes_are_counted_as_they_are_published():
 def test_a_crowd_is_served_refused_or_late_and_every_order_is_counted(causal_model, monkeypatch):
     monkeypatch.setattr(finish, "Encoder", grid.Uncoded)
     with Driven(causal_model) as driven:
-        (row,) = crowds(driven, lambda seed: order(id=str(seed), seed=seed, template=""), (5,), patience=2.0)
+        (row,) = crowds(driven, lambda seed: order(id=str(seed), seed=seed, template=""), (3,), patience=1.2)
     told = [int(part.split()[0]) for part in row[2].split(": ")[1].split(", ")]
-    assert sum(told) == 5 and told[2] > 0, "five at half the device each are refused in part"
+    assert sum(told) == 3 and told[2] > 0, "three that each want most of the device are refused in part"
 
 
 def test_channels_last_is_the_same_picture():
