@@ -117,6 +117,7 @@ func openBatch(ctx context.Context, s settings, command batchCommand, names []st
 	b.embedded.settle(&s)
 	s.ASR.Process, s.ASR.RTMP, s.ASR.AllowFiles = batchProcess, "", true
 	s.ASR.Recognisers = max(s.ASR.Recognisers, runtime.NumCPU()) // nothing live waits beside it
+	s.T2V.Draw.Ahead = nil                                       // it ends before they were of use
 	s.Prompt.Vertical = s.Prompt.Vertical || command.Vertical
 	if command.Rules != "" {
 		s.Detect.Rules = command.Rules

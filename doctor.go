@@ -51,6 +51,7 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 		faces(s),
 		{"cores", fmt.Sprint(runtime.NumCPU()), "", true},
 		disk("."),
+		openings(s.T2V),
 	}
 	findings = append(findings, recognisers(ctx, s)...)
 	findings = append(findings, generators(ctx, s.T2V)...)
@@ -111,6 +112,18 @@ func font() finding {
 	if err != nil {
 		f.have = ""
 	}
+	return f
+}
+
+// openings counts the bases that t2v makes ahead.
+func openings(cfg t2v.Config) finding {
+	f := finding{name: "openings", cost: "clips begin without one"}
+	ready, wanted, folder, err := t2v.Ahead(cfg)
+	if err != nil {
+		f.cost += ": " + err.Error()
+		return f
+	}
+	f.have = fmt.Sprintf("%d of %d bases lie in %s; t2v makes the others while it is idle, until then an opening takes half as long again", ready, wanted, folder)
 	return f
 }
 

@@ -3,6 +3,7 @@ package motion
 import (
 	"image"
 	"math"
+	"sync"
 
 	"golang.org/x/image/vector"
 )
@@ -12,12 +13,16 @@ type still struct{ frame Frame }
 
 func (s still) draw(f Frame, _ float64) { f.Copy(s.frame) }
 
+func (s still) settled() bool { return true }
+
 // light is rays that turn.
 type light struct {
 	rays  *rays
 	layer Layer
 	scene Scene
 }
+
+func (l light) settled() bool { return l.layer.Speed == 0 }
 
 func (l light) draw(f Frame, at float64) {
 	count := l.layer.Points
@@ -33,6 +38,11 @@ type puppet struct {
 	scene Scene
 	image drawn
 	rest  *sprite
+	loose func() *ink // made when it is first needed
+}
+
+func (p *Player) puppet(l Layer, d drawn) puppet {
+	return puppet{layer: l, scene: p.scene, image: d, rest: newSprite(d.image), loose: sync.OnceValue(func() *ink { return newInk(d.image) })}
 }
 
 const shineTime = 0.7 // seconds
@@ -42,51 +52,30 @@ func (p puppet) draw(f Frame, at float64) {
 	if !shown || how.alpha <= 0 {
 		return
 	}
-	source, sprite := p.image.image, p.rest
-	if s := p.layer.Shine; s != nil && at > *s && at < *s+shineTime {
-		source = shining(source, (at-*s)/shineTime)
-		sprite = nil
-	}
-	w, h := float64(source.Bounds().Dx()), float64(source.Bounds().Dy())
-	cx, cy := p.image.x+w/2+how.dx, p.image.y+h/2+how.dy
+	w, h := float64(p.rest.w), float64(p.rest.h)
+	s := stance{cx: p.image.x + w/2 + how.dx, cy: p.image.y + h/2 + how.dy, scale: how.scale, degrees: how.turn,
+		alpha: uint32(min(1, how.alpha)*255 + 0.5), shine: -1}
 	limits := f.whole()
-	alpha := uint32(min(1, how.alpha)*255 + 0.5)
 	if how.revealed < 1 {
-		limits.x1 = int(cx - w/2 + w*how.revealed)
+		limits.x1 = int(s.cx - w/2 + w*how.revealed)
+	}
+	if begins := p.layer.Shine; begins != nil && at > *begins && at < *begins+shineTime {
+		s.shine = (at - *begins) / shineTime
 	}
 	if math.Abs(how.scale-1) < 1e-4 && how.turn == 0 {
-		if sprite == nil {
-			sprite = newSprite(source)
+		x, y := math.Round(s.cx-w/2), math.Round(s.cy-h/2)
+		if s.shine < 0 {
+			p.rest.draw(f, int(x), int(y), s.alpha, limits)
+			return
 		}
-		sprite.draw(f, int(math.Round(cx-w/2)), int(math.Round(cy-h/2)), alpha, limits)
-		return
+		s.cx, s.cy, s.scale = x+w/2, y+h/2, 1
 	}
-	out, x, y := transformed(source, cx, cy, how.scale, how.turn, image.Rect(0, 0, f.Width, f.Height))
-	newSprite(out).draw(f, x, y, alpha, limits)
+	p.loose().draw(f, s, limits)
 }
 
-// shining is an image that a slanted band of light crosses; by goes from 0 to 1.
-func shining(m *image.RGBA, by float64) *image.RGBA {
-	out := image.NewRGBA(m.Bounds())
-	copy(out.Pix, m.Pix)
-	w, h := float64(m.Bounds().Dx()), float64(m.Bounds().Dy())
-	lean, wide := h*0.5, max(24, 0.45*h)
-	centre := -wide - lean + (w+2*wide+lean)*smooth(by)
-	for y := range m.Bounds().Dy() {
-		mid := centre + lean*(1-float64(y)/h)
-		for x := max(0, int(mid-wide)); x < min(int(w), int(mid+wide)); x++ {
-			p := out.Pix[y*out.Stride+4*x : y*out.Stride+4*x+4]
-			if p[3] == 0 {
-				continue
-			}
-			far := math.Abs(float64(x)-mid) / wide
-			add := uint32(0.62 * 255 * smooth(1-far))
-			for c := range 3 {
-				p[c] = uint8(uint32(p[c]) + (uint32(p[3])-min(uint32(p[3]), uint32(p[c])))*add/255)
-			}
-		}
-	}
-	return out
+// settled reports whether it is the same in every frame.
+func (p puppet) settled() bool {
+	return p.layer.Enter == nil && p.layer.Leave == nil && p.layer.Loop == nil && p.layer.Shine == nil
 }
 
 // rounded cuts an image's corners.
@@ -112,18 +101,18 @@ func rounded(m *image.RGBA, radius float64) {
 type changing struct {
 	puppet
 	show  func(at float64) string
-	make  func(at float64) *drawn
+	make  func(at float64) puppet
 	shown string
 }
+
+func (c *changing) settled() bool { return false }
 
 func (c *changing) draw(f Frame, at float64) {
 	if _, shown := c.layer.pose(c.scene, at); !shown {
 		return
 	}
 	if now := c.show(at); now != c.shown {
-		c.shown = now
-		c.image = *c.make(at)
-		c.rest = newSprite(c.image.image)
+		c.shown, c.puppet = now, c.make(at)
 	}
 	c.puppet.draw(f, at)
 }
@@ -140,6 +129,8 @@ func (p *Player) belt(l Layer) belt {
 	x, y, w, h := p.scene.pixels(l.Box)
 	return belt{p.puppet(l, d), period, clip{int(x), int(y), int(x + w), int(y + h)}}
 }
+
+func (b belt) settled() bool { return b.layer.Speed == 0 && b.puppet.settled() }
 
 func (b belt) draw(f Frame, at float64) {
 	how, shown := b.layer.pose(b.scene, at)
@@ -216,6 +207,8 @@ func flakes(colour string, size float64) []*sprite {
 	}
 	return sides
 }
+
+func (s shower) settled() bool { return false }
 
 func (s shower) draw(f Frame, at float64) {
 	how, shown := s.layer.pose(s.scene, at)

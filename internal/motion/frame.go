@@ -70,7 +70,7 @@ type rays struct {
 	angle    []uint16 // of a full turn
 	strength []uint8
 	profile  [4096]uint8 // over one ray and one gap
-	y, u, v  uint32
+	y, u, v  uint64
 	width    int
 }
 
@@ -97,29 +97,34 @@ func newRays(s Scene, l Layer) *rays {
 		r.profile[i] = uint8(255 * smooth(min(1, max(0, (0.55-at)*10))))
 	}
 	red, green, blue := float64(c.R), float64(c.G), float64(c.B)
-	r.y, r.u, r.v = uint32(luma(red, green, blue)), uint32(chromaBlue(red, green, blue)), uint32(chromaRed(red, green, blue))
+	r.y, r.u, r.v = uint64(luma(red, green, blue)), uint64(chromaBlue(red, green, blue)), uint64(chromaRed(red, green, blue))
 	return r
 }
 
 // draw lays the rays over a frame, turned by so much of one ray and gap.
 func (r *rays) draw(f Frame, turned float64) {
 	shift := uint16(int((turned-math.Floor(turned))*4096) & 4095)
-	mix := func(p *byte, v, a uint32) { *p = uint8((uint32(*p)*(255-a) + v*a + 127) / 255) }
+	// Four values at once, in lanes of 16 bits: those of Y, and U with V.
+	light, colour := r.y*0x0001_0001_0001_0001, r.u|r.v<<16
 	for y := range f.Height / 2 {
-		top, low := f.Y[2*y*f.YStride:], f.Y[(2*y+1)*f.YStride:]
-		us, vs := f.U[y*f.CStride:], f.V[y*f.CStride:]
-		for x := range r.width {
-			i := y*r.width + x
-			a := uint32(r.profile[(r.angle[i]+shift)&4095]) * uint32(r.strength[i]) / 255
+		top, low := f.Y[2*y*f.YStride:][:2*r.width], f.Y[(2*y+1)*f.YStride:][:2*r.width]
+		us, vs := f.U[y*f.CStride:][:r.width], f.V[y*f.CStride:][:r.width]
+		angles, strengths := r.angle[y*r.width:][:r.width], r.strength[y*r.width:][:r.width]
+		for x, strength := range strengths {
+			if strength == 0 {
+				continue
+			}
+			a := uint64(r.profile[(angles[x]+shift)&4095]) * uint64(strength) >> 8
 			if a == 0 {
 				continue
 			}
-			mix(&top[2*x], r.y, a)
-			mix(&top[2*x+1], r.y, a)
-			mix(&low[2*x], r.y, a)
-			mix(&low[2*x+1], r.y, a)
-			mix(&us[x], r.u, a)
-			mix(&vs[x], r.v, a)
+			t, l := top[2*x:2*x+2:2*x+2], low[2*x:2*x+2:2*x+2]
+			p := uint64(t[0]) | uint64(t[1])<<16 | uint64(l[0])<<32 | uint64(l[1])<<48
+			p = (p*(256-a) + light*a + 0x0080_0080_0080_0080) >> 8
+			t[0], t[1], l[0], l[1] = uint8(p), uint8(p>>16), uint8(p>>32), uint8(p>>48)
+			c := uint64(us[x]) | uint64(vs[x])<<16
+			c = (c*(256-a) + colour*a + 0x0080_0080) >> 8
+			us[x], vs[x] = uint8(c), uint8(c>>16)
 		}
 	}
 }

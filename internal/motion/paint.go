@@ -45,49 +45,90 @@ func blurred(mask *image.Alpha, radius float64) *image.Alpha {
 	if r < 1 {
 		return mask
 	}
-	w, h := mask.Bounds().Dx(), mask.Bounds().Dy()
 	a, b := image.NewAlpha(mask.Bounds()), image.NewAlpha(mask.Bounds())
-	copy(a.Pix, mask.Pix)
+	from := mask
 	for range 3 {
-		for y := range h {
-			box(b.Pix[y*b.Stride:], a.Pix[y*a.Stride:], w, 1, r)
-		}
-		for x := range w {
-			box(a.Pix[x:], b.Pix[x:], h, b.Stride, r)
-		}
+		across(b, from, r)
+		down(a, b, r)
+		from = a
 	}
 	return a
 }
 
-// box gives the running mean of n values, stride apart.
-func box(dst, src []uint8, n, stride, r int) {
-	sum, size := 0, 2*r+1
-	for i := range min(r, n) {
-		sum += int(src[i*stride])
-	}
-	for i := range n {
-		if i+r < n {
-			sum += int(src[(i+r)*stride])
+// part is the reciprocal of a box's size, times 2^24 and a little more: what is divided is small enough for it to be exact.
+func part(r int) uint64 { return 1<<24/uint64(2*r+1) + 1 }
+
+// across gives the mean of every pixel and r on either side of it.
+func across(dst, src *image.Alpha, r int) {
+	w, by := src.Bounds().Dx(), part(r)
+	for y := range src.Bounds().Dy() {
+		from, to := src.Pix[y*src.Stride:y*src.Stride+w], dst.Pix[y*dst.Stride:y*dst.Stride+w]
+		sum := uint64(0)
+		for _, v := range from[:min(r, w)] {
+			sum += uint64(v)
 		}
-		if i-r-1 >= 0 {
-			sum -= int(src[(i-r-1)*stride])
+		for i := range to {
+			if i+r < w {
+				sum += uint64(from[i+r])
+			}
+			if i-r-1 >= 0 {
+				sum -= uint64(from[i-r-1])
+			}
+			to[i] = uint8(sum * by >> 24)
 		}
-		dst[i*stride] = uint8(sum / size)
 	}
 }
 
-// thickened is the mask, grown by r pixels on every side: what is nearer to it than r is covered.
-func thickened(mask *image.Alpha, r float64) *image.Alpha {
-	if r <= 0 {
-		return mask
+// down gives the mean of every pixel and r above and below it.
+func down(dst, src *image.Alpha, r int) {
+	w, h, by := src.Bounds().Dx(), src.Bounds().Dy(), part(r)
+	row := func(m *image.Alpha, y int) []uint8 { return m.Pix[y*m.Stride : y*m.Stride+w] }
+	sums := make([]uint64, w)
+	for y := range min(r, h) {
+		for x, v := range row(src, y) {
+			sums[x] += uint64(v)
+		}
 	}
-	distance := distances(mask)
-	out := image.NewAlpha(mask.Bounds())
-	for i, d := range distance {
-		cover := min(1, max(0, r+0.5-float64(d)))
-		out.Pix[i] = max(mask.Pix[i], uint8(cover*255+0.5))
+	for y := range h {
+		if y+r < h {
+			for x, v := range row(src, y+r) {
+				sums[x] += uint64(v)
+			}
+		}
+		if y-r-1 >= 0 {
+			for x, v := range row(src, y-r-1) {
+				sums[x] -= uint64(v)
+			}
+		}
+		to := row(dst, y)
+		for x, sum := range sums {
+			to[x] = uint8(sum * by >> 24)
+		}
 	}
-	return out
+}
+
+// thickened are the mask grown by so many pixels on every side, once for each: what is nearer to it than that is covered.
+func thickened(mask *image.Alpha, by ...float64) []*image.Alpha {
+	var distance []float32
+	grown := make([]*image.Alpha, len(by))
+	for i, r := range by {
+		if r <= 0 {
+			grown[i] = mask
+			continue
+		}
+		if distance == nil {
+			distance = distances(mask)
+		}
+		out := image.NewAlpha(mask.Bounds())
+		reach := float32(r + 0.5)
+		for j, d := range distance {
+			if d < reach {
+				out.Pix[j] = max(mask.Pix[j], uint8(min(1, reach-d)*255+0.5))
+			}
+		}
+		grown[i] = out
+	}
+	return grown
 }
 
 // distances is how far each pixel is from the mask, in pixels (the exact Euclidean transform of Felzenszwalb and Huttenlocher,

@@ -14,17 +14,18 @@ import (
 	"liveclip/internal/typeset"
 )
 
-// Player draws a scene's frames. Its methods are not safe for concurrent use.
+// Player draws a scene's frames. Base and Over may be called beside each other, but neither of them twice at once.
 type Player struct {
 	scene      Scene
 	pen        *typeset.Pen
-	background *Frame // of the base's fill
+	background *Frame // what of the base comes first and does not change
 	base, over []actor
 }
 
 // actor is a layer on stage.
 type actor interface {
 	draw(f Frame, at float64)
+	settled() bool // it is the same in every frame
 }
 
 // NewPlayer checks a scene and draws the images of its layers. With a base that is kept elsewhere, withBase is false.
@@ -51,6 +52,10 @@ func (p *Player) Base(f Frame, n int) {
 	if p.background == nil {
 		background := NewFrame(p.scene.Width, p.scene.Height)
 		background.fill([]string{"#000000"}, 0)
+		for len(p.base) > 0 && p.base[0].settled() {
+			p.base[0].draw(background, 0)
+			p.base = p.base[1:]
+		}
 		p.background = &background
 	}
 	f.Copy(*p.background)
@@ -104,20 +109,15 @@ func (p *Player) actors(l Layer) ([]actor, error) {
 	case KindText:
 		return p.words(l), nil
 	case KindClock:
-		return []actor{&changing{puppet: p.puppet(l, drawn{image: image.NewRGBA(image.Rect(0, 0, 2, 2))}), show: func(at float64) string {
-			began := 0.0
-			if l.Enter != nil {
-				began = l.Enter.At
-			}
-			return fmt.Sprint(clockText(l.From, max(0, at-began)))
-		}, make: func(at float64) *drawn {
-			began := 0.0
-			if l.Enter != nil {
-				began = l.Enter.At
-			}
-			d := p.clock(l, clockText(l.From, max(0, at-began)))
-			return &d
-		}}}, nil
+		began := 0.0
+		if l.Enter != nil {
+			began = l.Enter.At
+		}
+		parts := func(at float64) []string { return clockText(l.From, max(0, at-began)) }
+		return []actor{&changing{puppet: puppet{layer: l, scene: p.scene},
+			show: func(at float64) string { return fmt.Sprint(parts(at)) },
+			make: func(at float64) puppet { return p.puppet(l, p.clock(l, parts(at))) },
+		}}, nil
 	case KindRoll:
 		return p.counter(l), nil
 	}
@@ -152,9 +152,8 @@ func (p *Player) counter(l Layer) []actor {
 		return nil
 	}
 	show := func(at float64) string { return rolled(l, easeOut((at-l.Struck)/rollTime)) }
-	return []actor{&changing{puppet: p.puppet(l, drawn{image: image.NewRGBA(image.Rect(0, 0, 2, 2))}), show: show, make: func(at float64) *drawn {
-		w := p.write(l, []string{p.pen.Clean(show(at))}, size)
-		return &w.drawn
+	return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, show: show, make: func(at float64) puppet {
+		return p.puppet(l, p.write(l, []string{p.pen.Clean(show(at))}, size).drawn)
 	}}}
 }
 
@@ -180,8 +179,4 @@ func (p *Player) photo(l Layer) ([]actor, error) {
 		rounded(small, l.Radius/100*p.scene.short())
 	}
 	return []actor{p.puppet(l, p.leaning(drawn{small, math.Round(x + (w-float64(iw))/2), math.Round(y + (h-float64(ih))/2)}, l.Turn))}, nil
-}
-
-func (p *Player) puppet(l Layer, d drawn) puppet {
-	return puppet{layer: l, scene: p.scene, image: d, rest: newSprite(d.image)}
 }

@@ -68,10 +68,10 @@ func roundedPath(r *vector.Rasterizer, x, y, w, h, radius float64) {
 	r.ClosePath()
 }
 
-// style is what is around a mask: a shadow below, a line around it.
+// style is what is done to a mask: it is made bolder, and has a shadow below and a line around it.
 type style struct {
-	shadow, stroke float64 // pixels
-	edge           string
+	weight, shadow, stroke float64 // pixels
+	edge                   string
 }
 
 func (p *Player) style(l Layer) style {
@@ -84,10 +84,8 @@ func (s style) margin() int { return int(math.Ceil(max(s.stroke, 0)+3*s.shadow))
 
 // paint lays a mask on an image in colours that run over a box of it, with its style.
 func (s style) paint(dst *image.RGBA, mask *image.Alpha, colours *ramp, x0, y0 int) {
-	body := mask
-	if s.stroke > 0 {
-		body = thickened(mask, s.stroke)
-	}
+	grown := thickened(mask, s.weight, s.weight+max(0, s.stroke))
+	mask, body := grown[0], grown[1]
 	if s.shadow > 0 {
 		soft := moved(blurred(body, s.shadow*1.6), 0, int(s.shadow))
 		over(dst, soft, newRamp([]string{"#00000066"}, 0, 1, 1), 0, 0)

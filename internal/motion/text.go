@@ -116,9 +116,7 @@ func (p *Player) write(l Layer, lines []string, size float64) *written {
 		base := top + size/2 + float64(i)*lineHeight*size + middle*size
 		p.pen.Line(mask, line, at-x0, base-y0, size, l.Slant, l.Spacing)
 	}
-	if thick > 0 {
-		mask = thickened(mask, thick)
-	}
+	s.weight = thick
 	s.paint(dst, mask, newRamp(l.Colours, l.Angle, widest, high), int(left-x0), int(top-y0))
 	return &written{drawn: p.leaning(drawn{dst, x0, y0}, l.Turn), x: left, y: top, w: widest, h: high, size: size}
 }
@@ -203,7 +201,7 @@ func (p *Player) clock(l Layer, parts []string) drawn {
 		raster.Draw(plates, bounds, image.Opaque, image.Point{})
 		s.paint(dst, plates, newRamp([]string{l.Plate}, 0, 1, 1), 0, 0)
 	}
-	style{}.paint(dst, thickened(mask, l.thick(size)), newRamp(l.Colours, l.Angle, wide, high), int(m), int(m))
+	style{weight: l.thick(size)}.paint(dst, mask, newRamp(l.Colours, l.Angle, wide, high), int(m), int(m))
 	return drawn{dst, x0, y0}
 }
 

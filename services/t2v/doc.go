@@ -18,8 +18,8 @@
 // # Template shots, and what is measured
 //
 // Template shots (drawer.go) are openings as data (templates/, template.go): layers that move over a base. The base is the same
-// for every shot of a size and length and is kept, named by the hash of all it depends on; product, prices, picture, clock and
-// voice line are filled in for each. Words are outside input: cleaned, cut, never read as templates. Pictures come from public
+// for every shot of a size and length and is kept, named by the hash of all it depends on; while there is leisure the bases of all
+// templates are made ahead (ahead.go). Product, prices, picture, clock and voice line are filled in for each shot. Words are outside input: cleaned, cut, never read as templates. Pictures come from public
 // addresses or the tenant's own keys, and are looked at before they are decoded; one that is no good is left out, with a note.
 //
 // A generated shot is measured (quality.go): one that is black, frozen, blurred or flickers is made again from another seed,

@@ -14,6 +14,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/fetch"
+	"liveclip/internal/motion"
 	"liveclip/internal/picture"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -25,12 +26,15 @@ type DrawConfig struct {
 	Brands         map[string]Brand  `koanf:"brands"`          // by tenant, in place of brand
 	Voice          string            `koanf:"voice"`           // who says a template's line: none, auto, espeak-ng, flite
 	VoiceFiles     map[string]string `koanf:"voice_files"`     // by template: a local sound file that is said instead
+	Ahead          []string          `koanf:"ahead"`           // sizes, such as 720x1280, whose bases are made while there is leisure
+	AheadLength    time.Duration     `koanf:"ahead_length"`    // of these: prompt.opening_length; 0: each template's own
 	PictureTimeout time.Duration     `koanf:"picture_timeout"` // of fetching one
 	AllowPrivate   bool              `koanf:"allow_private"`   // pictures may lie on addresses that are not the public internet's
 }
 
 func drawDefaults() DrawConfig {
-	return DrawConfig{FrameRate: 30, Voice: voiceNone, PictureTimeout: 5 * time.Second}
+	return DrawConfig{FrameRate: 30, Voice: voiceNone, PictureTimeout: 5 * time.Second,
+		Ahead: []string{"1280x720", "720x1280", "720x720"}, AheadLength: 3 * time.Second}
 }
 
 func (c DrawConfig) faults() (faults []string) {
@@ -41,6 +45,11 @@ func (c DrawConfig) faults() (faults []string) {
 	}
 	fault(c.FrameRate < 10 || c.FrameRate > 60, "t2v.draw.frame_rate: must be 10 to 60, is %g", c.FrameRate)
 	fault(c.PictureTimeout <= 0, "t2v.draw.picture_timeout: must be positive, is %v", c.PictureTimeout)
+	for _, size := range c.Ahead {
+		_, err := parseSize(size)
+		fault(err != nil, "t2v.draw.ahead: %v", err)
+	}
+	fault(c.AheadLength != 0 && (c.AheadLength < 500*time.Millisecond || c.AheadLength > maxShot), "t2v.draw.ahead_length: must be 500ms to %s, is %v", maxShot, c.AheadLength)
 	if !knownVoice(c.Voice) {
 		faults = append(faults, fmt.Sprintf("t2v.draw.voice: must be one of %v, is %.20q", voices, c.Voice))
 	}
@@ -137,6 +146,8 @@ func (d *Drawer) Draw(ctx context.Context, w Drawing, file string) (Drawn, error
 	if err != nil {
 		return Drawn{}, err
 	}
+	now := d.now()
+	_ = os.Chtimes(order.GetBase(), now, now) // the oldest are removed
 	out.stage("render", &began, d.now())
 	out.Making.Width, out.Making.Height, out.Making.FrameRate = w.Width, w.Height, d.cfg.Draw.FrameRate
 	out.Making.Length, out.Making.CacheHit, out.Loudness = time.Duration(rendered.GetLength()), rendered.GetCached(), rendered.GetLoudness()
@@ -165,19 +176,23 @@ func (d *Drawer) order(t Template, fields map[string]string, size frame, length 
 		return nil, err
 	}
 	scene.Layers = append(scene.Layers, logo(fields[fieldLogo], size)...)
-	told, err := json.Marshal(scene)
+	return d.told(t, scene)
+}
+
+// told is a scene as an order; its base is named by all that it depends on.
+func (d *Drawer) told(t Template, scene motion.Scene) (*mediav1.RenderOrder, error) {
+	whole, err := json.Marshal(scene)
 	if err != nil {
 		return nil, err
 	}
-	beneath := scene
-	beneath.Layers = nil
-	base, err := json.Marshal(beneath)
+	scene.Layers = nil
+	beneath, err := json.Marshal(scene)
 	if err != nil {
 		return nil, err
 	}
 	return &mediav1.RenderOrder{
-		Base:     filepath.Join(d.cfg.Cache, t.Name+"-"+domain.H("base", string(base), t.Sound, d.cfg.Font)+".mp4"),
-		FontFile: d.cfg.Font, Scene: told, Sound: t.Sound,
+		Base:     filepath.Join(d.cfg.Cache, t.Name+"-"+domain.H("base", string(beneath), d.cfg.Font)+".mp4"),
+		FontFile: d.cfg.Font, Scene: whole, Sound: t.Sound,
 	}, nil
 }
 

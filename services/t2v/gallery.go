@@ -16,15 +16,9 @@ import (
 
 // NewDrawer draws template shots outside a service: for a command line, a gallery, a benchmark. Its pictures come from URLs only.
 func NewDrawer(cfg Config, starter *child.Starter) (*Drawer, error) {
-	if cfg.Font == "" {
-		found, err := font.Find()
-		if err != nil {
-			return nil, err
-		}
-		cfg.Font = found
-	}
-	if cfg.Cache == "" {
-		cfg.Cache = defaultCache()
+	cfg, err := cfg.placed()
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Cache, 0o755); err != nil {
 		return nil, err
@@ -33,6 +27,17 @@ func NewDrawer(cfg Config, starter *child.Starter) (*Drawer, error) {
 		return nil, errors.New("drawing needs liveclip-media")
 	}
 	return newDrawer(cfg, media{starter}, nil, time.Now)
+}
+
+// placed is the configuration with a font and a cache, where none is named.
+func (c Config) placed() (_ Config, err error) {
+	if c.Cache == "" {
+		c.Cache = defaultCache()
+	}
+	if c.Font == "" {
+		c.Font, err = font.Find()
+	}
+	return c, err
 }
 
 // defaultCache is where bases are kept when no folder is configured.

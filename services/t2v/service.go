@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"liveclip/internal/await"
 	"liveclip/internal/blob"
 	"liveclip/internal/bus"
 	"liveclip/internal/child"
@@ -68,6 +70,10 @@ type Service struct {
 	ready   func(ctx context.Context) error
 	server  *job.Server
 	stories *story.Table
+
+	hands atomic.Int64 // plans whose shots are being made
+	load  func() float64
+	pause func(ctx context.Context, d time.Duration) error
 }
 
 // New builds the service; nothing is dialled or opened before Run.
@@ -88,6 +94,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		jobs:    job.NewClient(deps.Redis, "t2v"),
 		log:     deps.Log,
 		now:     deps.Now,
+		load:    systemLoad,
+		pause:   await.For,
 		metrics: newMetrics(deps.Metrics),
 		stories: story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
 	}
@@ -137,6 +145,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })
 	group.Go(func() error { return s.stories.Run(ctx) })
 	group.Go(func() error { s.desk.watch(ctx); return nil })
+	group.Go(func() error { s.prepare(ctx); return nil })
 	group.Go(func() error {
 		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
 	})

@@ -32,6 +32,8 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	if !errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("read cut of clip %s: %w", plan.Value.Clip, err)
 	}
+	s.hands.Add(1)
+	defer s.hands.Add(-1)
 	work, err := workfolder.Make(s.cfg.Work, workPrefix)
 	if err != nil {
 		return err

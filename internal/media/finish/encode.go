@@ -51,9 +51,12 @@ func videoBitRate(width, height int, rate float64) int64 {
 // quality is how well pictures are encoded.
 type quality struct {
 	preset, crf string
-	between     int // B-frames at most between two others
+	qp          string // in place of crf and of bounds to the rate: x264 does not look ahead, which is a third of its time
+	between     int    // B-frames at most between two others
+	threads     int    // of the encoder; 0: one
 }
 
+// newRendition opens a rendition; sound is nil where it has none.
 func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q quality, metadata map[string]string, sound *soundEncoder, l *lettering) (_ *rendition, err error) {
 	r := &rendition{profile: profile, path: filepath.Join(folder, profile.Name+".mp4"), shape: s,
 		queue: make(chan unit, 8)} // full: the decoder waits
@@ -74,7 +77,11 @@ func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q qual
 	if err := r.openEncoder(q); err != nil {
 		return nil, err
 	}
-	r.movie, err = newMovie(r.path, r.encoder, sound.encoder, metadata)
+	streams := []*astiav.CodecContext{r.encoder}
+	if sound != nil {
+		streams = append(streams, sound.encoder)
+	}
+	r.movie, err = newMovie(r.path, streams, metadata)
 	return r, err
 }
 
@@ -95,13 +102,22 @@ func (r *rendition) openEncoder(q quality) error {
 	r.encoder.SetTimeBase(astiav.NewRational(r.shape.rate.Den(), r.shape.rate.Num()))
 	r.encoder.SetFramerate(r.shape.rate)
 	r.encoder.SetGopSize(int(r.shape.gop()))
+	if q.threads > 0 {
+		r.encoder.SetThreadCount(q.threads)
+	}
 	r.encoder.SetFlags(r.encoder.Flags().Add(astiav.CodecContextFlagGlobalHeader))
-	return withOptions(map[string]string{
-		"preset": q.preset, "profile": "high", "crf": q.crf, "maxrate": fmt.Sprint(peak), "bufsize": fmt.Sprint(peak * 3 / 2),
+	options := map[string]string{
+		"preset": q.preset, "profile": "high",
 		"forced-idr": "1", "colorspace": r.shape.matrix, "color_primaries": r.shape.matrix, "color_trc": r.shape.matrix, "color_range": "tv",
 		// A short look-ahead: at the end of a live window everything in it still has to be encoded.
 		"x264-params": fmt.Sprintf("scenecut=0:open-gop=0:rc-lookahead=10:bframes=%d", q.between),
-	}, func(d *astiav.Dictionary) error { return r.encoder.Open(codec, d) })
+	}
+	if q.qp != "" {
+		options["qp"] = q.qp
+	} else {
+		options["crf"], options["maxrate"], options["bufsize"] = q.crf, fmt.Sprint(peak), fmt.Sprint(peak*3/2)
+	}
+	return withOptions(options, func(d *astiav.Dictionary) error { return r.encoder.Open(codec, d) })
 }
 
 // withOptions calls do with options, all of which have to be taken.

@@ -106,7 +106,7 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 	if f.lettering, err = newLettering(f.order.FontFile, f.order.Folder); err != nil {
 		return err
 	}
-	if f.sound, err = newSoundEncoder(); err != nil {
+	if f.sound, err = newSoundEncoder(nil); err != nil {
 		return err
 	}
 	for _, profile := range f.order.Profiles {

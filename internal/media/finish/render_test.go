@@ -69,6 +69,33 @@ func TestAShotIsDrawnOverItsBaseWhichIsKept(t *testing.T) {
 	keep(t, order.Out)
 }
 
+func TestABaseIsMadeAloneAndOneThatCannotBeReadIsMadeAnew(t *testing.T) {
+	order := opening(t, t.TempDir())
+	out := order.Out
+	for _, cached := range []bool{false, true} {
+		order.Out = ""
+		if made, err := finish.Shot(context.Background(), order); err != nil || made.Cached != cached {
+			t.Errorf("made %v (%v), want cached %v", made, err, cached)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(order.Base), "*")); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+	if p := probe(t, order.Base); len(p.Streams) != 1 || p.Streams[0].Frames != "30" {
+		t.Errorf("base is %+v", p)
+	}
+	order.Out = out
+	if err := os.Truncate(order.Base, 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := finish.Shot(context.Background(), order); err == nil || domain.IsPermanent(err) {
+		t.Errorf("over a broken base: error %v, want one after which another attempt is made", err)
+	}
+	if made, err := finish.Shot(context.Background(), order); err != nil || made.Cached {
+		t.Errorf("made %v (%v), want a base made anew", made, err)
+	}
+}
+
 func TestAVoiceIsLaidOverTheShotsOwnSound(t *testing.T) {
 	folder := t.TempDir()
 	order := opening(t, folder)

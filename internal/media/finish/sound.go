@@ -19,7 +19,8 @@ type soundEncoder struct {
 	give        func(*astiav.Packet) error // the packet stays the encoder's
 }
 
-func newSoundEncoder() (*soundEncoder, error) {
+// newSoundEncoder opens the encoder with options of FFmpeg's; nil: none.
+func newSoundEncoder(options map[string]string) (*soundEncoder, error) {
 	codec := astiav.FindEncoderByName("aac")
 	if codec == nil {
 		return nil, domain.Permanent(errors.New("this FFmpeg has no AAC encoder"))
@@ -31,7 +32,7 @@ func newSoundEncoder() (*soundEncoder, error) {
 	s.encoder.SetBitRate(soundBitRate)
 	s.encoder.SetTimeBase(astiav.NewRational(1, sampleRate))
 	s.encoder.SetFlags(s.encoder.Flags().Add(astiav.CodecContextFlagGlobalHeader))
-	if err := s.encoder.Open(codec, nil); err != nil {
+	if err := withOptions(options, func(d *astiav.Dictionary) error { return s.encoder.Open(codec, d) }); err != nil {
 		s.encoder.Free()
 		return nil, fmt.Errorf("open AAC encoder: %w", err)
 	}

@@ -9,14 +9,14 @@ import (
 )
 
 // movie writes a fragmented MP4: a fragment a keyframe, and an index of them at the front once it is whole. Stream 0 is the
-// picture, stream 1 the sound.
+// picture, stream 1 the sound where there is one.
 type movie struct {
 	path string
 	out  *astiav.FormatContext
 	pb   *astiav.IOContext
 }
 
-func newMovie(path string, picture, sound *astiav.CodecContext, metadata map[string]string) (_ *movie, err error) {
+func newMovie(path string, streams []*astiav.CodecContext, metadata map[string]string) (_ *movie, err error) {
 	m := &movie{path: path}
 	defer func() {
 		if err != nil {
@@ -26,7 +26,7 @@ func newMovie(path string, picture, sound *astiav.CodecContext, metadata map[str
 	if m.out, err = astiav.AllocOutputFormatContext(nil, "mp4", path); err != nil {
 		return nil, err
 	}
-	for _, encoder := range []*astiav.CodecContext{picture, sound} {
+	for i, encoder := range streams {
 		stream := m.out.NewStream(nil)
 		if stream == nil {
 			return nil, errors.New("no memory for a stream")
@@ -35,7 +35,7 @@ func newMovie(path string, picture, sound *astiav.CodecContext, metadata map[str
 			return nil, err
 		}
 		stream.SetTimeBase(encoder.TimeBase())
-		if encoder == picture {
+		if i == 0 {
 			stream.SetAvgFrameRate(encoder.Framerate())
 		}
 	}

@@ -2762,7 +2762,7 @@ func (x *CopyOrder) GetMetadata() map[string]string {
 type RenderOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Base          string                 `protobuf:"bytes,1,opt,name=base,proto3" json:"base,omitempty"` // local path of the base's pictures, made if absent; empty: they are not kept
-	Out           string                 `protobuf:"bytes,3,opt,name=out,proto3" json:"out,omitempty"`   // local path of the finished shot (H.264 + AAC MP4)
+	Out           string                 `protobuf:"bytes,3,opt,name=out,proto3" json:"out,omitempty"`   // local path of the finished shot (H.264 + AAC MP4); empty: only the base is made
 	FontFile      string                 `protobuf:"bytes,9,opt,name=font_file,json=fontFile,proto3" json:"font_file,omitempty"`
 	Scene         []byte                 `protobuf:"bytes,10,opt,name=scene,proto3" json:"scene,omitempty"`                      // JSON of a motion.Scene: what is drawn
 	Voice         string                 `protobuf:"bytes,11,opt,name=voice,proto3" json:"voice,omitempty"`                      // local path of what is said; empty: nothing
