@@ -47,7 +47,7 @@ type attachCommand struct {
 	Product  string    `help:"The product on show, for titles."`
 	Price    string    `help:"Its price as shown."`
 	Language string    `help:"Language of the room and its titles: zh or en; without it that of its names and words, and the default speech engine."`
-	Engine   string    `help:"Speech engine that hears it: a name of asr.engines, captions (lines come through the API), or none; without it the one for the language."`
+	Engine   string    `help:"Speech engine that hears it: a name of asr.engines, captions (lines come with the stream or through the API), or none; without it the one for the language."`
 	Hotwords []string  `help:"Words to be expected, beside the products." placeholder:"WORD,…"`
 	Vertical *bool     `help:"Make a 9:16 rendition of every clip, too." negatable:""`
 }

@@ -73,3 +73,29 @@ func FuzzCaptionsComeInOrderWithText(f *testing.F) {
 		}
 	})
 }
+
+func TestPacketsOfTracksAreReadWithoutTheirMarkup(t *testing.T) {
+	for _, c := range []struct{ codec, packet, want string }{
+		{"subrip", "<i>全场</i>\r\n五折", "全场五折"},
+		{"webvtt", "<v Host>flash &amp; sale", "flash & sale"},
+		{"mov_text", "\x00\x05hello\x00\x00\x00\x0cstyl", "hello"},
+		{"mov_text", "\xff\xffcut", "cut"},
+		{"mov_text", "\x00", ""},
+		{"ass", `3,0,Default,,0,0,0,,{\b1}one\Ntwo, three`, "one two, three"},
+		{"webvtt", "\x00\x00\x00\x08vttc", ""},
+	} {
+		if got := OfTrack(c.codec, []byte(c.packet)); got != c.want {
+			t.Errorf("%s %q: %q", c.codec, c.packet, got)
+		}
+	}
+}
+
+func FuzzPacketsOfTracksHarmNobody(f *testing.F) {
+	f.Add("mov_text", []byte("\x00\x05hello"))
+	f.Add("ass", []byte("1,2,3,4,5,6,7,8,{\\an8}a"))
+	f.Fuzz(func(t *testing.T, codec string, packet []byte) {
+		if text := OfTrack(codec, packet); len(text) > mostText || strings.TrimSpace(text) != text {
+			t.Fatalf("%q", text)
+		}
+	})
+}

@@ -11,9 +11,12 @@ import (
 )
 
 // discardOthers tells the demuxer which streams are not recorded: of a playlist with several qualities, the others are not
-// even fetched. Streams of which nothing is known yet are left alone.
-func discardOthers(fc *astiav.FormatContext, chosen ...*track) {
+// even fetched. Streams of which nothing is known yet are left alone, and that of text (nil: there is none).
+func discardOthers(fc *astiav.FormatContext, text *astiav.Stream, chosen ...*track) {
 	wanted := map[int]bool{}
+	if text != nil {
+		wanted[text.Index()] = true
+	}
 	for _, t := range chosen {
 		if t != nil {
 			wanted[t.index] = true

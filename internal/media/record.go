@@ -107,6 +107,7 @@ type recorder struct {
 	line           timeline
 	parts          parts
 	scenes         scenes
+	captions       captions
 	sound          *sound
 	soundParams    []byte
 	start          time.Duration
@@ -116,7 +117,7 @@ type recorder struct {
 }
 
 func newRecorder(order *mediav1.RecordOrder, src *source, send func(*mediav1.FromChild) error) (*recorder, error) {
-	r := &recorder{order: order, src: src, send: send, runNumber: order.Run, start: time.Duration(order.StartAt), heldSince: math.MinInt64}
+	r := &recorder{order: order, src: src, send: send, runNumber: order.Run, start: time.Duration(order.StartAt), heldSince: math.MinInt64, captions: newCaptions(order.Captions)}
 	length := time.Duration(order.PartLength)
 	if length <= 0 {
 		length = defaultPart
@@ -155,7 +156,8 @@ func (r *recorder) chooseTracks() error {
 	if r.video == nil && r.audio == nil && r.streams > 0 {
 		return domain.Permanent(errors.New("it has neither picture nor sound that is supported"))
 	}
-	discardOthers(r.src.fc, r.video, r.audio)
+	r.captions.findTrack(r.src.fc)
+	discardOthers(r.src.fc, r.captions.stream, r.video, r.audio)
 	return nil
 }
 
@@ -228,6 +230,7 @@ func (r *recorder) take(ctx context.Context, pkt *astiav.Packet) error {
 	}
 	t := r.trackOf(pkt)
 	if t == nil {
+		r.captions.ofTrack(pkt, len(r.inRun) > 0, r.line.base)
 		return nil
 	}
 	if pkt.Flags().Has(astiav.PacketFlagCorrupt) {
@@ -290,6 +293,7 @@ func (r *recorder) record(ctx context.Context, u unit, pkt *astiav.Packet) error
 	}
 	if t.video {
 		r.scenes.add(show, u.key, len(u.data))
+		r.captions.picture(t, u.data, at, show)
 	}
 	if err := r.parts.add(&t.queue, t.place(u, at, show, r.start)); err != nil {
 		return err
@@ -352,8 +356,22 @@ func (r *recorder) parameters(at time.Duration, init []byte) *mediav1.Parameters
 }
 
 func (r *recorder) sendPart(p part) error {
+	if err := r.sendCaptions(p.end); err != nil {
+		return err
+	}
 	return r.send(&mediav1.FromChild{Message: &mediav1.FromChild_Part{Part: &mediav1.Part{
 		Run: r.runNumber, Start: int64(p.start), End: int64(p.end), Keyframe: p.key, Data: p.data, SceneCuts: r.scenes.found()}}})
+}
+
+// sendCaptions sends what was read of captions, before the part that ends at a time.
+func (r *recorder) sendCaptions(end time.Duration) error {
+	hasPicture := slices.ContainsFunc(r.inRun, func(t *track) bool { return t.video })
+	r.captions.begin(r.line.base)
+	m := r.captions.message(end, hasPicture)
+	if m == nil {
+		return nil
+	}
+	return r.send(&mediav1.FromChild{Message: &mediav1.FromChild_Captions{Captions: m}})
 }
 
 // listen decodes sound for those who hear.
@@ -389,7 +407,12 @@ func (r *recorder) end() error {
 	if len(r.inRun) == 0 {
 		return nil
 	}
-	if _, err := r.parts.end(); err != nil {
+	r.captions.end(r.line.end)
+	end, err := r.parts.end()
+	if err != nil {
+		return err
+	}
+	if err := r.sendCaptions(end); err != nil {
 		return err
 	}
 	if r.sound != nil {

@@ -24,6 +24,7 @@ type recorded struct {
 	parts      []*mediav1.Part
 	pcm        []*mediav1.Pcm
 	loudness   []*mediav1.Loudness
+	captions   []*mediav1.Captions
 	reason     string
 	err        error
 }
@@ -65,6 +66,8 @@ func recordFrom(ctx context.Context, order *mediav1.RecordOrder, next func() (*m
 			r.pcm = append(r.pcm, m.Pcm)
 		case *mediav1.FromChild_Loudness:
 			r.loudness = append(r.loudness, m.Loudness)
+		case *mediav1.FromChild_Captions:
+			r.captions = append(r.captions, m.Captions)
 		}
 		for _, f := range each {
 			f(r)

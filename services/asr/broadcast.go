@@ -322,6 +322,9 @@ func (b *broadcast) pauseHere(ctx context.Context) {
 			b.log.Warn("last words not heard", "error", err)
 		}
 	}
+	if b.captions != nil {
+		b.captions.pauseHere()
+	}
 	b.mu.Lock()
 	b.onAir = false
 	b.mu.Unlock()

@@ -1,11 +1,13 @@
 package asr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"unicode"
 
 	"liveclip/internal/caption"
+	"liveclip/internal/caption/cea"
 	"liveclip/internal/domain"
 	"liveclip/internal/fileurl"
 	"liveclip/internal/wording"
@@ -83,6 +86,26 @@ func (r *room) captioned() bool { return r.cfg.kind(r.wish().name) == kindCaptio
 // kind of a named engine.
 func (c Config) kind(engine string) string { return c.engines()[engine].Kind }
 
+// channel of captions in the source that the room reads; empty: none.
+func (r *room) channel() string {
+	engine := r.cfg.engines()[r.wish().name]
+	if engine.Kind != kindCaptions || engine.Options[optionChannel] == engineNone {
+		return ""
+	}
+	return cmp.Or(engine.Options[optionChannel], cea.Any)
+}
+
+// optionChannel of an engine of captions: one of cea.Channels, "track", "any" (if empty) or "none".
+const optionChannel = "channel"
+
+func channelFaults(at string, e EngineConfig) []string {
+	known := append([]string{cea.Any, "track", engineNone}, cea.Channels...)
+	if c := e.Options[optionChannel]; c != "" && !slices.Contains(known, c) {
+		return []string{fmt.Sprintf("%s.options.channel: must be one of %s, is %q", at, strings.Join(known, ", "), c)}
+	}
+	return nil
+}
+
 // newCaptions has the broadcast take its lines from what lies beside its recording, else from whoever gives any.
 func (r *room) newCaptions(b *broadcast, from startedBy) *captions {
 	c := &captions{on: b, written: r.writer, names: func() []string { return r.wish().names }, wait: r.cfg.CaptionWait, behind: r.cfg.Behind,
@@ -120,8 +143,10 @@ func (c *captions) mark() time.Duration {
 		}
 	case captionsWithin:
 		to = min(to, c.within)
-	default:
+	case captionsSent:
 		c.takeBack(to - longestSent - c.wait)
+		to = c.sentTo(to, since)
+	default:
 		to = min(c.sentTo(to, since), c.within)
 	}
 	c.told = max(c.told, to)
@@ -159,6 +184,13 @@ func (c *captions) take(m *mediav1.Captions) {
 	c.within = time.Duration(m.To)
 }
 
+// pauseHere: the source is gone for now, and what was open in it with it.
+func (c *captions) pauseHere() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.within = endless
+}
+
 // give tells a line; called with mu held.
 func (c *captions) give(cue caption.Cue, end time.Duration) {
 	c.newest = c.on.now()
@@ -184,6 +216,9 @@ func (c *captions) close() {
 	c.closing = true
 	c.tellCues(to, true)
 	c.takeBack(endless)
+	if c.from == "" {
+		c.on.log.Warn("no captions came: nothing that was said is known")
+	}
 	if c.faults > 0 {
 		c.on.log.Warn("captions in the stream came too late", "lines", c.faults)
 	}

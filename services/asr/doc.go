@@ -33,9 +33,10 @@
 //
 // Not every engine is a child: whisper.go sends whole utterances to a transcription server (internal/whisper), several at once and
 // without partial lines; one it refuses is skipped, and after three that failed, or a refusal of us, the engine is deaf, with the
-// reason. captions.go hears nothing: a recording's lines are those of the WebVTT or SubRip file beside it, or
-// those that others send through the API (hearing.go, sent.go): ops hands them to the owner over gRPC, which alone writes the
-// transcript, so that epochs, recovery and replay are as of lines heard. Lines are written as
+// reason. captions.go hears nothing: a broadcast's lines are those of the WebVTT or SubRip file beside its recording, of
+// captions in the source, which its recorder reads (internal/caption/cea), or those that others send through the API
+// (hearing.go, sent.go), whichever comes first: ops hands these to the owner over gRPC, which alone writes the transcript, so that
+// epochs, recovery and replay are as of lines heard. Lines are written as
 // they are read (internal/wording), at one place, ear.write; what was heard stays beside. trial.go hears recordings with one
 // engine outside of any room, to measure it.
 //

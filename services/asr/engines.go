@@ -38,7 +38,7 @@ const (
 	kindSphinx   = "pocketsphinx"
 	kindSherpa   = "sherpa"
 	kindSilero   = "silero"   // tells voice from other sound, hears no words
-	kindCaptions = "captions" // lines that lie beside a recording: nothing is heard
+	kindCaptions = "captions" // lines that others wrote: nothing is heard
 	kindWords    = "keyword"
 	kindRemote   = "whisper"
 )
@@ -123,6 +123,9 @@ func (c Config) engineFaults() []string {
 			for _, fault := range of {
 				faults = append(faults, at+"."+fault)
 			}
+		}
+		if e.Kind == kindCaptions {
+			faults = append(faults, channelFaults(at, e)...)
 		}
 		if e.Rooms < 0 {
 			faults = append(faults, fmt.Sprintf("%s.rooms: must be 0 (by measured cost) or more, is %d", at, e.Rooms))

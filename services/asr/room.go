@@ -158,7 +158,7 @@ func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder
 		part = time.Second
 	}
 	return &mediav1.RecordOrder{Url: source, Paced: strings.HasPrefix(source, "file:") && !r.unpaced(), PartLength: int64(part), IdleTimeout: int64(r.cfg.Idle),
-		Pcm: r.listens(), AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
+		Pcm: r.listens(), Captions: r.channel(), AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
 }
 
 // record runs a session; a lost lease stops it at once.

@@ -175,6 +175,19 @@ func TestAPartialLineThatNobodyEndsIsTakenBack(t *testing.T) {
 	}
 }
 
+func TestARepeatOfWhatWasSentBeforeARestartIsOne(t *testing.T) {
+	d := newDesk(t)
+	d.record(10 * time.Second)
+	d.send(t, 0, lineSent("a", 8*time.Second, 9*time.Second, "全場五折"))
+	told := d.on.lines[0].Payload.(domain.TranscriptLine)
+	again := newDesk(t)
+	again.record(10 * time.Second)
+	again.known(told)
+	if got := again.send(t, 0, lineSent("a", 8*time.Second, 9*time.Second, "全場五折"), lineSent("b", 8*time.Second, 9*time.Second, "more")); !slices.Equal(got, []string{textDup, ""}) {
+		t.Errorf("dropped %q", got)
+	}
+}
+
 func TestLinesThatAreSentForARoomGoTheWayOfLinesHeard(t *testing.T) {
 	s := newGround(t).start(nil)
 	s.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush, Context: domain.Context{Engine: "captions"}})

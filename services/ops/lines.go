@@ -28,6 +28,7 @@ const (
 	maxLineWords = 300
 	longestLine  = 30 * time.Second
 	maxRevision  = 1 << 20
+	mostSeconds  = 1_000_000
 	wordsBeyond  = 500 * time.Millisecond // a word may end so long after its line
 )
 
@@ -132,11 +133,12 @@ func (c mediaClock) of(seconds *float64, at *timestamppb.Timestamp) (time.Durati
 	case (seconds == nil) == (at == nil):
 		return 0, false
 	case seconds == nil:
-		if at.CheckValid() != nil {
+		ago := c.now.Sub(at.AsTime())
+		if at.CheckValid() != nil || ago.Abs() > mostSeconds*time.Second {
 			return 0, false
 		}
-		return c.head() - c.now.Sub(at.AsTime()), true
-	case math.IsNaN(*seconds) || math.Abs(*seconds) > 1e6:
+		return c.head() - ago, true
+	case math.IsNaN(*seconds) || math.Abs(*seconds) > mostSeconds:
 		return 0, false
 	}
 	return time.Duration(math.Round(*seconds * float64(time.Second))), true

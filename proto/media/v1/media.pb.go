@@ -799,7 +799,7 @@ type RecordOrder struct {
 	IdleTimeout    int64                  `protobuf:"varint,6,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`         // fail when the source gives nothing for so long
 	Pcm            bool                   `protobuf:"varint,7,opt,name=pcm,proto3" json:"pcm,omitempty"`                                            // send Pcm
 	AllowedSchemes []string               `protobuf:"bytes,8,rep,name=allowed_schemes,json=allowedSchemes,proto3" json:"allowed_schemes,omitempty"` // of the URL and of everything it refers to
-	Captions       string                 `protobuf:"bytes,10,opt,name=captions,proto3" json:"captions,omitempty"`                                  // send Captions of this channel of the source: "cc1" to "cc4" (CEA-608), "service1" (CEA-708), "track", or "any": the first of service1, cc1, track, cc2, cc3, cc4 in which there is text; empty: none
+	Captions       string                 `protobuf:"bytes,10,opt,name=captions,proto3" json:"captions,omitempty"`                                  // send Captions of this channel of the source: "cc1" to "cc4" (CEA-608), "service1" (CEA-708), "track" (the first of text), or "any": the first in which there is text, service1 before cc1 to cc4; empty: none
 	PublicOnly     bool                   `protobuf:"varint,9,opt,name=public_only,json=publicOnly,proto3" json:"public_only,omitempty"`            // refuse hosts on addresses that are not the public internet's, also after redirects
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
