@@ -83,7 +83,7 @@ func answer(t *testing.T, answers chan *mediav1.Heard) *mediav1.Heard {
 	select {
 	case h := <-answers:
 		return h
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("never answered")
 		return nil
 	}

@@ -163,7 +163,7 @@ func origin(t *testing.T) (url string) {
 }
 
 func TestAPulledStreamIsRecordedByItsOwnerAndAgainWhenItsSourceComesBack(t *testing.T) {
-	s := newGround(t).start(func(c *Config) { c.AllowPrivate, c.Rejoin = true, 10*time.Second })
+	s := newGround(t).start(func(c *Config) { c.AllowPrivate, c.Rejoin = true, patience })
 	url := origin(t)
 	s.order(domain.StreamState{Ref: ref("others"), Attached: true, Source: url, Owner: "somebody else"})
 	s.attach(domain.StreamState{Ref: ref("mine"), Source: url, Owner: "one"})

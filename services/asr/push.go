@@ -196,7 +196,7 @@ func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) 
 	if err := message.EncodeBodyAnyValues(message.NewAMFEncoder(body, message.EncodingTypeAMF0), status); err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(h.server.ctx, time.Second)
+	ctx, cancel := context.WithTimeout(h.server.ctx, publishWithin)
 	defer cancel()
 	before := h.wire.written.Load()
 	err := h.conn.Write(ctx, 3, at, &rtmp.ChunkMessage{StreamID: stream.StreamID, Message: &message.CommandMessage{
@@ -210,8 +210,7 @@ func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) 
 // part waits until the explanation is on the wire and the publisher has gone, so that neither the library's own answer nor a
 // reset of the connection overtakes it.
 func (h *pushHandler) part(before int64) {
-	const patience = time.Second
-	gone := time.Now().Add(patience)
+	gone := time.Now().Add(publishWithin)
 	for h.wire.written.Load() == before && time.Now().Before(gone) {
 		time.Sleep(time.Millisecond) // the library tells nobody when it has written
 	}

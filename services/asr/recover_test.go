@@ -49,7 +49,7 @@ func (s *station) awaitEars(name string) {
 	s.t.Helper()
 	p := s.service.engines[name].listener.(*pool)
 	p.ready()
-	for deadline := time.After(120 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		p.mu.Lock()
 		alive, changed := p.alive, p.changed
 		p.mu.Unlock()
@@ -86,16 +86,17 @@ func TestAKilledRecogniserCostsARetry(t *testing.T) {
 }
 
 func TestAKilledRecorderCostsAReconnect(t *testing.T) {
-	s := newGround(t).start(func(c *Config) { c.Engine, c.Rejoin = engineNone, 10*time.Second })
+	s := newGround(t).start(func(c *Config) { c.Engine, c.Rejoin = engineNone, patience })
 	s.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
 	url := s.url("a", s.keys.PushKey(ref("a")))
-	p := s.push(url, 60, "x")
+	p := s.push(url, untilKilled, "x")
 	s.await("on air", recordedTo("a", time.Second))
 	for _, pid := range children(t, "record") {
 		kill(t, pid)
 	}
 	<-p.ended
-	s.push(url, 60, "x")
+	s.free("a")
+	s.push(url, untilKilled, "x")
 	events := s.await("gap", func(events []event.Event) bool { return slices.Contains(changes(events, "a"), domain.BroadcastGap) })
 	if got := changes(events, "a"); !slices.Equal(got, []domain.BroadcastChange{domain.BroadcastOpened, domain.BroadcastGap}) {
 		t.Errorf("changes %v", got)
@@ -114,9 +115,9 @@ func copySpool(t *testing.T, from string) string {
 
 func TestAfterAKillARejoinContinuesTheBroadcastAndNothingRecordedIsLost(t *testing.T) {
 	g := newGround(t)
-	first := g.start(func(c *Config) { c.Rejoin = 20 * time.Second })
+	first := g.start(func(c *Config) { c.Rejoin = patience })
 	first.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
-	p := first.push(first.url("a", g.keys.PushKey(ref("a"))), 60, "last three minutes")
+	p := first.push(first.url("a", g.keys.PushKey(ref("a"))), untilKilled, "last three minutes")
 	before := g.await("a line", func(events []event.Event) bool {
 		return len(said(events, "a")) > 0 && recordedTo("a", 3*time.Second)(events)
 	})
@@ -130,7 +131,7 @@ func TestAfterAKillARejoinContinuesTheBroadcastAndNothingRecordedIsLost(t *testi
 		t.Fatal(err)
 	}
 	g.forget()
-	second := g.start(func(c *Config) { c.Spool, c.Rejoin, c.Process = left, 20*time.Second, "two" })
+	second := g.start(func(c *Config) { c.Spool, c.Rejoin, c.Process = left, patience, "two" })
 	second.until("room opened", func() bool {
 		second.service.mu.Lock()
 		defer second.service.mu.Unlock()
@@ -155,9 +156,9 @@ func TestAfterAKillABroadcastThatNobodyRejoinsIsStoredAndClosed(t *testing.T) {
 	for name, attached := range map[string]bool{"attached": true, "detached meanwhile": false} {
 		t.Run(name, func(t *testing.T) {
 			g := newGround(t)
-			first := g.start(func(c *Config) { c.Engine, c.Rejoin = engineNone, 20*time.Second })
+			first := g.start(func(c *Config) { c.Engine, c.Rejoin = engineNone, patience })
 			first.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
-			first.push(first.url("a", g.keys.PushKey(ref("a"))), 60, "x")
+			first.push(first.url("a", g.keys.PushKey(ref("a"))), untilKilled, "x")
 			g.await("on air", recordedTo("a", 2*time.Second))
 			left := copySpool(t, g.spool)
 			if err := first.stop(); err != nil {

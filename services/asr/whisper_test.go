@@ -12,7 +12,7 @@ import (
 )
 
 func remotePool(t *testing.T, s *whispertest.Server, requests int) *pool {
-	cfg := EngineConfig{Kind: kindRemote, Language: "zh", Recognisers: requests, Options: map[string]string{"url": s.URL, "model": "m", "timeout": "5s"}}
+	cfg := EngineConfig{Kind: kindRemote, Language: "zh", Recognisers: requests, Options: map[string]string{"url": s.URL, "model": "m", "timeout": "1m"}}
 	return runPoolOf(t, 1, func(ctx context.Context) (ready, error) { return startWhisper(ctx, cfg) })
 }
 
