@@ -19,8 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var sizes = []int{1 << 10, 64 << 10, 512 << 10, 1 << 20}
-
 // script has wrk ask for ranges from a list made beforehand: making them costs wrk more than nginx takes to answer.
 const script = `
 local requests, n = {}, 0
@@ -64,7 +62,7 @@ func wrk(ctx context.Context, address, target string, size int, length time.Dura
 
 // speed is requests a second and CPU time per gigabyte.
 func (b *bench) speed(ctx context.Context) error {
-	for _, size := range sizes {
+	for _, size := range b.sizes {
 		reach := "≥ 1.0"
 		if size < 64<<10 {
 			reach = "≥ 0.7"

@@ -11,6 +11,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -32,6 +34,7 @@ type bench struct {
 	rounds     int
 	each       time.Duration
 	idle       int
+	sizes      []int // of ranges, in bytes
 	ours, them *server
 	rows       []row
 }
@@ -43,14 +46,24 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 3, "turns of each server at each size")
 	flag.DurationVar(&b.each, "each", 3*time.Second, "length of a turn")
 	flag.IntVar(&b.idle, "idle", 10_000, "connections that wait")
+	kib := flag.String("kib", "1,64,512,1024", "sizes of ranges, in KiB")
+	quick := flag.Bool("speed", false, "measure requests a second and CPU time only")
 	flag.Parse()
-	if err := b.run(context.Background(), *bin, *out); err != nil {
+	for size := range strings.SplitSeq(*kib, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 || n<<10 > filmSize {
+			fmt.Fprintf(os.Stderr, "bench: -kib: %q is no size of a range\n", size)
+			os.Exit(2)
+		}
+		b.sizes = append(b.sizes, n<<10)
+	}
+	if err := b.run(context.Background(), *bin, *out, *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (b *bench) run(ctx context.Context, bin, out string) (err error) {
+func (b *bench) run(ctx context.Context, bin, out string, quick bool) (err error) {
 	if err := raiseFiles(uint64(b.idle) + 1000); err != nil {
 		return err
 	}
@@ -67,11 +80,15 @@ func (b *bench) run(ctx context.Context, bin, out string) (err error) {
 		return err
 	}
 	defer b.ours.stop()
-	if b.them, err = startNginx(ctx, b.folder, b.ours.film); err != nil {
+	if b.them, err = startNginx(ctx, b.folder, b.ours.film, b.sizes); err != nil {
 		return err
 	}
 	defer b.them.stop()
-	for _, measure := range []func(context.Context) error{b.speed, b.firstBytes, b.calls, b.leaving, b.waiting} {
+	measures := []func(context.Context) error{b.speed, b.firstBytes, b.calls, b.leaving, b.waiting}
+	if quick {
+		measures = measures[:1]
+	}
+	for _, measure := range measures {
 		if err := measure(ctx); err != nil {
 			return err
 		}

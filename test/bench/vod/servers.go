@@ -161,7 +161,7 @@ const nginxSigned = `location / {
 	if ($secure_link = "0") { return 410; }
 }`
 
-func startNginx(ctx context.Context, folder, film string) (*server, error) {
+func startNginx(ctx context.Context, folder, film string, sizes []int) (*server, error) {
 	root := filepath.Join(folder, "nginx")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		return nil, err
