@@ -11,7 +11,7 @@ PROTOC_GEN_GO_GRPC     := v1.5.1
 PROTOC_GEN_GATEWAY     := v2.27.3
 GOLANGCI_LINT_VERSION  := v2.6.0
 
-.PHONY: bench-template gallery help setup build demo train-asr test test-kafka test-browser bench bench-media bench-detect bench-record bench-t2v lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
+.PHONY: bench-template gallery help setup build demo train-asr test test-kafka test-s3 test-browser bench bench-media bench-detect bench-record bench-t2v lint proto check-proto bench-vod engine test-engine bench-engine train-engine proto-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ train-engine: engine ## train the engine's tiny model again (half an hour of one
 
 test-kafka: build ## the conformance suite and the whole pipeline against a real Apache Kafka and a real Redis, with kills
 	./deploy/kafka-test/run.sh
+
+test-s3: ## the store's promises and the VOD path against a real S3 server (versitygw, built from the Go module the first time)
+	@./scripts/s3.sh
 
 test-browser: setup ## a clip in headless Chromium, as plain <video> and through hls.js (needs chromium, and npm for hls.js)
 	@command -v chromium >/dev/null || { echo "needs chromium: apt-get install chromium"; exit 1; }

@@ -74,7 +74,7 @@ func openS3(ctx context.Context, u *url.URL) (Store, error) {
 		err = domain.Permanent(errors.New("no such bucket"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open store %q: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("open store %q: %w", u.Redacted(), sorted(err))
 	}
 	return &s3{*core, u.Host, prefix}, nil
 }

@@ -1,87 +1,77 @@
 package blob_test
 
 import (
-	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/blob/blobtest"
 	"liveclip/internal/domain"
 )
 
-// s3Server is an S3 in this process. It takes any signature; that it is there is checked in front of it.
-func s3Server(t *testing.T) (storeURL string, requests *atomic.Int64) {
-	t.Helper()
-	backend := s3mem.New()
-	if err := backend.CreateBucket("clips"); err != nil {
-		t.Fatal(err)
-	}
-	handler := gofakes3.New(backend, gofakes3.WithoutVersioning()).Server()
-	requests = new(atomic.Int64)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests.Add(1)
-		if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=tester/") {
-			t.Errorf("%s %s is not signed", r.Method, r.URL)
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "tester")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "the secret of the test")
-	return "s3://clips/a/prefix?region=us-east-1&endpoint=" + url.QueryEscape(server.URL), requests
-}
-
-// LIVECLIP_TEST_S3 names a store, "s3://bucket/prefix?endpoint=…", that the suite may write to; its credentials are in the
-// environment as always.
 func TestS3KeepsTheStoresPromises(t *testing.T) {
-	blobtest.Run(t, func(t *testing.T) blob.Store {
-		where := os.Getenv("LIVECLIP_TEST_S3")
-		if where == "" {
-			where, _ = s3Server(t)
-		}
-		path, query, _ := strings.Cut(where, "?")
-		s, err := blob.Open(t.Context(), blob.Config{URL: path + "/" + rand.Text() + "?" + query})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	})
+	blobtest.Run(t, func(t *testing.T) blob.Store { return blobtest.S3(t) })
 }
 
 func TestAnObjectLargerThanMemoryShouldHoldGoesToS3InOnePut(t *testing.T) {
-	where, requests := s3Server(t)
+	where, requests := blobtest.InProcess(t)
 	s, err := blob.Open(t.Context(), blob.Config{URL: where})
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := requests.Load()
-	content := strings.Repeat("0123456789abcdef", 2<<20/16) + "end"
-	info, err := s.PutNew(t.Context(), "t/large", io.MultiReader(strings.NewReader(content))) // its length is not to be seen
-	if err != nil || info.Size != int64(len(content)) || requests.Load() != before+1 {
+	info, err := s.PutNew(t.Context(), "t/large", io.MultiReader(strings.NewReader(strings.Repeat("x", 2<<20)))) // its length is not to be seen
+	if err != nil || info.Size != 2<<20 || requests.Load() != before+1 {
 		t.Fatalf("%+v, %v, %d requests", info, err, requests.Load()-before)
 	}
-	r, _, err := s.Get(t.Context(), "t/large", 0, -1)
-	if err != nil {
+}
+
+func TestAListOfMoreThanAPageIsWhole(t *testing.T) {
+	s := blobtest.S3(t)
+	const keys = 1100 // S3 gives 1000 at once
+	var all errgroup.Group
+	all.SetLimit(8)
+	want := make([]string, keys)
+	for i := range keys {
+		want[i] = fmt.Sprintf("t/list/%04d", i)
+		all.Go(func() error { _, err := s.Put(t.Context(), want[i], strings.NewReader("x")); return err })
+	}
+	if err := all.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	if got, err := io.ReadAll(r); err != nil || string(got) != content {
-		t.Errorf("%d bytes came back, %v", len(got), err)
+	var got []string
+	for info, err := range s.List(t.Context(), "t/list/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, info.Key)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d keys of %d, or in another order", len(got), keys)
+	}
+}
+
+func TestASecretThatIsWrongIsToldAtOnce(t *testing.T) {
+	if !blobtest.IsReal() {
+		t.Skip("the server in this process checks no signature")
+	}
+	where := blobtest.S3URL(t)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	if _, err := blob.Open(t.Context(), blob.Config{URL: where}); !domain.IsPermanent(err) {
+		t.Errorf("got %v", err)
 	}
 }
 
 func TestAWrongBucketOrParameterIsToldAtOnce(t *testing.T) {
-	where, _ := s3Server(t)
+	where, _ := blobtest.InProcess(t)
 	for _, wrong := range []string{strings.Replace(where, "clips", "nobodys", 1), where + "&colour=red", strings.Replace(where, "/prefix", "/..", 1)} {
 		if _, err := blob.Open(t.Context(), blob.Config{URL: wrong}); !domain.IsPermanent(err) {
 			t.Errorf("%s: %v", wrong, err)

@@ -23,7 +23,7 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // CDN's log tells: X-Request-Id, or rid in the query; X-Purpose, or purpose in the query (head, preload, fill, or P0, P1, P3),
 // else CMCD. The header may be nil.
 func SaidBy(h http.Header, rawQuery string) Said {
-	s := Said{RequestID: h.Get("X-Request-Id"), Purpose: PurposeOf(h.Get("X-Purpose"))}
+	s := Said{RequestID: first(h["X-Request-Id"]), Purpose: PurposeOf(first(h["X-Purpose"]))}
 	query := url.Values{}
 	if rawQuery != "" && MaySay(rawQuery) {
 		query, _ = url.ParseQuery(rawQuery) // what cannot be read says nothing
@@ -43,6 +43,13 @@ func SaidBy(h http.Header, rawQuery string) Said {
 		s.Purpose = purposeSaid(data)
 	}
 	return s
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // MaySay reports whether a query may have something for SaidBy.

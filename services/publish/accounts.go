@@ -143,13 +143,16 @@ func (b *book) writeWithin(ctx context.Context, batch []vod.Delivery) error {
 func byBus(bus publisher) func(context.Context, []vod.Delivery) error {
 	process := "delivery-" + rand.Text() + "-"
 	told := uint64(0)
+	var events []event.Event // used again: they would be the most of what a batch leaves to the collector
 	return func(ctx context.Context, batch []vod.Delivery) error {
-		events := make([]event.Event, len(batch))
+		events = events[:0]
 		for i := range batch {
 			told++
-			events[i] = event.Event{Envelope: batch[i].Envelope, Payload: batch[i].Delivery}
-			events[i].ID = process + strconv.FormatUint(told, 36)
+			e := event.Event{Envelope: batch[i].Envelope, Payload: batch[i].Delivery}
+			e.ID = process + strconv.FormatUint(told, 36)
+			events = append(events, e)
 		}
+		defer func() { clear(events) }()
 		return bus.Publish(ctx, events...)
 	}
 }

@@ -21,6 +21,7 @@ import (
 func Run(t *testing.T, newStore func(t *testing.T) blob.Store) {
 	tests := map[string]func(*testing.T, blob.Store){
 		"what was put is read back, whole and in part":         wholeAndPart,
+		"what is larger than memory should hold comes back":    large,
 		"what is not there is not found":                       missing,
 		"a put replaces, and the tag and content change":       replaced,
 		"of many who write once exactly one wins":              oneWins,
@@ -86,6 +87,24 @@ func wholeAndPart(t *testing.T, s blob.Store) {
 	put(t, s, "t/empty", "")
 	if got, info := get(t, s, "t/empty", 0, -1); got != "" || info.Size != 0 {
 		t.Errorf("an empty object came back as %q, %+v", got, info)
+	}
+}
+
+// large is read by its parts, too, as the VOD path does.
+func large(t *testing.T, s blob.Store) {
+	content := strings.Repeat("0123456789abcdef", 9<<20/16) + "end"
+	info, err := s.Put(t.Context(), "t/large", io.MultiReader(strings.NewReader(content))) // its length is not to be seen
+	if err != nil || info.Size != int64(len(content)) {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	for _, c := range []struct{ offset, size int64 }{{0, -1}, {1 << 20, 256 << 10}, {9<<20 - 5, 100}} {
+		want := content[c.offset:]
+		if c.size >= 0 {
+			want = want[:min(c.size, int64(len(want)))]
+		}
+		if got, now := get(t, s, "t/large", c.offset, c.size); got != want || now.ETag != info.ETag || now.Size != info.Size {
+			t.Errorf("%d bytes from %d: %d came back, of %+v", c.size, c.offset, len(got), now)
+		}
 	}
 }
 

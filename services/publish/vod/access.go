@@ -183,17 +183,17 @@ func tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration, who str
 // exposed are the header fields that a player in a browser may read, beside those it always may.
 const exposed = "Accept-Ranges, Content-Length, Content-Range, Date, ETag"
 
-// What every answer says is made once; nobody changes it.
-var (
-	anyOrigin     = []string{"*"}
-	exposedFields = []string{exposed}
-	noSniff       = []string{"nosniff"}
-)
-
 // allowOrigins lets players of any origin read: what guards a clip is its signature, and the Referer where it is asked for.
 func allowOrigins(h http.Header) {
-	h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"], h["X-Content-Type-Options"] = anyOrigin, exposedFields, noSniff
+	h.Set("Access-Control-Allow-Origin", "*")
+	if h.Get("Access-Control-Expose-Headers") == "" {
+		h.Set("Access-Control-Expose-Headers", exposed)
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
 }
+
+// allowLines is the same as lines of a head.
+const allowLines = "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: " + exposed + "\r\nX-Content-Type-Options: nosniff\r\n"
 
 // preflight answers a browser that asks whether it may send a Range, a condition or what CMCD says.
 func preflight(w http.ResponseWriter, r *http.Request) bool {

@@ -81,10 +81,11 @@ func (x *visit) Settled(acked int64) {
 
 func (a *answer) WriteHeader(status int) {
 	a.begin(status)
+	allowOrigins(a.Header())
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// writeHead is WriteHeader of a direct answer, with what was made and further lines.
+// writeHead is WriteHeader of a direct answer, with what was made and further lines, allowLines among them.
 func (a *answer) writeHead(status int, length int64, lines []byte) {
 	a.begin(status)
 	a.direct.WriteHead(status, length, lines, a.made)

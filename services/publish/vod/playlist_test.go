@@ -51,7 +51,7 @@ func (o *origin) writeFilm(t *testing.T, change func(*domain.Rendered)) {
 	t.Helper()
 	m := domain.Manifest{Tenant: "default", Stream: "room", Published: noon, Rendered: domain.Rendered{
 		Clip: testClip, Revision: 1, Hash: testHash,
-		Renditions: []domain.Rendition{{Profile: "720p", Key: record.File("default", testClip, testHash, "720p.mp4"), Bytes: int64(len(o.content)), SHA256: "x", Width: 320, Height: 180}},
+		Renditions: []domain.Rendition{{Profile: "720p", Key: filmKey, Bytes: int64(len(o.content)), SHA256: "x", Width: 320, Height: 180}},
 	}}
 	change(&m.Rendered)
 	o.putJSON(t, record.Manifest("default", testClip), m)

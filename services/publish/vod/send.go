@@ -50,7 +50,7 @@ func newLabels(tag, kind string, modified time.Time) *labels {
 	} else {
 		l.modified = time.Time{}
 	}
-	l.lines = fmt.Appendf(nil, "Etag: %s\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n", l.etag, kind)
+	l.lines = fmt.Appendf(nil, allowLines+"Etag: %s\r\nContent-Type: %s\r\nAccept-Ranges: bytes\r\n", l.etag, kind)
 	if l.date != nil {
 		l.lines = fmt.Appendf(l.lines, "Last-Modified: %s\r\n", l.date[0])
 	}

@@ -90,7 +90,6 @@ const year = 365 * 24 * time.Hour
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := v.visit(w)
-	allowOrigins(w.Header())
 	v.serve(&x.answer, r, &x.asked)
 	v.metrics.answered(x.served.Status, x.served.Sent)
 	cut := x.cut && x.direct == nil // who sends directly sees by itself what is lacking
