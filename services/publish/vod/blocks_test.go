@@ -80,11 +80,25 @@ func TestABlockThatNobodyWaitsForIsFetchedNoFurther(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	fetch := <-store.asked
+	wanted := func() (users int) {
+		b := o.shelf.blocks
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, k := range b.known {
+			users += k.users
+		}
+		return users
+	}
+	for deadline := time.Now().Add(2 * time.Minute); wanted() < len(conns); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the second never asked")
+		}
+	}
 	conns[0].Close()
 	conns[1].Close()
 	select {
 	case <-fetch.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the object is read for nobody")
 	}
 	if len(store.asked) > 0 {

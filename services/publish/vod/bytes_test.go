@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -154,4 +155,22 @@ func TestWhateverIsAskedTheBytesAreTheFiles(t *testing.T) {
 			all.Wait()
 		})
 	}
+}
+
+func FuzzNoRangeBringsAnotherByte(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 5))
+	for range 20 {
+		f.Add(randomSet(random, 10_000))
+	}
+	o := newOrigin(f, noise(10_000))
+	o.deps.Deliver = func(*Delivery) {}
+	f.Fuzz(func(t *testing.T, field string) {
+		r := httptest.NewRequest(http.MethodGet, o.path("720p.mp4"), nil)
+		r.Header["Range"] = []string{field}
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, r)
+		if err := check(w.Result(), o.content); err != nil {
+			t.Fatalf("%q: %v", field, err)
+		}
+	})
 }

@@ -46,7 +46,9 @@
 // object store, blocks of 256 KiB are read, each once for all who wait for it and handed on while it comes, three ahead of
 // whoever reads on, until the last of them has left, and kept within publish.vod.blocks bytes. A read that breaks off goes on from where it was, twice. What
 // cannot be had after the head was sent, a file that shrank or an object that is another by its tag, ends the connection (the
-// HTTP/2 stream): no byte of another version is sent, nor anything in the place of a byte.
+// HTTP/2 stream): no byte of another version is sent, nor anything in the place of a byte. (Who cuts a file short in place,
+// which the store never does, may zero the end of a page that sendfile has under way; no server can help that.) CONFORMANCE.md
+// has what is answered to what, and the tests that hold it.
 //
 // # Waste
 //

@@ -118,3 +118,26 @@ func TestAnObjectStoreThatBreaksOffIsReadOnOrTheAnswerIsCut(t *testing.T) {
 		t.Errorf("another object: %d, %d bytes", status, len(body))
 	}
 }
+
+func TestAFileThatShrinksUnderItsReaderIsCut(t *testing.T) {
+	content := noise(64 << 20) // more than any socket buffer takes
+	for name, o := range map[string]*origin{"net/http": newOrigin(t, content), "outlet": newOrigin(t, content).direct(t)} {
+		path := storedAt(t, o)
+		answer, err := http.Get("http://" + o.address + o.path("720p.mp4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		head := make([]byte, 1000)
+		if _, err := io.ReadFull(answer.Body, head); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(answer.Body)
+		if body := string(head) + string(rest); err == nil || len(body) == len(content) || body != content[:len(body)] {
+			t.Errorf("%s: %d bytes, %v", name, len(body), err)
+		}
+	}
+}
