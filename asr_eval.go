@@ -36,7 +36,8 @@ type asrEvalCommand struct {
 
 func (asrEvalCommand) Help() string {
 	return `Word and character errors compare what is written ("$19" is "nineteen dollars"). The real-time factor is the recogniser's
-processor time for a second of sound (of an engine on another machine, the wall's). Word times are compared where a word was
+processor time for a second of sound (of an engine on another machine, the wall's). Live errors are those of the recordings
+heard as fast as they play, each as a room's first words, of words or (Chinese) characters. Word times are compared where a word was
 heard right. Latencies are of recordings that were heard as fast as they play: of the first partial line from its first word's
 end, as the recogniser heard it; of the final line from the end of what is said where that is known, else of the last word heard.
 
@@ -65,6 +66,7 @@ type engineFigures struct {
 	WordTimeMS     *float64 `json:"word_time_error_ms_median,omitempty"`
 	FirstPartialMS *float64 `json:"first_partial_ms_median,omitempty"`
 	FinalMS        *float64 `json:"final_ms_median,omitempty"`
+	LiveErrors     *float64 `json:"live_error_rate,omitempty"` // of words, else of characters, of those heard as fast as they play
 }
 
 // heardItem is what an engine made of one recording.
@@ -206,7 +208,7 @@ func (e evaluation) one(ctx context.Context, trial *asr.Trial, i recordingItem, 
 		return nil
 	}
 	if tried, err = trial.Hear(ctx, sound, true); err == nil {
-		t.partials, t.finals = append(t.partials, tried.Partials...), append(t.finals, finals(i, tried)...)
+		t.addLive(i, tried)
 	}
 	return err
 }
@@ -229,19 +231,38 @@ type engineTally struct {
 	scorer           errorrate.Scorer
 	row              engineFigures
 	words, letters   errorrate.Rate
+	live             errorrate.Rate // of words where they are told by spaces, else of characters
 	latin            bool
 	spent            time.Duration
 	times            []time.Duration
 	partials, finals []time.Duration
 }
 
+// written is all that was heard, in one text.
+func written(lines []domain.TranscriptLine) string {
+	texts := make([]string, len(lines))
+	for i, l := range lines {
+		texts[i] = l.Text
+	}
+	return strings.Join(texts, " ")
+}
+
+// addLive adds a recording that was heard as fast as it plays.
+func (t *engineTally) addLive(i recordingItem, tried asr.Tried) {
+	t.partials, t.finals = append(t.partials, tried.Partials...), append(t.finals, finals(i, tried)...)
+	compare := t.scorer.Characters
+	if i.language == "en" {
+		compare = t.scorer.Words
+	}
+	t.live.Add(compare(i.Said, written(tried.Lines)))
+}
+
 func (t *engineTally) add(i recordingItem, sound []byte, tried asr.Tried) (text string) {
 	var words []domain.Word
-	var texts []string
 	for _, l := range tried.Lines {
-		words, texts = append(words, l.Words...), append(texts, l.Text)
+		words = append(words, l.Words...)
 	}
-	text = strings.Join(texts, " ")
+	text = written(tried.Lines)
 	t.row.Recordings++
 	t.row.Seconds += float64(len(sound)) / 32000
 	t.words.Add(t.scorer.Words(i.Said, text))
@@ -260,6 +281,10 @@ func (t *engineTally) figures() engineFigures {
 	}
 	f.CharErrors = t.letters.Share()
 	f.RealTimeFactor = t.spent.Seconds() / f.Seconds
+	if t.live.Said > 0 {
+		share := t.live.Share()
+		f.LiveErrors = &share
+	}
 	f.WordTimeMS, f.FirstPartialMS, f.FinalMS = median(t.times), median(t.partials), median(t.finals)
 	return f
 }
@@ -280,19 +305,21 @@ func (f asrFigures) print(w io.Writer, lines bool) error {
 		}
 	}
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "set\tengine\trecordings\tseconds\tword errors\tcharacter errors\treal-time factor\tword times\tfirst partial\tfinal\t\n")
+	fmt.Fprintf(table, "set\tengine\trecordings\tseconds\tword errors\tcharacter errors\tlive errors\treal-time factor\tword times\tfirst partial\tfinal\t\n")
 	ms := func(v *float64) string {
 		if v == nil {
 			return "-"
 		}
 		return fmt.Sprintf("%.0f ms", *v)
 	}
-	for _, e := range f.Engines {
-		words := "-"
-		if e.WordErrors != nil {
-			words = fmt.Sprintf("%.1f %%", *e.WordErrors*100)
+	share := func(v *float64) string {
+		if v == nil {
+			return "-"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%.1f %%\t%.3f\t%s\t%s\t%s\t\n", e.Set, e.Engine, e.Recordings, e.Seconds, words, e.CharErrors*100,
+		return fmt.Sprintf("%.1f %%", *v*100)
+	}
+	for _, e := range f.Engines {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%s\t%.1f %%\t%s\t%.3f\t%s\t%s\t%s\t\n", e.Set, e.Engine, e.Recordings, e.Seconds, share(e.WordErrors), e.CharErrors*100, share(e.LiveErrors),
 			e.RealTimeFactor, ms(e.WordTimeMS), ms(e.FirstPartialMS), ms(e.FinalMS))
 	}
 	if err := table.Flush(); err != nil {

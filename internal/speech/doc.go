@@ -2,10 +2,11 @@
 // load models.
 //
 // An Engine loads its models once and hears as many utterances side by side as it can (engine.go). PocketSphinx (sphinx.go)
-// hears one at a time; its keyword mode (keyword.go) looks a second time where it may have heard a phrase: that is believed the more readily the surer
-// the spotter was and the nearer the language model's sounds are, by limits set on the voices slt and rms of flite. Sherpa (sherpa.go) is
-// sherpa-onnx with its streaming models: transducers (conformer, LSTM, zipformer, zipformer2), paraformer, zipformer2-CTC,
-// NeMo-CTC and T-one; windows of all open utterances are decoded together.
+// hears one at a time, and goes over an utterance a second time when it has ended; its search is kept narrow, because somebody
+// waits then. Its keyword mode (keyword.go) looks a second time where it may have heard a phrase: that is believed the more
+// readily the surer the spotter was and the nearer the language model's sounds are, by limits set on the voices slt and rms of
+// flite. Sherpa (sherpa.go) is sherpa-onnx with its streaming models: transducers (conformer, LSTM, zipformer, zipformer2),
+// paraformer, zipformer2-CTC, NeMo-CTC and T-one; windows of all open utterances are decoded together.
 //
 // The libraries of sherpa-onnx (1.12.15) and the ONNX Runtime 1.17.1 it brings, 21 MB, are opened with dlopen when a model is
 // loaded (sherpa_api.c): linked, every recorder and finisher would map them, and a machine without them could not record. A

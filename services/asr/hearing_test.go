@@ -16,6 +16,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	speechmodels "liveclip/internal/models"
 	"liveclip/internal/native"
 	"liveclip/internal/native/nativetest"
 )
@@ -147,6 +148,80 @@ func TestSoundOfEveryKindIsHeardAndSilenceCostsNothing(t *testing.T) {
 		quiet := name == "silent" || name == "tone"
 		if low := strings.ToLower(text); !quiet && !strings.Contains(low, "price") && !strings.Contains(low, "19") || name == "silent" && text != "" {
 			t.Errorf("%s: heard %q", name, text)
+		}
+	}
+}
+
+// killer is a model with which nothing is wrong until it is loaded: the library ends its process over it.
+func killer(t *testing.T) string {
+	t.Helper()
+	folder, ours := t.TempDir(), filepath.Join("models", "mandarin-commerce")
+	for _, name := range []string{"model.onnx", "tokens.txt"} {
+		data, err := os.ReadFile(filepath.Join(ours, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := bytes.Replace(data, []byte("\x22\x04Conv"), []byte("\x22\x04Gone"), 1) // an operator that no runtime has
+		if name == "model.onnx" && bytes.Equal(changed, data) {
+			t.Fatal("the model has no such operator")
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifest := "kind: nemo-ctc\nlanguage: zh\nsample_rate: 16000\nfiles: {model.onnx: \"\", tokens.txt: \"\"}\n"
+	if err := os.WriteFile(filepath.Join(folder, "model.yaml"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := speechmodels.Load(folder); err != nil {
+		t.Fatal(err)
+	} else if _, err := m.Verify(); err != nil {
+		t.Fatalf("the model must pass for one that can be loaded: %v", err)
+	}
+	return folder
+}
+
+func TestAModelThatKillsItsRecogniserAndAServerThatIsDownCostNoOtherRoomAnything(t *testing.T) {
+	model, found := killer(t), nativetest.Libraries(t, native.Sherpa)
+	s := newGround(t).start(func(c *Config) {
+		c.Libraries = found
+		c.Engines = map[string]EngineConfig{
+			"kills": {Kind: kindSherpa, Language: "zh", Models: model},
+			"down":  {Kind: kindRemote, Options: map[string]string{"url": "http://127.0.0.1:1/v1", "timeout": "1s"}},
+		}
+	})
+	path := makeFile(t, "talk.mp4", "the price drops to nineteen dollars", "free shipping today")
+	open := func(id, engine string) {
+		s.order(domain.StreamState{Ref: ref(id), Attached: true, Source: "file://" + path, Owner: "one", Lane: domain.LaneBatch, Context: domain.Context{Engine: engine}})
+	}
+	rooms := map[string]string{"kills": "abort", "down": "127.0.0.1:1", kindSphinx: ""} // by engine: why it is deaf
+	for engine := range rooms {
+		open(engine, engine)
+	}
+	for engine, why := range rooms {
+		lines := said(s.await(engine+" closed", closedOf(engine)), engine)
+		if why == "" {
+			if len(lines) != 2 {
+				t.Errorf("%s: lines %+v", engine, lines)
+			}
+			continue
+		}
+		if deaf := s.service.engines[engine].deafness(); len(lines) != 0 || !strings.Contains(deaf, why) || !strings.Contains(s.logged.String(), why) {
+			t.Errorf("%s: deaf because %q, lines %+v", engine, deaf, lines)
+		}
+		open("after-"+engine, engine) // a room that comes later is recorded, and says at once that nobody hears it
+		events := s.await("the room after it closed", closedOf("after-"+engine))
+		told, recorded := 0, time.Duration(0)
+		for _, e := range events {
+			if p, ok := e.Payload.(domain.StreamProgress); ok && e.Stream == domain.StreamID("after-"+engine) && p.By == "asr" {
+				told, recorded = told+1, max(recorded, p.RecordedTo)
+				if p.Health[domain.SignalSpeech] != domain.HealthMissing {
+					t.Errorf("%s: health %v", engine, p.Health)
+				}
+			}
+		}
+		if told == 0 || recorded < 3*time.Second {
+			t.Errorf("%s: %d marks, %v recorded", engine, told, recorded)
 		}
 	}
 }
