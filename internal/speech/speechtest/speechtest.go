@@ -11,7 +11,7 @@ import (
 func Sound(t testing.TB, input ...string) []int16 {
 	t.Helper()
 	arguments := append(append([]string{"-v", "error", "-nostdin"}, input...), "-ar", "16000", "-ac", "1", "-f", "s16le", "-")
-	data, err := exec.Command("ffmpeg", arguments...).Output()
+	data, err := exec.CommandContext(t.Context(), "ffmpeg", arguments...).Output()
 	if err != nil {
 		t.Fatalf("ffmpeg %s: %v", input, err)
 	}
