@@ -233,8 +233,8 @@ const (
 
 // Finding is one thing moderation noticed.
 type Finding struct {
-	List     string // which word list
-	Term     string
+	List     string        // which word list
+	Term     string        // of that list; of speech unheard: how much
 	Where    string        // "title", "overlay", "transcript"
 	At       time.Duration // media time, for the transcript
 	Severity string        // "block", "person", "note"

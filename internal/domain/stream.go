@@ -118,7 +118,13 @@ type StreamProgress struct {
 	By         string            // "asr" or "detect"
 	SceneCuts  []time.Duration   // found since the last mark, as far as they can be told without decoding the picture
 	SpeechLag  time.Duration     // how long after it was spoken the newest final line was known
-	Unheard    []Window          // speech skipped since the last mark, because recognition was behind
+	Unheard    []Window          // speech that nobody heard, told since the last mark
+}
+
+// Unheard is a stretch of a recording of which nobody heard whether and what somebody said.
+type Unheard struct {
+	Window Window
+	Chosen bool // its operator wants the room heard by nobody
 }
 
 // SegmentRecorded says that a segment lies in the store. Topic segment.recorded.v1.

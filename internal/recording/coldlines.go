@@ -13,52 +13,57 @@ import (
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
-// Lines gives the final lines that overlap w once everything before w.End was heard (or the broadcast is closed, or its
-// owner lost: then heardTo is less than w.End).
-func (r *Reader) Lines(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) (lines []domain.TranscriptLine, heardTo time.Duration, err error) {
-	lines, heardTo, err = r.lines(ctx, ref, b, w)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read lines of [%s, %s) of broadcast %s: %w", w.Start, w.End, b, err)
-	}
-	return lines, heardTo, nil
+// Heard is what was heard in a window.
+type Heard struct {
+	Lines   []domain.TranscriptLine // final ones that overlap it
+	To      time.Duration           // everything before it was heard, or is in Unheard
+	Unheard []domain.Unheard        // of the window, cut to it
 }
 
-func (r *Reader) lines(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.TranscriptLine, time.Duration, error) {
+// Heard gives what was heard in w once everything before w.End was (or the broadcast is closed, or its owner lost: then To is
+// less than w.End).
+func (r *Reader) Heard(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) (Heard, error) {
+	heard, err := r.heard(ctx, ref, b, w)
+	if err != nil {
+		return Heard{}, fmt.Errorf("read lines of [%s, %s) of broadcast %s: %w", w.Start, w.End, b, err)
+	}
+	heard.Lines, heard.Unheard = merged(heard.Lines), mergedUnheard(heard.Unheard, w)
+	return heard, nil
+}
+
+func (r *Reader) heard(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) (Heard, error) {
 	rd := &reading{Reader: r, ref: ref, broadcast: b, window: w}
 	started := time.Now()
 	for {
 		reply, err := rd.linesFromOwner(ctx)
 		if err == nil {
-			lines := make([]domain.TranscriptLine, 0, len(reply.Lines))
-			for _, l := range reply.Lines {
-				lines = append(lines, lineFromWire(l))
-			}
+			heard := heardFromWire(reply)
 			if time.Duration(reply.From) > w.Start {
-				stored, _, err := rd.linesFromStore(ctx)
+				stored, err := rd.heardFromStore(ctx)
 				if err != nil {
-					return nil, 0, err
+					return Heard{}, err
 				}
-				lines = append(lines, stored...)
+				heard.Lines, heard.Unheard = append(heard.Lines, stored.Lines...), append(heard.Unheard, stored.Unheard...)
 			}
-			return merged(lines), time.Duration(reply.HeardTo), nil
+			return heard, nil
 		}
 		if ctx.Err() != nil {
-			return nil, 0, ctx.Err()
+			return Heard{}, ctx.Err()
 		}
 		end, err := rd.closed(ctx)
 		if err != nil {
-			return nil, 0, err
+			return Heard{}, err
 		}
-		lines, heard, err := rd.linesFromStore(ctx)
+		heard, err := rd.heardFromStore(ctx)
 		if err != nil {
-			return nil, 0, err
+			return Heard{}, err
 		}
-		if end != nil || heard >= w.End || time.Since(started) >= r.Lost {
-			return merged(lines), heard, nil
+		if end != nil || heard.To >= w.End || time.Since(started) >= r.Lost {
+			return heard, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return Heard{}, ctx.Err()
 		case <-time.After(min(lookAgain, r.Lost)):
 		}
 	}
@@ -76,13 +81,25 @@ func (rd *reading) linesFromOwner(ctx context.Context) (*recordingv1.LinesReply,
 	return reply, nil
 }
 
-// linesFromStore reads the lines of the window, and how far all objects together say was heard.
-func (rd *reading) linesFromStore(ctx context.Context) (lines []domain.TranscriptLine, heard time.Duration, err error) {
+func heardFromWire(r *recordingv1.LinesReply) Heard {
+	heard := Heard{To: time.Duration(r.HeardTo)}
+	for _, l := range r.Lines {
+		heard.Lines = append(heard.Lines, lineFromWire(l))
+	}
+	for _, u := range r.Unheard {
+		heard.Unheard = append(heard.Unheard, domain.Unheard{Window: domain.Window{Start: time.Duration(u.Start), End: time.Duration(u.End)}, Chosen: u.Chosen})
+	}
+	return heard
+}
+
+// heardFromStore reads what the objects of the window hold, and how far all objects together say was heard.
+func (rd *reading) heardFromStore(ctx context.Context) (heard Heard, err error) {
 	// A line ends in (from, to] of its object, and may begin earlier.
-	heard, err = rd.eachLines(ctx, 0, longestLine, func(record linesRecord) {
-		lines = append(lines, overlapping(record.Lines, rd.window)...)
+	heard.To, err = rd.eachLines(ctx, 0, longestLine, func(record linesRecord) {
+		heard.Lines = append(heard.Lines, overlapping(record.Lines, rd.window)...)
+		heard.Unheard = append(heard.Unheard, record.Unheard...)
 	})
-	return lines, heard, err
+	return heard, err
 }
 
 // eachLines reads the objects that were written of the window, and of what lies so long before and after it.

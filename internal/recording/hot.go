@@ -108,13 +108,16 @@ func (h *Hot) Lines(ctx context.Context, r *recordingv1.LinesRequest) (*recordin
 	if err != nil {
 		return nil, err
 	}
-	lines, heard, from, closed, err := w.heardLines(ctx, window)
+	heard, from, closed, err := w.heardLines(ctx, window)
 	if err != nil {
 		return nil, status.FromContextError(err).Err()
 	}
-	reply := &recordingv1.LinesReply{HeardTo: int64(heard), From: int64(from), Closed: closed}
-	for _, l := range lines {
+	reply := &recordingv1.LinesReply{HeardTo: int64(heard.To), From: int64(from), Closed: closed}
+	for _, l := range heard.Lines {
 		reply.Lines = append(reply.Lines, lineToWire(l))
+	}
+	for _, u := range heard.Unheard {
+		reply.Unheard = append(reply.Unheard, &recordingv1.Unheard{Start: int64(u.Window.Start), End: int64(u.Window.End), Chosen: u.Chosen})
 	}
 	return reply, nil
 }

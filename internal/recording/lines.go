@@ -21,16 +21,18 @@ const linesSuffix = ".lines"
 
 // linesFile is a complete log that waits to be stored.
 type linesFile struct {
-	name  linesName
-	path  string
-	lines []domain.TranscriptLine
-	sound []domain.SoundMeasured
+	name    linesName
+	path    string
+	lines   []domain.TranscriptLine
+	unheard []domain.Unheard
+	sound   []domain.SoundMeasured
 }
 
-// linesRecord is an object of lines, and of the loudness measured meanwhile.
+// linesRecord is an object of lines, and of what nobody heard and the loudness measured meanwhile.
 type linesRecord struct {
 	HeardTo time.Duration
 	Lines   []domain.TranscriptLine
+	Unheard []domain.Unheard       `json:",omitempty"`
 	Sound   []domain.SoundMeasured `json:",omitempty"`
 }
 
@@ -52,7 +54,7 @@ func (w *Writer) Line(l domain.TranscriptLine) error {
 	return nil
 }
 
-// Heard says that every final line ending before t was added.
+// Heard says that every final line ending before t was added, and everything before t that nobody heard.
 func (w *Writer) Heard(t time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,10 +115,12 @@ func (w *Writer) finishLines() error {
 			later = append(later, l)
 		}
 	}
-	done.sound = soundIn(w.sound, done.name.from, done.name.to)
+	until := done.name.to
 	if w.end != nil {
-		done.sound = soundIn(w.sound, done.name.from, endless)
+		until = endless
 	}
+	done.unheard = unheardIn(w.unheard, domain.Window{Start: done.name.from, End: until})
+	done.sound = soundIn(w.sound, done.name.from, until)
 	if err := w.linesLog.Close(); err != nil {
 		return err
 	}
@@ -133,6 +137,11 @@ func (w *Writer) finishLines() error {
 			return err
 		}
 	}
+	for _, u := range unheardIn(w.unheard, domain.Window{Start: done.name.to, End: endless}) {
+		if err := w.logEntry(entry{Unheard: &u}); err != nil {
+			return err
+		}
+	}
 	for _, s := range soundIn(w.sound, done.name.to, endless) {
 		if err := w.logEntry(entry{Sound: &s}); err != nil {
 			return err
@@ -142,7 +151,7 @@ func (w *Writer) finishLines() error {
 	return nil
 }
 
-// forgetLines bounds the lines and the loudness in memory; those forgotten are in the store or wait to be.
+// forgetLines bounds the lines, the windows unheard and the loudness in memory; those forgotten are in the store or wait to be.
 func (w *Writer) forgetLines() {
 	keep := w.heard - keepLines
 	for _, f := range w.pending {
@@ -153,6 +162,7 @@ func (w *Writer) forgetLines() {
 	}
 	w.from = keep
 	w.lines = slices.DeleteFunc(w.lines, func(l domain.TranscriptLine) bool { return l.End <= keep })
+	w.unheard = slices.DeleteFunc(w.unheard, func(u domain.Unheard) bool { return u.Window.End <= keep })
 	w.sound = slices.DeleteFunc(w.sound, func(s domain.SoundMeasured) bool { return s.Start < keep })
 }
 
@@ -209,6 +219,9 @@ func (w *Writer) takeEntries(entries []entry) {
 		if e.Line != nil && !slices.ContainsFunc(w.lines, func(l domain.TranscriptLine) bool { return l.ID == e.Line.ID }) {
 			w.lines = append(w.lines, *e.Line)
 		}
+		if e.Unheard != nil {
+			w.unheard = joinUnheard(w.unheard, *e.Unheard)
+		}
 		if e.Sound != nil && (len(w.sound) == 0 || w.sound[len(w.sound)-1].Start < e.Sound.Start) {
 			w.sound = append(w.sound, *e.Sound)
 		}
@@ -222,6 +235,11 @@ func (w *Writer) rewriteLines(old []string) error {
 	}
 	for i := range w.lines {
 		if err := w.logEntry(entry{Line: &w.lines[i]}); err != nil {
+			return err
+		}
+	}
+	for i := range w.unheard {
+		if err := w.logEntry(entry{Unheard: &w.unheard[i]}); err != nil {
 			return err
 		}
 	}

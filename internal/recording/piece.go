@@ -148,12 +148,14 @@ func parseInitFile(b []byte, run int) (Init, error) {
 	return i, nil
 }
 
-// entry is one record of the log of what was heard: a line, loudness, how far everything was heard, or the end of the broadcast.
+// entry is one record of the log of what was heard: a line, what nobody heard, loudness, how far everything was heard, or the end
+// of the broadcast.
 type entry struct {
-	Line   *domain.TranscriptLine `json:",omitempty"`
-	Sound  *domain.SoundMeasured  `json:",omitempty"`
-	Heard  time.Duration          `json:",omitempty"`
-	Closed *closed                `json:",omitempty"`
+	Line    *domain.TranscriptLine `json:",omitempty"`
+	Unheard *domain.Unheard        `json:",omitempty"`
+	Sound   *domain.SoundMeasured  `json:",omitempty"`
+	Heard   time.Duration          `json:",omitempty"`
+	Closed  *closed                `json:",omitempty"`
 }
 
 // closed is the record closed.json.

@@ -374,10 +374,10 @@ func TestABroadcastGoesOnUnderAGreaterEpoch(t *testing.T) {
 	r := newReader(t, store, owners)
 	got, _ = read(t, r, window(0, 5))
 	same(t, "stored", got, want)
-	lines, heard, err := r.Lines(t.Context(), room, show, window(0, 5))
+	heard, err := r.Heard(t.Context(), room, show, window(0, 5))
 	must(t, err)
-	if len(lines) != 2 || lines[0].ID != "a" || lines[1].ID != "b" || heard != 5*time.Second {
-		t.Errorf("lines %+v, heard to %s", lines, heard)
+	if l := heard.Lines; len(l) != 2 || l[0].ID != "a" || l[1].ID != "b" || heard.To != 5*time.Second {
+		t.Errorf("heard %+v", heard)
 	}
 	left, err := recording.Recover(folder, quiet)
 	must(t, err)
@@ -506,10 +506,10 @@ func TestAClosedBroadcastWhoseEndWasNotStoredIsEndedLater(t *testing.T) {
 	got, end := read(t, r, window(0, 60))
 	same(t, "parts", got, span(0, 8))
 	same(t, "end", end, recording.End{At: 4 * time.Second, Reason: "broadcast closed: the publisher left", Clipped: domain.ClippedToEnd})
-	lines, heard, err := r.Lines(t.Context(), room, show, window(0, 60))
+	heard, err := r.Heard(t.Context(), room, show, window(0, 60))
 	must(t, err)
-	if len(lines) != 1 || heard != 4*time.Second {
-		t.Errorf("lines %+v, heard to %s", lines, heard)
+	if len(heard.Lines) != 1 || heard.To != 4*time.Second {
+		t.Errorf("heard %+v", heard)
 	}
 }
 
@@ -577,14 +577,13 @@ func TestLinesWaitUntilTheirWindowWasHeard(t *testing.T) {
 	must(t, w.Heard(7*time.Second))
 	r := newReader(t, store, &finder{address: o.address})
 	type answer struct {
-		lines []domain.TranscriptLine
-		heard time.Duration
+		heard recording.Heard
 		err   error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		lines, heard, err := r.Lines(t.Context(), room, show, window(5, 10))
-		answers <- answer{lines, heard, err}
+		heard, err := r.Heard(t.Context(), room, show, window(5, 10))
+		answers <- answer{heard, err}
 	}()
 	for w.Awaited() != 10*time.Second {
 		runtime.Gosched() // until the reader waits
@@ -592,14 +591,14 @@ func TestLinesWaitUntilTheirWindowWasHeard(t *testing.T) {
 	must(t, w.Line(line("within", 8, 9)))
 	must(t, w.Line(line("across", 4, 6))) // again: harmless
 	must(t, w.Heard(10*time.Second))
-	want := answer{[]domain.TranscriptLine{line("across", 4, 6), line("within", 8, 9)}, 10 * time.Second, nil}
+	want := answer{recording.Heard{Lines: []domain.TranscriptLine{line("across", 4, 6), line("within", 8, 9)}, To: 10 * time.Second}, nil}
 	same(t, "lines", <-answers, want)
 	same(t, "what is still awaited", w.Awaited(), time.Duration(0))
 
 	must(t, w.Close(12*time.Second, "over"))
 	runUntilStored(t, w)
-	lines, heard, err := newReader(t, store, &finder{}).Lines(t.Context(), room, show, window(5, 60))
-	same(t, "stored lines of a window past the end", answer{lines, heard, err}, want)
+	heard, err := newReader(t, store, &finder{}).Heard(t.Context(), room, show, window(5, 60))
+	same(t, "stored lines of a window past the end", answer{heard, err}, want)
 }
 
 func TestAPartOutOfOrderIsRefused(t *testing.T) {

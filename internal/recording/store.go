@@ -130,7 +130,7 @@ func (w *Writer) storeSegment(ctx context.Context, s *segment) error {
 }
 
 func (w *Writer) storeLines(ctx context.Context, f linesFile) error {
-	body, err := json.Marshal(linesRecord{HeardTo: f.name.to, Lines: f.lines, Sound: f.sound})
+	body, err := json.Marshal(linesRecord{HeardTo: f.name.to, Lines: f.lines, Unheard: f.unheard, Sound: f.sound})
 	if err != nil {
 		return err
 	}

@@ -134,26 +134,26 @@ func randomAccess(parts []hotPart, i int, start time.Duration) int {
 	return -1
 }
 
-// heardLines gives the lines that overlap window, once everything before its end was heard or the broadcast is closed.
-// Those that end at or before from are in the store only.
-func (w *Writer) heardLines(ctx context.Context, window domain.Window) (lines []domain.TranscriptLine, heard, from time.Duration, closed bool, err error) {
+// heardLines gives what was heard in window, once everything before its end was or the broadcast is closed. What ends at or
+// before from is in the store only.
+func (w *Writer) heardLines(ctx context.Context, window domain.Window) (in Heard, from time.Duration, closed bool, err error) {
 	w.await(window.End, 1)
 	defer w.await(window.End, -1)
 	for {
 		w.mu.Lock()
-		heard, from, closed = w.heard, w.from, w.end != nil
-		ready := heard >= window.End || closed
+		in.To, from, closed = w.heard, w.from, w.end != nil
+		ready := in.To >= window.End || closed
 		if ready {
-			lines = overlapping(w.lines, window)
+			in.Lines, in.Unheard = overlapping(w.lines, window), unheardIn(w.unheard, window)
 		}
 		changed := w.changed
 		w.mu.Unlock()
 		if ready {
-			return lines, heard, from, closed, nil
+			return in, from, closed, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, heard, from, closed, ctx.Err()
+			return in, from, closed, ctx.Err()
 		case <-changed:
 		}
 	}

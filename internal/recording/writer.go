@@ -62,8 +62,9 @@ type Writer struct {
 	linesFor linesName // what the log will become: to is not set yet
 	pending  []linesFile
 	lines    []domain.TranscriptLine
+	unheard  []domain.Unheard
 	sound    []domain.SoundMeasured
-	from     time.Duration // lines that end at or before it, and loudness measured before it, are in the store only
+	from     time.Duration // lines and windows unheard that end at or before it, and loudness measured before it, are in the store only
 	heard    time.Duration
 	end      *closed
 	inStore  map[string]bool       // initialisation segments stored by this Writer

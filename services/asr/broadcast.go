@@ -34,12 +34,13 @@ type about struct {
 // broadcast is one time on air: its recording, what was heard of it, and what the others were told.
 type broadcast struct {
 	about
-	writer *recording.Writer
-	ear    *ear            // nil: nobody listens
-	beside *sound.Listener // to what is no speech
-	bus    publisherOfEvents
-	log    *slog.Logger
-	now    func() time.Time
+	writer   *recording.Writer
+	ear      *ear            // nil: nobody listens
+	silenced func() bool     // its room is to be heard by nobody
+	beside   *sound.Listener // to what is no speech
+	bus      publisherOfEvents
+	log      *slog.Logger
+	now      func() time.Time
 
 	wake   chan struct{} // capacity 1: there is something to tell
 	ending chan struct{} // closed: tell the rest, then stop
@@ -79,7 +80,7 @@ type startedBy struct {
 // openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
 func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
 	s := r.Service
-	b := &broadcast{about: a, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
+	b := &broadcast{about: a, silenced: r.silenced, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
 		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, beside: sound.NewListener(),
@@ -284,10 +285,24 @@ func (b *broadcast) skip(unheard domain.Window) {
 		b.complained = b.now()
 	}
 	b.mu.Unlock()
+	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.silenced()}); err != nil {
+		b.log.Error("speech unheard is not kept", "error", err)
+	}
 	if due {
 		b.log.Warn("speech was not heard", "from", unheard.Start, "to", unheard.End)
 	}
 	b.nudge()
+}
+
+// keepHeard keeps how far the broadcast was heard; of what nobody was there to hear, that.
+func (b *broadcast) keepHeard(to time.Duration) error {
+	if b.ear == nil && (b.captions == nil || b.captions.nobody()) {
+		unheard := domain.Window{Start: b.writer.HeardTo(), End: to}
+		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.silenced()}); err != nil {
+			return err
+		}
+	}
+	return b.writer.Heard(to)
 }
 
 // segment is told by the writer.
@@ -349,7 +364,7 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 		return // what is left is recovered at the next start
 	}
 	end := b.writer.RecordedTo()
-	if err := b.writer.Heard(end); err != nil {
+	if err := b.keepHeard(end); err != nil {
 		b.log.Error("end of hearing not kept", "error", err)
 	}
 	if err := b.writer.Close(end, reason); err != nil {

@@ -224,6 +224,13 @@ func (c *captions) close() {
 	}
 }
 
+// nobody gives lines: none came from anywhere, or their sender is gone.
+func (c *captions) nobody() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (c.from == "" || c.from == captionsSent) && c.on.now().Sub(c.sent.called) > senderGone
+}
+
 // health of speech as a signal.
 func (c *captions) health(now time.Time) domain.Health {
 	c.mu.Lock()

@@ -282,5 +282,8 @@ func (r *room) wish() wish {
 	return wish{engine: r.engines[name], hotwords: expected(order.Context, r.hotwords...), names: order.Context.Hotwords}
 }
 
+// silenced: its operator wants the room heard by nobody.
+func (r *room) silenced() bool { return r.wish().name == engineNone }
+
 // listens: the room is heard by anybody at all.
 func (r *room) listens() bool { return r.wish().name != engineNone && !r.captioned() }

@@ -56,7 +56,7 @@ func (b *broadcast) tellNow(ctx context.Context) error {
 		return nil
 	}
 	if mark.HeardTo > b.mark.HeardTo {
-		if err := b.writer.Heard(mark.HeardTo); err != nil {
+		if err := b.keepHeard(mark.HeardTo); err != nil {
 			b.log.Error("mark not kept", "error", err)
 		}
 	}

@@ -76,6 +76,7 @@ func (q *queued) Enqueue(_ context.Context, j job.Job) error {
 type room struct {
 	lines   []domain.TranscriptLine
 	heardTo time.Duration
+	unheard []domain.Unheard
 	err     error
 }
 
@@ -83,8 +84,8 @@ func (r room) Read(context.Context, domain.Ref, domain.BroadcastID, domain.Windo
 	return recording.End{}, errors.New("no recording in this test")
 }
 
-func (r room) Lines(context.Context, domain.Ref, domain.BroadcastID, domain.Window) ([]domain.TranscriptLine, time.Duration, error) {
-	return r.lines, r.heardTo, r.err
+func (r room) Heard(context.Context, domain.Ref, domain.BroadcastID, domain.Window) (recording.Heard, error) {
+	return recording.Heard{Lines: r.lines, To: r.heardTo, Unheard: r.unheard}, r.err
 }
 
 func (r room) Loudness(context.Context, domain.Ref, domain.BroadcastID, domain.Window) ([]domain.SoundMeasured, error) {
@@ -311,7 +312,7 @@ func TestAWindowThatWasNotHeardToItsEndIsWaitedForAndThenLeftToAPerson(t *testin
 	}
 	got, _, _ := s.verdict(t.Context(), one)
 	want := []domain.Finding{{List: notHeard, Where: inTranscript, At: 15 * time.Second, Severity: wordlist.Person}}
-	if got.Value.Verdict != domain.VerdictNeedsPerson || got.Value.Reason != "what was said after 0:00:15.0 was not heard" || !slices.Equal(got.Value.Findings, want) {
+	if got.Value.Verdict != domain.VerdictNeedsPerson || got.Value.Reason != "what was said after 0:00:15.0 was not heard (0:00:15.0 之后的讲话未被识别)" || !slices.Equal(got.Value.Findings, want) {
 		t.Errorf("verdict %+v, want one for a person with %+v", got.Value, want)
 	}
 }

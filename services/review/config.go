@@ -29,6 +29,7 @@ type Config struct {
 	SubtitlesWait time.Duration `koanf:"subtitles_wait"` // for words, after the window was recorded; then the clip goes without
 	Lists         []string      `koanf:"lists"`          // YAML files with word lists; one of a shipped name replaces it
 	Spoken        string        `koanf:"spoken"`         // severity of absolute terms in what was said: person or note
+	Unheard       string        `koanf:"unheard"`        // severity of speech in a clip that nobody heard: person or note; a note where the room's operator wants it heard by nobody
 }
 
 var presets = []string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium"}
@@ -55,6 +56,7 @@ func Defaults() Config {
 		Producer:      "liveclip",
 		SubtitlesWait: 30 * time.Second, // longer than a source that left may take to rejoin
 		Spoken:        wordlist.Person,
+		Unheard:       wordlist.Person,
 	}
 }
 
@@ -83,6 +85,7 @@ func (c Config) Faults() []string {
 	fault(c.Producer == "", "review.producer: must name who makes the clips")
 	fault(c.SubtitlesWait <= 0, "review.subtitles_wait: must be positive, is %v", c.SubtitlesWait)
 	fault(c.Spoken != wordlist.Person && c.Spoken != wordlist.Note, "review.spoken: must be person or note, is %q", c.Spoken)
+	fault(c.Unheard != wordlist.Person && c.Unheard != wordlist.Note, "review.unheard: must be person or note, is %q", c.Unheard)
 	faults = append(faults, c.Faces.faults()...)
 	if _, err := wordlist.Load(c.Lists, wordlist.Person); err != nil {
 		faults = append(faults, fmt.Sprintf("review.lists: %v", err))

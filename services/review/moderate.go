@@ -44,19 +44,20 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 	}
 	findings := written(s.lists, c.plan.Value)
 	for _, w := range c.windows() {
-		lines, heardTo, err := s.recording.Lines(ctx, c.ref(), c.broadcast(), w)
+		heard, err := s.recording.Heard(ctx, c.ref(), c.broadcast(), w)
 		if err != nil {
 			return fmt.Errorf("moderate clip %s: hear %v to %v: %w", n, w.Start, w.End, err)
 		}
-		findings = append(findings, spoken(s.lists, lines, w)...)
-		whole, rendered, err := s.heardWhole(ctx, n, w, heardTo)
+		findings = append(findings, spoken(s.lists, heard.Lines, w)...)
+		findings = append(findings, unheard(heard.Unheard, w, s.cfg.Unheard)...)
+		whole, rendered, err := s.heardWhole(ctx, n, w, heard.To)
 		switch {
 		case err != nil:
 			return fmt.Errorf("moderate clip %s: %w", n, err)
 		case !whole && j.Waited < patience:
-			return later(j.Waited, fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heardTo), clock(w.End)))
+			return later(j.Waited, fmt.Errorf("moderate clip %s: heard to %s of %s only", n, clock(heard.To), clock(w.End)))
 		case !whole:
-			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heardTo, w.Start), Severity: wordlist.Person})
+			findings = append(findings, domain.Finding{List: notHeard, Where: inTranscript, At: max(heard.To, w.Start), Severity: wordlist.Person})
 		}
 		if short := rendered.Window.Length(); short > 0 && short+soundless < c.plan.Value.Shortest {
 			findings = append(findings, domain.Finding{List: tooShort, Where: inLength, At: rendered.Window.End, Severity: wordlist.Person})
@@ -134,7 +135,7 @@ func (s *Service) ruled(ctx context.Context, n name, v record.Of[domain.Decided]
 
 // What stands for a list in findings that are of none.
 const (
-	notHeard = "hearing" // the clip's end was not heard: silence of ours is none of the room's
+	notHeard = "hearing" // speech in the clip was not heard: silence of ours is none of the room's
 	tooShort = "shortest"
 )
 
@@ -154,7 +155,9 @@ func judge(n name, findings []domain.Finding) domain.Decided {
 				d.Verdict = domain.VerdictNeedsPerson
 			}
 		default:
-			continue
+			if f.List != notHeard { // that nobody listens is told of an approved clip, too
+				continue
+			}
 		}
 		if len(reasons) < 5 {
 			reasons = append(reasons, sentence(f))
@@ -169,7 +172,7 @@ func judge(n name, findings []domain.Finding) domain.Decided {
 func sentence(f domain.Finding) string {
 	switch f.List {
 	case notHeard:
-		return "what was said after " + clock(f.At) + " was not heard"
+		return unheardSentence(f)
 	case tooShort:
 		return domain.TooShort
 	}

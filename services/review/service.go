@@ -55,7 +55,7 @@ type queue interface {
 // recordings is what the steps need of the recording.
 type recordings interface {
 	Read(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window, emit func(recording.Chunk) error) (recording.End, error)
-	Lines(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.TranscriptLine, time.Duration, error)
+	Heard(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) (recording.Heard, error)
 	Loudness(ctx context.Context, ref domain.Ref, b domain.BroadcastID, w domain.Window) ([]domain.SoundMeasured, error)
 }
 

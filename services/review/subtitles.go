@@ -38,13 +38,13 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 			if p.file != "" {
 				continue
 			}
-			lines, _, err := s.recording.Lines(ctx, c.ref(), c.broadcast(), p.window)
+			heard, err := s.recording.Heard(ctx, c.ref(), c.broadcast(), p.window)
 			if err != nil {
 				s.log.Warn("clip goes without subtitles", "clip_id", c.Clip, "revision", c.Revision, "error", err)
 				return
 			}
-			all.cues = append(all.cues, s.cues(i, lines, p.window)...)
-			all.text = strings.TrimSpace(all.text + " " + caption.Said(lines, p.window))
+			all.cues = append(all.cues, s.cues(i, heard.Lines, p.window)...)
+			all.text = strings.TrimSpace(all.text + " " + caption.Said(heard.Lines, p.window))
 		}
 		h.said = all
 	}()

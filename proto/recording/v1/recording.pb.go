@@ -719,6 +719,7 @@ type LinesReply struct {
 	HeardTo       int64                  `protobuf:"varint,2,opt,name=heard_to,json=heardTo,proto3" json:"heard_to,omitempty"`
 	Closed        bool                   `protobuf:"varint,3,opt,name=closed,proto3" json:"closed,omitempty"`
 	From          int64                  `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"` // lines that end at or before it are in the store only
+	Unheard       []*Unheard             `protobuf:"bytes,5,rep,name=unheard,proto3" json:"unheard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -781,6 +782,73 @@ func (x *LinesReply) GetFrom() int64 {
 	return 0
 }
 
+func (x *LinesReply) GetUnheard() []*Unheard {
+	if x != nil {
+		return x.Unheard
+	}
+	return nil
+}
+
+type Unheard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         int64                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           int64                  `protobuf:"varint,2,opt,name=end,proto3" json:"end,omitempty"`
+	Chosen        bool                   `protobuf:"varint,3,opt,name=chosen,proto3" json:"chosen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unheard) Reset() {
+	*x = Unheard{}
+	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unheard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unheard) ProtoMessage() {}
+
+func (x *Unheard) ProtoReflect() protoreflect.Message {
+	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unheard.ProtoReflect.Descriptor instead.
+func (*Unheard) Descriptor() ([]byte, []int) {
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Unheard) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Unheard) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+func (x *Unheard) GetChosen() bool {
+	if x != nil {
+		return x.Chosen
+	}
+	return false
+}
+
 type SoundRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
@@ -790,7 +858,7 @@ type SoundRequest struct {
 
 func (x *SoundRequest) Reset() {
 	*x = SoundRequest{}
-	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	mi := &file_recording_v1_recording_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +870,7 @@ func (x *SoundRequest) String() string {
 func (*SoundRequest) ProtoMessage() {}
 
 func (x *SoundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[10]
+	mi := &file_recording_v1_recording_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +883,7 @@ func (x *SoundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SoundRequest.ProtoReflect.Descriptor instead.
 func (*SoundRequest) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{10}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SoundRequest) GetRange() *Range {
@@ -836,7 +904,7 @@ type Measured struct {
 
 func (x *Measured) Reset() {
 	*x = Measured{}
-	mi := &file_recording_v1_recording_proto_msgTypes[11]
+	mi := &file_recording_v1_recording_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +916,7 @@ func (x *Measured) String() string {
 func (*Measured) ProtoMessage() {}
 
 func (x *Measured) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[11]
+	mi := &file_recording_v1_recording_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +929,7 @@ func (x *Measured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measured.ProtoReflect.Descriptor instead.
 func (*Measured) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{11}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Measured) GetStart() int64 {
@@ -895,7 +963,7 @@ type SoundReply struct {
 
 func (x *SoundReply) Reset() {
 	*x = SoundReply{}
-	mi := &file_recording_v1_recording_proto_msgTypes[12]
+	mi := &file_recording_v1_recording_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +975,7 @@ func (x *SoundReply) String() string {
 func (*SoundReply) ProtoMessage() {}
 
 func (x *SoundReply) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[12]
+	mi := &file_recording_v1_recording_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +988,7 @@ func (x *SoundReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SoundReply.ProtoReflect.Descriptor instead.
 func (*SoundReply) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{12}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SoundReply) GetSound() []*Measured {
@@ -950,7 +1018,7 @@ type TakeLinesRequest struct {
 
 func (x *TakeLinesRequest) Reset() {
 	*x = TakeLinesRequest{}
-	mi := &file_recording_v1_recording_proto_msgTypes[13]
+	mi := &file_recording_v1_recording_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1030,7 @@ func (x *TakeLinesRequest) String() string {
 func (*TakeLinesRequest) ProtoMessage() {}
 
 func (x *TakeLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[13]
+	mi := &file_recording_v1_recording_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1043,7 @@ func (x *TakeLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeLinesRequest.ProtoReflect.Descriptor instead.
 func (*TakeLinesRequest) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{13}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TakeLinesRequest) GetTenant() string {
@@ -1024,7 +1092,7 @@ type SentLine struct {
 
 func (x *SentLine) Reset() {
 	*x = SentLine{}
-	mi := &file_recording_v1_recording_proto_msgTypes[14]
+	mi := &file_recording_v1_recording_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1104,7 @@ func (x *SentLine) String() string {
 func (*SentLine) ProtoMessage() {}
 
 func (x *SentLine) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[14]
+	mi := &file_recording_v1_recording_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1117,7 @@ func (x *SentLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentLine.ProtoReflect.Descriptor instead.
 func (*SentLine) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{14}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SentLine) GetLine() *Line {
@@ -1076,7 +1144,7 @@ type TakeLinesReply struct {
 
 func (x *TakeLinesReply) Reset() {
 	*x = TakeLinesReply{}
-	mi := &file_recording_v1_recording_proto_msgTypes[15]
+	mi := &file_recording_v1_recording_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1156,7 @@ func (x *TakeLinesReply) String() string {
 func (*TakeLinesReply) ProtoMessage() {}
 
 func (x *TakeLinesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_recording_v1_recording_proto_msgTypes[15]
+	mi := &file_recording_v1_recording_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1169,7 @@ func (x *TakeLinesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeLinesReply.ProtoReflect.Descriptor instead.
 func (*TakeLinesReply) Descriptor() ([]byte, []int) {
-	return file_recording_v1_recording_proto_rawDescGZIP(), []int{15}
+	return file_recording_v1_recording_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TakeLinesReply) GetDropped() []string {
@@ -1179,13 +1247,18 @@ const file_recording_v1_recording_proto_rawDesc = "" +
 	"\x06engine\x18\x06 \x01(\tR\x06engine\x12\x1a\n" +
 	"\blanguage\x18\a \x01(\tR\blanguage\x12\x1a\n" +
 	"\brevision\x18\b \x01(\x03R\brevision\x12\x14\n" +
-	"\x05heard\x18\t \x01(\tR\x05heard\"\x86\x01\n" +
+	"\x05heard\x18\t \x01(\tR\x05heard\"\xc0\x01\n" +
 	"\n" +
 	"LinesReply\x121\n" +
 	"\x05lines\x18\x01 \x03(\v2\x1b.liveclip.recording.v1.LineR\x05lines\x12\x19\n" +
 	"\bheard_to\x18\x02 \x01(\x03R\aheardTo\x12\x16\n" +
 	"\x06closed\x18\x03 \x01(\bR\x06closed\x12\x12\n" +
-	"\x04from\x18\x04 \x01(\x03R\x04from\"B\n" +
+	"\x04from\x18\x04 \x01(\x03R\x04from\x128\n" +
+	"\aunheard\x18\x05 \x03(\v2\x1e.liveclip.recording.v1.UnheardR\aunheard\"I\n" +
+	"\aUnheard\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x02 \x01(\x03R\x03end\x12\x16\n" +
+	"\x06chosen\x18\x03 \x01(\bR\x06chosen\"B\n" +
 	"\fSoundRequest\x122\n" +
 	"\x05range\x18\x01 \x01(\v2\x1c.liveclip.recording.v1.RangeR\x05range\"R\n" +
 	"\bMeasured\x12\x14\n" +
@@ -1227,7 +1300,7 @@ func file_recording_v1_recording_proto_rawDescGZIP() []byte {
 	return file_recording_v1_recording_proto_rawDescData
 }
 
-var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_recording_v1_recording_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_recording_v1_recording_proto_goTypes = []any{
 	(*Range)(nil),            // 0: liveclip.recording.v1.Range
 	(*ReadRequest)(nil),      // 1: liveclip.recording.v1.ReadRequest
@@ -1239,12 +1312,13 @@ var file_recording_v1_recording_proto_goTypes = []any{
 	(*Word)(nil),             // 7: liveclip.recording.v1.Word
 	(*Line)(nil),             // 8: liveclip.recording.v1.Line
 	(*LinesReply)(nil),       // 9: liveclip.recording.v1.LinesReply
-	(*SoundRequest)(nil),     // 10: liveclip.recording.v1.SoundRequest
-	(*Measured)(nil),         // 11: liveclip.recording.v1.Measured
-	(*SoundReply)(nil),       // 12: liveclip.recording.v1.SoundReply
-	(*TakeLinesRequest)(nil), // 13: liveclip.recording.v1.TakeLinesRequest
-	(*SentLine)(nil),         // 14: liveclip.recording.v1.SentLine
-	(*TakeLinesReply)(nil),   // 15: liveclip.recording.v1.TakeLinesReply
+	(*Unheard)(nil),          // 10: liveclip.recording.v1.Unheard
+	(*SoundRequest)(nil),     // 11: liveclip.recording.v1.SoundRequest
+	(*Measured)(nil),         // 12: liveclip.recording.v1.Measured
+	(*SoundReply)(nil),       // 13: liveclip.recording.v1.SoundReply
+	(*TakeLinesRequest)(nil), // 14: liveclip.recording.v1.TakeLinesRequest
+	(*SentLine)(nil),         // 15: liveclip.recording.v1.SentLine
+	(*TakeLinesReply)(nil),   // 16: liveclip.recording.v1.TakeLinesReply
 }
 var file_recording_v1_recording_proto_depIdxs = []int32{
 	0,  // 0: liveclip.recording.v1.ReadRequest.range:type_name -> liveclip.recording.v1.Range
@@ -1254,23 +1328,24 @@ var file_recording_v1_recording_proto_depIdxs = []int32{
 	0,  // 4: liveclip.recording.v1.LinesRequest.range:type_name -> liveclip.recording.v1.Range
 	7,  // 5: liveclip.recording.v1.Line.words:type_name -> liveclip.recording.v1.Word
 	8,  // 6: liveclip.recording.v1.LinesReply.lines:type_name -> liveclip.recording.v1.Line
-	0,  // 7: liveclip.recording.v1.SoundRequest.range:type_name -> liveclip.recording.v1.Range
-	11, // 8: liveclip.recording.v1.SoundReply.sound:type_name -> liveclip.recording.v1.Measured
-	14, // 9: liveclip.recording.v1.TakeLinesRequest.lines:type_name -> liveclip.recording.v1.SentLine
-	8,  // 10: liveclip.recording.v1.SentLine.line:type_name -> liveclip.recording.v1.Line
-	1,  // 11: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
-	6,  // 12: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
-	10, // 13: liveclip.recording.v1.Recording.Sound:input_type -> liveclip.recording.v1.SoundRequest
-	13, // 14: liveclip.recording.v1.Hearing.TakeLines:input_type -> liveclip.recording.v1.TakeLinesRequest
-	2,  // 15: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
-	9,  // 16: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
-	12, // 17: liveclip.recording.v1.Recording.Sound:output_type -> liveclip.recording.v1.SoundReply
-	15, // 18: liveclip.recording.v1.Hearing.TakeLines:output_type -> liveclip.recording.v1.TakeLinesReply
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 7: liveclip.recording.v1.LinesReply.unheard:type_name -> liveclip.recording.v1.Unheard
+	0,  // 8: liveclip.recording.v1.SoundRequest.range:type_name -> liveclip.recording.v1.Range
+	12, // 9: liveclip.recording.v1.SoundReply.sound:type_name -> liveclip.recording.v1.Measured
+	15, // 10: liveclip.recording.v1.TakeLinesRequest.lines:type_name -> liveclip.recording.v1.SentLine
+	8,  // 11: liveclip.recording.v1.SentLine.line:type_name -> liveclip.recording.v1.Line
+	1,  // 12: liveclip.recording.v1.Recording.Read:input_type -> liveclip.recording.v1.ReadRequest
+	6,  // 13: liveclip.recording.v1.Recording.Lines:input_type -> liveclip.recording.v1.LinesRequest
+	11, // 14: liveclip.recording.v1.Recording.Sound:input_type -> liveclip.recording.v1.SoundRequest
+	14, // 15: liveclip.recording.v1.Hearing.TakeLines:input_type -> liveclip.recording.v1.TakeLinesRequest
+	2,  // 16: liveclip.recording.v1.Recording.Read:output_type -> liveclip.recording.v1.ReadReply
+	9,  // 17: liveclip.recording.v1.Recording.Lines:output_type -> liveclip.recording.v1.LinesReply
+	13, // 18: liveclip.recording.v1.Recording.Sound:output_type -> liveclip.recording.v1.SoundReply
+	16, // 19: liveclip.recording.v1.Hearing.TakeLines:output_type -> liveclip.recording.v1.TakeLinesReply
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_recording_v1_recording_proto_init() }
@@ -1289,7 +1364,7 @@ func file_recording_v1_recording_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recording_v1_recording_proto_rawDesc), len(file_recording_v1_recording_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
