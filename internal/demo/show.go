@@ -87,9 +87,11 @@ func (s *Show) Attach(ctx context.Context) (push string, err error) {
 			URL string `json:"url"`
 		} `json:"push"`
 	}
-	body := map[string]any{"source": "push", "context": map[string]any{
-		"host": s.Room.Host, "language": s.Room.Language, "products": []map[string]string{{"name": s.Room.Product, "price": s.Room.Price}},
-	}}
+	room := map[string]any{"host": s.Room.Host, "language": s.Room.Language, "products": []map[string]string{{"name": s.Room.Product, "price": s.Room.Price}}}
+	if s.Room.Language == mandarin.language {
+		room["engine"] = "mandarin" // the small model, which hears synthetic voices
+	}
+	body := map[string]any{"source": "push", "context": room}
 	err = s.Ops.Call(ctx, http.MethodPut, "/v1/streams/"+s.Stream, body, &stream)
 	return stream.Push.URL, err
 }

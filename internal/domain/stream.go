@@ -1,6 +1,11 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
 
 // Lane orders work: live before manual before batch.
 type Lane string
@@ -119,6 +124,36 @@ type StreamProgress struct {
 	SceneCuts  []time.Duration   // found since the last mark, as far as they can be told without decoding the picture
 	SpeechLag  time.Duration     // how long after it was spoken the newest final line was known
 	Unheard    []Window          // speech that nobody heard, told since the last mark
+	Hearing    Hearing           // by asr
+}
+
+// Hearing is who hears a room, and what its operator should know of that.
+type Hearing struct {
+	Engine  string         // its name; "none": nobody
+	Trouble HearingTrouble // empty: none
+	About   string         // the engine or language that the trouble is with, or why
+}
+
+// HearingTrouble is why a room is not heard as it might be expected to be.
+type HearingTrouble string
+
+const (
+	HearingUnknown HearingTrouble = "unknown"  // it asks for an engine that is not there
+	HearingForeign HearingTrouble = "language" // no engine is set for its language: nobody hears it
+	HearingWeak    HearingTrouble = "weak"     // its engine hears synthetic voices, and next to nothing of what people say
+	HearingDeaf    HearingTrouble = "deaf"     // its engine does not work
+	HearingLater   HearingTrouble = "later"    // another engine was asked for, and takes over when its next broadcast begins
+)
+
+// Spoken is the language of a room: as it is set, or as its host and products are named; empty: unknown.
+func (c Context) Spoken() string {
+	han := func(text string) bool {
+		return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	}
+	if c.Language == "" && (han(c.Host) || slices.ContainsFunc(c.Products, func(p Product) bool { return han(p.Name) })) {
+		return "zh"
+	}
+	return c.Language
 }
 
 // Unheard is a stretch of a recording of which nobody heard whether and what somebody said.

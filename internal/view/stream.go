@@ -44,6 +44,7 @@ type Broadcast struct {
 	RecordedTo time.Duration
 	MovedAt    time.Time // when RecordedTo last rose
 	HeardTo    time.Duration
+	Hearing    domain.Hearing
 	MarkedAt   time.Time // of the last progress mark
 	StoredTo   time.Duration
 	Health     map[string]domain.Health
@@ -265,7 +266,7 @@ func (b *Broadcast) readProgress(of func(string) (event.Event, bool)) {
 	}
 	if e, ok := of(fieldProgress + "asr"); ok {
 		p := e.Payload.(domain.StreamProgress)
-		b.RecordedTo, b.HeardTo, b.MarkedAt = p.RecordedTo, p.HeardTo, e.Wall
+		b.RecordedTo, b.HeardTo, b.MarkedAt, b.Hearing = p.RecordedTo, p.HeardTo, e.Wall, p.Hearing
 	}
 	if e, ok := of(fieldMoved); ok {
 		b.MovedAt = e.Wall

@@ -20,6 +20,13 @@ type publisherOfEvents interface {
 	Publish(ctx context.Context, events ...event.Event) error
 }
 
+// asked is how a broadcast's room is to be heard, now.
+type asked interface {
+	heardBy() domain.Hearing
+	captioned() bool
+	silenced() bool // by nobody, as its operator wants
+}
+
 // about is what a broadcast is, for good.
 type about struct {
 	ref       domain.Ref
@@ -34,13 +41,14 @@ type about struct {
 // broadcast is one time on air: its recording, what was heard of it, and what the others were told.
 type broadcast struct {
 	about
-	writer   *recording.Writer
-	ear      *ear            // nil: nobody listens
-	silenced func() bool     // its room is to be heard by nobody
-	beside   *sound.Listener // to what is no speech
-	bus      publisherOfEvents
-	log      *slog.Logger
-	now      func() time.Time
+	writer  *recording.Writer
+	ear     *ear            // nil: nobody listens
+	asked   asked           // how its room is to be heard
+	heardBy domain.Hearing  // as last logged
+	beside  *sound.Listener // to what is no speech
+	bus     publisherOfEvents
+	log     *slog.Logger
+	now     func() time.Time
 
 	wake   chan struct{} // capacity 1: there is something to tell
 	ending chan struct{} // closed: tell the rest, then stop
@@ -80,7 +88,7 @@ type startedBy struct {
 // openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
 func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
 	s := r.Service
-	b := &broadcast{about: a, silenced: r.silenced, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
+	b := &broadcast{about: a, asked: r, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
 		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, beside: sound.NewListener(),
@@ -97,7 +105,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 		return nil, err
 	}
 	if r.listens() {
-		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.wish, voices: s.voices, line: b.line, now: s.now,
+		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.heardWish(), voices: s.voices, line: b.line, now: s.now,
 			skip: func(unheard domain.Window) { s.unheard.Add(unheard.Length().Seconds()); b.skip(unheard) }})
 		b.ear.writer = s.writer
 	} else if r.captioned() {
@@ -105,7 +113,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 	}
 	remove := s.hot.Add(b.writer)
 	s.hearing.add(b, func() (string, bool) {
-		engine := r.wish().name
+		engine := r.heardBy().Engine
 		return engine, s.cfg.kind(engine) == kindCaptions
 	})
 	s.broadcasts.Go(func() {
@@ -285,7 +293,7 @@ func (b *broadcast) skip(unheard domain.Window) {
 		b.complained = b.now()
 	}
 	b.mu.Unlock()
-	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.silenced()}); err != nil {
+	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.asked.silenced()}); err != nil {
 		b.log.Error("speech unheard is not kept", "error", err)
 	}
 	if due {
@@ -298,7 +306,7 @@ func (b *broadcast) skip(unheard domain.Window) {
 func (b *broadcast) keepHeard(to time.Duration) error {
 	if b.ear == nil && (b.captions == nil || b.captions.nobody()) {
 		unheard := domain.Window{Start: b.writer.HeardTo(), End: to}
-		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.silenced()}); err != nil {
+		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.asked.silenced()}); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func readSidecar(source string) ([]caption.Cue, caption.Faults, error) {
 }
 
 // captioned: the room's lines come from captions, not from a recogniser.
-func (r *room) captioned() bool { return r.cfg.kind(r.wish().name) == kindCaptions }
+func (r *room) captioned() bool { return r.cfg.kind(r.heardBy().Engine) == kindCaptions }
 
 // kind of a named engine.
 func (c Config) kind(engine string) string { return c.engines()[engine].Kind }

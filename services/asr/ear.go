@@ -240,17 +240,21 @@ func (e *ear) drained() bool {
 	return len(e.queue) == 0
 }
 
-// deaf: nobody hears what is said.
-func (e *ear) deaf() bool {
+// deafness is why nobody hears what is said; empty: somebody does.
+func (e *ear) deafness() string {
+	return e.engine().deafness()
+}
+
+// engine hears the newest utterance.
+func (e *ear) engine() *engine {
 	e.mu.Lock()
-	by := e.by.engine
-	e.mu.Unlock()
-	return by.deafness() != ""
+	defer e.mu.Unlock()
+	return e.by.engine
 }
 
 // health of speech as a signal.
 func (e *ear) health(now time.Time) domain.Health {
-	deaf := e.deaf()
+	deaf := e.deafness() != ""
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

@@ -62,30 +62,52 @@ func (c Config) engines() map[string]EngineConfig {
 	return all
 }
 
-// spoken are the built-in engines by language.
-var builtin = map[string]string{"en": kindSphinx, "zh": engineMandarin}
+// engineOf is who hears a room: the engine that it asks for, or the one for its language. The small Mandarin model is taken
+// only by its name: of what people say it hears next to nothing, and it does not fall silent over that.
+func (c Config) engineOf(room domain.Context) domain.Hearing {
+	if _, ok := c.engines()[room.Engine]; ok || room.Engine == engineNone {
+		return c.trusted(domain.Hearing{Engine: room.Engine})
+	}
+	h := domain.Hearing{Engine: c.Engine}
+	if language := strings.ToLower(room.Spoken()); language != "" && c.Engine != engineNone {
+		h = c.engineFor(language)
+	}
+	if room.Engine != "" {
+		h.Trouble, h.About = domain.HearingUnknown, room.Engine
+	}
+	return c.trusted(h)
+}
 
-// engineOf names the engine that hears a room: the one it asks for, or the one for its language. known is false when it asks
-// for one that is none.
-func (c Config) engineOf(room domain.Context) (name string, known bool) {
-	all := c.engines()
-	if _, ok := all[room.Engine]; ok || room.Engine == engineNone {
-		return room.Engine, true
-	}
-	known = room.Engine == ""
-	language := base(room.Language)
-	if c.Engine == engineNone || language == "" {
-		return c.Engine, known
-	}
-	for tag, name := range c.Languages {
-		if base(tag) == language {
-			return name, known
+// engineFor is who hears a language: the engine of the very tag, else of its base, else of a tag with the same base, the first
+// by name; else asr.engine or PocketSphinx, where it is theirs.
+func (c Config) engineFor(language string) domain.Hearing {
+	tags := slices.SortedFunc(maps.Keys(c.Languages), func(a, b string) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+	})
+	for _, same := range []func(tag string) bool{
+		func(tag string) bool { return tag == language },
+		func(tag string) bool { return tag == base(language) },
+		func(tag string) bool { return base(tag) == base(language) },
+	} {
+		if i := slices.IndexFunc(tags, func(tag string) bool { return same(strings.ToLower(tag)) }); i >= 0 {
+			return domain.Hearing{Engine: c.Languages[tags[i]]}
 		}
 	}
-	if of := all[c.Engine].Language; of == "" || base(of) == language {
-		return c.Engine, known
+	if of := c.engines()[c.Engine].Language; of == "" || base(of) == base(language) {
+		return domain.Hearing{Engine: c.Engine}
 	}
-	return cmp.Or(builtin[language], c.Engine), known
+	if base(language) == "en" {
+		return domain.Hearing{Engine: kindSphinx}
+	}
+	return domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: language}
+}
+
+// trusted adds how far the engine is to be trusted.
+func (c Config) trusted(h domain.Hearing) domain.Hearing {
+	if h.Trouble == "" && c.engines()[h.Engine].Models == own {
+		h.Trouble = domain.HearingWeak
+	}
+	return h
 }
 
 // base is a BCP 47 tag's language: "zh" of "zh-Hans-CN".
@@ -271,19 +293,36 @@ type wish struct {
 
 // wish of a room, as its context says now.
 func (r *room) wish() wish {
-	order, ok := r.standing(r)
-	if !ok {
-		order = r.order
+	said := r.context()
+	return wish{engine: r.engines[r.cfg.engineOf(said).Engine], hotwords: expected(said, r.hotwords...), names: said.Hotwords}
+}
+
+func (r *room) context() domain.Context {
+	if order, ok := r.standing(r); ok {
+		return order.Context
 	}
-	name, known := r.cfg.engineOf(order.Context)
-	if !known {
-		r.log.Warn("the room's speech engine is unknown here", "engine", order.Context.Engine, "instead", name)
+	return r.order.Context
+}
+
+// heardBy is who is to hear the room.
+func (r *room) heardBy() domain.Hearing { return r.cfg.engineOf(r.context()) }
+
+// heardWish is the wish of a broadcast whose sound is heard: captions can only take over when the next one begins.
+func (r *room) heardWish() func() wish {
+	last := r.wish()
+	return func() wish {
+		if now := r.wish(); r.cfg.kind(now.name) != kindCaptions {
+			last = now
+		}
+		return last
 	}
-	return wish{engine: r.engines[name], hotwords: expected(order.Context, r.hotwords...), names: order.Context.Hotwords}
 }
 
 // silenced: its operator wants the room heard by nobody.
-func (r *room) silenced() bool { return r.wish().name == engineNone }
+func (r *room) silenced() bool {
+	h := r.heardBy()
+	return h.Engine == engineNone && h.Trouble == ""
+}
 
 // listens: the room is heard by anybody at all.
-func (r *room) listens() bool { return r.wish().name != engineNone && !r.captioned() }
+func (r *room) listens() bool { return r.heardBy().Engine != engineNone && !r.captioned() }

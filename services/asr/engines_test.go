@@ -16,32 +16,36 @@ func TestARoomIsHeardByTheEngineItAsksForElseByThatOfItsLanguage(t *testing.T) {
 	own.Languages = map[string]string{"yue": "cantonese"}
 	everything, none := own, own
 	everything.Engine, none.Engine = "house", engineNone
-	type answer struct {
-		name  string
-		known bool
-	}
+	own.Languages["zh"], own.Languages["zh-HK"], own.Languages["pt-PT"], own.Languages["pt-BR"] = "house", "cantonese", "cantonese", "house"
+	bare, mute := Defaults(), Defaults()
+	mute.Languages = map[string]string{"en": engineNone}
 	for _, c := range []struct {
 		name string
 		cfg  Config
 		room domain.Context
-		want answer
+		want domain.Hearing
 	}{
-		{"nothing said", own, domain.Context{}, answer{kindSphinx, true}},
-		{"by name", own, domain.Context{Engine: "house", Language: "yue"}, answer{"house", true}},
-		{"a name nobody has", own, domain.Context{Engine: "home"}, answer{kindSphinx, false}},
-		{"nobody, as it asks", own, domain.Context{Engine: engineNone}, answer{engineNone, true}},
-		{"by language", own, domain.Context{Language: "yue-Hant-HK"}, answer{"cantonese", true}},
-		{"English", own, domain.Context{Language: "en-GB"}, answer{kindSphinx, true}},
-		{"Mandarin", own, domain.Context{Language: "zh-CN"}, answer{engineMandarin, true}},
-		{"a language nobody hears", own, domain.Context{Language: "fi"}, answer{kindSphinx, true}},
-		{"the default hears every language", everything, domain.Context{Language: "en"}, answer{"house", true}},
-		{"but for those that have their own", everything, domain.Context{Language: "yue"}, answer{"cantonese", true}},
-		{"nobody listens", none, domain.Context{Language: "yue"}, answer{engineNone, true}},
-		{"but where a room asks", none, domain.Context{Engine: "house"}, answer{"house", true}},
+		{"nothing said", own, domain.Context{}, domain.Hearing{Engine: kindSphinx}},
+		{"by name", own, domain.Context{Engine: "house", Language: "yue"}, domain.Hearing{Engine: "house"}},
+		{"a name nobody has", own, domain.Context{Engine: "home"}, domain.Hearing{Engine: kindSphinx, Trouble: domain.HearingUnknown, About: "home"}},
+		{"nobody, as it asks", own, domain.Context{Engine: engineNone}, domain.Hearing{Engine: engineNone}},
+		{"by language", own, domain.Context{Language: "yue-Hant-HK"}, domain.Hearing{Engine: "cantonese"}},
+		{"English", own, domain.Context{Language: "en-GB"}, domain.Hearing{Engine: kindSphinx}},
+		{"Mandarin", own, domain.Context{Language: "zh-CN"}, domain.Hearing{Engine: "house"}},
+		{"by the very tag", own, domain.Context{Language: "zh-hk"}, domain.Hearing{Engine: "cantonese"}},
+		{"by another tag of the language, the first by name", own, domain.Context{Language: "pt"}, domain.Hearing{Engine: "house"}},
+		{"as its host is named", own, domain.Context{Host: "小美"}, domain.Hearing{Engine: "house"}},
+		{"as its products are named, by nobody", bare, domain.Context{Products: []domain.Product{{Name: "保温杯"}}}, domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: "zh"}},
+		{"the small model by its name", bare, domain.Context{Language: "zh", Engine: engineMandarin}, domain.Hearing{Engine: engineMandarin, Trouble: domain.HearingWeak}},
+		{"a language that nobody is to hear", mute, domain.Context{Language: "en"}, domain.Hearing{Engine: engineNone}},
+		{"a language nobody hears", own, domain.Context{Language: "fi"}, domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: "fi"}},
+		{"the default hears every language", everything, domain.Context{Language: "en"}, domain.Hearing{Engine: "house"}},
+		{"but for those that have their own", everything, domain.Context{Language: "yue"}, domain.Hearing{Engine: "cantonese"}},
+		{"nobody listens", none, domain.Context{Language: "yue"}, domain.Hearing{Engine: engineNone}},
+		{"but where a room asks", none, domain.Context{Engine: "house"}, domain.Hearing{Engine: "house"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name, known := c.cfg.engineOf(c.room)
-			if got := (answer{name, known}); got != c.want {
+			if got := c.cfg.engineOf(c.room); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
@@ -65,7 +69,7 @@ func TestEnginesAreReadFromTheFileAndFromTheCommandLine(t *testing.T) {
 	if e := got.ASR.Engines["house"]; e.Kind != want.Kind || e.Language != want.Language || e.Recognisers != want.Recognisers || e.Options["models"] != "/m" {
 		t.Errorf("got %+v, want %+v", e, want)
 	}
-	if name, _ := got.ASR.engineOf(domain.Context{Language: "zh"}); name != "house" || len(got.ASR.engineFaults()) > 0 {
+	if name := got.ASR.engineOf(domain.Context{Language: "zh"}).Engine; name != "house" || len(got.ASR.engineFaults()) > 0 {
 		t.Errorf("zh is heard by %s; faults %v", name, got.ASR.engineFaults())
 	}
 }

@@ -22,16 +22,14 @@ type Hearing struct {
 // lookFor is how long an engine may take to load.
 const lookFor = 30 * time.Second
 
-// Look starts a recogniser of each engine that rooms are heard with, unless they ask for another, and ends it again.
+// Look starts a recogniser of each engine that rooms are heard with and of those built in, and ends it again.
 func Look(ctx context.Context, cfg Config, media *child.Starter) []Hearing {
-	names := map[string]bool{cfg.Engine: true}
+	names := map[string]bool{cfg.Engine: true, kindSphinx: true, engineMandarin: true}
 	for name := range cfg.Engines {
 		names[name] = true
 	}
-	for _, of := range []map[string]string{builtin, cfg.Languages} {
-		for _, name := range of {
-			names[name] = true
-		}
+	for _, name := range cfg.Languages {
+		names[name] = true
 	}
 	delete(names, engineNone)
 	maps.DeleteFunc(names, func(name string, _ bool) bool { return cfg.engines()[name].Kind == kindCaptions })

@@ -163,7 +163,7 @@ const tellAgainFrom = time.Minute
 
 func (b *broadcast) tellAgain(ctx context.Context, hot recordingv1.RecordingServer, l recording.Left) error {
 	if !l.Closed {
-		if err := b.writer.Unheard(domain.Unheard{Window: domain.Window{Start: l.HeardTo, End: l.RecordedTo}, Chosen: b.silenced()}); err != nil {
+		if err := b.writer.Unheard(domain.Unheard{Window: domain.Window{Start: l.HeardTo, End: l.RecordedTo}, Chosen: b.asked.silenced()}); err != nil {
 			return err
 		}
 		if err := b.writer.Heard(l.RecordedTo); err != nil {

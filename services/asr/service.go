@@ -283,7 +283,7 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 	if !mine {
 		return
 	}
-	if name, _ := s.cfg.engineOf(state.Context); name != engineNone {
+	if name := s.cfg.engineOf(state.Context).Engine; name != engineNone {
 		s.engines[name].ready()
 		s.voices.ready()
 	}

@@ -89,13 +89,13 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 	for _, s := range sound {
 		events = append(events, b.event(s, s.Start, strconv.FormatInt(int64(s.Start), 10)))
 	}
-	mark.Health = b.health(now)
+	mark.Health, mark.Hearing = b.health(now), b.hearing()
 	if b.ear != nil {
 		mark.SpeechLag = b.ear.speechLag()
 	} else if b.captions != nil {
 		mark.SpeechLag = b.captions.lag()
 	}
-	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && maps.Equal(mark.Health, before.Health) {
+	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && mark.Hearing == before.Hearing && maps.Equal(mark.Health, before.Health) {
 		return nil, events
 	}
 	return &mark, events
@@ -152,6 +152,33 @@ func (b *broadcast) heardTo(ear time.Duration, now time.Time) time.Duration {
 		soundTo = max(soundTo, b.recordedTo-stale)
 	}
 	return min(heard, soundTo)
+}
+
+// hearing is who hears the broadcast, logged when that changed. What it is heard by at all was settled when it opened: its sound
+// is asked for then.
+func (b *broadcast) hearing() domain.Hearing {
+	h, captioned := b.asked.heardBy(), b.asked.captioned()
+	var settled string
+	switch {
+	case b.captions != nil && !captioned:
+		settled = kindCaptions
+	case b.captions == nil && b.ear == nil && h.Engine != engineNone:
+		settled = engineNone
+	case b.ear != nil && captioned:
+		settled = b.ear.engine().name
+	case b.ear != nil:
+		if why := b.ear.deafness(); why != "" && h.Engine != engineNone {
+			h.Trouble, h.About = domain.HearingDeaf, why
+		}
+	}
+	if settled != "" {
+		h = domain.Hearing{Engine: settled, Trouble: domain.HearingLater, About: h.Engine}
+	}
+	if h != b.heardBy {
+		b.heardBy = h
+		b.log.Info("who hears the room", "engine", h.Engine, "trouble", h.Trouble, "about", h.About)
+	}
+	return h
 }
 
 // health of the broadcast's own signals.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +17,14 @@ import (
 	"liveclip/internal/domain"
 )
 
-// EngineFor names the engine that would hear a room of a language; empty: of none that is known.
+// EngineFor names the engine that recordings of a language are tried with; empty: of none that is known. It is the one that
+// would hear a room; for Mandarin, where none would, the small model, so that it can be measured.
 func (c Config) EngineFor(language string) string {
-	name, _ := c.engineOf(domain.Context{Language: language})
-	return name
+	h := c.engineOf(domain.Context{Language: language})
+	if h.Trouble == domain.HearingForeign && base(language) == "zh" {
+		return engineMandarin
+	}
+	return h.Engine
 }
 
 // Trial hears recordings with one engine, outside of any room, as a room would be heard: cut where somebody pauses, each
@@ -78,14 +84,8 @@ func NewTrial(ctx context.Context, cfg Config, media *child.Starter, name string
 	}
 }
 
-// EngineNames are all that can be tried.
-func (c Config) EngineNames() []string {
-	var names []string
-	for name := range c.engines() {
-		names = append(names, name)
-	}
-	return names
-}
+// EngineNames are all that a room can name, but none.
+func (c Config) EngineNames() []string { return slices.Sorted(maps.Keys(c.engines())) }
 
 // Wait returns when a trial whose context ended has left nothing behind.
 func (t *Trial) Wait() { <-t.ended }

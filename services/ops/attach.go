@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type order struct {
 }
 
 func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Stream, error) {
-	if err := checkContext(o.context); err != nil {
+	if err := cmp.Or(checkContext(o.context), s.checkEngine(o.context)); err != nil {
 		return view.Stream{}, err
 	}
 	source := o.source
@@ -140,7 +141,7 @@ func (s *Service) UpdateStream(ctx context.Context, req *opsv1.UpdateStreamReque
 	if err != nil {
 		return nil, err
 	}
-	if err := checkContext(req.Context); err != nil {
+	if err := cmp.Or(checkContext(req.Context), s.checkEngine(req.Context)); err != nil {
 		return nil, err
 	}
 	for _, field := range req.Clear {

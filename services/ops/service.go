@@ -50,6 +50,7 @@ type Deps struct {
 	Recording *recording.Reader
 	Keys      sign.Keys
 	CDNs      []sign.CDN // before the VOD path
+	Engines   []string   // of speech, that a room may name; nil: they are not known here
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
 	Now       func() time.Time

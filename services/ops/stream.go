@@ -98,6 +98,9 @@ func (s *Service) streamMessage(ctx context.Context, c caller, v view.Stream) (*
 		LagS: max(0, b.RecordedTo-b.HeardTo).Seconds(), Signals: map[string]string{},
 	}
 	m.State, m.Reason = streamState(v, now)
+	if b.Open() {
+		m.Hearing = hearingMessage(b.Hearing)
+	}
 	if b.Open() && !b.MarkedAt.IsZero() {
 		m.ProgressAgeS = max(0, now.Sub(b.MarkedAt)).Seconds()
 	}

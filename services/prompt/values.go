@@ -24,15 +24,9 @@ const (
 // languageOf is the language of a clip's words: the room's, as set or as its products and host are named, or that of what
 // was said, or Chinese.
 func languageOf(room domain.Context, said string) string {
-	han := func(text string) bool {
-		return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) })
-	}
-	switch {
-	case strings.HasPrefix(strings.ToLower(room.Language), "zh"):
-		return "zh"
-	case room.Language != "":
-		return "en"
-	case said == "" || han(said) || han(room.Host) || slices.ContainsFunc(room.Products, func(p domain.Product) bool { return han(p.Name) }):
+	han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
+	language := strings.ToLower(room.Spoken())
+	if strings.HasPrefix(language, "zh") || language == "" && (said == "" || strings.ContainsFunc(said, han)) {
 		return "zh"
 	}
 	return "en"

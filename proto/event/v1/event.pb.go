@@ -1048,6 +1048,7 @@ type StreamProgress struct {
 	SceneCuts     []int64                `protobuf:"varint,6,rep,packed,name=scene_cuts,json=sceneCuts,proto3" json:"scene_cuts,omitempty"`
 	SpeechLag     int64                  `protobuf:"varint,7,opt,name=speech_lag,json=speechLag,proto3" json:"speech_lag,omitempty"`
 	Unheard       []*Window              `protobuf:"bytes,8,rep,name=unheard,proto3" json:"unheard,omitempty"`
+	Hearing       *Hearing               `protobuf:"bytes,9,opt,name=hearing,proto3" json:"hearing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1138,6 +1139,73 @@ func (x *StreamProgress) GetUnheard() []*Window {
 	return nil
 }
 
+func (x *StreamProgress) GetHearing() *Hearing {
+	if x != nil {
+		return x.Hearing
+	}
+	return nil
+}
+
+type Hearing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Engine        string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	Trouble       string                 `protobuf:"bytes,2,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	About         string                 `protobuf:"bytes,3,opt,name=about,proto3" json:"about,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hearing) Reset() {
+	*x = Hearing{}
+	mi := &file_event_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hearing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hearing) ProtoMessage() {}
+
+func (x *Hearing) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hearing.ProtoReflect.Descriptor instead.
+func (*Hearing) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Hearing) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Hearing) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *Hearing) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
 type SegmentRecorded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1152,7 +1220,7 @@ type SegmentRecorded struct {
 
 func (x *SegmentRecorded) Reset() {
 	*x = SegmentRecorded{}
-	mi := &file_event_v1_event_proto_msgTypes[10]
+	mi := &file_event_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1232,7 @@ func (x *SegmentRecorded) String() string {
 func (*SegmentRecorded) ProtoMessage() {}
 
 func (x *SegmentRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[10]
+	mi := &file_event_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1245,7 @@ func (x *SegmentRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRecorded.ProtoReflect.Descriptor instead.
 func (*SegmentRecorded) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SegmentRecorded) GetKey() string {
@@ -1234,7 +1302,7 @@ type Word struct {
 
 func (x *Word) Reset() {
 	*x = Word{}
-	mi := &file_event_v1_event_proto_msgTypes[11]
+	mi := &file_event_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1314,7 @@ func (x *Word) String() string {
 func (*Word) ProtoMessage() {}
 
 func (x *Word) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[11]
+	mi := &file_event_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1327,7 @@ func (x *Word) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Word.ProtoReflect.Descriptor instead.
 func (*Word) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Word) GetText() string {
@@ -1308,7 +1376,7 @@ type TranscriptLine struct {
 
 func (x *TranscriptLine) Reset() {
 	*x = TranscriptLine{}
-	mi := &file_event_v1_event_proto_msgTypes[12]
+	mi := &file_event_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1320,7 +1388,7 @@ func (x *TranscriptLine) String() string {
 func (*TranscriptLine) ProtoMessage() {}
 
 func (x *TranscriptLine) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[12]
+	mi := &file_event_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1333,7 +1401,7 @@ func (x *TranscriptLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptLine.ProtoReflect.Descriptor instead.
 func (*TranscriptLine) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TranscriptLine) GetId() string {
@@ -1418,7 +1486,7 @@ type SoundMeasured struct {
 
 func (x *SoundMeasured) Reset() {
 	*x = SoundMeasured{}
-	mi := &file_event_v1_event_proto_msgTypes[13]
+	mi := &file_event_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1498,7 @@ func (x *SoundMeasured) String() string {
 func (*SoundMeasured) ProtoMessage() {}
 
 func (x *SoundMeasured) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[13]
+	mi := &file_event_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1511,7 @@ func (x *SoundMeasured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SoundMeasured.ProtoReflect.Descriptor instead.
 func (*SoundMeasured) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SoundMeasured) GetStart() int64 {
@@ -1485,7 +1553,7 @@ type SoundEvent struct {
 
 func (x *SoundEvent) Reset() {
 	*x = SoundEvent{}
-	mi := &file_event_v1_event_proto_msgTypes[14]
+	mi := &file_event_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1565,7 @@ func (x *SoundEvent) String() string {
 func (*SoundEvent) ProtoMessage() {}
 
 func (x *SoundEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[14]
+	mi := &file_event_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1578,7 @@ func (x *SoundEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SoundEvent.ProtoReflect.Descriptor instead.
 func (*SoundEvent) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SoundEvent) GetKind() string {
@@ -1551,7 +1619,7 @@ type AudienceSignal struct {
 
 func (x *AudienceSignal) Reset() {
 	*x = AudienceSignal{}
-	mi := &file_event_v1_event_proto_msgTypes[15]
+	mi := &file_event_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1631,7 @@ func (x *AudienceSignal) String() string {
 func (*AudienceSignal) ProtoMessage() {}
 
 func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[15]
+	mi := &file_event_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1644,7 @@ func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceSignal.ProtoReflect.Descriptor instead.
 func (*AudienceSignal) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AudienceSignal) GetId() string {
@@ -1655,7 +1723,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_event_v1_event_proto_msgTypes[16]
+	mi := &file_event_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1735,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[16]
+	mi := &file_event_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1748,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Reason) GetSignal() string {
@@ -1744,7 +1812,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_event_v1_event_proto_msgTypes[17]
+	mi := &file_event_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +1824,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[17]
+	mi := &file_event_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +1837,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Highlight) GetId() string {
@@ -1908,7 +1976,7 @@ type Chapter struct {
 
 func (x *Chapter) Reset() {
 	*x = Chapter{}
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +1988,7 @@ func (x *Chapter) String() string {
 func (*Chapter) ProtoMessage() {}
 
 func (x *Chapter) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2001,7 @@ func (x *Chapter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chapter.ProtoReflect.Descriptor instead.
 func (*Chapter) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Chapter) GetWindow() *Window {
@@ -1970,7 +2038,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2050,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2063,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Shot) GetKind() string {
@@ -2096,7 +2164,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2176,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2189,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Profile) GetName() string {
@@ -2197,7 +2265,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2277,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2290,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Plan) GetClip() string {
@@ -2398,7 +2466,7 @@ type CutPart struct {
 
 func (x *CutPart) Reset() {
 	*x = CutPart{}
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2478,7 @@ func (x *CutPart) String() string {
 func (*CutPart) ProtoMessage() {}
 
 func (x *CutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2491,7 @@ func (x *CutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutPart.ProtoReflect.Descriptor instead.
 func (*CutPart) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CutPart) GetWindow() *Window {
@@ -2470,7 +2538,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2550,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2563,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Cut) GetClip() string {
@@ -2574,7 +2642,7 @@ type ShotRecord struct {
 
 func (x *ShotRecord) Reset() {
 	*x = ShotRecord{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2654,7 @@ func (x *ShotRecord) String() string {
 func (*ShotRecord) ProtoMessage() {}
 
 func (x *ShotRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2667,7 @@ func (x *ShotRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotRecord.ProtoReflect.Descriptor instead.
 func (*ShotRecord) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ShotRecord) GetNumber() int64 {
@@ -2707,7 +2775,7 @@ type ShotMaking struct {
 
 func (x *ShotMaking) Reset() {
 	*x = ShotMaking{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2787,7 @@ func (x *ShotMaking) String() string {
 func (*ShotMaking) ProtoMessage() {}
 
 func (x *ShotMaking) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2800,7 @@ func (x *ShotMaking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotMaking.ProtoReflect.Descriptor instead.
 func (*ShotMaking) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShotMaking) GetEngine() string {
@@ -2836,7 +2904,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +2916,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +2929,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ShotStage) GetName() string {
@@ -2892,7 +2960,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2972,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +2985,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShotQuality) GetFrames() int64 {
@@ -2980,7 +3048,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3060,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3073,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3090,7 +3158,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3170,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3183,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Heads) GetFrame() int64 {
@@ -3170,7 +3238,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3182,7 +3250,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3195,7 +3263,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Rendered) GetClip() string {
@@ -3323,7 +3391,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3335,7 +3403,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3348,7 +3416,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Finding) GetList() string {
@@ -3403,7 +3471,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3415,7 +3483,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3428,7 +3496,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Decided) GetClip() string {
@@ -3509,7 +3577,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3521,7 +3589,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3534,7 +3602,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -3605,7 +3673,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3685,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3698,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -3739,7 +3807,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3751,7 +3819,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3764,7 +3832,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -3929,7 +3997,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3941,7 +4009,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3954,7 +4022,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -4102,7 +4170,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"parameters\x18\x05 \x01(\v2\".liveclip.event.v1.MediaParametersR\n" +
 	"parameters\x12+\n" +
 	"\x03gap\x18\x06 \x01(\v2\x19.liveclip.event.v1.WindowR\x03gap\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xe9\x02\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\x9f\x03\n" +
 	"\x0eStreamProgress\x12\x1f\n" +
 	"\vrecorded_to\x18\x01 \x01(\x03R\n" +
 	"recordedTo\x12\x19\n" +
@@ -4114,10 +4182,15 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"scene_cuts\x18\x06 \x03(\x03R\tsceneCuts\x12\x1d\n" +
 	"\n" +
 	"speech_lag\x18\a \x01(\x03R\tspeechLag\x123\n" +
-	"\aunheard\x18\b \x03(\v2\x19.liveclip.event.v1.WindowR\aunheard\x1a9\n" +
+	"\aunheard\x18\b \x03(\v2\x19.liveclip.event.v1.WindowR\aunheard\x124\n" +
+	"\ahearing\x18\t \x01(\v2\x1a.liveclip.event.v1.HearingR\ahearing\x1a9\n" +
 	"\vHealthEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Q\n" +
+	"\aHearing\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
+	"\atrouble\x18\x02 \x01(\tR\atrouble\x12\x14\n" +
+	"\x05about\x18\x03 \x01(\tR\x05about\"\xb5\x01\n" +
 	"\x0fSegmentRecorded\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x19\n" +
 	"\binit_key\x18\x02 \x01(\tR\ainitKey\x12\x10\n" +
@@ -4429,7 +4502,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -4441,105 +4514,107 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*MediaParameters)(nil),    // 7: liveclip.event.v1.MediaParameters
 	(*BroadcastChanged)(nil),   // 8: liveclip.event.v1.BroadcastChanged
 	(*StreamProgress)(nil),     // 9: liveclip.event.v1.StreamProgress
-	(*SegmentRecorded)(nil),    // 10: liveclip.event.v1.SegmentRecorded
-	(*Word)(nil),               // 11: liveclip.event.v1.Word
-	(*TranscriptLine)(nil),     // 12: liveclip.event.v1.TranscriptLine
-	(*SoundMeasured)(nil),      // 13: liveclip.event.v1.SoundMeasured
-	(*SoundEvent)(nil),         // 14: liveclip.event.v1.SoundEvent
-	(*AudienceSignal)(nil),     // 15: liveclip.event.v1.AudienceSignal
-	(*Reason)(nil),             // 16: liveclip.event.v1.Reason
-	(*Highlight)(nil),          // 17: liveclip.event.v1.Highlight
-	(*Chapter)(nil),            // 18: liveclip.event.v1.Chapter
-	(*Shot)(nil),               // 19: liveclip.event.v1.Shot
-	(*Profile)(nil),            // 20: liveclip.event.v1.Profile
-	(*Plan)(nil),               // 21: liveclip.event.v1.Plan
-	(*CutPart)(nil),            // 22: liveclip.event.v1.CutPart
-	(*Cut)(nil),                // 23: liveclip.event.v1.Cut
-	(*ShotRecord)(nil),         // 24: liveclip.event.v1.ShotRecord
-	(*ShotMaking)(nil),         // 25: liveclip.event.v1.ShotMaking
-	(*ShotStage)(nil),          // 26: liveclip.event.v1.ShotStage
-	(*ShotQuality)(nil),        // 27: liveclip.event.v1.ShotQuality
-	(*Rendition)(nil),          // 28: liveclip.event.v1.Rendition
-	(*Heads)(nil),              // 29: liveclip.event.v1.Heads
-	(*Rendered)(nil),           // 30: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 31: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 32: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 33: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 34: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 35: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 36: liveclip.event.v1.PlaybackReport
-	nil,                        // 37: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 38: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 39: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 40: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 41: liveclip.event.v1.Plan.FeaturesEntry
+	(*Hearing)(nil),            // 10: liveclip.event.v1.Hearing
+	(*SegmentRecorded)(nil),    // 11: liveclip.event.v1.SegmentRecorded
+	(*Word)(nil),               // 12: liveclip.event.v1.Word
+	(*TranscriptLine)(nil),     // 13: liveclip.event.v1.TranscriptLine
+	(*SoundMeasured)(nil),      // 14: liveclip.event.v1.SoundMeasured
+	(*SoundEvent)(nil),         // 15: liveclip.event.v1.SoundEvent
+	(*AudienceSignal)(nil),     // 16: liveclip.event.v1.AudienceSignal
+	(*Reason)(nil),             // 17: liveclip.event.v1.Reason
+	(*Highlight)(nil),          // 18: liveclip.event.v1.Highlight
+	(*Chapter)(nil),            // 19: liveclip.event.v1.Chapter
+	(*Shot)(nil),               // 20: liveclip.event.v1.Shot
+	(*Profile)(nil),            // 21: liveclip.event.v1.Profile
+	(*Plan)(nil),               // 22: liveclip.event.v1.Plan
+	(*CutPart)(nil),            // 23: liveclip.event.v1.CutPart
+	(*Cut)(nil),                // 24: liveclip.event.v1.Cut
+	(*ShotRecord)(nil),         // 25: liveclip.event.v1.ShotRecord
+	(*ShotMaking)(nil),         // 26: liveclip.event.v1.ShotMaking
+	(*ShotStage)(nil),          // 27: liveclip.event.v1.ShotStage
+	(*ShotQuality)(nil),        // 28: liveclip.event.v1.ShotQuality
+	(*Rendition)(nil),          // 29: liveclip.event.v1.Rendition
+	(*Heads)(nil),              // 30: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 31: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 32: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 33: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 34: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 35: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 36: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 37: liveclip.event.v1.PlaybackReport
+	nil,                        // 38: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 39: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 40: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 41: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 42: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
 	6,  // 1: liveclip.event.v1.Event.stream_state:type_name -> liveclip.event.v1.StreamState
 	8,  // 2: liveclip.event.v1.Event.broadcast_changed:type_name -> liveclip.event.v1.BroadcastChanged
 	9,  // 3: liveclip.event.v1.Event.stream_progress:type_name -> liveclip.event.v1.StreamProgress
-	10, // 4: liveclip.event.v1.Event.segment_recorded:type_name -> liveclip.event.v1.SegmentRecorded
-	12, // 5: liveclip.event.v1.Event.transcript_line:type_name -> liveclip.event.v1.TranscriptLine
-	13, // 6: liveclip.event.v1.Event.sound_measured:type_name -> liveclip.event.v1.SoundMeasured
-	15, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
-	17, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
-	17, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
-	21, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
-	23, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	30, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	32, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	33, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	34, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	35, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	36, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	11, // 4: liveclip.event.v1.Event.segment_recorded:type_name -> liveclip.event.v1.SegmentRecorded
+	13, // 5: liveclip.event.v1.Event.transcript_line:type_name -> liveclip.event.v1.TranscriptLine
+	14, // 6: liveclip.event.v1.Event.sound_measured:type_name -> liveclip.event.v1.SoundMeasured
+	16, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
+	18, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
+	18, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
+	22, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
+	24, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
+	31, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	33, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	34, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	35, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	36, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	37, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	37, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	38, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	38, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	39, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.StreamProgress.unheard:type_name -> liveclip.event.v1.Window
-	3,  // 26: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
-	11, // 27: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
-	14, // 28: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
-	3,  // 29: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
-	4,  // 30: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
-	3,  // 31: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
-	16, // 32: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	39, // 33: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
-	18, // 34: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
-	4,  // 35: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
-	3,  // 36: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
-	3,  // 37: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	40, // 38: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 39: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	16, // 40: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	19, // 41: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	20, // 42: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	41, // 43: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	18, // 44: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 45: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	22, // 46: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	24, // 47: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
-	25, // 48: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
-	27, // 49: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
-	26, // 50: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
-	29, // 51: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	28, // 52: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 53: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	31, // 54: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	21, // 55: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	30, // 56: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	32, // 57: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	33, // 58: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	24, // 59: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
-	60, // [60:60] is the sub-list for method output_type
-	60, // [60:60] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	10, // 26: liveclip.event.v1.StreamProgress.hearing:type_name -> liveclip.event.v1.Hearing
+	3,  // 27: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
+	12, // 28: liveclip.event.v1.TranscriptLine.words:type_name -> liveclip.event.v1.Word
+	15, // 29: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
+	3,  // 30: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
+	4,  // 31: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
+	3,  // 32: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
+	17, // 33: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
+	40, // 34: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	19, // 35: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
+	4,  // 36: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
+	3,  // 37: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
+	3,  // 38: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	41, // 39: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	3,  // 40: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	17, // 41: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	20, // 42: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	21, // 43: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	42, // 44: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	19, // 45: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 46: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	23, // 47: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	25, // 48: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
+	26, // 49: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
+	28, // 50: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
+	27, // 51: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
+	30, // 52: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	29, // 53: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 54: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	32, // 55: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	22, // 56: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	31, // 57: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	33, // 58: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	34, // 59: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	25, // 60: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -4572,7 +4647,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

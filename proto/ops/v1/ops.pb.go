@@ -361,6 +361,7 @@ type Stream struct {
 	ProgressAgeS  float64                `protobuf:"fixed64,17,opt,name=progress_age_s,json=progressAgeS,proto3" json:"progress_age_s,omitempty"`                                         // since the last progress mark; 0 without one
 	Signals       map[string]string      `protobuf:"bytes,18,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // picture, speech, sound, comments → present, quiet, missing, behind
 	Parameters    *Parameters            `protobuf:"bytes,19,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	Hearing       *Hearing               `protobuf:"bytes,20,opt,name=hearing,proto3" json:"hearing,omitempty"` // of what is on air
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,6 +529,82 @@ func (x *Stream) GetParameters() *Parameters {
 	return nil
 }
 
+func (x *Stream) GetHearing() *Hearing {
+	if x != nil {
+		return x.Hearing
+	}
+	return nil
+}
+
+// Hearing is who hears a stream.
+type Hearing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Engine        string                 `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`   // none: nobody
+	Trouble       string                 `protobuf:"bytes,2,opt,name=trouble,proto3" json:"trouble,omitempty"` // unknown, language, weak, deaf, later; empty: none
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`       // what of it an operator should know
+	Chinese       string                 `protobuf:"bytes,4,opt,name=chinese,proto3" json:"chinese,omitempty"` // the same in Chinese
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hearing) Reset() {
+	*x = Hearing{}
+	mi := &file_ops_v1_ops_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hearing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hearing) ProtoMessage() {}
+
+func (x *Hearing) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hearing.ProtoReflect.Descriptor instead.
+func (*Hearing) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Hearing) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Hearing) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *Hearing) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Hearing) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
+}
+
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
@@ -539,7 +616,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_ops_v1_ops_proto_msgTypes[5]
+	mi := &file_ops_v1_ops_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +628,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[5]
+	mi := &file_ops_v1_ops_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +641,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{5}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Push) GetUrl() string {
@@ -603,7 +680,7 @@ type Parameters struct {
 
 func (x *Parameters) Reset() {
 	*x = Parameters{}
-	mi := &file_ops_v1_ops_proto_msgTypes[6]
+	mi := &file_ops_v1_ops_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +692,7 @@ func (x *Parameters) String() string {
 func (*Parameters) ProtoMessage() {}
 
 func (x *Parameters) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[6]
+	mi := &file_ops_v1_ops_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +705,7 @@ func (x *Parameters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameters.ProtoReflect.Descriptor instead.
 func (*Parameters) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{6}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Parameters) GetVideoCodec() string {
@@ -689,7 +766,7 @@ type ListStreamsRequest struct {
 
 func (x *ListStreamsRequest) Reset() {
 	*x = ListStreamsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[7]
+	mi := &file_ops_v1_ops_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +778,7 @@ func (x *ListStreamsRequest) String() string {
 func (*ListStreamsRequest) ProtoMessage() {}
 
 func (x *ListStreamsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[7]
+	mi := &file_ops_v1_ops_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +791,7 @@ func (x *ListStreamsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStreamsRequest.ProtoReflect.Descriptor instead.
 func (*ListStreamsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{7}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListStreamsRequest) GetAll() bool {
@@ -733,7 +810,7 @@ type ListStreamsReply struct {
 
 func (x *ListStreamsReply) Reset() {
 	*x = ListStreamsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[8]
+	mi := &file_ops_v1_ops_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +822,7 @@ func (x *ListStreamsReply) String() string {
 func (*ListStreamsReply) ProtoMessage() {}
 
 func (x *ListStreamsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[8]
+	mi := &file_ops_v1_ops_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +835,7 @@ func (x *ListStreamsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStreamsReply.ProtoReflect.Descriptor instead.
 func (*ListStreamsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{8}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListStreamsReply) GetStreams() []*Stream {
@@ -777,7 +854,7 @@ type GetStreamRequest struct {
 
 func (x *GetStreamRequest) Reset() {
 	*x = GetStreamRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[9]
+	mi := &file_ops_v1_ops_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +866,7 @@ func (x *GetStreamRequest) String() string {
 func (*GetStreamRequest) ProtoMessage() {}
 
 func (x *GetStreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[9]
+	mi := &file_ops_v1_ops_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +879,7 @@ func (x *GetStreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStreamRequest.ProtoReflect.Descriptor instead.
 func (*GetStreamRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{9}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetStreamRequest) GetStreamId() string {
@@ -823,7 +900,7 @@ type UpdateStreamRequest struct {
 
 func (x *UpdateStreamRequest) Reset() {
 	*x = UpdateStreamRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_ops_v1_ops_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +912,7 @@ func (x *UpdateStreamRequest) String() string {
 func (*UpdateStreamRequest) ProtoMessage() {}
 
 func (x *UpdateStreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_ops_v1_ops_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +925,7 @@ func (x *UpdateStreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStreamRequest.ProtoReflect.Descriptor instead.
 func (*UpdateStreamRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{10}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateStreamRequest) GetStreamId() string {
@@ -881,7 +958,7 @@ type DetachRequest struct {
 
 func (x *DetachRequest) Reset() {
 	*x = DetachRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_ops_v1_ops_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +970,7 @@ func (x *DetachRequest) String() string {
 func (*DetachRequest) ProtoMessage() {}
 
 func (x *DetachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_ops_v1_ops_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +983,7 @@ func (x *DetachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DetachRequest.ProtoReflect.Descriptor instead.
 func (*DetachRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{11}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DetachRequest) GetStreamId() string {
@@ -936,7 +1013,7 @@ type RequestClipRequest struct {
 
 func (x *RequestClipRequest) Reset() {
 	*x = RequestClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[12]
+	mi := &file_ops_v1_ops_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1025,7 @@ func (x *RequestClipRequest) String() string {
 func (*RequestClipRequest) ProtoMessage() {}
 
 func (x *RequestClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[12]
+	mi := &file_ops_v1_ops_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1038,7 @@ func (x *RequestClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClipRequest.ProtoReflect.Descriptor instead.
 func (*RequestClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{12}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RequestClipRequest) GetStreamId() string {
@@ -1048,7 +1125,7 @@ type RequestClipReply struct {
 
 func (x *RequestClipReply) Reset() {
 	*x = RequestClipReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[13]
+	mi := &file_ops_v1_ops_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1137,7 @@ func (x *RequestClipReply) String() string {
 func (*RequestClipReply) ProtoMessage() {}
 
 func (x *RequestClipReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[13]
+	mi := &file_ops_v1_ops_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1150,7 @@ func (x *RequestClipReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestClipReply.ProtoReflect.Descriptor instead.
 func (*RequestClipReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{13}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RequestClipReply) GetClipId() string {
@@ -1131,7 +1208,7 @@ type RequestRecapRequest struct {
 
 func (x *RequestRecapRequest) Reset() {
 	*x = RequestRecapRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1220,7 @@ func (x *RequestRecapRequest) String() string {
 func (*RequestRecapRequest) ProtoMessage() {}
 
 func (x *RequestRecapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[14]
+	mi := &file_ops_v1_ops_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1233,7 @@ func (x *RequestRecapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRecapRequest.ProtoReflect.Descriptor instead.
 func (*RequestRecapRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{14}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RequestRecapRequest) GetStreamId() string {
@@ -1208,7 +1285,7 @@ type RequestRecapReply struct {
 
 func (x *RequestRecapReply) Reset() {
 	*x = RequestRecapReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1297,7 @@ func (x *RequestRecapReply) String() string {
 func (*RequestRecapReply) ProtoMessage() {}
 
 func (x *RequestRecapReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[15]
+	mi := &file_ops_v1_ops_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1310,7 @@ func (x *RequestRecapReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRecapReply.ProtoReflect.Descriptor instead.
 func (*RequestRecapReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{15}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RequestRecapReply) GetClipId() string {
@@ -1290,7 +1367,7 @@ type Chapter struct {
 
 func (x *Chapter) Reset() {
 	*x = Chapter{}
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1379,7 @@ func (x *Chapter) String() string {
 func (*Chapter) ProtoMessage() {}
 
 func (x *Chapter) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[16]
+	mi := &file_ops_v1_ops_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1392,7 @@ func (x *Chapter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chapter.ProtoReflect.Descriptor instead.
 func (*Chapter) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{16}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Chapter) GetStartS() float64 {
@@ -1363,7 +1440,7 @@ type AudienceSignal struct {
 
 func (x *AudienceSignal) Reset() {
 	*x = AudienceSignal{}
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1452,7 @@ func (x *AudienceSignal) String() string {
 func (*AudienceSignal) ProtoMessage() {}
 
 func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[17]
+	mi := &file_ops_v1_ops_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1465,7 @@ func (x *AudienceSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceSignal.ProtoReflect.Descriptor instead.
 func (*AudienceSignal) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{17}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AudienceSignal) GetId() string {
@@ -1466,7 +1543,7 @@ type AudienceRecord struct {
 
 func (x *AudienceRecord) Reset() {
 	*x = AudienceRecord{}
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1555,7 @@ func (x *AudienceRecord) String() string {
 func (*AudienceRecord) ProtoMessage() {}
 
 func (x *AudienceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[18]
+	mi := &file_ops_v1_ops_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1568,7 @@ func (x *AudienceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudienceRecord.ProtoReflect.Descriptor instead.
 func (*AudienceRecord) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{18}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AudienceRecord) GetTenant() string {
@@ -1525,7 +1602,7 @@ type SendAudienceRequest struct {
 
 func (x *SendAudienceRequest) Reset() {
 	*x = SendAudienceRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1614,7 @@ func (x *SendAudienceRequest) String() string {
 func (*SendAudienceRequest) ProtoMessage() {}
 
 func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[19]
+	mi := &file_ops_v1_ops_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1627,7 @@ func (x *SendAudienceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceRequest.ProtoReflect.Descriptor instead.
 func (*SendAudienceRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{19}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SendAudienceRequest) GetStreamId() string {
@@ -1578,7 +1655,7 @@ type SendAudienceReply struct {
 
 func (x *SendAudienceReply) Reset() {
 	*x = SendAudienceReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1667,7 @@ func (x *SendAudienceReply) String() string {
 func (*SendAudienceReply) ProtoMessage() {}
 
 func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[20]
+	mi := &file_ops_v1_ops_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1680,7 @@ func (x *SendAudienceReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAudienceReply.ProtoReflect.Descriptor instead.
 func (*SendAudienceReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{20}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SendAudienceReply) GetAccepted() int32 {
@@ -1641,7 +1718,7 @@ type SendLinesRequest struct {
 
 func (x *SendLinesRequest) Reset() {
 	*x = SendLinesRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1730,7 @@ func (x *SendLinesRequest) String() string {
 func (*SendLinesRequest) ProtoMessage() {}
 
 func (x *SendLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[21]
+	mi := &file_ops_v1_ops_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1743,7 @@ func (x *SendLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendLinesRequest.ProtoReflect.Descriptor instead.
 func (*SendLinesRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{21}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SendLinesRequest) GetStreamId() string {
@@ -1715,7 +1792,7 @@ type SentLine struct {
 
 func (x *SentLine) Reset() {
 	*x = SentLine{}
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1804,7 @@ func (x *SentLine) String() string {
 func (*SentLine) ProtoMessage() {}
 
 func (x *SentLine) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[22]
+	mi := &file_ops_v1_ops_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1817,7 @@ func (x *SentLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentLine.ProtoReflect.Descriptor instead.
 func (*SentLine) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{22}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SentLine) GetId() string {
@@ -1818,7 +1895,7 @@ type SentWord struct {
 
 func (x *SentWord) Reset() {
 	*x = SentWord{}
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1907,7 @@ func (x *SentWord) String() string {
 func (*SentWord) ProtoMessage() {}
 
 func (x *SentWord) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[23]
+	mi := &file_ops_v1_ops_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1920,7 @@ func (x *SentWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentWord.ProtoReflect.Descriptor instead.
 func (*SentWord) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{23}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SentWord) GetText() string {
@@ -1885,7 +1962,7 @@ type SendLinesReply struct {
 
 func (x *SendLinesReply) Reset() {
 	*x = SendLinesReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +1974,7 @@ func (x *SendLinesReply) String() string {
 func (*SendLinesReply) ProtoMessage() {}
 
 func (x *SendLinesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[24]
+	mi := &file_ops_v1_ops_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +1987,7 @@ func (x *SendLinesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendLinesReply.ProtoReflect.Descriptor instead.
 func (*SendLinesReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{24}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SendLinesReply) GetAccepted() int32 {
@@ -1946,7 +2023,7 @@ type DroppedLine struct {
 
 func (x *DroppedLine) Reset() {
 	*x = DroppedLine{}
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2035,7 @@ func (x *DroppedLine) String() string {
 func (*DroppedLine) ProtoMessage() {}
 
 func (x *DroppedLine) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[25]
+	mi := &file_ops_v1_ops_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2048,7 @@ func (x *DroppedLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DroppedLine.ProtoReflect.Descriptor instead.
 func (*DroppedLine) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{25}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DroppedLine) GetLine() int32 {
@@ -2011,7 +2088,7 @@ type StartBatchRequest struct {
 
 func (x *StartBatchRequest) Reset() {
 	*x = StartBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +2100,7 @@ func (x *StartBatchRequest) String() string {
 func (*StartBatchRequest) ProtoMessage() {}
 
 func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[26]
+	mi := &file_ops_v1_ops_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2036,7 +2113,7 @@ func (x *StartBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartBatchRequest.ProtoReflect.Descriptor instead.
 func (*StartBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{26}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StartBatchRequest) GetSources() []string {
@@ -2055,7 +2132,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2144,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[27]
+	mi := &file_ops_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2157,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetBatchRequest) GetBatchId() string {
@@ -2102,7 +2179,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2191,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[28]
+	mi := &file_ops_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2204,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{28}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Batch) GetBatchId() string {
@@ -2175,7 +2252,7 @@ type BatchSource struct {
 
 func (x *BatchSource) Reset() {
 	*x = BatchSource{}
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2264,7 @@ func (x *BatchSource) String() string {
 func (*BatchSource) ProtoMessage() {}
 
 func (x *BatchSource) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[29]
+	mi := &file_ops_v1_ops_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2277,7 @@ func (x *BatchSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchSource.ProtoReflect.Descriptor instead.
 func (*BatchSource) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{29}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BatchSource) GetSource() string {
@@ -2279,7 +2356,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2368,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[30]
+	mi := &file_ops_v1_ops_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2381,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{30}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Reason) GetSignal() string {
@@ -2355,7 +2432,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +2444,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[31]
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +2457,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{31}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Finding) GetList() string {
@@ -2430,7 +2507,7 @@ type ListClipsRequest struct {
 
 func (x *ListClipsRequest) Reset() {
 	*x = ListClipsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2519,7 @@ func (x *ListClipsRequest) String() string {
 func (*ListClipsRequest) ProtoMessage() {}
 
 func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2532,7 @@ func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsRequest.ProtoReflect.Descriptor instead.
 func (*ListClipsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListClipsRequest) GetStreamId() string {
@@ -2496,7 +2573,7 @@ type ListClipsReply struct {
 
 func (x *ListClipsReply) Reset() {
 	*x = ListClipsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2508,7 +2585,7 @@ func (x *ListClipsReply) String() string {
 func (*ListClipsReply) ProtoMessage() {}
 
 func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2521,7 +2598,7 @@ func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsReply.ProtoReflect.Descriptor instead.
 func (*ListClipsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListClipsReply) GetClips() []*Clip {
@@ -2547,7 +2624,7 @@ type GetClipRequest struct {
 
 func (x *GetClipRequest) Reset() {
 	*x = GetClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2636,7 @@ func (x *GetClipRequest) String() string {
 func (*GetClipRequest) ProtoMessage() {}
 
 func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2649,7 @@ func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClipRequest.ProtoReflect.Descriptor instead.
 func (*GetClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetClipRequest) GetClipId() string {
@@ -2626,7 +2703,7 @@ type Clip struct {
 
 func (x *Clip) Reset() {
 	*x = Clip{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2715,7 @@ func (x *Clip) String() string {
 func (*Clip) ProtoMessage() {}
 
 func (x *Clip) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2728,7 @@ func (x *Clip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clip.ProtoReflect.Descriptor instead.
 func (*Clip) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Clip) GetClipId() string {
@@ -2932,7 +3009,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2944,7 +3021,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3034,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Shot) GetNumber() int32 {
@@ -3138,7 +3215,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3150,7 +3227,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3163,7 +3240,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ShotStage) GetName() string {
@@ -3194,7 +3271,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3206,7 +3283,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3219,7 +3296,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ShotQuality) GetFrames() int32 {
@@ -3277,7 +3354,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3289,7 +3366,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3302,7 +3379,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CDN) GetName() string {
@@ -3349,7 +3426,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3361,7 +3438,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3374,7 +3451,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Step) GetClipId() string {
@@ -3445,7 +3522,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3457,7 +3534,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3470,7 +3547,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -3517,7 +3594,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3529,7 +3606,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3542,7 +3619,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3615,7 +3692,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3704,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3717,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -3689,7 +3766,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3701,7 +3778,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3714,7 +3791,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -3749,7 +3826,7 @@ type TrimRequest struct {
 
 func (x *TrimRequest) Reset() {
 	*x = TrimRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3761,7 +3838,7 @@ func (x *TrimRequest) String() string {
 func (*TrimRequest) ProtoMessage() {}
 
 func (x *TrimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3774,7 +3851,7 @@ func (x *TrimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrimRequest.ProtoReflect.Descriptor instead.
 func (*TrimRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TrimRequest) GetClipId() string {
@@ -3808,7 +3885,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3820,7 +3897,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3833,7 +3910,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -3860,7 +3937,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +3949,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +3962,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -3911,7 +3988,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3923,7 +4000,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3936,7 +4013,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -3955,7 +4032,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3967,7 +4044,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3980,7 +4057,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -4005,7 +4082,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[50]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4017,7 +4094,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[50]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4030,7 +4107,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{50}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Publication) GetClipId() string {
@@ -4098,7 +4175,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[51]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4187,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[51]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4200,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{51}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -4190,7 +4267,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4202,7 +4279,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4215,7 +4292,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -4235,7 +4312,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4247,7 +4324,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4260,7 +4337,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Line) GetStreamId() string {
@@ -4338,7 +4415,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4350,7 +4427,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4363,7 +4440,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -4481,7 +4558,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\rAttachRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x122\n" +
-	"\acontext\x18\x03 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\"\x9c\x06\n" +
+	"\acontext\x18\x03 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\"\xd0\x06\n" +
 	"\x06Stream\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -4507,10 +4584,16 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\asignals\x18\x12 \x03(\v2$.liveclip.ops.v1.Stream.SignalsEntryR\asignals\x12;\n" +
 	"\n" +
 	"parameters\x18\x13 \x01(\v2\x1b.liveclip.ops.v1.ParametersR\n" +
-	"parameters\x1a:\n" +
+	"parameters\x122\n" +
+	"\ahearing\x18\x14 \x01(\v2\x18.liveclip.ops.v1.HearingR\ahearing\x1a:\n" +
 	"\fSignalsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\aHearing\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
+	"\atrouble\x18\x02 \x01(\tR\atrouble\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x18\n" +
+	"\achinese\x18\x04 \x01(\tR\achinese\"D\n" +
 	"\x04Push\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
@@ -4897,158 +4980,160 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
 	(*Context)(nil),                 // 2: liveclip.ops.v1.Context
 	(*AttachRequest)(nil),           // 3: liveclip.ops.v1.AttachRequest
 	(*Stream)(nil),                  // 4: liveclip.ops.v1.Stream
-	(*Push)(nil),                    // 5: liveclip.ops.v1.Push
-	(*Parameters)(nil),              // 6: liveclip.ops.v1.Parameters
-	(*ListStreamsRequest)(nil),      // 7: liveclip.ops.v1.ListStreamsRequest
-	(*ListStreamsReply)(nil),        // 8: liveclip.ops.v1.ListStreamsReply
-	(*GetStreamRequest)(nil),        // 9: liveclip.ops.v1.GetStreamRequest
-	(*UpdateStreamRequest)(nil),     // 10: liveclip.ops.v1.UpdateStreamRequest
-	(*DetachRequest)(nil),           // 11: liveclip.ops.v1.DetachRequest
-	(*RequestClipRequest)(nil),      // 12: liveclip.ops.v1.RequestClipRequest
-	(*RequestClipReply)(nil),        // 13: liveclip.ops.v1.RequestClipReply
-	(*RequestRecapRequest)(nil),     // 14: liveclip.ops.v1.RequestRecapRequest
-	(*RequestRecapReply)(nil),       // 15: liveclip.ops.v1.RequestRecapReply
-	(*Chapter)(nil),                 // 16: liveclip.ops.v1.Chapter
-	(*AudienceSignal)(nil),          // 17: liveclip.ops.v1.AudienceSignal
-	(*AudienceRecord)(nil),          // 18: liveclip.ops.v1.AudienceRecord
-	(*SendAudienceRequest)(nil),     // 19: liveclip.ops.v1.SendAudienceRequest
-	(*SendAudienceReply)(nil),       // 20: liveclip.ops.v1.SendAudienceReply
-	(*SendLinesRequest)(nil),        // 21: liveclip.ops.v1.SendLinesRequest
-	(*SentLine)(nil),                // 22: liveclip.ops.v1.SentLine
-	(*SentWord)(nil),                // 23: liveclip.ops.v1.SentWord
-	(*SendLinesReply)(nil),          // 24: liveclip.ops.v1.SendLinesReply
-	(*DroppedLine)(nil),             // 25: liveclip.ops.v1.DroppedLine
-	(*StartBatchRequest)(nil),       // 26: liveclip.ops.v1.StartBatchRequest
-	(*GetBatchRequest)(nil),         // 27: liveclip.ops.v1.GetBatchRequest
-	(*Batch)(nil),                   // 28: liveclip.ops.v1.Batch
-	(*BatchSource)(nil),             // 29: liveclip.ops.v1.BatchSource
-	(*Reason)(nil),                  // 30: liveclip.ops.v1.Reason
-	(*Finding)(nil),                 // 31: liveclip.ops.v1.Finding
-	(*ListClipsRequest)(nil),        // 32: liveclip.ops.v1.ListClipsRequest
-	(*ListClipsReply)(nil),          // 33: liveclip.ops.v1.ListClipsReply
-	(*GetClipRequest)(nil),          // 34: liveclip.ops.v1.GetClipRequest
-	(*Clip)(nil),                    // 35: liveclip.ops.v1.Clip
-	(*Shot)(nil),                    // 36: liveclip.ops.v1.Shot
-	(*ShotStage)(nil),               // 37: liveclip.ops.v1.ShotStage
-	(*ShotQuality)(nil),             // 38: liveclip.ops.v1.ShotQuality
-	(*CDN)(nil),                     // 39: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 40: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 41: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 42: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 43: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 44: liveclip.ops.v1.DecideRequest
-	(*TrimRequest)(nil),             // 45: liveclip.ops.v1.TrimRequest
-	(*TakeDownRequest)(nil),         // 46: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 47: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 48: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 49: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 50: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 51: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 52: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 53: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 54: liveclip.ops.v1.Highlight
-	nil,                             // 55: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 56: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 57: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 58: google.protobuf.Timestamp
+	(*Hearing)(nil),                 // 5: liveclip.ops.v1.Hearing
+	(*Push)(nil),                    // 6: liveclip.ops.v1.Push
+	(*Parameters)(nil),              // 7: liveclip.ops.v1.Parameters
+	(*ListStreamsRequest)(nil),      // 8: liveclip.ops.v1.ListStreamsRequest
+	(*ListStreamsReply)(nil),        // 9: liveclip.ops.v1.ListStreamsReply
+	(*GetStreamRequest)(nil),        // 10: liveclip.ops.v1.GetStreamRequest
+	(*UpdateStreamRequest)(nil),     // 11: liveclip.ops.v1.UpdateStreamRequest
+	(*DetachRequest)(nil),           // 12: liveclip.ops.v1.DetachRequest
+	(*RequestClipRequest)(nil),      // 13: liveclip.ops.v1.RequestClipRequest
+	(*RequestClipReply)(nil),        // 14: liveclip.ops.v1.RequestClipReply
+	(*RequestRecapRequest)(nil),     // 15: liveclip.ops.v1.RequestRecapRequest
+	(*RequestRecapReply)(nil),       // 16: liveclip.ops.v1.RequestRecapReply
+	(*Chapter)(nil),                 // 17: liveclip.ops.v1.Chapter
+	(*AudienceSignal)(nil),          // 18: liveclip.ops.v1.AudienceSignal
+	(*AudienceRecord)(nil),          // 19: liveclip.ops.v1.AudienceRecord
+	(*SendAudienceRequest)(nil),     // 20: liveclip.ops.v1.SendAudienceRequest
+	(*SendAudienceReply)(nil),       // 21: liveclip.ops.v1.SendAudienceReply
+	(*SendLinesRequest)(nil),        // 22: liveclip.ops.v1.SendLinesRequest
+	(*SentLine)(nil),                // 23: liveclip.ops.v1.SentLine
+	(*SentWord)(nil),                // 24: liveclip.ops.v1.SentWord
+	(*SendLinesReply)(nil),          // 25: liveclip.ops.v1.SendLinesReply
+	(*DroppedLine)(nil),             // 26: liveclip.ops.v1.DroppedLine
+	(*StartBatchRequest)(nil),       // 27: liveclip.ops.v1.StartBatchRequest
+	(*GetBatchRequest)(nil),         // 28: liveclip.ops.v1.GetBatchRequest
+	(*Batch)(nil),                   // 29: liveclip.ops.v1.Batch
+	(*BatchSource)(nil),             // 30: liveclip.ops.v1.BatchSource
+	(*Reason)(nil),                  // 31: liveclip.ops.v1.Reason
+	(*Finding)(nil),                 // 32: liveclip.ops.v1.Finding
+	(*ListClipsRequest)(nil),        // 33: liveclip.ops.v1.ListClipsRequest
+	(*ListClipsReply)(nil),          // 34: liveclip.ops.v1.ListClipsReply
+	(*GetClipRequest)(nil),          // 35: liveclip.ops.v1.GetClipRequest
+	(*Clip)(nil),                    // 36: liveclip.ops.v1.Clip
+	(*Shot)(nil),                    // 37: liveclip.ops.v1.Shot
+	(*ShotStage)(nil),               // 38: liveclip.ops.v1.ShotStage
+	(*ShotQuality)(nil),             // 39: liveclip.ops.v1.ShotQuality
+	(*CDN)(nil),                     // 40: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 41: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 42: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 43: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 44: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 45: liveclip.ops.v1.DecideRequest
+	(*TrimRequest)(nil),             // 46: liveclip.ops.v1.TrimRequest
+	(*TakeDownRequest)(nil),         // 47: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 48: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 49: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 50: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 51: liveclip.ops.v1.Publication
+	(*ReportPlaybackRequest)(nil),   // 52: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 53: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 54: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 55: liveclip.ops.v1.Highlight
+	nil,                             // 56: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 57: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 58: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 59: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	55, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	56, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	58, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
-	5,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	58, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	58, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	56, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
-	6,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
-	4,  // 10: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
-	2,  // 11: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
-	16, // 12: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	58, // 13: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
-	1,  // 14: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
-	17, // 15: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	17, // 16: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	57, // 17: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	22, // 18: liveclip.ops.v1.SendLinesRequest.lines:type_name -> liveclip.ops.v1.SentLine
-	58, // 19: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
-	58, // 20: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
-	58, // 21: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
-	23, // 22: liveclip.ops.v1.SentLine.words:type_name -> liveclip.ops.v1.SentWord
-	25, // 23: liveclip.ops.v1.SendLinesReply.dropped:type_name -> liveclip.ops.v1.DroppedLine
-	58, // 24: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
-	29, // 25: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
-	35, // 26: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
-	30, // 27: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	58, // 28: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	58, // 29: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	40, // 30: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	41, // 31: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	42, // 32: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	50, // 33: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	36, // 34: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
-	39, // 35: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	37, // 36: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
-	38, // 37: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
-	42, // 38: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	58, // 39: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	31, // 40: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	43, // 41: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	50, // 42: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	58, // 43: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	30, // 44: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	58, // 45: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 46: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	7,  // 47: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	9,  // 48: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	10, // 49: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	11, // 50: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	12, // 51: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	14, // 52: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
-	19, // 53: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	21, // 54: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
-	26, // 55: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	27, // 56: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	32, // 57: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	34, // 58: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	44, // 59: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	45, // 60: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
-	46, // 61: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	47, // 62: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	48, // 63: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	51, // 64: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 65: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	8,  // 66: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 67: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 68: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 69: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	13, // 70: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	15, // 71: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	20, // 72: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	24, // 73: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
-	28, // 74: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	28, // 75: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	33, // 76: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	35, // 77: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	35, // 78: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	35, // 79: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
-	35, // 80: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	49, // 81: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	49, // 82: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	52, // 83: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	65, // [65:84] is the sub-list for method output_type
-	46, // [46:65] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	59, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	6,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
+	59, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	59, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	57, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	7,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
+	5,  // 10: liveclip.ops.v1.Stream.hearing:type_name -> liveclip.ops.v1.Hearing
+	4,  // 11: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
+	2,  // 12: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
+	17, // 13: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
+	59, // 14: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	1,  // 15: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
+	18, // 16: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	18, // 17: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
+	58, // 18: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	23, // 19: liveclip.ops.v1.SendLinesRequest.lines:type_name -> liveclip.ops.v1.SentLine
+	59, // 20: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
+	59, // 21: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
+	59, // 22: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
+	24, // 23: liveclip.ops.v1.SentLine.words:type_name -> liveclip.ops.v1.SentWord
+	26, // 24: liveclip.ops.v1.SendLinesReply.dropped:type_name -> liveclip.ops.v1.DroppedLine
+	59, // 25: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	30, // 26: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
+	36, // 27: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
+	31, // 28: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
+	59, // 29: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	59, // 30: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	41, // 31: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	42, // 32: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	43, // 33: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	51, // 34: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	37, // 35: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
+	40, // 36: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	38, // 37: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
+	39, // 38: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
+	43, // 39: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	59, // 40: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	32, // 41: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	44, // 42: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	51, // 43: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	59, // 44: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	31, // 45: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	59, // 46: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 47: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	8,  // 48: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	10, // 49: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	11, // 50: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	12, // 51: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	13, // 52: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	15, // 53: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	20, // 54: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	22, // 55: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
+	27, // 56: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	28, // 57: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	33, // 58: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	35, // 59: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	45, // 60: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	46, // 61: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
+	47, // 62: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	48, // 63: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	49, // 64: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	52, // 65: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 66: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	9,  // 67: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 68: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 69: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 70: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	14, // 71: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	16, // 72: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	21, // 73: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	25, // 74: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
+	29, // 75: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	29, // 76: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	34, // 77: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	36, // 78: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	36, // 79: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	36, // 80: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
+	36, // 81: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	50, // 82: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	50, // 83: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	53, // 84: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	66, // [66:85] is the sub-list for method output_type
+	47, // [47:66] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -5057,18 +5142,18 @@ func file_ops_v1_ops_proto_init() {
 		return
 	}
 	file_ops_v1_ops_proto_msgTypes[2].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[12].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[17].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[21].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[13].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[18].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[22].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[35].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[23].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[36].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   58,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -181,6 +181,7 @@ function roomTop(room, time) {
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
     room.reason && h('p', { class: 'reason' }, sentence(room.reason)),
+    room.hearing?.note && h('p', { class: 'reason' }, language === 'zh' ? room.hearing.chinese : room.hearing.note),
     room.push && room.state === 'waiting' && h('button', { type: 'button', class: 'push', title: t('copy'), onclick: () => navigator.clipboard?.writeText(room.push.url).then(() => toast(t('copied'))) }, room.push.url),
   ].filter(Boolean);
 }

@@ -1,0 +1,33 @@
+package ops
+
+import (
+	"strings"
+
+	"liveclip/internal/domain"
+	opsv1 "liveclip/proto/ops/v1"
+)
+
+// hearingNotes say to an operator what the trouble with hearing a room is: in English and in Chinese. ENGINE hears it, ABOUT is
+// what the trouble is with.
+var hearingNotes = map[domain.HearingTrouble][2]string{
+	domain.HearingUnknown: {"there is no engine ABOUT: ENGINE hears the room instead", "没有名为 ABOUT 的语音识别引擎，现由 ENGINE 代替"},
+	domain.HearingForeign: {"nobody hears the room: no engine is set for its language, ABOUT (asr.languages; mandarin hears synthetic voices only)",
+		"无人识别本直播间的讲话：未为其语言 ABOUT 配置引擎（见 asr.languages；内置 mandarin 只适合合成语音）"},
+	domain.HearingWeak: {"ENGINE was trained on synthetic voices: of what people say it gets nearly every character wrong",
+		"ENGINE 只用合成语音训练，对真人讲话几乎逐字出错，结果不可信"},
+	domain.HearingDeaf:  {"nobody hears the room: ENGINE does not work: ABOUT", "无人识别本直播间的讲话：ENGINE 无法工作：ABOUT"},
+	domain.HearingLater: {"ABOUT hears the room from its next broadcast on; this one is ENGINE's", "ABOUT 自下一场直播起生效；本场仍为 ENGINE"},
+}
+
+// hearingMessage is nil where nobody said who hears.
+func hearingMessage(h domain.Hearing) *opsv1.Hearing {
+	if h.Engine == "" {
+		return nil
+	}
+	m := &opsv1.Hearing{Engine: h.Engine, Trouble: string(h.Trouble)}
+	if notes, ok := hearingNotes[h.Trouble]; ok {
+		named := strings.NewReplacer("ENGINE", h.Engine, "ABOUT", h.About)
+		m.Note, m.Chinese = named.Replace(notes[0]), named.Replace(notes[1])
+	}
+	return m
+}
