@@ -43,7 +43,8 @@ func (s *server) restart(ctx context.Context) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	s.process = exec.CommandContext(context.WithoutCancel(ctx), self, "up", "--data", s.folder, "--listen", s.listen, "--rtmp", s.rtmp, "--admin", s.admin,
-		"--prompt.openings.price_drop=price_drop") // one of a room's moments shows what an opening is
+		"--prompt.openings.price_drop=price_drop", // one of a room's moments shows what an opening is
+		"--review.unheard=note")                   // nobody is there to decide on what a slow machine, or one killed, did not hear
 	s.process.Stderr = s.log
 	s.process.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true} // Ctrl-C is for us to hand on
 	if err := s.process.Start(); err != nil {

@@ -48,6 +48,7 @@ redis: {addresses: ["%s"]}
 store: {url: "file://%s/store"}
 keys: {current: {id: test, secret: "a secret for this test only"}}
 log: {level: info}
+review: {unheard: note}
 publish:
   url: "http://%s"
   destinations:

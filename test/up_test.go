@@ -21,7 +21,7 @@ func startUp(t *testing.T) (up *process, ops *opsclient.Client, published string
 	data := t.TempDir()
 	published = filepath.Join(data, "published")
 	settings := filepath.Join(data, "liveclip.yaml")
-	text := "publish:\n  destinations:\n    - {name: folder, kind: folder, path: " + published + ", profile: 720p}\n"
+	text := "review: {unheard: note}\npublish:\n  destinations:\n    - {name: folder, kind: folder, path: " + published + ", profile: 720p}\n"
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,9 @@
 // a killed process left is in recover.go.
 //
 // Hearing. engines.go has the engines by name, built in and configured, and chooses one for each room: the one that its context
-// names, else that of its language, else asr.engine; a changed choice holds from the next utterance on. Before any engine a
+// names, else that of its language (the very tag first), else asr.engine; nobody where its language has none. A changed choice
+// holds from the next utterance on; from and to none or captions from the next broadcast on, but that an ear falls silent at
+// once. stream.progress.v1 says who hears (Hearing), and what the trouble with that is. Before any engine a
 // voice detector tells voice from music and noise (voices.go; by loudness without one): what is silent is not even sent to it,
 // and what is no voice never becomes an utterance. endpoint.go cuts voice into utterances: at pauses, at the latest after 10 s,
 // and where a clip waits. Each engine has a pool of recognisers (pool.go), children that hear one utterance at a time or many
@@ -24,8 +26,10 @@
 // One that was there at a death is heard again only with none of its kind beside it, and given up after four.
 //
 // Speech that nobody heard is told in one place, ear.settle, before the mark passes it: it is in stream.progress.v1 (Unheard),
-// counted and logged, whatever the reason. Late live speech is skipped, oldest first: an utterance that nobody began to hear
-// within asr.behind; the others are without a place, given up, or of a deaf engine. SpeechLag says how late the newest final line was. load.go measures what
+// kept beside the lines (recording.Writer.Unheard), counted and logged, whatever the reason. Late live speech is skipped, oldest
+// first: an utterance that nobody began to hear within asr.behind; the others had no place, were given up, or their engine is
+// deaf. What a killed process had not heard yet, and what was recorded while nobody listened or sent captions, is kept so, too.
+// SpeechLag says how late the newest final line was. load.go measures what
 // hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the rooms need, up to
 // asr.recognisers, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
 // speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what

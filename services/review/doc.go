@@ -2,7 +2,8 @@
 //
 // Two things start side by side when a cut is ready. Finishing follows the recording like a tail, also past the present, and
 // leaves one rendition per profile, a cover and subtitles in the store, private. Moderation waits until the window was heard
-// to its end and holds title, overlay and words against word lists; a noticed clip that the end of its broadcast left shorter
+// to its end and holds title, overlay and words against word lists; one with speech that nobody heard is for a person
+// (review.unheard; a note where the room's operator wants it heard by nobody); a noticed clip that the end of its broadcast left shorter
 // than the rules' shortest window is for a person. Each writes its own record first and then looks at what
 // the others wrote: whoever finds renditions whole and the effective verdict approved (a person's outweighs the rule's)
 // passes the barrier and writes the clip's manifest, once, which makes the clip playable. A person's verdict comes in as
