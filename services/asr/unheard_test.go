@@ -2,11 +2,15 @@ package asr
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/embedded/embeddedtest"
+	"liveclip/internal/recording"
 	mediav1 "liveclip/proto/media/v1"
+	recordingv1 "liveclip/proto/recording/v1"
 )
 
 // silentPool takes utterances and answers that nobody could hear them, when they are put or when they end.
@@ -80,5 +84,100 @@ func TestAnUtteranceThatIsHeardIsNotToldAsUnheard(t *testing.T) {
 	e.answer(e.queue[0], &mediav1.Heard{})
 	if e.giveUp(); len(unheard) != 0 {
 		t.Errorf("unheard %v", unheard)
+	}
+}
+
+// fixedRoom is a room as it is asked to be heard.
+type fixedRoom struct {
+	by   domain.Hearing
+	caps bool
+}
+
+func (r fixedRoom) heardBy() domain.Hearing { return r.by }
+func (r fixedRoom) captioned() bool         { return r.caps }
+func (r fixedRoom) silenced() bool          { return r.by == domain.Hearing{Engine: engineNone} }
+
+// deafPool cannot hear.
+type deafPool struct{ nobody }
+
+func (deafPool) deafness() string { return "no model" }
+
+func TestABroadcastSaysWhoHearsItAndWhichChangeHasToWait(t *testing.T) {
+	by := func(l listener, name string) *ear {
+		return newEar(earConfig{wish: func() wish { return wish{engine: &engine{name: name, listener: l}} }, now: time.Now})
+	}
+	house, none := domain.Hearing{Engine: "house"}, domain.Hearing{Engine: engineNone}
+	foreign := domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: "zh"}
+	asked := domain.Hearing{Engine: kindCaptions}
+	for name, c := range map[string]struct {
+		ear      *ear
+		captions *captions
+		room     fixedRoom
+		want     domain.Hearing
+	}{
+		"heard":                         {by(&stuckPool{}, "house"), nil, fixedRoom{by: house}, house},
+		"its engine does not work":      {by(deafPool{}, "house"), nil, fixedRoom{by: house}, domain.Hearing{Engine: "house", Trouble: domain.HearingDeaf, About: "no model"}},
+		"by nobody, as asked":           {nil, nil, fixedRoom{by: none}, none},
+		"by nobody in its language":     {nil, nil, fixedRoom{by: foreign}, foreign},
+		"nobody any more, at once":      {by(nobody{}, engineNone), nil, fixedRoom{by: none}, none},
+		"somebody, the next time":       {nil, nil, fixedRoom{by: house}, domain.Hearing{Engine: engineNone, Trouble: domain.HearingLater, About: "house"}},
+		"captions, the next time":       {by(&stuckPool{}, "house"), nil, fixedRoom{asked, true}, domain.Hearing{Engine: "house", Trouble: domain.HearingLater, About: kindCaptions}},
+		"captions":                      {nil, &captions{}, fixedRoom{asked, true}, asked},
+		"captions, an engine next time": {nil, &captions{}, fixedRoom{by: house}, domain.Hearing{Engine: kindCaptions, Trouble: domain.HearingLater, About: "house"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &broadcast{ear: c.ear, captions: c.captions, asked: c.room, log: embeddedtest.Log(t)}
+			if got := b.hearing(); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsRecordedWhileNobodyListensIsKeptAsUnheard(t *testing.T) {
+	whole := domain.Window{End: 5 * time.Second}
+	now := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		captions *captions
+		room     fixedRoom
+		want     []domain.Unheard
+	}{
+		"as its operator wants":    {nil, fixedRoom{by: domain.Hearing{Engine: engineNone}}, []domain.Unheard{{Window: whole, Chosen: true}}},
+		"no engine for it":         {nil, fixedRoom{by: domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign}}, []domain.Unheard{{Window: whole}}},
+		"captions nobody sends":    {&captions{}, fixedRoom{caps: true}, []domain.Unheard{{Window: whole}}},
+		"captions that came":       {&captions{from: captionsSent, sent: sentLines{called: now.Add(-time.Second)}}, fixedRoom{caps: true}, nil},
+		"captions that stopped":    {&captions{from: captionsSent, sent: sentLines{called: now.Add(-2 * senderGone)}}, fixedRoom{caps: true}, []domain.Unheard{{Window: whole}}},
+		"captions in a file":       {&captions{from: captionsBeside}, fixedRoom{caps: true}, nil},
+		"captions in the stream":   {&captions{from: captionsWithin}, fixedRoom{caps: true}, nil},
+		"a sender without a line ": {&captions{sent: sentLines{called: now}}, fixedRoom{caps: true}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := recording.Create(recording.WriterConfig{Folder: t.TempDir(), Ref: ref("a"), Broadcast: "b", Epoch: 1}, nil, embeddedtest.Log(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &broadcast{writer: w, captions: c.captions, asked: c.room, now: func() time.Time { return now }}
+			if c.captions != nil {
+				c.captions.on = b
+			}
+			for _, to := range []time.Duration{2 * time.Second, 2 * time.Second, 5 * time.Second} {
+				if err := b.keepHeard(to); err != nil {
+					t.Fatal(err)
+				}
+			}
+			hot := recording.NewHot()
+			defer hot.Add(w)()
+			reply, err := hot.Lines(t.Context(), &recordingv1.LinesRequest{Range: &recordingv1.Range{Stream: string(ref("a").Stream), Tenant: string(ref("a").Tenant), Broadcast: "b", End: int64(whole.End)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []domain.Unheard
+			for _, u := range reply.Unheard {
+				got = append(got, domain.Unheard{Window: domain.Window{Start: time.Duration(u.Start), End: time.Duration(u.End)}, Chosen: u.Chosen})
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("unheard %+v, want %+v", got, c.want)
+			}
+		})
 	}
 }
