@@ -42,8 +42,7 @@ func TestSpeechThatNobodyHeardIsToldBeforeTheMarkPassesItWhateverTheReason(t *te
 		t.Run(name, func(t *testing.T) {
 			var unheard []domain.Window
 			var lines int
-			var e *ear
-			e = newEar(earConfig{broadcast: "b", live: c.live, behind: time.Minute, wish: heardBy(c.by), now: time.Now,
+			e := newEar(earConfig{broadcast: "b", live: c.live, behind: time.Minute, wish: heardBy(c.by), now: time.Now,
 				line: func(domain.TranscriptLine) { lines++ },
 				skip: func(w domain.Window) { unheard = append(unheard, w) }})
 			for i, level := range []float64{quietRoom, speech, speech, quietRoom, speech, quietRoom} {
