@@ -181,9 +181,9 @@ func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
 		"English was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "half price"}, "On offer: the product"},
 		"a room's names are Chinese": {domain.Context{Products: []domain.Product{{Name: "保温杯"}}}, domain.Highlight{Kind: "discount", Text: "half price"}, "限时折扣：保温杯"},
 		"nothing was said":           {domain.Context{}, domain.Highlight{Kind: "burst"}, "直播间热议：好物"},
-		"a kind of the user's own":   {room, domain.Highlight{Kind: "mystery"}, "From the live room: Leather bag"},
+		"a kind of the user's own":   {room, domain.Highlight{Kind: "mystery"}, "From the live room: the product"},
 		"a request's own title":      {room, domain.Highlight{Kind: "manual", Title: " My\nclip ${host} ", By: "op"}, "My clip ${host}"},
-		"a request's empty title":    {room, domain.Highlight{Kind: "manual", Title: "\x00 ", By: "op"}, "From the live room: Leather bag"},
+		"a request's empty title":    {room, domain.Highlight{Kind: "manual", Title: "\x00 ", By: "op"}, "From the live room: the product"},
 		"a price nobody gave":        {domain.Context{Language: "zh"}, domain.Highlight{Kind: "price_drop"}, "降价了：好物"},
 		"a name that is no template": {domain.Context{Language: "en", Products: []domain.Product{{Name: "${host} bag"}}}, sale, "Flash sale: ${host} bag"},
 	} {
