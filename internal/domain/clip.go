@@ -23,10 +23,17 @@ type Shot struct {
 	Seed     uint64            // generated: of the noise; of a clip's ID, so that a replay asks for the same
 	Tier     string            // generated: "standard", "pro", "ultra"; empty: as configured
 	Engine   string            // generated: the engine that is wished for, by its configured name; empty: whichever serves best
+	Opening  ShotOpening       // generated: what every shot of its template begins with; zero: each begins anew
 	// Version names what worded the shot ("enthusiastic@2f6b0c11", with "+model" where a language model had its part), and
 	// Hash all of its words (see domain.H): what a quality record is grouped by.
 	Version string
 	Hash    string
+}
+
+// ShotOpening is what generated shots of a template begin with. An engine makes it once, and then begins from there.
+type ShotOpening struct {
+	Key    string // names it: other words have another
+	Prompt string
 }
 
 // Profile is how a destination wants the clip.

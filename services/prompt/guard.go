@@ -106,4 +106,10 @@ func seedOf(clip domain.ClipID, number int) uint64 {
 }
 
 // hashOf is the hash of a shot's words.
-func hashOf(prompt, negative string) string { return domain.H("prompt", prompt, negative) }
+func hashOf(s domain.Shot) string {
+	words := []string{"prompt", s.Prompt, s.Negative}
+	if s.Opening.Prompt != "" {
+		words = append(words, s.Opening.Prompt)
+	}
+	return domain.H(words...)
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"unicode/utf8"
 
 	"liveclip/internal/domain"
 	"liveclip/internal/strictyaml"
@@ -16,6 +17,8 @@ var defaultLibrary []byte
 
 // defaultLibraryName stands for the built-in file in faults.
 const defaultLibraryName = "built-in templates"
+
+const longestOpening = 300 // characters
 
 const other = "other" // the kind that stands for every one without an entry
 
@@ -34,6 +37,7 @@ type libraryFile struct {
 		Name     string `yaml:"name"`
 		Language string `yaml:"language"`
 		Text     string `yaml:"text"`
+		Opening  string `yaml:"opening"` // words, without variables, that every shot of it begins with
 	} `yaml:"templates"`
 	Actions  map[string]byLanguage `yaml:"actions"`
 	Titles   map[string]byLanguage `yaml:"titles"`
@@ -69,6 +73,7 @@ type library struct {
 type prompt struct {
 	name, language, version string // version changes with the text
 	text                    template
+	opening                 domain.ShotOpening
 }
 
 // loadLibrary reads the file at path, or the built-in library when path is empty. Its errors name file:line, all of them.
@@ -146,7 +151,15 @@ func (r *reader) read(file libraryFile) {
 		if !slices.Contains(languages, t.Language) {
 			r.file.Fault(path+".language", "must be zh or en, is %.20q", t.Language)
 		}
-		r.library.prompts = append(r.library.prompts, prompt{t.Name, t.Language, t.Name + "@" + domain.H("prompt template", t.Text)[:8], r.template(path+".text", t.Text, "")})
+		p := prompt{name: t.Name, language: t.Language, version: t.Name + "@" + domain.H("prompt template", t.Text)[:8], text: r.template(path+".text", t.Text, "")}
+		if t.Opening != "" {
+			words, err := parseTemplate(t.Opening, func(string) bool { return false })
+			if err != nil || utf8.RuneCountInString(t.Opening) > longestOpening {
+				r.file.Fault(path+".opening", "must have no variables and at most %d characters: every shot begins alike", longestOpening)
+			}
+			p.opening = domain.ShotOpening{Key: t.Name + "@" + domain.H("opening", t.Opening)[:8], Prompt: words.fill(func(string) string { return "" })}
+		}
+		r.library.prompts = append(r.library.prompts, p)
 	}
 	for _, language := range languages {
 		if !slices.ContainsFunc(r.library.prompts, func(p prompt) bool { return p.language == language }) {

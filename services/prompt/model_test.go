@@ -58,7 +58,7 @@ func TestALanguageModelWordsAShotFromFactsThatAreData(t *testing.T) {
 	}), room)
 	shot := p.Shots[0]
 	if !strings.HasPrefix(shot.Prompt, "Mei lifts a silk scarf") || shot.Negative != "text" || !strings.HasSuffix(shot.Version, "+small") ||
-		shot.Hash != hashOf(shot.Prompt, "text") || shot.Seed != seedOf(p.Clip, 0) || len(p.Notes) > 0 {
+		shot.Hash != hashOf(shot) || shot.Seed != seedOf(p.Clip, 0) || len(p.Notes) > 0 {
 		t.Errorf("shot %+v, notes %q", shot, p.Notes)
 	}
 	messages := asked["messages"].([]any)

@@ -149,7 +149,7 @@ func (l *library) generated(cfg Config, h domain.Highlight, v values) domain.Sho
 	}
 	for _, p := range l.prompts {
 		if p.name == cfg.Template || cfg.Template == "" && p.language == language {
-			shot.Prompt, shot.Version = p.text.fill(v.of), p.version
+			shot.Prompt, shot.Version, shot.Opening = p.text.fill(v.of), p.version, p.opening
 			break
 		}
 	}

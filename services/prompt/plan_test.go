@@ -71,11 +71,15 @@ func TestAnOpeningAndAGeneratedShotComeBeforeTheFootage(t *testing.T) {
 		{Kind: domain.ShotTemplate, Template: "countdown", Length: 3 * time.Second, Fields: fields},
 		{Kind: domain.ShotGenerated, Length: 4 * time.Second, Template: "countdown", Fields: fields, Prompt: "Mei presents Silk scarf with enthusiasm, " +
 			"close up of the host's surprised face, cheerful background music, bright and clear picture",
-			Negative: l.negative["en"], Version: got.Shots[1].Version},
+			Negative: l.negative["en"], Version: got.Shots[1].Version,
+			Opening: domain.ShotOpening{Key: got.Shots[1].Opening.Key, Prompt: "a bright and tidy studio table in soft light, slow push in"}},
 		{Kind: domain.ShotFootage, Window: sale.Window},
 	}
 	if !reflect.DeepEqual(got.Shots, want) {
 		t.Errorf("got  %+v\nwant %+v", got.Shots, want)
+	}
+	if key := got.Shots[1].Opening.Key; !strings.HasPrefix(key, "enthusiastic_en@") || len(key) != len("enthusiastic_en@")+8 {
+		t.Errorf("opening %q", key)
 	}
 	if version := got.Shots[1].Version; !strings.HasPrefix(version, "enthusiastic_en@") || len(version) != len("enthusiastic_en@")+8 {
 		t.Errorf("version %q", version)

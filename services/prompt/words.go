@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -30,7 +31,7 @@ func (s *Service) word(ctx context.Context, room domain.Context, h domain.Highli
 func (s *Service) wordShot(ctx context.Context, room domain.Context, h domain.Highlight, number int, shot *domain.Shot, p *domain.Plan) bool {
 	limit := s.library.limits[s.cfg.For]
 	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
-	if reason := s.guard.forbidden(shot.Prompt); reason != "" {
+	if reason := cmp.Or(s.guard.forbidden(shot.Prompt), s.guard.forbidden(shot.Opening.Prompt)); reason != "" {
 		note("no shot was generated: %s (生成内容被拒绝)", reason)
 		return false
 	}
@@ -64,7 +65,7 @@ func (s *Service) wordShot(ctx context.Context, room domain.Context, h domain.Hi
 			note("the %s was cut to the %d characters that %s engines take (提示词过长，已截断)", text.name, text.most, s.cfg.For)
 		}
 	}
-	shot.Seed, shot.Hash = seedOf(p.Clip, number), hashOf(shot.Prompt, shot.Negative)
+	shot.Seed, shot.Hash = seedOf(p.Clip, number), hashOf(*shot)
 	shot.Tier, shot.Engine = s.cfg.Tier, s.cfg.Engine
 	return true
 }

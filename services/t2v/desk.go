@@ -34,7 +34,7 @@ type wanted struct {
 	Engine           string // the only one, by its name; empty: any
 	Prompt, Negative string
 	Seed             uint64
-	Template         string // whose opening an engine may hold
+	Opening          domain.ShotOpening // that an engine may hold
 	Width, Height    int
 	Length           time.Duration
 	Deadline         time.Time // when its moment is stale; zero: never
@@ -98,7 +98,7 @@ func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*de
 		d.stands = append(d.stands, &stand{c, e})
 		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
 		d.plan.Add(schedule.Engine{
-			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2,
+			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2, Openings: c.Kind == engines.KindOwn,
 			Cost: time.Duration(c.Cost * float64(form.Length)),
 		})
 	}
@@ -187,7 +187,7 @@ func (d *desk) await(ctx context.Context, w wanted, avoid []string) (_ turn, err
 	decided := make(chan turn, 1)
 	d.turns[id] = decided
 	d.tell(d.plan.Offer(schedule.Work{
-		ID: id, Tenant: string(w.Tenant), Stream: string(w.Stream), Tier: w.Tier, Engine: w.Engine, Avoid: avoid, Template: w.Template,
+		ID: id, Tenant: string(w.Tenant), Stream: string(w.Stream), Tier: w.Tier, Engine: w.Engine, Avoid: avoid, Opening: w.Opening.Key,
 		Form: schedule.Form{Width: w.Width, Height: w.Height, Length: w.Length}, Deadline: w.Deadline,
 	}))
 	d.advance()
@@ -255,7 +255,7 @@ func (d *desk) run(ctx context.Context, w wanted, start schedule.Start, file str
 	s := d.stands[slices.IndexFunc(d.stands, func(s *stand) bool { return s.cfg.Name == start.Engine })]
 	order := engines.Order{
 		ID: w.ID, Prompt: w.Prompt, Negative: w.Negative, Width: start.Form.Width, Height: start.Form.Height, FrameRate: s.cfg.FrameRate,
-		Length: start.Form.Length, Steps: start.Form.Steps, Seed: w.Seed, Deadline: w.Deadline, Template: w.Template,
+		Length: start.Form.Length, Steps: start.Form.Steps, Seed: w.Seed, Deadline: w.Deadline, Opening: engines.Opening(w.Opening),
 		Tenant: string(w.Tenant), Urgent: w.Lane == domain.LaneLive,
 	}
 	answer, err := d.make(ctx, s, order, file)

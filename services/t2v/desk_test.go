@@ -344,3 +344,57 @@ func TestWhatIsNotUrgentLetsGoOfItsPlaceWhileItWaits(t *testing.T) {
 		t.Errorf("error %v, told %+v, want the job to come back later", err, bus.events)
 	}
 }
+
+func TestAShotBeginsFromItsOpeningOnTheEngineThatHoldsIt(t *testing.T) {
+	a, first := standIn(t, engines.KindOwn, enginestest.None)
+	b, second := standIn(t, engines.KindOwn, enginestest.None)
+	a.Name, b.Name = "a", "b"
+	s, _, _ := newService(t, a, prober{}, b)
+	generate := func(id, engine string, opening domain.ShotOpening) domain.ShotMaking {
+		t.Helper()
+		making, err := s.desk.generate(t.Context(), wanted{
+			ID: id, Engine: engine, Prompt: id, Opening: opening, Width: 640, Height: 352, Length: 2 * time.Second,
+		}, filepath.Join(t.TempDir(), "shot.mp4"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return making
+	}
+	opening := domain.ShotOpening{Key: "enthusiastic@1", Prompt: "a studio table"}
+	for i, c := range []struct {
+		wish    string
+		opening domain.ShotOpening
+		engine  string
+		hit     bool
+	}{
+		{"b", opening, "b", false},
+		{"", opening, "b", true},
+		{"a", opening, "a", false},
+		{"a", domain.ShotOpening{}, "a", false},
+	} {
+		making := generate(fmt.Sprint("shot", i), c.wish, c.opening)
+		if making.Engine != c.engine || making.CacheHit != c.hit {
+			t.Errorf("shot %d was made by %s, from its cache: %t; want %s, %t", i, making.Engine, making.CacheHit, c.engine, c.hit)
+		}
+		ordered := <-map[string]*enginestest.StandIn{"a": first, "b": second}[c.engine].Orders
+		if ordered.Opening != c.opening.Key {
+			t.Errorf("shot %d was ordered with opening %q", i, ordered.Opening)
+		}
+	}
+}
+
+func TestAnEngineThatTakesNoOpeningsIsAskedWithoutOne(t *testing.T) {
+	cfg, engine := standIn(t, engines.KindOwn, enginestest.NoOpenings)
+	e, err := engines.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	order := engines.Order{ID: "a", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, Opening: engines.Opening{Key: "k", Prompt: "a table"}}
+	if _, err := e.Generate(t.Context(), order, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if with, without := <-engine.Orders, <-engine.Orders; with.Opening != "k" || without.Opening != "" || without.Prompt != "a mug" {
+		t.Errorf("ordered %+v, then %+v", with, without)
+	}
+}

@@ -16,12 +16,14 @@ func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], numb
 	frame := size(plan.Value).turned(shot.Fields["aspect"])
 	id := fmt.Sprintf("%s/%d/%d", plan.Value.Clip, plan.Value.Revision, number)
 	seed := seedOf(shot, id, try)
+	opening := shot.Opening
 	if try > 0 {
+		opening = domain.ShotOpening{} // it may be what was refused
 		id = fmt.Sprintf("%s/%d", id, try)
 	}
 	return s.desk.generate(ctx, wanted{
 		ID: id, Tenant: plan.Envelope.Tenant, Stream: plan.Envelope.Stream, Lane: plan.Envelope.Lane,
-		Tier: shot.Tier, Engine: shot.Engine, Prompt: shot.Prompt, Negative: shot.Negative, Seed: seed,
+		Tier: shot.Tier, Engine: shot.Engine, Prompt: shot.Prompt, Negative: shot.Negative, Opening: opening, Seed: seed,
 		Width: frame.width, Height: frame.height, Length: shot.Length, Deadline: s.cfg.Fresh.until(plan.Envelope),
 	}, file)
 }

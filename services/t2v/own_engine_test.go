@@ -117,6 +117,16 @@ func TestTheProjectsOwnEngineMakesAShotOnTheCPU(t *testing.T) {
 			t.Errorf("order %d: made %+v, %v", hit, made, err)
 		}
 	}
+	// Shots of one template begin from its opening, whatever is in them.
+	order.Opening = engines.Opening{Key: "enthusiastic@1", Prompt: "a red circle"}
+	for i, prompt := range []string{"a blue square", "a green triangle"} {
+		order.Prompt = prompt
+		made, err := e.Generate(t.Context(), order, io.Discard)
+		if err != nil || made.Frames != 16 || made.CacheHit != (i == 1) {
+			t.Errorf("order %d with an opening: made %+v, %v", i, made, err)
+		}
+	}
+	order.Opening = engines.Opening{}
 	order.Prompt = strings.Repeat("x", 100<<10)
 	if _, err := e.Generate(t.Context(), order, io.Discard); engines.KindOf(err) != engines.Unfit {
 		t.Errorf("a prompt of 100 KB: %v, want unfit", err)

@@ -60,6 +60,7 @@ type Service struct {
 	bus     publisher
 	store   blob.Store
 	jobs    queue
+	memory  memory
 	studio  *studio
 	desk    *desk
 	log     *slog.Logger
@@ -92,6 +93,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		bus:     deps.Bus,
 		store:   deps.Store,
 		jobs:    job.NewClient(deps.Redis, "t2v"),
+		memory:  memory{deps.Redis},
 		log:     deps.Log,
 		now:     deps.Now,
 		load:    systemLoad,
@@ -140,12 +142,14 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-"), prune(s.cfg.Cache, keptBases)); err != nil {
 		s.log.Warn("what is left of killed processes, and old bases, not removed", "error", err)
 	}
+	s.desk.recall(ctx, s.memory)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consume(ctx) })
 	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })
 	group.Go(func() error { return s.stories.Run(ctx) })
 	group.Go(func() error { s.desk.watch(ctx); return nil })
 	group.Go(func() error { s.prepare(ctx); return nil })
+	group.Go(func() error { s.desk.remember(ctx, s.memory); return nil })
 	group.Go(func() error {
 		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
 	})

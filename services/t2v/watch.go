@@ -49,7 +49,7 @@ func (d *desk) attend(ctx context.Context, s *stand) {
 		ready := d.look(ctx, s)
 		if ready && !warmed {
 			warmed = true
-			if err := s.engine.Warm(ctx, s.cfg.Model, ""); err != nil && ctx.Err() == nil {
+			if err := s.engine.Warm(ctx, s.cfg.Model); err != nil && ctx.Err() == nil {
 				d.log.Warn("engine not warmed", "engine", s.cfg.Name, "error", err)
 			}
 		}

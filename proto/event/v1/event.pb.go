@@ -2032,6 +2032,7 @@ type Shot struct {
 	Engine        string                 `protobuf:"bytes,10,opt,name=engine,proto3" json:"engine,omitempty"`
 	Version       string                 `protobuf:"bytes,11,opt,name=version,proto3" json:"version,omitempty"`
 	Hash          string                 `protobuf:"bytes,12,opt,name=hash,proto3" json:"hash,omitempty"`
+	Opening       *ShotOpening           `protobuf:"bytes,13,opt,name=opening,proto3" json:"opening,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2150,6 +2151,65 @@ func (x *Shot) GetHash() string {
 	return ""
 }
 
+func (x *Shot) GetOpening() *ShotOpening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
+type ShotOpening struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Prompt        string                 `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShotOpening) Reset() {
+	*x = ShotOpening{}
+	mi := &file_event_v1_event_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShotOpening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShotOpening) ProtoMessage() {}
+
+func (x *ShotOpening) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShotOpening.ProtoReflect.Descriptor instead.
+func (*ShotOpening) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ShotOpening) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ShotOpening) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
 type Profile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2164,7 +2224,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2236,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2249,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Profile) GetName() string {
@@ -2265,7 +2325,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2277,7 +2337,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2290,7 +2350,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Plan) GetClip() string {
@@ -2466,7 +2526,7 @@ type CutPart struct {
 
 func (x *CutPart) Reset() {
 	*x = CutPart{}
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2538,7 @@ func (x *CutPart) String() string {
 func (*CutPart) ProtoMessage() {}
 
 func (x *CutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2551,7 @@ func (x *CutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutPart.ProtoReflect.Descriptor instead.
 func (*CutPart) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CutPart) GetWindow() *Window {
@@ -2538,7 +2598,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2610,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2623,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Cut) GetClip() string {
@@ -2642,7 +2702,7 @@ type ShotRecord struct {
 
 func (x *ShotRecord) Reset() {
 	*x = ShotRecord{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +2714,7 @@ func (x *ShotRecord) String() string {
 func (*ShotRecord) ProtoMessage() {}
 
 func (x *ShotRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +2727,7 @@ func (x *ShotRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotRecord.ProtoReflect.Descriptor instead.
 func (*ShotRecord) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShotRecord) GetNumber() int64 {
@@ -2775,7 +2835,7 @@ type ShotMaking struct {
 
 func (x *ShotMaking) Reset() {
 	*x = ShotMaking{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2787,7 +2847,7 @@ func (x *ShotMaking) String() string {
 func (*ShotMaking) ProtoMessage() {}
 
 func (x *ShotMaking) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2800,7 +2860,7 @@ func (x *ShotMaking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotMaking.ProtoReflect.Descriptor instead.
 func (*ShotMaking) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ShotMaking) GetEngine() string {
@@ -2904,7 +2964,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +2976,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +2989,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShotStage) GetName() string {
@@ -2960,7 +3020,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +3032,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +3045,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShotQuality) GetFrames() int64 {
@@ -3048,7 +3108,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3060,7 +3120,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3073,7 +3133,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3158,7 +3218,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3170,7 +3230,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3183,7 +3243,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Heads) GetFrame() int64 {
@@ -3238,7 +3298,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3250,7 +3310,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3263,7 +3323,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Rendered) GetClip() string {
@@ -3391,7 +3451,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3403,7 +3463,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3416,7 +3476,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Finding) GetList() string {
@@ -3471,7 +3531,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3543,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3556,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Decided) GetClip() string {
@@ -3577,7 +3637,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3649,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3662,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -3673,7 +3733,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3685,7 +3745,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3698,7 +3758,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -3807,7 +3867,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3819,7 +3879,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3832,7 +3892,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -3997,7 +4057,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[37]
+	mi := &file_event_v1_event_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4009,7 +4069,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[37]
+	mi := &file_event_v1_event_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4022,7 +4082,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{37}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -4270,7 +4330,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"R\n" +
 	"\aChapter\x121\n" +
 	"\x06window\x18\x01 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\"\x9b\x03\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\xd5\x03\n" +
 	"\x04Shot\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.liveclip.event.v1.WindowR\x06window\x12\x1a\n" +
@@ -4284,10 +4344,14 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x06engine\x18\n" +
 	" \x01(\tR\x06engine\x12\x18\n" +
 	"\aversion\x18\v \x01(\tR\aversion\x12\x12\n" +
-	"\x04hash\x18\f \x01(\tR\x04hash\x1a9\n" +
+	"\x04hash\x18\f \x01(\tR\x04hash\x128\n" +
+	"\aopening\x18\r \x01(\v2\x1e.liveclip.event.v1.ShotOpeningR\aopening\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa1\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"7\n" +
+	"\vShotOpening\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06prompt\x18\x02 \x01(\tR\x06prompt\"\xa1\x01\n" +
 	"\aProfile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x03R\x05width\x12\x16\n" +
@@ -4502,7 +4566,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -4525,28 +4589,29 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*Highlight)(nil),          // 18: liveclip.event.v1.Highlight
 	(*Chapter)(nil),            // 19: liveclip.event.v1.Chapter
 	(*Shot)(nil),               // 20: liveclip.event.v1.Shot
-	(*Profile)(nil),            // 21: liveclip.event.v1.Profile
-	(*Plan)(nil),               // 22: liveclip.event.v1.Plan
-	(*CutPart)(nil),            // 23: liveclip.event.v1.CutPart
-	(*Cut)(nil),                // 24: liveclip.event.v1.Cut
-	(*ShotRecord)(nil),         // 25: liveclip.event.v1.ShotRecord
-	(*ShotMaking)(nil),         // 26: liveclip.event.v1.ShotMaking
-	(*ShotStage)(nil),          // 27: liveclip.event.v1.ShotStage
-	(*ShotQuality)(nil),        // 28: liveclip.event.v1.ShotQuality
-	(*Rendition)(nil),          // 29: liveclip.event.v1.Rendition
-	(*Heads)(nil),              // 30: liveclip.event.v1.Heads
-	(*Rendered)(nil),           // 31: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 32: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 33: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 34: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 35: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 36: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 37: liveclip.event.v1.PlaybackReport
-	nil,                        // 38: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 39: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 40: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 41: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 42: liveclip.event.v1.Plan.FeaturesEntry
+	(*ShotOpening)(nil),        // 21: liveclip.event.v1.ShotOpening
+	(*Profile)(nil),            // 22: liveclip.event.v1.Profile
+	(*Plan)(nil),               // 23: liveclip.event.v1.Plan
+	(*CutPart)(nil),            // 24: liveclip.event.v1.CutPart
+	(*Cut)(nil),                // 25: liveclip.event.v1.Cut
+	(*ShotRecord)(nil),         // 26: liveclip.event.v1.ShotRecord
+	(*ShotMaking)(nil),         // 27: liveclip.event.v1.ShotMaking
+	(*ShotStage)(nil),          // 28: liveclip.event.v1.ShotStage
+	(*ShotQuality)(nil),        // 29: liveclip.event.v1.ShotQuality
+	(*Rendition)(nil),          // 30: liveclip.event.v1.Rendition
+	(*Heads)(nil),              // 31: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 32: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 33: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 34: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 35: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 36: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 37: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 38: liveclip.event.v1.PlaybackReport
+	nil,                        // 39: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 40: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 41: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 42: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 43: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -4559,21 +4624,21 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	16, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
 	18, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
 	18, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
-	22, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
-	24, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	31, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	33, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	34, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	35, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	36, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	37, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	23, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
+	25, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
+	32, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	34, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	35, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	36, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	37, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	38, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	38, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	39, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	39, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	40, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.StreamProgress.unheard:type_name -> liveclip.event.v1.Window
 	10, // 26: liveclip.event.v1.StreamProgress.hearing:type_name -> liveclip.event.v1.Hearing
 	3,  // 27: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
@@ -4583,38 +4648,39 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	4,  // 31: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
 	3,  // 32: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
 	17, // 33: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	40, // 34: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	41, // 34: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
 	19, // 35: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
 	4,  // 36: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
 	3,  // 37: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
 	3,  // 38: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	41, // 39: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	3,  // 40: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	17, // 41: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	20, // 42: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	21, // 43: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	42, // 44: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	19, // 45: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 46: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	23, // 47: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	25, // 48: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
-	26, // 49: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
-	28, // 50: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
-	27, // 51: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
-	30, // 52: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	29, // 53: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 54: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	32, // 55: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	22, // 56: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	31, // 57: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	33, // 58: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	34, // 59: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	25, // 60: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
-	61, // [61:61] is the sub-list for method output_type
-	61, // [61:61] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	42, // 39: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	21, // 40: liveclip.event.v1.Shot.opening:type_name -> liveclip.event.v1.ShotOpening
+	3,  // 41: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	17, // 42: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	20, // 43: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	22, // 44: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	43, // 45: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	19, // 46: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 47: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	24, // 48: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	26, // 49: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
+	27, // 50: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
+	29, // 51: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
+	28, // 52: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
+	31, // 53: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	30, // 54: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 55: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	33, // 56: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	23, // 57: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	32, // 58: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	34, // 59: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	35, // 60: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	26, // 61: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -4647,7 +4713,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

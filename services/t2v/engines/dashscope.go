@@ -174,7 +174,7 @@ func (d *dashScope) Health(ctx context.Context) (Health, error) {
 }
 
 // Warm does nothing: the models are always there.
-func (d *dashScope) Warm(context.Context, string, string) error { return nil }
+func (d *dashScope) Warm(context.Context, string) error { return nil }
 
 func (d *dashScope) Close() error {
 	d.api.client.CloseIdleConnections()

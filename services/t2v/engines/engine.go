@@ -22,10 +22,13 @@ type Order struct {
 	Steps            int           // 0: the model's own
 	Seed             uint64
 	Deadline         time.Time // when it is of no use any more; zero: never
-	Template         string    // opening whose cache to begin from; empty: none
+	Opening          Opening   // to begin from, where the engine can do so; zero: none
 	Tenant           string
 	Urgent           bool // a live moment waits for it
 }
+
+// Opening is what orders of a template begin with: made once, and then begun from.
+type Opening struct{ Key, Prompt string }
 
 // Made is what an engine tells of a shot.
 type Made struct {
@@ -53,9 +56,8 @@ type Engine interface {
 	Generate(ctx context.Context, order Order, sink io.Writer) (Made, error)
 	// Health is cheap. An error is a *Fault.
 	Health(ctx context.Context) (Health, error)
-	// Warm has the engine load a model, and a template's opening where one is named, before they are needed. Engines that
-	// cannot do so answer nil at once.
-	Warm(ctx context.Context, model, template string) error
+	// Warm has the engine load a model before it is needed. Engines that cannot do so answer nil at once.
+	Warm(ctx context.Context, model string) error
 	Close() error
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/fnv"
 	"io"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ import (
 
 // maxChunk is the greatest message taken from an engine: a chunk is about a second of H.264.
 const maxChunk = 32 << 20
+
+// openingChunks is how long an opening is. One chunk, about half a second, is what is there at once; what follows is the shot's own.
+const openingChunks = 1
 
 // own is the client of the project's engine.
 type own struct {
@@ -52,7 +56,13 @@ func (e *own) Generate(ctx context.Context, o Order, sink io.Writer) (Made, erro
 	within, alive, end := within(ctx, e.cfg)
 	defer end()
 	out := &bounded{out: sink, max: e.cfg.MaxBytes, alive: alive, started: time.Now()}
-	made, err := out.whole(e.collect(within, e.order(o), out, alive))
+	order := e.order(o)
+	made, err := e.collect(within, order, out, alive)
+	if order.Opening != nil && out.n == 0 && KindOf(plain(err)) == Unfit { // its model can't, or the shot is shorter
+		order.Opening, order.Template = nil, ""
+		made, err = e.collect(within, order, out, alive)
+	}
+	made, err = out.whole(made, err)
 	return made, settle(ctx, within, plain(err))
 }
 
@@ -60,7 +70,12 @@ func (e *own) order(o Order) *enginev1.Order {
 	order := &enginev1.Order{
 		Id: o.ID, Model: cmp.Or(o.Model, e.cfg.Model), Prompt: o.Prompt, Lane: enginev1.Lane_LANE_MANUAL,
 		Width: int64(o.Width), Height: int64(o.Height), FrameRate: cmp.Or(o.FrameRate, e.cfg.FrameRate),
-		Length: int64(o.Length), Steps: int64(cmp.Or(o.Steps, e.cfg.Steps)), Seed: o.Seed, Template: o.Template, Tenant: o.Tenant,
+		Length: int64(o.Length), Steps: int64(cmp.Or(o.Steps, e.cfg.Steps)), Seed: o.Seed, Tenant: o.Tenant,
+	}
+	if o.Opening.Prompt != "" {
+		seed := fnv.New64a()
+		_, _ = seed.Write([]byte(o.Opening.Key))
+		order.Template, order.Opening = o.Opening.Key, &enginev1.Opening{Prompt: o.Opening.Prompt, Seed: seed.Sum64(), Chunks: openingChunks}
 	}
 	if e.cfg.Guides {
 		order.Negative = o.Negative
@@ -165,8 +180,8 @@ func (e *own) Health(ctx context.Context) (Health, error) {
 	return Health{Ready: h.GetReady(), Reason: h.GetReason(), Models: h.GetModels(), Queued: int(h.GetQueued()), Device: h.GetDevice()}, nil
 }
 
-func (e *own) Warm(ctx context.Context, model, template string) error {
-	_, err := e.client().Warm(ctx, &enginev1.WarmRequest{Model: cmp.Or(model, e.cfg.Model), Template: template})
+func (e *own) Warm(ctx context.Context, model string) error {
+	_, err := e.client().Warm(ctx, &enginev1.WarmRequest{Model: cmp.Or(model, e.cfg.Model)})
 	return plain(err)
 }
 

@@ -223,7 +223,7 @@ func (v *videos) Health(ctx context.Context) (Health, error) {
 }
 
 // Warm does nothing: such a server loads its one model at its start.
-func (v *videos) Warm(context.Context, string, string) error { return nil }
+func (v *videos) Warm(context.Context, string) error { return nil }
 
 func (v *videos) Close() error {
 	v.api.client.CloseIdleConnections()

@@ -26,14 +26,23 @@ type costKey struct {
 
 // learned is the running mean and mean deviation of a row.
 type learned struct {
+	costKey
+	units           float64
 	mean, deviation float64 // seconds
 	n               int
+	at              time.Time // of the last measurement
+	told            bool      // to whoever keeps the table
 }
+
+// estimate of what an order takes, in seconds.
+type estimate struct{ mean, deviation float64 }
 
 // Costs is the latency table.
 type Costs struct {
-	rows   map[costKey]*learned
-	priors map[string]prior // by engine
+	rows     map[costKey]*learned
+	byEngine map[string][]*learned
+	priors   map[string]prior // by engine
+	known    map[costKey]estimate
 }
 
 // prior is what an engine is thought to take until it was measured.
@@ -51,25 +60,24 @@ const (
 )
 
 func newCosts() *Costs {
-	return &Costs{rows: map[costKey]*learned{}, priors: map[string]prior{}}
+	return &Costs{rows: map[costKey]*learned{}, byEngine: map[string][]*learned{}, priors: map[string]prior{}, known: map[costKey]estimate{}}
 }
 
 // suppose tells what an engine is thought to take for a form until it was measured.
 func (c *Costs) suppose(engine string, form Form, took time.Duration) {
 	c.priors[engine] = prior{took.Seconds() / max(form.units(), 1)}
+	clear(c.known)
 }
 
 // Learn takes in what an order took.
-func (c *Costs) learn(k costKey, took time.Duration) {
+func (c *Costs) learn(k costKey, took time.Duration, now time.Time) {
+	clear(c.known)
 	row, ok := c.rows[k]
 	if !ok {
-		if len(c.rows) >= maxRows {
-			clear(c.rows) // forms come from plans: a flood of them is no reason to grow
-		}
-		row = &learned{}
-		c.rows[k] = row
+		row = c.add(k)
 	}
 	s := took.Seconds()
+	row.at, row.told = now, false
 	row.n++
 	if row.n == 1 {
 		row.mean, row.deviation = s, s*guess/2
@@ -80,48 +88,63 @@ func (c *Costs) learn(k costKey, took time.Duration) {
 	row.mean += w * (s - row.mean)
 }
 
+func (c *Costs) add(k costKey) *learned {
+	if len(c.rows) >= maxRows {
+		clear(c.rows) // forms come from plans: a flood of them is no reason to grow
+		clear(c.byEngine)
+	}
+	row := &learned{costKey: k, units: k.form.units()}
+	c.rows[k] = row
+	c.byEngine[k.engine] = append(c.byEngine[k.engine], row)
+	return row
+}
+
 // estimate is the mean and deviation of what an order will take, in seconds: from its row, else scaled from the row nearest in
 // work, else from the prior.
-func (c *Costs) estimate(k costKey) (mean, deviation float64) {
+func (c *Costs) estimate(k costKey) estimate {
+	if known, ok := c.known[k]; ok {
+		return known
+	}
+	if len(c.known) >= maxRows {
+		clear(c.known)
+	}
+	known := c.compute(k)
+	c.known[k] = known
+	return known
+}
+
+func (c *Costs) compute(k costKey) estimate {
 	if row, ok := c.rows[k]; ok {
-		return row.mean, max(row.deviation, leastShare*row.mean)
+		return estimate{row.mean, max(row.deviation, leastShare*row.mean)}
 	}
 	best, distance := (*learned)(nil), math.Inf(1)
 	var ratio float64
-	for other, row := range c.rows {
-		if other.engine != k.engine {
-			continue
+	units := k.form.units()
+	for _, row := range c.byEngine[k.engine] {
+		r := units / row.units
+		switch {
+		case k.cached && !row.cached:
+			r *= openings
+		case !k.cached && row.cached:
+			r /= openings
 		}
-		r := k.form.units() / other.form.units()
-		if k.cached != other.cached {
-			if k.cached {
-				r *= openings
-			} else {
-				r /= openings
-			}
-		}
-		if d := math.Abs(math.Log(r)); d < distance {
+		if d := max(r, 1/r); d < distance {
 			best, distance, ratio = row, d, r
 		}
 	}
 	if best != nil {
-		mean = best.mean * ratio
-		return mean, max(best.deviation*ratio, guess/2*mean)
+		mean := best.mean * ratio
+		return estimate{mean, max(best.deviation*ratio, guess/2*mean)}
 	}
-	mean = c.priors[k.engine].seconds * k.form.units()
+	mean := c.priors[k.engine].seconds * units
 	if k.cached {
 		mean *= openings
 	}
-	return mean, guess * mean
+	return estimate{mean, guess * mean}
 }
 
-// reckoned is the time that a plan keeps for an order.
-func (c *Costs) reckoned(k costKey) time.Duration {
-	mean, deviation := c.estimate(k)
-	return time.Duration((mean + certainty*deviation) * float64(time.Second))
-}
-
-func (c *Costs) expected(k costKey) time.Duration {
-	mean, _ := c.estimate(k)
-	return time.Duration(mean * float64(time.Second))
+// both gives what an order is expected to take, and the time that a plan keeps for it.
+func (c *Costs) both(k costKey) (expected, reckoned time.Duration) {
+	e := c.estimate(k)
+	return time.Duration(e.mean * float64(time.Second)), time.Duration((e.mean + certainty*e.deviation) * float64(time.Second))
 }

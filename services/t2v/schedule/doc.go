@@ -3,6 +3,7 @@
 // It is logic without goroutines, over a clock that is handed in; package t2v's desk drives it, and so does a simulation.
 //
 //   - cost.go: what an order will take, from a table by engine (each has one model), size, steps and length that is learned online.
+//   - learned.go: the table over a restart, and of several processes.
 //   - policy.go: in which order quality is given up, per tier; data, in YAML.
 //   - plan.go: earliest deadline first over the engines' slots; where that misses, what is due until then is made lighter,
 //     and where the lightest misses too, the share that had most gives way.

@@ -17,6 +17,8 @@ type Engine struct {
 	Cost time.Duration
 	Form Form
 	Cold time.Duration // a guess at what loading its model takes
+	// Openings tells that it keeps the openings that it has made, and begins from them.
+	Openings bool
 }
 
 // Outcome of an order that was begun.
@@ -46,8 +48,10 @@ type engine struct {
 	why      string        // it is not ready
 	back     time.Duration // how long it is thought to stay so
 	models   []string
-	openings map[string]bool // by template
-	running  map[string]running
+	openings map[opening]bool
+
+	generation int // of what costs on it are computed from
+	running    map[string]running
 
 	failures int
 	trial    bool      // the next order shows whether it is well again
@@ -122,17 +126,25 @@ func (e *engine) leave(until time.Time) {
 	}
 }
 
-func (e *engine) holds(template string) bool { return template != "" && e.openings[template] }
+// opening is one as an engine keeps it: of one size, made in so many steps.
+type opening struct {
+	key                  string
+	width, height, steps int
+}
+
+func (e *engine) holds(key string, f Form) bool {
+	return key != "" && e.openings[opening{key, f.Width, f.Height, f.Steps}]
+}
 
 // keep notes that the engine holds an opening now: the one that an order began with.
-func (e *engine) keep(template string) {
-	if template == "" {
+func (e *engine) keep(key string, f Form) {
+	if key == "" || !e.Openings {
 		return
 	}
 	if len(e.openings) >= maxOpenings {
 		clear(e.openings)
 	}
-	e.openings[template] = true
+	e.openings[opening{key, f.Width, f.Height, f.Steps}] = true
 }
 
 // cold tells whether it would have to load its model first.

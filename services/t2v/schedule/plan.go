@@ -9,13 +9,36 @@ type item struct {
 	Work
 	tier    Tier
 	arrived int
-	costs   map[costAt]time.Duration // as reckoned, of this generation of the table
-	age     int                      // that generation
+	shares  [2]string // its tenant's and its stream's
+	load    float64   // that is counted to them, in seconds of an engine
+	options []option  // by engine and level
 }
 
-type costAt struct {
-	engine, level int
-	sure          bool
+// option is how an engine would make an item at a level.
+type option struct {
+	known, able bool
+	form        Form
+	costs       [2]time.Duration // expected, and reckoned with; 0: not computed
+	age         int              // the engine's generation that they are of
+}
+
+func (s *Scheduler) newItem(w Work) *item {
+	s.arrivals++
+	return &item{Work: w, tier: s.policy.tier(w.Tier), arrived: s.arrivals, shares: [2]string{w.Tenant, w.Tenant + "\x00" + w.Stream}}
+}
+
+// option at a level.
+func (s *Scheduler) option(w *item, e *engine, level int) *option {
+	levels := len(w.tier.Levels)
+	if len(w.options) != levels*len(s.engines) {
+		w.options = make([]option, levels*len(s.engines))
+	}
+	o := &w.options[e.index*levels+level]
+	if !o.known {
+		o.form, o.able = e.form(w, level)
+		o.known, o.able = true, o.able && !w.avoids(e.Name)
+	}
+	return o
 }
 
 // level is the index of the item's own level for a common one.
@@ -40,10 +63,20 @@ type draft struct {
 // lay lays items, sorted by deadline, one after the other on the slot where each ends first. sure: by what orders take in the
 // bad case, else on average.
 func (s *Scheduler) lay(now time.Time, items []*item, levels []int, sure bool) draft {
+	return s.layOn(s.slots(now), items, levels, sure)
+}
+
+// slots gives when each engine's become free.
+func (s *Scheduler) slots(now time.Time) [][]time.Time {
 	free := make([][]time.Time, len(s.engines))
 	for i, e := range s.engines {
 		free[i] = e.slots(now)
 	}
+	return free
+}
+
+// layOn uses free up.
+func (s *Scheduler) layOn(free [][]time.Time, items []*item, levels []int, sure bool) draft {
 	d := draft{places: make([]place, len(items)), missed: -1}
 	for i, w := range items {
 		best, slot := place{level: w.level(levels[i])}, -1
@@ -82,8 +115,13 @@ func earliest(times []time.Time) int {
 func (s *Scheduler) lighten(now time.Time, items []*item, sure bool) draft {
 	items = items[:min(len(items), horizon)]
 	levels := make([]int, len(items))
+	slots := s.slots(now)
+	free := make([][]time.Time, len(slots))
 	for {
-		d := s.lay(now, items, levels, sure)
+		for i := range slots {
+			free[i] = append(free[i][:0], slots[i]...)
+		}
+		d := s.layOn(free, items, levels, sure)
 		if d.missed < 0 {
 			return d
 		}
@@ -102,26 +140,26 @@ func (s *Scheduler) lighten(now time.Time, items []*item, sure bool) draft {
 
 // cost of an item on an engine at a level; false: the engine can't make it.
 func (s *Scheduler) cost(w *item, e *engine, level int, sure bool) (time.Duration, bool) {
-	if w.age != s.generation || w.costs == nil {
-		w.costs, w.age = map[costAt]time.Duration{}, s.generation
+	o := s.option(w, e, level)
+	if !o.able {
+		return 0, false
 	}
-	at := costAt{e.index, level, sure}
-	if known, ok := w.costs[at]; ok {
-		return known, known > 0
+	if o.age != e.generation {
+		o.costs, o.age = [2]time.Duration{}, e.generation
 	}
-	var cost time.Duration
-	if form, ok := e.form(w, level); ok && !w.avoids(e.Name) {
-		key := costKey{e.Name, form, e.holds(w.Template)}
-		if cost = s.costs.expected(key); sure {
-			cost = s.costs.reckoned(key)
-		}
+	if o.costs[0] == 0 {
+		key := costKey{e.Name, o.form, e.holds(w.Opening, o.form)}
+		cold := time.Duration(0)
 		if e.cold() {
-			cost += e.Cold
+			cold = e.Cold
 		}
-		cost = max(cost, 1)
+		expected, reckoned := s.costs.both(key)
+		o.costs = [2]time.Duration{max(expected+cold, 1), max(reckoned+cold, 1)}
 	}
-	w.costs[at] = cost
-	return cost, cost > 0
+	if sure {
+		return o.costs[1], true
+	}
+	return o.costs[0], true
 }
 
 // form is what the engine would make of an item at a level: lighter than its own best.

@@ -24,7 +24,7 @@ func newBench(policy Policy, speeds ...float64) *bench {
 	b.Scheduler = New(policy, func() time.Time { return b.at })
 	for i, speed := range speeds {
 		name := fmt.Sprintf("e%d", i)
-		b.Add(Engine{Name: name, Slots: 1, Form: Form{Width: 16, Height: 16, Steps: 1, Length: time.Second}, Cost: time.Duration(float64(time.Second) / speed)})
+		b.Add(Engine{Name: name, Slots: 1, Form: Form{Width: 16, Height: 16, Steps: 1, Length: time.Second}, Cost: time.Duration(float64(time.Second) / speed), Openings: true})
 		b.Report(name, Health{Ready: true})
 	}
 	return b
@@ -335,7 +335,7 @@ func TestAnOrderGoesWhereItsOpeningIs(t *testing.T) {
 	b.Report("e0", Health{Ready: true})
 	order := func(id string) Work {
 		w := b.order(id, 10*time.Second, time.Hour)
-		w.Template = "countdown"
+		w.Opening = "countdown"
 		return w
 	}
 	first := b.order("first", 10*time.Second, time.Hour)
@@ -364,12 +364,12 @@ func TestCostsAreLearned(t *testing.T) {
 		b.Done(fmt.Sprint(i), Made, false, 0)
 	}
 	form := Form{Width: 16, Height: 16, Steps: 1, Length: 4 * time.Second}
-	if got := b.costs.expected(costKey{engine: "e0", form: form}); got < 1900*time.Millisecond || got > 2100*time.Millisecond {
+	if got, _ := b.costs.both(costKey{engine: "e0", form: form}); got < 1900*time.Millisecond || got > 2100*time.Millisecond {
 		t.Errorf("thinks that it takes %v, it took 2s", got)
 	}
 	double := form
 	double.Length *= 2
-	if got := b.costs.expected(costKey{engine: "e0", form: double}); got < 3800*time.Millisecond || got > 4200*time.Millisecond {
+	if got, _ := b.costs.both(costKey{engine: "e0", form: double}); got < 3800*time.Millisecond || got > 4200*time.Millisecond {
 		t.Errorf("thinks that twice as long a shot takes %v", got)
 	}
 }

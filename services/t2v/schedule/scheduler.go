@@ -14,7 +14,7 @@ type Work struct {
 	Tier           string
 	Engine         string // the only one that may make it; empty: any
 	Avoid          []string
-	Template       string // opening that an engine may hold
+	Opening        string // by its key, that an engine may hold
 	Form           Form   // as asked
 	Deadline       time.Time
 }
@@ -22,8 +22,6 @@ type Work struct {
 func (w Work) avoids(engine string) bool {
 	return w.Engine != "" && w.Engine != engine || slices.Contains(w.Avoid, engine)
 }
-
-func (w Work) stream() string { return w.Tenant + "\x00" + w.Stream }
 
 // Start tells that work begins now.
 type Start struct {
@@ -47,25 +45,25 @@ const maxWaiting = 4096
 
 // Scheduler is not safe for concurrent use.
 type Scheduler struct {
-	policy     Policy
-	costs      *Costs
-	engines    []*engine
-	waiting    []*item // by deadline
-	used       usage
-	arrivals   int
-	generation int // of what costs are computed from
-	now        func() time.Time
+	policy   Policy
+	costs    *Costs
+	engines  []*engine
+	waiting  []*item // by deadline
+	used     usage
+	pending  map[string]float64 // what shares wait for and have under way, in seconds of an engine
+	arrivals int
+	now      func() time.Time
 }
 
 // New schedules nothing before there is an engine.
 func New(policy Policy, now func() time.Time) *Scheduler {
-	return &Scheduler{policy: policy, costs: newCosts(), used: usage{}, now: now}
+	return &Scheduler{policy: policy, costs: newCosts(), used: usage{}, pending: map[string]float64{}, now: now}
 }
 
 // Add makes an engine known. It is not ready before Report says so.
 func (s *Scheduler) Add(e Engine) {
 	s.costs.suppose(e.Name, e.Form, e.Cost)
-	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", back: unknown, openings: map[string]bool{}, running: map[string]running{}})
+	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", back: unknown, openings: map[opening]bool{}, running: map[string]running{}})
 }
 
 // Health is what an engine says of itself.
@@ -86,23 +84,30 @@ func (s *Scheduler) Report(name string, h Health) {
 	if e.ready && !h.Ready {
 		clear(e.openings) // it may come back empty
 	}
+	if e.ready != h.Ready || !slices.Equal(e.models, h.Models) {
+		e.generation++
+	}
 	e.ready, e.models, e.why, e.back = h.Ready, h.Models, h.Why, h.Back
-	s.generation++
 }
 
 // Offer asks for work to be made. It is taken when it, and all that was taken before, can still end in time at some level. Where
 // it can't, the share that had most of the engines gives way: the work offered, or some that waits.
 func (s *Scheduler) Offer(w Work) []Refusal {
 	now := s.now()
-	s.arrivals++
-	offered := &item{Work: w, tier: s.policy.tier(w.Tier), arrived: s.arrivals}
+	offered := s.newItem(w)
 	if why := s.impossible(offered, now); why != "" {
 		return []Refusal{refuse(offered, why)}
 	}
 	at, _ := slices.BinarySearchFunc(s.waiting, offered, byDeadline)
 	with := slices.Insert(slices.Clone(s.waiting), at, offered)
+	s.count(offered, s.least(offered).Seconds())
 	kept, out := s.makeRoom(now, with, true)
 	if slices.Contains(out, offered) { // nobody else goes for one that does not stay
+		for _, w := range out {
+			if w != offered {
+				s.count(w, s.least(w).Seconds())
+			}
+		}
 		return []Refusal{refuse(offered, "the engines have too much to do until it is due")}
 	}
 	s.waiting = kept
@@ -147,6 +152,7 @@ func (s *Scheduler) makeRoom(now time.Time, items []*item, sure bool) (kept, out
 		}
 		i := s.givesWay(now, items, missed)
 		out = append(out, items[i])
+		s.count(items[i], 0)
 		items = slices.Delete(items, i, i+1)
 	}
 }
@@ -158,40 +164,37 @@ func (s *Scheduler) givesWay(now time.Time, items []*item, missed int) int {
 	if s.lay(now, []*item{late}, []int{len(late.tier.Levels) - 1}, false).missed >= 0 {
 		return missed
 	}
-	loads := s.loads(now, items)
-	return slices.IndexFunc(items, func(w *item) bool {
-		return w == slices.MaxFunc(items[:missed+1], func(a, b *item) int {
-			return cmp.Or(
-				cmp.Compare(loads[a.Tenant]/s.tenantWeight(a.Tenant), loads[b.Tenant]/s.tenantWeight(b.Tenant)),
-				cmp.Compare(loads[a.stream()]/a.tier.Weight, loads[b.stream()]/b.tier.Weight),
-				cmp.Compare(a.arrived, b.arrived),
-			)
-		})
-	})
+	fullest, most := 0, [2]float64{-1, -1}
+	loads := map[string]float64{}
+	for i, w := range items[:missed+1] {
+		load := [2]float64{s.loadOf(w.shares[0], now, loads) / s.tenantWeight(w.Tenant), s.loadOf(w.shares[1], now, loads) / w.tier.Weight}
+		if cmp.Or(cmp.Compare(load[0], most[0]), cmp.Compare(load[1], most[1]), cmp.Compare(w.arrived, items[fullest].arrived)) >= 0 {
+			fullest, most = i, load
+		}
+	}
+	return fullest
 }
 
 func (s *Scheduler) tenantWeight(tenant string) float64 { return cmp.Or(s.policy.Tenants[tenant], 1) }
 
-// loads is what tenants and streams had lately, have under way and wait for, in seconds of an engine.
-func (s *Scheduler) loads(now time.Time, items []*item) map[string]float64 {
-	loads := map[string]float64{}
-	add := func(w *item, seconds float64) {
-		for _, share := range []string{w.Tenant, w.stream()} {
-			if _, known := loads[share]; !known {
-				loads[share] = s.used.of(share, now)
-			}
-			loads[share] += seconds
+// loadOf is what a share had lately, has under way and waits for, in seconds of an engine; known are those looked up before.
+func (s *Scheduler) loadOf(share string, now time.Time, known map[string]float64) float64 {
+	load, ok := known[share]
+	if !ok {
+		load = s.used.of(share, now) + s.pending[share]
+		known[share] = load
+	}
+	return load
+}
+
+// count has an item count to its shares with so many seconds from now on.
+func (s *Scheduler) count(w *item, seconds float64) {
+	for _, share := range w.shares {
+		if s.pending[share] += seconds - w.load; s.pending[share] < 1e-6 {
+			delete(s.pending, share)
 		}
 	}
-	for _, e := range s.engines {
-		for _, r := range e.running {
-			add(r.item, r.ends.Sub(r.since).Seconds())
-		}
-	}
-	for _, w := range items {
-		add(w, s.least(w).Seconds())
-	}
-	return loads
+	w.load = seconds
 }
 
 // least is what an item takes on the engine that is fastest for it, as asked.
@@ -241,12 +244,10 @@ func (s *Scheduler) Next() (starts []Start, refusals []Refusal) {
 func (s *Scheduler) begin(now time.Time, i int, p place) Start {
 	w, e := s.waiting[i], p.engine
 	s.waiting = slices.Delete(slices.Clone(s.waiting), i, i+1)
-	form, _ := e.form(w, p.level)
-	key := costKey{e.Name, form, e.holds(w.Template)}
-	expected := s.costs.expected(key)
-	if e.cold() {
-		expected += e.Cold
-	}
+	form := s.option(w, e, p.level).form
+	key := costKey{e.Name, form, e.holds(w.Opening, form)}
+	expected, _ := s.cost(w, e, p.level, false)
+	s.count(w, expected.Seconds())
 	e.running[w.ID] = running{item: w, key: key, since: now, ends: now.Add(expected)}
 	return Start{ID: w.ID, Engine: e.Name, Form: form, Level: w.tier.Levels[p.level], Lighter: p.level, Expected: expected}
 }
@@ -262,25 +263,29 @@ func (s *Scheduler) Done(id string, outcome Outcome, cached bool, after time.Dur
 		}
 		delete(e.running, id)
 		took := max(0, now.Sub(r.since))
-		for _, share := range []string{r.item.Tenant, r.item.stream()} {
+		s.count(r.item, 0)
+		for _, share := range r.item.shares {
 			s.used.add(share, took.Seconds(), now)
 		}
 		if outcome == Made {
 			if !e.cold() {
 				r.key.cached = cached
-				s.costs.learn(r.key, took)
+				s.costs.learn(r.key, took, now)
 			}
-			e.keep(r.item.Template)
+			e.keep(r.item.Opening, r.key.form)
 		}
 		e.settle(now, outcome, after)
-		s.generation++
+		e.generation++
 		return
 	}
 }
 
 // Cancel forgets work that waits. Work that was begun ends with Done.
 func (s *Scheduler) Cancel(id string) {
-	s.waiting = slices.DeleteFunc(s.waiting, func(w *item) bool { return w.ID == id })
+	if i := slices.IndexFunc(s.waiting, func(w *item) bool { return w.ID == id }); i >= 0 {
+		s.count(s.waiting[i], 0)
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+	}
 }
 
 // Standing is an engine as the schedule sees it.

@@ -3,6 +3,7 @@ package enginestest
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,6 +17,7 @@ import (
 type own struct {
 	enginev1.UnimplementedEngineServer
 	*StandIn
+	openings sync.Map // that it has made, by key
 }
 
 // Own starts a stand-in for the project's engine.
@@ -58,10 +60,15 @@ func (s *own) Generate(call enginev1.Engine_GenerateServer) error {
 		return err
 	}
 	o := request.GetOrder()
-	s.Orders <- Order{
+	order := Order{
 		Prompt: o.GetPrompt(), Negative: o.GetNegative(), Width: int(o.GetWidth()), Height: int(o.GetHeight()), Length: time.Duration(o.GetLength()),
 		Steps: int(o.GetSteps()), Seed: o.GetSeed(), Model: o.GetModel(), Tenant: o.GetTenant(),
 	}
+	if o.GetOpening() != nil {
+		order.Opening = o.GetTemplate()
+	}
+	s.Orders <- order
+	_, held := s.openings.LoadOrStore(order.Opening, true)
 	switch {
 	case s.failure == TooMany:
 		return failed(codes.Unavailable, enginev1.Code_CODE_OVERLOADED, "the queue is full")
@@ -69,6 +76,8 @@ func (s *own) Generate(call enginev1.Engine_GenerateServer) error {
 		return failed(codes.Internal, enginev1.Code_CODE_INTERNAL, "CUDA error: an illegal memory access was encountered")
 	case s.failure == Refuses:
 		return status.Error(codes.PermissionDenied, "the content is against the rules")
+	case s.failure == NoOpenings && order.Opening != "":
+		return failed(codes.InvalidArgument, enginev1.Code_CODE_BAD_INPUT, "the model makes a clip in one piece: it has no openings")
 	case s.failure == BadOrder:
 		return failed(codes.InvalidArgument, enginev1.Code_CODE_BAD_INPUT, "width must be a multiple of 16")
 	case s.failure == BadKey:
@@ -77,10 +86,10 @@ func (s *own) Generate(call enginev1.Engine_GenerateServer) error {
 	if err := call.Send(&enginev1.GenerateReply{Reply: &enginev1.GenerateReply_Accepted{Accepted: &enginev1.Accepted{}}}); err != nil {
 		return err
 	}
-	return s.send(call)
+	return s.send(call, held && order.Opening != "")
 }
 
-func (s *own) send(call enginev1.Engine_GenerateServer) error {
+func (s *own) send(call enginev1.Engine_GenerateServer, held bool) error {
 	work := time.NewTimer(s.Took)
 	defer work.Stop()
 	signs := time.NewTicker(10 * time.Millisecond)
@@ -119,7 +128,7 @@ func (s *own) send(call enginev1.Engine_GenerateServer) error {
 	case Truncated:
 		return nil
 	}
-	return call.Send(&enginev1.GenerateReply{Reply: &enginev1.GenerateReply_Finished{Finished: &enginev1.Finished{Frames: 8 * int64(len(chunks))}}})
+	return call.Send(&enginev1.GenerateReply{Reply: &enginev1.GenerateReply_Finished{Finished: &enginev1.Finished{Frames: 8 * int64(len(chunks)), CacheHit: held}}})
 }
 
 // spoiled are the chunks as the failure has them.

@@ -36,6 +36,7 @@ const (
 	Forgets    Failure = "forgets the order"              // 404, UNKNOWN, or a lost chunk
 	Gibberish  Failure = "answers what its API does not"  // HTML for JSON, a message out of place
 	BreaksOnce Failure = "breaks down once"               // and is well again
+	NoOpenings Failure = "takes no openings"              // its own kind; and makes what is ordered without one
 )
 
 // Failures are all of them.
@@ -57,6 +58,7 @@ type Order struct {
 	Steps            int
 	Seed             uint64
 	Model, Tenant    string
+	Opening          string // its key
 }
 
 // StandIn is a server that stands in for an engine.
