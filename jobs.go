@@ -10,12 +10,16 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/services/t2v"
+	"liveclip/services/t2v/schedule"
 )
 
 type jobsCommands struct {
-	List   jobsListCommand   `cmd:"" default:"withargs" help:"What waits, runs and died on every queue."`
+	List   jobsListCommand   `cmd:"" default:"withargs" help:"What waits, runs and died on every queue, and how the video engines are."`
 	Pause  jobsPauseCommand  `cmd:"" help:"Begin no more jobs of a service; those that run end."`
 	Resume jobsResumeCommand `cmd:"" help:"End a pause."`
 	Drain  jobsDrainCommand  `cmd:"" help:"Pause a service, and return when nothing of it runs."`
@@ -31,7 +35,7 @@ type queues struct {
 }
 
 // with runs do on the queues.
-func (q queues) with(flags settingFlags, do func(control *job.Control, client func(service string) *job.Client) error) error {
+func (q queues) with(flags settingFlags, do func(control *job.Control, rdb redis.UniversalClient) error) error {
 	s, err := loadSettings(defaultSettings(), q.Config, flags)
 	if err != nil {
 		return failure{2, err}
@@ -51,7 +55,7 @@ func (q queues) with(flags settingFlags, do func(control *job.Control, client fu
 		return err
 	}
 	defer rdb.Close()
-	err = do(job.NewControl(rdb), func(service string) *job.Client { return job.NewClient(rdb, service) })
+	err = do(job.NewControl(rdb), rdb)
 	if domain.IsPermanent(err) {
 		return failure{2, err}
 	}
@@ -69,7 +73,7 @@ type jobsListCommand struct{ queues }
 func (jobsListCommand) Help() string { return "Example: liveclip jobs" }
 
 func (c jobsListCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, rdb redis.UniversalClient) error {
 		all, err := control.Queues(ctx)
 		if err != nil {
 			return err
@@ -83,8 +87,30 @@ func (c jobsListCommand) Run(ctx context.Context, io stdio, flags settingFlags) 
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", q.Service, q.Lane, q.Waiting, q.Oldest.Round(time.Second/10), q.Parked, q.Running, q.Later, q.Dead, state)
 		}
-		return w.Flush()
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		return listEngines(ctx, io, rdb)
 	})
+}
+
+// listEngines says how the engines of text-to-video are, as each t2v process sees them.
+func listEngines(ctx context.Context, io stdio, rdb redis.UniversalClient) error {
+	shown, err := t2v.ShownEngines(ctx, rdb, time.Now())
+	if err != nil || len(shown) == 0 {
+		return err
+	}
+	states := map[schedule.State]string{
+		schedule.Ready: "ready (就绪)", schedule.Warming: "warming (预热中)", schedule.Away: "away (无应答)", schedule.Broken: "broken (故障)", schedule.Busy: "busy (繁忙)",
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nENGINE\tPROCESS\tSTATE\tRUNNING\tOPENINGS\t")
+	for _, p := range shown {
+		for _, e := range p.Engines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", e.Name, p.Process, states[e.State], e.Running, e.Openings, e.Why)
+		}
+	}
+	return w.Flush()
 }
 
 type jobsPauseCommand struct {
@@ -95,7 +121,7 @@ type jobsPauseCommand struct {
 func (jobsPauseCommand) Help() string { return "Example: liveclip jobs pause t2v --lane batch" }
 
 func (c jobsPauseCommand) Run(ctx context.Context, flags settingFlags) error {
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, _ redis.UniversalClient) error {
 		return control.Pause(ctx, c.Service, c.Lane)
 	})
 }
@@ -108,7 +134,7 @@ type jobsResumeCommand struct {
 func (jobsResumeCommand) Help() string { return "Example: liveclip jobs resume t2v" }
 
 func (c jobsResumeCommand) Run(ctx context.Context, flags settingFlags) error {
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, _ redis.UniversalClient) error {
 		return control.Resume(ctx, c.Service, c.Lane)
 	})
 }
@@ -124,7 +150,7 @@ func (jobsDrainCommand) Help() string { return "Example: liveclip jobs drain t2v
 func (c jobsDrainCommand) Run(ctx context.Context, flags settingFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, _ redis.UniversalClient) error {
 		return control.Drain(ctx, c.Service, c.Lane)
 	})
 }
@@ -137,7 +163,7 @@ type jobsDeadCommand struct {
 func (jobsDeadCommand) Help() string { return "Example: liveclip jobs dead review" }
 
 func (c jobsDeadCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, _ redis.UniversalClient) error {
 		dead, err := control.Dead(ctx, c.Service)
 		for _, d := range dead {
 			fmt.Fprintf(io.out, "%s  %s  %s\n    %s\n", d.At.Format(time.RFC3339), d.Lane, d.ID, d.Why)
@@ -161,7 +187,7 @@ func (c jobsRetryCommand) Run(ctx context.Context, io stdio, flags settingFlags)
 	if (c.ID == "") != c.All {
 		return failure{2, errors.New("name one job, or give --all")}
 	}
-	return c.with(flags, func(control *job.Control, _ func(string) *job.Client) error {
+	return c.with(flags, func(control *job.Control, _ redis.UniversalClient) error {
 		n, err := control.Retry(ctx, c.Service, c.ID)
 		if err == nil {
 			fmt.Fprintf(io.out, "%d queued again\n", n)
@@ -181,7 +207,7 @@ func (jobsCancelCommand) Help() string {
 }
 
 func (c jobsCancelCommand) Run(ctx context.Context, flags settingFlags) error {
-	return c.with(flags, func(_ *job.Control, client func(string) *job.Client) error {
-		return client(c.Service).Cancel(ctx, c.ID)
+	return c.with(flags, func(_ *job.Control, rdb redis.UniversalClient) error {
+		return job.NewClient(rdb, c.Service).Cancel(ctx, c.ID)
 	})
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,12 +26,17 @@ func TestAnOperatorSeesAndPausesTheQueuesOfARunningUp(t *testing.T) {
 	if err := job.NewClient(rdb, "t2v").Enqueue(t.Context(), job.Job{Kind: "t2v:shots", ID: "t2v:shots/c1/shots/1"}); err != nil {
 		t.Fatal(err)
 	}
+	standing := fmt.Sprintf(`{"process":"here:1","at":%q,"engines":[{"name":"h200","state":"broken","why":"failed 3 times in a row"}]}`, time.Now().Format(time.RFC3339))
+	if err := rdb.HSet(t.Context(), "liveclip:t2v:engines:1", "here:1", standing).Err(); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string
 		code int
 		want string
 	}{
 		{"jobs list", 0, "t2v      live  1"},
+		{"jobs list", 0, "broken (故障)"},
 		{"jobs pause t2v --lane live", 0, ""},
 		{"jobs", 0, "paused"},
 		{"jobs drain t2v", 0, ""},

@@ -8,6 +8,8 @@
 // highlight. A name nobody knows is a fault of the library, found when it is read; a value nobody gave is replaced by the
 // library's default for it. Values are outside input: they are cleaned and cut, and never read as templates.
 //
+// A generated shot's template may say what every shot of it begins with, in words without variables: an engine makes that once.
+//
 // An opening comes from the request itself, else from what is configured for the highlight's kind, else from prompt.opening
 // ("auto": by kind). Generated shots are worded by the library, in a language that the engine understands and within its
 // length; a language model behind an OpenAI-compatible chat API may word them better (model.go): it gets facts as data, has

@@ -10,7 +10,7 @@
 // plan.go queues a plan with shots to make (internal/job); shots.go takes it up; studio.go and generated.go word one shot for the
 // desk; desk.go asks the schedule (package schedule: earliest deadline first, by learned costs, quality given up before a shot, the
 // fullest share before another's), has an engine make it (package engines: three kinds behind one interface), and looks at what
-// came; watch.go looks after the engines' health. What fails is sorted by whose fault it is: a busy engine is left alone for a
+// came; watch.go looks after the engines' health, and standing.go shows it; memory.go keeps what shots take over a restart. What fails is sorted by whose fault it is: a busy engine is left alone for a
 // while, one that is away or answers wrongly is followed by another, and is left alone when it fails three times in a row; a refused
 // content is asked of nobody else. A shot whose moment is stale (t2v.fresh) gives way to footage, and the cut says so. cancel.go
 // stops the shots of a clip that is wanted no more.

@@ -150,6 +150,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { s.desk.watch(ctx); return nil })
 	group.Go(func() error { s.prepare(ctx); return nil })
 	group.Go(func() error { s.desk.remember(ctx, s.memory); return nil })
+	group.Go(func() error { s.desk.show(ctx, s.memory.rdb); return nil })
 	group.Go(func() error {
 		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
 	})

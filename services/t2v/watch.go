@@ -81,7 +81,7 @@ func (d *desk) look(ctx context.Context, s *stand) bool {
 	h, err := s.engine.Health(within)
 	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, "it says not why"), Back: loading}
 	if err != nil {
-		health = schedule.Health{Why: err.Error(), Back: gone}
+		health = schedule.Health{Away: true, Why: err.Error(), Back: gone}
 		if engines.KindOf(err) == engines.Busy { // it is there
 			health = schedule.Health{Ready: true}
 		}

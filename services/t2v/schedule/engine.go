@@ -45,6 +45,7 @@ type engine struct {
 	Engine
 	index    int
 	ready    bool
+	away     bool
 	why      string        // it is not ready
 	back     time.Duration // how long it is thought to stay so
 	models   []string

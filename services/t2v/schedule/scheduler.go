@@ -63,12 +63,13 @@ func New(policy Policy, now func() time.Time) *Scheduler {
 // Add makes an engine known. It is not ready before Report says so.
 func (s *Scheduler) Add(e Engine) {
 	s.costs.suppose(e.Name, e.Form, e.Cost)
-	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), why: "it has not answered yet", back: unknown, openings: map[opening]bool{}, running: map[string]running{}})
+	s.engines = append(s.engines, &engine{Engine: e, index: len(s.engines), away: true, why: "it has not answered yet", back: unknown, openings: map[opening]bool{}, running: map[string]running{}})
 }
 
 // Health is what an engine says of itself.
 type Health struct {
 	Ready  bool
+	Away   bool          // it did not answer
 	Models []string      // in its memory; nil: it does not say
 	Why    string        // it is not ready
 	Back   time.Duration // how long it is thought to stay so: what can wait so long waits for it
@@ -87,7 +88,7 @@ func (s *Scheduler) Report(name string, h Health) {
 	if e.ready != h.Ready || !slices.Equal(e.models, h.Models) {
 		e.generation++
 	}
-	e.ready, e.models, e.why, e.back = h.Ready, h.Models, h.Why, h.Back
+	e.ready, e.away, e.models, e.why, e.back = h.Ready, h.Away, h.Models, h.Why, h.Back
 }
 
 // Offer asks for work to be made. It is taken when it, and all that was taken before, can still end in time at some level. Where
@@ -290,25 +291,39 @@ func (s *Scheduler) Cancel(id string) {
 
 // Standing is an engine as the schedule sees it.
 type Standing struct {
-	Name    string
-	Ready   bool
-	Why     string // it takes nothing now; empty: it does
-	Running int
+	Name     string `json:"name"`
+	State    State  `json:"state"`
+	Why      string `json:"why"` // it takes nothing now; empty: it does
+	Running  int    `json:"running"`
+	Openings int    `json:"openings"` // that it holds, as far as is known
 }
+
+// State of an engine.
+type State string
+
+const (
+	Ready   State = "ready"
+	Warming State = "warming" // it answers, and is not ready yet
+	Away    State = "away"    // it does not answer
+	Broken  State = "broken"  // it failed too often in a row, and is left alone
+	Busy    State = "busy"    // it asked to be left alone
+)
 
 // Standings lists the engines.
 func (s *Scheduler) Standings() []Standing {
 	now := s.now()
 	var all []Standing
 	for _, e := range s.engines {
-		st := Standing{Name: e.Name, Ready: e.ready, Running: len(e.running)}
+		st := Standing{Name: e.Name, State: Ready, Running: len(e.running), Openings: len(e.openings)}
 		switch {
+		case !e.ready && e.away:
+			st.State, st.Why = Away, e.why
 		case !e.ready:
-			st.Why = e.why
+			st.State, st.Why = Warming, e.why
 		case e.until.After(now) && e.trial:
-			st.Why = fmt.Sprintf("failed %d times in a row, tried again in %s", e.failures, e.until.Sub(now).Round(time.Second))
+			st.State, st.Why = Broken, fmt.Sprintf("failed %d times in a row, tried again in %s", e.failures, e.until.Sub(now).Round(time.Second))
 		case e.until.After(now):
-			st.Why = fmt.Sprintf("asked to be left alone for %s", e.until.Sub(now).Round(time.Second))
+			st.State, st.Why = Busy, fmt.Sprintf("asked to be left alone for %s", e.until.Sub(now).Round(time.Second))
 		}
 		all = append(all, st)
 	}
