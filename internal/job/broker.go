@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -30,8 +31,9 @@ type broker struct {
 	ready []fetched // taken, for places that are free
 	burst int       // how many to take next
 
-	mu    sync.Mutex
-	begun map[string]taken // by task, in a worker's hands
+	mu       sync.Mutex
+	begun    map[string]taken     // by task, in a worker's hands
+	canceled map[string]time.Time // tasks that were, a moment ago: one that is ready may be among them
 }
 
 // fetched is a task that was taken off its queue.
@@ -52,6 +54,7 @@ func newBroker(rdb redis.UniversalClient, workers int, idle time.Duration, l *le
 	b := &broker{
 		UniversalClient: rdb, leases: l, wakes: newWakes(rdb, idle, l.service), workers: workers,
 		waiting: map[string]domain.Lane{}, active: map[string]bool{}, burst: 1, begun: map[string]taken{},
+		canceled: map[string]time.Time{},
 	}
 	for lane := range lanes {
 		queue := "asynq:{" + queueName(l.service, lane) + "}:"
@@ -75,7 +78,9 @@ func (b *broker) EvalSha(ctx context.Context, sha string, keys []string, args ..
 
 const (
 	asynqLease = 30 * time.Second // as asynq has it: beside ours, and renewed by it
-	burstShare = 4                // of the places that are free, this part is filled from one queue: lanes keep their weights
+	// canceledFor is longer than a task is ready before it begins; from the next renewal of its lease on it would be known anyway.
+	canceledFor = 10 * time.Second
+	burstShare  = 4 // of the places that are free, this part is filled from one queue: lanes keep their weights
 )
 
 // takeOff takes tasks off a queue as asynq does, and their leases. It answers six values for each: its ID and message; 0 when its
@@ -185,6 +190,21 @@ func (b *broker) begin(id string) (known taken, ok bool, ended func()) {
 		defer b.mu.Unlock()
 		delete(b.begun, id)
 	}
+}
+
+// cancel notes that a task was cancelled, for when it begins.
+func (b *broker) cancel(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.canceled, func(_ string, at time.Time) bool { return time.Since(at) > canceledFor })
+	b.canceled[id] = time.Now()
+}
+
+func (b *broker) justCanceled(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, just := b.canceled[id]
+	return just
 }
 
 // end has asynq's call about a task that ended go out with others.

@@ -134,6 +134,20 @@ func TestAnIDWithoutATaskHoldsNothingUp(t *testing.T) {
 	}
 }
 
+func TestATaskThatIsCancelledBetweenItsQueueAndItsWorkerIsKnownToBe(t *testing.T) {
+	b := brokerWith(t, embeddedtest.Redis(t), 32, 1)
+	if err := b.fetch(t.Context(), domain.LaneLive); err != nil {
+		t.Fatal(err)
+	}
+	b.cancel("0")
+	if err := b.next(t.Context(), domain.LaneLive).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if known, ok, _ := b.begin("0"); !ok || known != (taken{}) || !b.justCanceled("0") || b.justCanceled("1") {
+		t.Errorf("known %+v, %t, just cancelled %t", known, ok, b.justCanceled("0"))
+	}
+}
+
 func brokerWith(t *testing.T, rdb redis.UniversalClient, workers, jobs int) *broker {
 	t.Helper()
 	for i := range jobs {

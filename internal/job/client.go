@@ -71,7 +71,7 @@ func (c *Client) Enqueue(ctx context.Context, j Job) error {
 // put queues a task, or parks it.
 func (c *Client) put(ctx context.Context, j Job, now bool) error {
 	headers := map[string]string{
-		headerID: j.ID, headerLane: string(j.Lane), headerEnqueued: strconv.FormatInt(time.Now().Add(j.Delay).UnixNano(), 10),
+		headerLane: string(j.Lane), headerEnqueued: strconv.FormatInt(time.Now().Add(j.Delay).UnixNano(), 10),
 	}
 	if j.Share != "" {
 		headers[headerShare] = j.Share

@@ -42,7 +42,6 @@ func (l Later) Unwrap() error { return l.Why }
 
 // Names of the headers that carry a job through asynq.
 const (
-	headerID       = "id"
 	headerLane     = "lane"
 	headerEnqueued = "enqueued" // Unix nanoseconds
 	headerShare    = "share"
@@ -71,8 +70,9 @@ func laneOf(j Job) (domain.Lane, error) {
 
 func received(ctx context.Context, t *asynq.Task) Job {
 	retried, _ := asynq.GetRetryCount(ctx)
+	id, _ := asynq.GetTaskID(ctx)
 	return Job{
-		Kind: t.Type(), ID: t.Headers()[headerID], Lane: domain.Lane(t.Headers()[headerLane]),
+		Kind: t.Type(), ID: id, Lane: domain.Lane(t.Headers()[headerLane]),
 		Payload: t.Payload(), Attempt: retried + 1, Share: t.Headers()[headerShare],
 	}
 }

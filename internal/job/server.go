@@ -124,6 +124,7 @@ func (s *Server) hearCancels(ctx context.Context) {
 			if !ok {
 				return
 			}
+			s.broker.cancel(m.Payload)
 			s.leases.lose(m.Payload, ErrCanceled)
 		}
 	}
@@ -152,10 +153,11 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	case known.held > 0:
 		s.metrics.ended.WithLabelValues(j.Kind, "held").Inc()
 		return Later{known.held, errHeld}
-	case known.canceled:
-		lose(ErrCanceled)
 	}
 	s.leases.hold(j, lose)
+	if known.canceled || s.broker.justCanceled(j.ID) { // what is heard from here on ends it by its lease
+		lose(ErrCanceled)
+	}
 	j.Waited, j.Attempt = known.waited, j.Attempt+known.died
 	s.metrics.waited(t, j)
 	err := s.end(ctx, j, s.attempt(ctx, j))
