@@ -85,10 +85,11 @@ func (s *Scheduler) Report(name string, h Health) {
 	if e.ready && !h.Ready {
 		clear(e.openings) // it may come back empty
 	}
-	if e.ready != h.Ready || !slices.Equal(e.models, h.Models) {
+	ready, cold := e.ready, e.cold()
+	e.ready, e.away, e.models, e.why, e.back = h.Ready, h.Away, h.Models, h.Why, h.Back
+	if e.ready != ready || e.cold() != cold {
 		e.generation++
 	}
-	e.ready, e.away, e.models, e.why, e.back = h.Ready, h.Away, h.Models, h.Why, h.Back
 }
 
 // Offer asks for work to be made. It is taken when it, and all that was taken before, can still end in time at some level. Where
