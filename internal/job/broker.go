@@ -257,7 +257,7 @@ func (b *broker) putBack(ctx context.Context) error {
 		queue := queueName(b.leases.service, f.lane)
 		err := b.leases.giveAll(ctx, []giving{{job: Job{ID: f.id, Lane: f.lane}}})
 		if err == nil {
-			_, err = putBackTask(ctx, b.UniversalClient, queue, f.id)
+			_, err = putBackTask(ctx, b.UniversalClient, queue, f.id, false)
 		}
 		all = append(all, err)
 	}

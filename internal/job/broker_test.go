@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,6 +147,27 @@ func TestATaskThatIsCancelledBetweenItsQueueAndItsWorkerIsKnownToBe(t *testing.T
 	if known, ok, _ := b.begin("0"); !ok || known != (taken{}) || !b.justCanceled("0") || b.justCanceled("1") {
 		t.Errorf("known %+v, %t, just cancelled %t", known, ok, b.justCanceled("0"))
 	}
+}
+
+func TestADeadWorkerIsCountedOnceHoweverManyServersLook(t *testing.T) {
+	rdb := embeddedtest.Redis(t)
+	b := brokerWith(t, rdb, 32, 1)
+	if err := b.fetch(t.Context(), domain.LaneLive); err != nil || rdb.Del(t.Context(), "liveclip:{test:live}:lease:0").Err() != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		server := &recovery{Server: NewServer(rdb, Config{Service: "test"}, nil, nil, slog.New(slog.DiscardHandler), nil)}
+		all.Go(func() {
+			if err := server.putBack(t.Context(), "test:live", "0"); err != nil {
+				t.Error(err)
+			}
+			if died := rdb.Get(t.Context(), "liveclip:{test:live}:died:0").Val(); died != "1" {
+				t.Errorf("%s workers died", died)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func brokerWith(t *testing.T, rdb redis.UniversalClient, workers, jobs int) *broker {

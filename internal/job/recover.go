@@ -7,17 +7,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already. It answers 1 when it did.
+// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already, and counts that its worker
+// died, where it did. It is one step: a task that is back may begin at once, and knows then how often its workers died. It answers 1
+// when it did so.
 var putBack = redis.NewScript(`
 if redis.call("LREM", KEYS[1], 0, ARGV[1]) == 0 then return 0 end
 redis.call("ZREM", KEYS[2], ARGV[1])
 redis.call("RPUSH", KEYS[3], ARGV[1])
 redis.call("HSET", KEYS[4], "state", "pending", "pending_since", ARGV[2])
+if ARGV[3] == "1" then
+  redis.call("INCR", KEYS[5])
+  redis.call("PEXPIRE", KEYS[5], ARGV[4])
+end
 return 1`)
 
-func putBackTask(ctx context.Context, rdb redis.UniversalClient, queue, id string) (done bool, err error) {
+func putBackTask(ctx context.Context, rdb redis.UniversalClient, queue, id string, died bool) (done bool, err error) {
 	prefix := "asynq:{" + queue + "}:"
-	n, err := putBack.Run(ctx, rdb, []string{prefix + "active", prefix + "lease", prefix + "pending", taskKey(queue, id)}, id, time.Now().UnixNano()).Int()
+	keys := []string{prefix + "active", prefix + "lease", prefix + "pending", taskKey(queue, id), key(queue, "died", id)}
+	n, err := putBack.Run(ctx, rdb, keys, id, time.Now().UnixNano(), died, remembered.Milliseconds()).Int()
 	return n == 1, err
 }
 
@@ -107,19 +114,11 @@ func (r *recovery) leased(ctx context.Context, queue string, ids []string) ([]bo
 }
 
 func (r *recovery) putBack(ctx context.Context, queue, id string) error {
-	// Counted before: a worker that died over it must not go unnoticed.
-	died := key(queue, "died", id)
-	if err := r.rdb.Incr(ctx, died).Err(); err != nil {
+	done, err := putBackTask(ctx, r.rdb, queue, id, true)
+	if err != nil || !done {
 		return err
-	}
-	done, err := putBackTask(ctx, r.rdb, queue, id)
-	if err != nil {
-		return err
-	}
-	if !done {
-		return r.rdb.Decr(ctx, died).Err()
 	}
 	r.metrics.recovered.Inc()
 	r.log.Warn("worker died, its job runs again", "job_id", id)
-	return r.rdb.PExpire(ctx, died, remembered).Err()
+	return nil
 }
