@@ -78,10 +78,6 @@ func (c *cutter) carry(from net.Conn) {
 }
 
 func TestAConnectionToS3ThatEndsInTheMiddleIsMadeAgainOrTheAnswerIsCut(t *testing.T) {
-	way, address := newCutter(t, blobtest.S3URL(t))
-	o := newOrigin(t, noise(2*blockSize+1000))
-	o.inS3(t, address)
-	o.direct(t)
 	for name, c := range map[string]struct {
 		after int64
 		whole bool
@@ -89,23 +85,28 @@ func TestAConnectionToS3ThatEndsInTheMiddleIsMadeAgainOrTheAnswerIsCut(t *testin
 		"in the middle of a block": {blockSize/2 + 10_000, true}, // a second connection brings the rest
 		"at once, over and over":   {2000, false},
 	} {
-		way.after.Store(c.after)
-		store, err := blob.Open(t.Context(), blob.Config{URL: address}) // whose connections are new
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.over(store)
-		status, body, err := o.fetch(t)
-		if c.whole && (status != 200 || body != o.content || err != nil) {
-			t.Errorf("%s: %d, %d bytes, %v", name, status, len(body), err)
-		}
-		if !c.whole && (status == 200 && err == nil || status == 200 && !strings.HasPrefix(o.content, body)) {
-			t.Errorf("%s: %d, %d bytes, %v", name, status, len(body), err)
-		}
-	}
-	way.after.Store(0)
-	if status, body, err := o.fetch(t); status != 200 || body != o.content || err != nil {
-		t.Errorf("afterwards: %d, %d bytes, %v", status, len(body), err)
+		t.Run(name, func(t *testing.T) {
+			way, address := newCutter(t, blobtest.S3URL(t))
+			o := newOrigin(t, noise(2*blockSize+1000))
+			o.inS3(t, address)
+			way.after.Store(c.after)
+			store, err := blob.Open(t.Context(), blob.Config{URL: address}) // whose connections are new
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.over(store).direct(t)
+			status, body, err := o.fetch(t)
+			if c.whole && (status != 200 || body != o.content || err != nil) {
+				t.Errorf("%d, %d bytes, %v", status, len(body), err)
+			}
+			if !c.whole && (status == 200 && err == nil || status == 200 && !strings.HasPrefix(o.content, body)) {
+				t.Errorf("%d, %d bytes, %v", status, len(body), err)
+			}
+			way.after.Store(0)
+			if status, body, err := o.fetch(t); status != 200 || body != o.content || err != nil {
+				t.Errorf("afterwards: %d, %d bytes, %v", status, len(body), err)
+			}
+		})
 	}
 }
 
