@@ -32,7 +32,7 @@ type broker struct {
 	burst int       // how many to take next
 
 	mu       sync.Mutex
-	begun    map[string]taken     // by task, in a worker's hands
+	begun    map[string]history   // by task, in a worker's hands
 	canceled map[string]time.Time // tasks that were, a moment ago: one that is ready may be among them
 }
 
@@ -41,7 +41,7 @@ type fetched struct {
 	lane    domain.Lane
 	id      string
 	message string // as asynq encodes it
-	taken   taken
+	history history
 }
 
 // ending is the end of a job: a lease that is given back, or what asynq does with its task.
@@ -53,7 +53,7 @@ type ending struct {
 func newBroker(rdb redis.UniversalClient, workers int, idle time.Duration, l *leases) *broker {
 	b := &broker{
 		UniversalClient: rdb, leases: l, wakes: newWakes(rdb, idle, l.service), workers: workers,
-		waiting: map[string]domain.Lane{}, active: map[string]bool{}, burst: 1, begun: map[string]taken{},
+		waiting: map[string]domain.Lane{}, active: map[string]bool{}, burst: 1, begun: map[string]history{},
 		canceled: map[string]time.Time{},
 	}
 	for lane := range lanes {
@@ -131,7 +131,7 @@ func (b *broker) next(ctx context.Context, lane domain.Lane) *redis.Cmd {
 		task := b.ready[0]
 		b.ready = b.ready[1:]
 		b.mu.Lock()
-		b.begun[task.id] = task.taken
+		b.begun[task.id] = task.history
 		b.mu.Unlock()
 		cmd.SetVal(task.message)
 	}
@@ -173,15 +173,15 @@ func fetchedFrom(lane domain.Lane, said []any) fetched {
 	f.id, _ = said[0].(string)
 	f.message, _ = said[1].(string)
 	number := func(i int) int64 { n, _ := said[i].(int64); return n }
-	f.taken = taken{held: time.Duration(number(2)) * time.Millisecond, died: int(number(4)), canceled: number(5) == 1}
+	f.history = history{leasedFor: time.Duration(number(2)) * time.Millisecond, died: int(number(4)), canceled: number(5) == 1}
 	if left := time.Duration(number(3)) * time.Millisecond; left > 0 {
-		f.taken.waited = max(remembered-left, 1)
+		f.history.waited = max(remembered-left, 1)
 	}
 	return f
 }
 
 // begin tells what is known of a task that was handed out, which ended frees the place of.
-func (b *broker) begin(id string) (known taken, ok bool, ended func()) {
+func (b *broker) begin(id string) (known history, ok bool, ended func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known, ok = b.begun[id]

@@ -144,7 +144,7 @@ func TestATaskThatIsCancelledBetweenItsQueueAndItsWorkerIsKnownToBe(t *testing.T
 	if err := b.next(t.Context(), domain.LaneLive).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if known, ok, _ := b.begin("0"); !ok || known != (taken{}) || !b.justCanceled("0") || b.justCanceled("1") {
+	if known, ok, _ := b.begin("0"); !ok || known != (history{}) || !b.justCanceled("0") || b.justCanceled("1") {
 		t.Errorf("known %+v, %t, just cancelled %t", known, ok, b.justCanceled("0"))
 	}
 }

@@ -19,10 +19,10 @@ type gathered[Q, A any] struct {
 
 type question[Q, A any] struct {
 	asked Q
-	told  chan<- told[A]
+	reply chan<- reply[A]
 }
 
-type told[A any] struct {
+type reply[A any] struct {
 	answer A
 	err    error
 }
@@ -34,18 +34,18 @@ func gather[Q, A any](answer func(context.Context, []Q) ([]A, error)) *gathered[
 var errEnded = errors.New("the server has ended")
 
 func (g *gathered[Q, A]) ask(ctx context.Context, q Q) (A, error) {
-	told := make(chan told[A], 1)
+	answer := make(chan reply[A], 1)
 	var none A
 	select {
-	case g.questions <- question[Q, A]{q, told}:
+	case g.questions <- question[Q, A]{q, answer}:
 	case <-ctx.Done():
 		return none, ctx.Err()
 	case <-g.ended:
 		return none, errEnded
 	}
 	select {
-	case t := <-told:
-		return t.answer, t.err
+	case r := <-answer:
+		return r.answer, r.err
 	case <-g.ended:
 		return none, errEnded
 	}
@@ -54,7 +54,7 @@ func (g *gathered[Q, A]) ask(ctx context.Context, q Q) (A, error) {
 // leave asks without waiting for an answer: what is asked after it is answered no earlier.
 func (g *gathered[Q, A]) leave(q Q) {
 	select {
-	case g.questions <- question[Q, A]{q, make(chan told[A], 1)}:
+	case g.questions <- question[Q, A]{q, make(chan reply[A], 1)}:
 	case <-g.ended:
 	}
 }
@@ -76,7 +76,7 @@ func (g *gathered[Q, A]) run(ctx context.Context) {
 			wait = linger
 		}
 		all = g.more(all, wait)
-		g.tell(ctx, all)
+		g.answerAll(ctx, all)
 		last = time.Now()
 	}
 }
@@ -104,7 +104,7 @@ func (g *gathered[Q, A]) more(all []question[Q, A], wait time.Duration) []questi
 	return all
 }
 
-func (g *gathered[Q, A]) tell(ctx context.Context, all []question[Q, A]) {
+func (g *gathered[Q, A]) answerAll(ctx context.Context, all []question[Q, A]) {
 	asked := make([]Q, len(all))
 	for i, q := range all {
 		asked[i] = q.asked
@@ -113,10 +113,10 @@ func (g *gathered[Q, A]) tell(ctx context.Context, all []question[Q, A]) {
 	defer cancel()
 	answers, err := g.answer(ctx, asked)
 	for i, q := range all {
-		t := told[A]{err: err}
+		r := reply[A]{err: err}
 		if err == nil {
-			t.answer = answers[i]
+			r.answer = answers[i]
 		}
-		q.told <- t
+		q.reply <- r
 	}
 }

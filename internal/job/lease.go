@@ -68,21 +68,21 @@ type leases struct {
 	ttl     time.Duration
 	token   string // of this server
 	mu      sync.Mutex
-	held    map[string]held // by job
+	held    map[string]lease // by job
 }
 
-// held is a lease of ours; lose ends its job's context.
-type held struct {
+// lease is one of ours; lose ends its job's context.
+type lease struct {
 	job  Job
 	lose context.CancelCauseFunc
 }
 
-// taken is what is known of a job when it begins.
-type taken struct {
-	held     time.Duration // it is another's for so long; 0: it is ours
-	waited   time.Duration // since it first waited; 0: it has not
-	died     int           // workers
-	canceled bool
+// history is what is known of a job when it begins.
+type history struct {
+	leasedFor time.Duration // it is another's for so long; 0: it is ours
+	waited    time.Duration // since it first waited; 0: it has not
+	died      int           // workers
+	canceled  bool
 }
 
 // giving ends a lease.
@@ -92,7 +92,7 @@ type giving struct {
 }
 
 func newLeases(rdb redis.UniversalClient, service string, ttl time.Duration) *leases {
-	return &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]held{}}
+	return &leases{rdb: rdb, service: service, ttl: ttl, token: rand.Text(), held: map[string]lease{}}
 }
 
 func (l *leases) key(j Job, what string) string { return key(j.queue(l.service), what, j.ID) }
@@ -101,7 +101,7 @@ func (l *leases) key(j Job, what string) string { return key(j.queue(l.service),
 func (l *leases) hold(j Job, lose context.CancelCauseFunc) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held[j.ID] = held{j, lose}
+	l.held[j.ID] = lease{j, lose}
 }
 
 func (l *leases) drop(j Job) {

@@ -150,9 +150,9 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	case !ok:
 		s.log.Error("job came without its lease", "job_id", j.ID)
 		return Later{time.Second, errHeld}
-	case known.held > 0:
+	case known.leasedFor > 0:
 		s.metrics.ended.WithLabelValues(j.Kind, "held").Inc()
-		return Later{known.held, errHeld}
+		return Later{known.leasedFor, errHeld}
 	}
 	s.leases.hold(j, lose)
 	if known.canceled || s.broker.justCanceled(j.ID) { // what is heard from here on ends it by its lease

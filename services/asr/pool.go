@@ -27,13 +27,13 @@ type utterance struct {
 	// answered is called once: heard is nil when nobody could hear it.
 	answered func(heard *mediav1.Heard)
 
-	mu       sync.Mutex
-	sound    []byte
-	ended    bool
-	given    bool          // up: nobody waits for it
-	more     chan struct{} // capacity 1: there is more sound, or the end
-	tries    int           // that failed
-	attempts int           // of hearing it: each is told apart by the recogniser
+	mu        sync.Mutex
+	sound     []byte
+	ended     bool
+	abandoned bool          // nobody waits for it
+	more      chan struct{} // capacity 1: there is more sound, or the end
+	tries     int           // that failed
+	attempts  int           // of hearing it: each is told apart by the recogniser
 }
 
 // add is called by the one who hears the stream.
@@ -57,7 +57,7 @@ func (u *utterance) after(sent int) (sound []byte, ended bool) {
 func (u *utterance) givenUp() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.given
+	return u.abandoned
 }
 
 func (u *utterance) whole() bool {
@@ -77,14 +77,14 @@ const (
 // pool shares recognisers among all streams. Utterances that ended come first, live before batch, each oldest first; one
 // that is still being spoken is followed only while nobody else waits, because a recogniser that follows is mostly idle.
 type pool struct {
-	start   func(ctx context.Context) (ready, error)
-	workers int
-	log     *slog.Logger
-	heard   prometheus.Counter
-	crashes prometheus.Counter
-	refused prometheus.Counter
-	wanted  chan struct{} // closed when the first stream needs ears: until then no model takes memory
-	want    sync.Once
+	start        func(ctx context.Context) (ready, error)
+	workers      int
+	log          *slog.Logger
+	heardSeconds prometheus.Counter
+	crashes      prometheus.Counter
+	refused      prometheus.Counter
+	wanted       chan struct{} // closed when the first stream needs ears: until then no model takes memory
+	want         sync.Once
 
 	mu      sync.Mutex
 	load    load
@@ -98,12 +98,12 @@ type pool struct {
 
 func newPool(workers int, start func(ctx context.Context) (ready, error), log *slog.Logger, reg prometheus.Registerer) *pool {
 	p := &pool{start: start, workers: workers, log: log, wanted: make(chan struct{}), changed: make(chan struct{}),
-		heard:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
-		crashes: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_refused_total", Help: "Times that a live room found the recognisers full when somebody spoke."}),
-		load:    load{most: workers},
+		heardSeconds: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
+		crashes:      prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
+		refused:      prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_refused_total", Help: "Times that a live room found the recognisers full when somebody spoke."}),
+		load:         load{most: workers},
 	}
-	reg.MustRegister(p.heard, p.crashes, p.refused,
+	reg.MustRegister(p.heardSeconds, p.crashes, p.refused,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_rooms", Help: "Live rooms that are heard."},
 			p.gauge(func(l load) float64 { return float64(l.rooms) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_real_time_factor", Help: "Processor seconds that hearing a second of sound takes; 0: unknown."},
@@ -166,7 +166,7 @@ func (p *pool) withdraw(u *utterance) bool {
 // abandon takes an utterance back though it is being heard: nobody waits for it any more.
 func (p *pool) abandon(u *utterance) {
 	u.mu.Lock()
-	u.given = true
+	u.abandoned = true
 	u.mu.Unlock()
 	u.add(nil, true)
 	p.withdraw(u)
@@ -300,24 +300,24 @@ func (p *pool) serve(ctx context.Context, r ready) error {
 	return context.Cause(alive)
 }
 
-// seat is a place for an utterance at a recogniser. Who was there when another recogniser died may be why: only one such
-// utterance is heard at a time, at the first seat, so that one that kills takes no other with it for good.
+// seat is a place for an utterance at a recogniser. An utterance that was at a recogniser when it died may be what killed it.
+// Only the first seat takes such a one: there is one at a time, so that one that kills takes no other with it for good.
 type seat struct {
 	*dialogue
 	partialEvery time.Duration
-	trusted      bool // only for those that were at no death, and for rooms while there are any
+	safeOnly     bool // takes no utterance that was at a recogniser's death, and while rooms are heard nothing but theirs
 }
 
 // serveOne has one utterance heard; its error is the recogniser's. alive ends with the recogniser, ctx with the pool.
 func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error {
 	heard, err := p.hear(alive, at, u)
 	switch {
-	case errors.Is(err, errGivenBack):
-		p.back(u)
+	case errors.Is(err, errPreempted):
+		p.putBack(u)
 		return nil
 	case err == nil:
 		sound, _ := u.after(0)
-		p.heard.Add(soundLength(len(sound)).Seconds())
+		p.heardSeconds.Add(soundLength(len(sound)).Seconds())
 		p.worked(soundLength(len(sound)), time.Duration(heard.GetWork()))
 		u.answered(heard)
 		return nil
@@ -331,7 +331,7 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 	}
 	if u.tries++; u.tries < maxTries && ctx.Err() == nil {
 		p.log.Warn("utterance is heard again", "utterance", u.id, "error", err)
-		p.back(u)
+		p.putBack(u)
 	} else {
 		p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
 		u.answered(nil)
@@ -369,7 +369,7 @@ func (p *pool) due(at seat) int {
 	for i, u := range p.waiting {
 		r := 0
 		switch {
-		case at.trusted && (u.tries > 0 || !u.live && p.load.rooms > 0): // a batch must not fill what rooms hear with
+		case at.safeOnly && (u.tries > 0 || !u.live && p.load.rooms > 0): // a batch must not fill what rooms hear with
 		case u.whole() && u.live:
 			r = 3
 		case u.whole():
@@ -391,7 +391,7 @@ func (p *pool) pressed() bool {
 	return p.idle == 0 && slices.ContainsFunc(p.waiting, (*utterance).whole)
 }
 
-func (p *pool) back(u *utterance) {
+func (p *pool) putBack(u *utterance) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -403,7 +403,7 @@ func (p *pool) back(u *utterance) {
 	p.mu.Unlock()
 }
 
-var errGivenBack = errors.New("another utterance is more urgent")
+var errPreempted = errors.New("another utterance is more urgent")
 
 // hear follows an utterance to its end.
 func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard, error) {
@@ -432,7 +432,7 @@ func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard,
 			}
 		}
 		if p.pressed() && !u.whole() {
-			return nil, cmp.Or(at.drop(name), errGivenBack)
+			return nil, cmp.Or(at.drop(name), errPreempted)
 		}
 		select {
 		case <-ctx.Done():

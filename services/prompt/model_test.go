@@ -171,7 +171,7 @@ func TestAnOpeningIsCleanedOfWhatMayNotBeWritten(t *testing.T) {
 	room := domain.Context{Language: "zh", Products: []domain.Product{{Name: "全网最低价保温杯", Price: "¥59", Was: "¥99", Image: "https://cdn.example/a.png"}}}
 	p := s.library.plan(cfg, room, sale)
 	s.word(t.Context(), room, sale, &p)
-	lie(p.Shots, "portrait")
+	setAspect(p.Shots, "portrait")
 	if f := p.Shots[0].Fields; f["product"] != "保温杯" || f["picture"] != "https://cdn.example/a.png" || f["was"] != "¥99" || f["aspect"] != "portrait" {
 		t.Errorf("fields %v", f)
 	}

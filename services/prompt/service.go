@@ -130,7 +130,7 @@ func (s *Service) handle(ctx context.Context, e event.Event) error {
 	room := s.contexts.of(e.Ref())
 	plan := s.library.plan(s.cfg, room, h)
 	s.word(ctx, room, h, &plan)
-	lie(plan.Shots, s.contexts.aspect(e.Ref()))
+	setAspect(plan.Shots, s.contexts.aspect(e.Ref()))
 	made := record.Of[domain.Plan]{Envelope: e.Follow(plan, s.deps.Now(), "").Envelope, Value: plan}
 	first, err := blob.WriteNewJSON(ctx, s.deps.Store, record.Plan(e.Tenant, plan.Clip, plan.Revision), &made)
 	if err != nil {
@@ -149,8 +149,8 @@ func (s *Service) handle(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// lie has openings and generated shots made as the room's pictures lie.
-func lie(shots []domain.Shot, aspect string) {
+// setAspect has openings and generated shots made in the shape of the room's pictures: landscape, square or portrait.
+func setAspect(shots []domain.Shot, aspect string) {
 	for i, shot := range shots {
 		if aspect == "" || shot.Kind == domain.ShotFootage {
 			continue

@@ -68,15 +68,15 @@ func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
 	if err != nil {
 		return domain.Rendered{}, err
 	}
-	return s.upload(ctx, c, folder, finished, func() said {
-		heard := words.wait(ctx, s.cfg.SubtitlesWait)
-		heard.cues = laid(heard.cues, finished.GetParts())
-		return heard
+	return s.upload(ctx, c, folder, finished, func() spokenText {
+		spoken := words.wait(ctx, s.cfg.SubtitlesWait)
+		spoken.cues = inClipTime(spoken.cues, finished.GetParts())
+		return spoken
 	})
 }
 
 // make makes the clip's files in the folder, in the way its cut says.
-func (s *Service) make(ctx context.Context, c clip, pieces []piece, folder string, words *heard) (*mediav1.Finished, error) {
+func (s *Service) make(ctx context.Context, c clip, pieces []piece, folder string, words *clipWords) (*mediav1.Finished, error) {
 	if c.cut.Value.Mode == domain.ModeCopy {
 		return s.copyInTurn(ctx, c, pieces, folder)
 	}
@@ -85,7 +85,7 @@ func (s *Service) make(ctx context.Context, c clip, pieces []piece, folder strin
 		return nil, err
 	}
 	if burns(c.plan.Value.Profiles) {
-		order.Subtitles = burned(words.wait(ctx, s.wordsWait(pieces)).cues)
+		order.Subtitles = toBurn(words.wait(ctx, s.wordsWait(pieces)).cues)
 	}
 	return s.finishInTurn(ctx, c, order)
 }

@@ -12,28 +12,28 @@ import (
 
 const maxBurned = 400 // cues; what a finisher takes
 
-// heard is what is said in a clip, to come.
-type heard struct {
-	done chan struct{}
-	said // once done is closed
+// clipWords are the words of a clip, to come.
+type clipWords struct {
+	done       chan struct{}
+	spokenText // once done is closed
 }
 
-// said is the text of a clip and its cues.
-type said struct {
+// spokenText is the text of a clip and its cues.
+type spokenText struct {
 	text string
 	cues []caption.Cue
 }
 
 // hear waits beside the work until the clip's words are known. Words that cannot be had leave the clip without subtitles:
 // moderation is who insists on hearing them.
-func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
-	h := &heard{done: make(chan struct{})}
+func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *clipWords {
+	h := &clipWords{done: make(chan struct{})}
 	wait := s.wordsWait(pieces)
 	go func() {
 		defer close(h.done)
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
-		var all said
+		var all spokenText
 		for i, p := range pieces {
 			if p.file != "" {
 				continue
@@ -46,7 +46,7 @@ func (s *Service) hear(ctx context.Context, c clip, pieces []piece) *heard {
 			all.cues = append(all.cues, s.cues(i, heard.Lines, p.window)...)
 			all.text = strings.TrimSpace(all.text + " " + caption.Said(heard.Lines, p.window))
 		}
-		h.said = all
+		h.spokenText = all
 	}()
 	return h
 }
@@ -61,16 +61,16 @@ func (s *Service) wordsWait(pieces []piece) time.Duration {
 }
 
 // wait gives what is said, nothing when it does not come in time.
-func (h *heard) wait(ctx context.Context, most time.Duration) said {
+func (h *clipWords) wait(ctx context.Context, most time.Duration) spokenText {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case <-h.done:
-		return h.said
+		return h.spokenText
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return said{}
+	return spokenText{}
 }
 
 // cues are a part's, without the words that may not be put out.
@@ -82,8 +82,8 @@ func (s *Service) cues(part int, lines []domain.TranscriptLine, w domain.Window)
 	return cues
 }
 
-// laid are the cues in clip time, exact to the picture that each part begins with.
-func laid(cues []caption.Cue, parts []*mediav1.FinishedPart) []caption.Cue {
+// inClipTime are the cues in clip time, exact to the picture that each part begins with.
+func inClipTime(cues []caption.Cue, parts []*mediav1.FinishedPart) []caption.Cue {
 	var out []caption.Cue
 	for _, c := range cues {
 		if c.Part >= len(parts) {
@@ -108,7 +108,7 @@ func burns(profiles []domain.Profile) bool {
 	return false
 }
 
-func burned(cues []caption.Cue) []*mediav1.FinishSubtitle {
+func toBurn(cues []caption.Cue) []*mediav1.FinishSubtitle {
 	var subtitles []*mediav1.FinishSubtitle
 	for _, c := range cues[:min(len(cues), maxBurned)] {
 		subtitles = append(subtitles, &mediav1.FinishSubtitle{Part: int64(c.Part), Start: int64(c.Start), End: int64(c.End), Text: c.Text})

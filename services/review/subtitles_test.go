@@ -24,7 +24,7 @@ func TestSubtitlesAreCutForReadingInClipTime(t *testing.T) {
 		{Start: at(19500), End: at(21000), Text: "a line without words"},
 		{Start: at(22000), End: at(23000), Text: "after"},
 	}
-	cues := laid(s.cues(1, lines, domain.Window{Start: at(10000), End: at(20000)}), []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 20e9}})
+	cues := inClipTime(s.cues(1, lines, domain.Window{Start: at(10000), End: at(20000)}), []*mediav1.FinishedPart{{End: 2e9}, {At: 2e9, Start: 10e9, End: 20e9}})
 	want := `WEBVTT
 
 00:00:02.000 --> 00:00:03.000
@@ -71,7 +71,7 @@ func TestCuesAreWhereTheirWordsAreThoughPartsBeginElsewhere(t *testing.T) {
 	parts := []*mediav1.FinishedPart{{At: 0, Start: 11e9, End: 19500e6}, {At: 8500e6, Start: 39980e6, End: 45e9}}
 	want := []caption.Cue{{Part: 0, Start: 0, End: second, Text: "across the beginning"}, {Part: 0, Start: 8 * second, End: 8500 * time.Millisecond, Text: "across the end"},
 		{Part: 1, Start: 8520 * time.Millisecond, End: 9520 * time.Millisecond, Text: "in the second part"}}
-	if got := laid(cues, parts); !slices.Equal(got, want) {
+	if got := inClipTime(cues, parts); !slices.Equal(got, want) {
 		t.Errorf("laid %v, want %v", got, want)
 	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // upload puts the finished files under the hash of all renditions: what lies there never changes. Words come last.
-func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() said) (domain.Rendered, error) {
+func (s *Service) upload(ctx context.Context, c clip, folder string, finished *mediav1.Finished, words func() spokenText) (domain.Rendered, error) {
 	plan := c.plan.Value
 	r := domain.Rendered{
 		Clip: c.Clip, Revision: c.Revision, Window: finishedWindow(c.windows(), finished), ClippedTo: finished.GetClippedTo(), Notes: finished.GetNotes(),

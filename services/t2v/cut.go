@@ -11,16 +11,16 @@ import (
 	"liveclip/internal/record"
 )
 
-// made is what became of a template or generated shot: its object, or why there is none.
-type made struct {
-	kept
+// shotResult is what became of a template or generated shot: its object, or why there is none.
+type shotResult struct {
+	storedShot
 	File string
 	Note string // for a person; empty with a File
 }
 
 // cut writes the cut of a plan, whose shots other than footage became shots (one entry per shot of the plan), and announces
 // the one that was written first.
-func (s *Service) cut(ctx context.Context, plan record.Of[domain.Plan], shots []made) error {
+func (s *Service) cut(ctx context.Context, plan record.Of[domain.Plan], shots []shotResult) error {
 	cut := edit(plan.Value, shots)
 	fact := plan.Envelope.Follow(cut, s.now(), id(plan.Value))
 	written := record.Of[domain.Cut]{Envelope: fact.Envelope, Value: cut}
@@ -54,7 +54,7 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 
 // edit puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
 // with no other footage, the plan's.
-func edit(plan domain.Plan, shots []made) domain.Cut {
+func edit(plan domain.Plan, shots []shotResult) domain.Cut {
 	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision, Mode: plan.Mode, Joint: plan.Joint, Music: plan.Music}
 	footage := slices.ContainsFunc(plan.Shots, func(s domain.Shot) bool { return s.Kind == domain.ShotFootage })
 	for i, shot := range plan.Shots {

@@ -21,11 +21,11 @@ import (
 type generator interface {
 	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why; a job.Later that
 	// it is to be asked again; any other error ends the attempt: the context did.
-	generate(ctx context.Context, w wanted, file string) (domain.ShotMaking, error)
+	generate(ctx context.Context, w shotOrder, file string) (domain.ShotMaking, error)
 }
 
-// wanted is a generated shot as a plan asks for it.
-type wanted struct {
+// shotOrder is a generated shot as a plan asks for it.
+type shotOrder struct {
 	ID               string // the same again is the same result
 	Tenant           domain.Tenant
 	Stream           domain.StreamID
@@ -57,12 +57,12 @@ const (
 
 // desk sits between the studio and the engines: the schedule says which shot is made when, where and how well.
 type desk struct {
-	stands  []*stand
+	engines []*deskEngine
 	inspect func(ctx context.Context, file string, ordered engines.Order) error
 	log     *slog.Logger
 	now     func() time.Time
 	metrics metrics
-	looked  sync.Once
+	probed  sync.Once
 	waits   time.Duration // patience of what is not urgent
 
 	mu     sync.Mutex // of what follows
@@ -71,8 +71,8 @@ type desk struct {
 	serial int
 }
 
-// stand is an engine at the desk.
-type stand struct {
+// deskEngine is an engine at the desk.
+type deskEngine struct {
 	cfg    engines.Config
 	engine engines.Engine
 }
@@ -80,7 +80,7 @@ type stand struct {
 // turn is what the schedule decided of a shot: it begins, or it is refused.
 type turn struct {
 	start   schedule.Start
-	refused *schedule.Refusal
+	refusal *schedule.Refusal
 }
 
 // newDesk dials nothing yet.
@@ -95,7 +95,7 @@ func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*de
 		if err != nil {
 			return nil, fmt.Errorf("t2v.engines: %w", err)
 		}
-		d.stands = append(d.stands, &stand{c, e})
+		d.engines = append(d.engines, &deskEngine{c, e})
 		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
 		d.plan.Add(schedule.Engine{
 			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2, Openings: c.Kind == engines.KindOwn,
@@ -115,13 +115,13 @@ func formOf(c engines.Config) func(schedule.Form) (schedule.Form, bool) {
 }
 
 func (d *desk) close() {
-	for _, s := range d.stands {
+	for _, s := range d.engines {
 		_ = s.engine.Close()
 	}
 }
 
-func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.ShotMaking, error) {
-	d.looked.Do(func() { d.lookAtAll(ctx) })
+func (d *desk) generate(ctx context.Context, w shotOrder, file string) (domain.ShotMaking, error) {
+	d.probed.Do(func() { d.lookAtAll(ctx) })
 	if w.Deadline.IsZero() {
 		w.Deadline = d.now().Add(never)
 	}
@@ -134,8 +134,8 @@ func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.Shot
 		if err != nil {
 			return making, err
 		}
-		if turn.refused != nil {
-			return making, &fallback{turn.refused.Instead, because(turn.refused.Why, last)}
+		if turn.refusal != nil {
+			return making, &fallback{turn.refusal.Instead, because(turn.refusal.Why, last)}
 		}
 		began := d.now()
 		making.Attempts++
@@ -155,7 +155,7 @@ func (d *desk) generate(ctx context.Context, w wanted, file string) (domain.Shot
 		if kind == engines.Refused || kind == engines.Late || making.Attempts >= maxTries {
 			return making, &fallback{d.plan.Instead(w.Tier), err}
 		}
-		if kind != engines.Busy && (kind != engines.Away || len(d.stands) > 1) {
+		if kind != engines.Busy && (kind != engines.Away || len(d.engines) > 1) {
 			avoid = append(avoid, turn.start.Engine)
 		}
 	}
@@ -170,8 +170,8 @@ func because(why string, last error) error {
 }
 
 // unfit lists the engines that can't do the order at all, and why the last of them can't.
-func (d *desk) unfit(w wanted) (names []string, why error) {
-	for _, s := range d.stands {
+func (d *desk) unfit(w shotOrder) (names []string, why error) {
+	for _, s := range d.engines {
 		if fault := s.cfg.Fits(engines.Order{Prompt: w.Prompt}); fault != "" {
 			names, why = append(names, s.cfg.Name), fmt.Errorf("engine %s: %s", s.cfg.Name, fault)
 		}
@@ -180,7 +180,7 @@ func (d *desk) unfit(w wanted) (names []string, why error) {
 }
 
 // await waits for the shot's turn.
-func (d *desk) await(ctx context.Context, w wanted, avoid []string) (_ turn, err error) {
+func (d *desk) await(ctx context.Context, w shotOrder, avoid []string) (_ turn, err error) {
 	d.mu.Lock()
 	d.serial++
 	id := fmt.Sprintf("%s#%d", w.ID, d.serial)
@@ -239,7 +239,7 @@ func (d *desk) advance() {
 
 func (d *desk) tell(refusals []schedule.Refusal) {
 	for _, r := range refusals {
-		d.decide(r.ID, turn{refused: &r})
+		d.decide(r.ID, turn{refusal: &r})
 	}
 }
 
@@ -251,8 +251,8 @@ func (d *desk) decide(id string, t turn) {
 }
 
 // run has the engine make the shot, looks at what it made, and tells the schedule.
-func (d *desk) run(ctx context.Context, w wanted, start schedule.Start, file string, making *domain.ShotMaking) error {
-	s := d.stands[slices.IndexFunc(d.stands, func(s *stand) bool { return s.cfg.Name == start.Engine })]
+func (d *desk) run(ctx context.Context, w shotOrder, start schedule.Start, file string, making *domain.ShotMaking) error {
+	s := d.engines[slices.IndexFunc(d.engines, func(s *deskEngine) bool { return s.cfg.Name == start.Engine })]
 	order := engines.Order{
 		ID: w.ID, Prompt: w.Prompt, Negative: w.Negative, Width: start.Form.Width, Height: start.Form.Height, FrameRate: s.cfg.FrameRate,
 		Length: start.Form.Length, Steps: start.Form.Steps, Seed: w.Seed, Deadline: w.Deadline, Opening: engines.Opening(w.Opening),
@@ -274,7 +274,7 @@ func (d *desk) run(ctx context.Context, w wanted, start schedule.Start, file str
 	return nil
 }
 
-func (d *desk) make(ctx context.Context, s *stand, order engines.Order, file string) (engines.Made, error) {
+func (d *desk) make(ctx context.Context, s *deskEngine, order engines.Order, file string) (engines.Made, error) {
 	stale := errors.New("its moment had passed before the engine was done")
 	within, cancel := context.WithTimeoutCause(ctx, order.Deadline.Sub(d.now())+lateness, stale)
 	defer cancel()

@@ -169,7 +169,7 @@ func TestEveryFailureOfEveryEngineIsSortedAndMeansFootageAndANote(t *testing.T) 
 					cfg.Timeout = 300 * time.Millisecond
 				}
 				s, bus, _ := newService(t, cfg, prober{})
-				_, err := s.desk.make(t.Context(), s.desk.stands[0], engines.Order{
+				_, err := s.desk.make(t.Context(), s.desk.engines[0], engines.Order{
 					ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Hour),
 				}, filepath.Join(t.TempDir(), "x.mp4"))
 				var f *engines.Fault
@@ -332,7 +332,7 @@ func TestWhatIsNotUrgentLetsGoOfItsPlaceWhileItWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	busy.Go(func() {
-		_, _ = s.desk.generate(ctx, wanted{ID: "live", Lane: domain.LaneLive, Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second}, filepath.Join(t.TempDir(), "x.mp4"))
+		_, _ = s.desk.generate(ctx, shotOrder{ID: "live", Lane: domain.LaneLive, Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second}, filepath.Join(t.TempDir(), "x.mp4"))
 	})
 	defer busy.Wait()
 	defer cancel()
@@ -352,7 +352,7 @@ func TestAShotBeginsFromItsOpeningOnTheEngineThatHoldsIt(t *testing.T) {
 	s, _, _ := newService(t, a, prober{}, b)
 	generate := func(id, engine string, opening domain.ShotOpening) domain.ShotMaking {
 		t.Helper()
-		making, err := s.desk.generate(t.Context(), wanted{
+		making, err := s.desk.generate(t.Context(), shotOrder{
 			ID: id, Engine: engine, Prompt: id, Opening: opening, Width: 640, Height: 352, Length: 2 * time.Second,
 		}, filepath.Join(t.TempDir(), "shot.mp4"))
 		if err != nil {

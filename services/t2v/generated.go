@@ -21,7 +21,7 @@ func (s *studio) generate(ctx context.Context, plan record.Of[domain.Plan], numb
 		opening = domain.ShotOpening{} // it may be what was refused
 		id = fmt.Sprintf("%s/%d", id, try)
 	}
-	return s.desk.generate(ctx, wanted{
+	return s.desk.generate(ctx, shotOrder{
 		ID: id, Tenant: plan.Envelope.Tenant, Stream: plan.Envelope.Stream, Lane: plan.Envelope.Lane,
 		Tier: shot.Tier, Engine: shot.Engine, Prompt: shot.Prompt, Negative: shot.Negative, Opening: opening, Seed: seed,
 		Width: frame.width, Height: frame.height, Length: shot.Length, Deadline: s.cfg.Fresh.until(plan.Envelope),

@@ -56,7 +56,7 @@ func (s *Service) advance(ctx context.Context, plan record.Of[domain.Plan]) erro
 		return domain.Permanent(err)
 	}
 	if footageOnly(plan.Value) {
-		return s.cut(ctx, plan, make([]made, len(plan.Value.Shots)))
+		return s.cut(ctx, plan, make([]shotResult, len(plan.Value.Shots)))
 	}
 	payload, err := json.Marshal(order{plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision})
 	if err != nil {

@@ -217,21 +217,21 @@ func TestAPlanThatCannotBeCutSaysWhy(t *testing.T) {
 }
 
 func TestAShotThatCouldNotBeMadeGivesItsPlaceToFootage(t *testing.T) {
-	lost := made{Note: "lost"}
+	lost := shotResult{Note: "lost"}
 	elsewhere := dreamt
 	elsewhere.Window = domain.Window{Start: time.Second, End: 3 * time.Second}
 	whole := domain.Window{Start: 5 * time.Second, End: 9 * time.Second}
 	for i, c := range []struct {
 		shots []domain.Shot
-		made  []made
+		made  []shotResult
 		want  []domain.CutPart
 		notes []string
 	}{
-		{[]domain.Shot{opening, footage}, []made{{kept: kept{Loudness: -16}, File: "a"}, {}}, []domain.CutPart{{File: "a", Loudness: -16}, {Window: footage.Window}}, nil},
-		{[]domain.Shot{dreamt, footage}, []made{{kept: kept{Generated: true}, File: "a"}, {}}, []domain.CutPart{{File: "a", Generated: true}, {Window: footage.Window}}, nil},
-		{[]domain.Shot{dreamt, footage}, []made{lost, {}}, []domain.CutPart{{Window: footage.Window}}, []string{"lost"}},
-		{[]domain.Shot{elsewhere, footage}, []made{lost, {}}, []domain.CutPart{{Window: elsewhere.Window}, {Window: footage.Window}}, []string{"lost"}},
-		{[]domain.Shot{dreamt, dreamt}, []made{lost, lost}, []domain.CutPart{{Window: whole}}, []string{"lost", "lost"}},
+		{[]domain.Shot{opening, footage}, []shotResult{{storedShot: storedShot{Loudness: -16}, File: "a"}, {}}, []domain.CutPart{{File: "a", Loudness: -16}, {Window: footage.Window}}, nil},
+		{[]domain.Shot{dreamt, footage}, []shotResult{{storedShot: storedShot{Generated: true}, File: "a"}, {}}, []domain.CutPart{{File: "a", Generated: true}, {Window: footage.Window}}, nil},
+		{[]domain.Shot{dreamt, footage}, []shotResult{lost, {}}, []domain.CutPart{{Window: footage.Window}}, []string{"lost"}},
+		{[]domain.Shot{elsewhere, footage}, []shotResult{lost, {}}, []domain.CutPart{{Window: elsewhere.Window}, {Window: footage.Window}}, []string{"lost"}},
+		{[]domain.Shot{dreamt, dreamt}, []shotResult{lost, lost}, []domain.CutPart{{Window: whole}}, []string{"lost", "lost"}},
 	} {
 		got := edit(domain.Plan{Window: whole, Shots: c.shots}, c.made)
 		got.Shots = nil

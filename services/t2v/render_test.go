@@ -58,7 +58,7 @@ func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
 		records[0].Made.Engine != "template" || len(records[0].Made.Stages) < 2 || records[2].Became != domain.ShotFootage || records[2].Fault == "" {
 		t.Errorf("records %+v", records)
 	}
-	var beside kept
+	var beside storedShot
 	if _, err := blob.ReadJSON(t.Context(), s.store, record.ShotMade("default", "c1", 1, 0), &beside); err != nil || !reflect.DeepEqual(beside.Record, records[0]) {
 		t.Errorf("beside the shot lies %+v (%v), want %+v", beside, err, records[0])
 	}

@@ -43,7 +43,7 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	last := j.Attempt > s.cfg.MaxRetry
 	making, done := inTime(ctx)
 	defer done()
-	shots := make([]made, len(plan.Value.Shots))
+	shots := make([]shotResult, len(plan.Value.Shots))
 	for i, shot := range plan.Value.Shots {
 		if shot.Kind == domain.ShotFootage {
 			continue
@@ -84,13 +84,13 @@ func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan]
 
 // shot makes one shot, while making goes on, unless it lies in the store. An error means that the job shall be tried again; a shot that cannot be
 // made, or not even at the last attempt, is no error but a note.
-func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (made, error) {
+func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (shotResult, error) {
 	shot := plan.Value.Shots[number]
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	if _, err := s.store.Stat(ctx, key); err == nil {
 		return s.known(ctx, plan, number)
 	} else if !errors.Is(err, blob.ErrNotFound) {
-		return made{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
+		return shotResult{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	}
 	began := s.now()
 	t, err := s.studio.make(making, plan, number, file)
@@ -101,54 +101,54 @@ func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan],
 	case err == nil:
 		return s.keep(ctx, plan, number, file, t)
 	case ctx.Err() != nil:
-		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
+		return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
 	case errors.As(err, &job.Later{}):
-		return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
+		return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	case slow, errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
-		left := t.kept(number, shot, 0)
+		left := t.stored(number, shot, 0)
 		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()
-		return made{kept: left, Note: note(shot, err)}, nil
+		return shotResult{storedShot: left, Note: note(shot, err)}, nil
 	}
-	return made{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
+	return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 }
 
 // keep puts a finished shot into the store, and then how it was made. One that another worker put there first stands.
-func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number int, file string, t take) (made, error) {
+func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number int, file string, t take) (shotResult, error) {
 	began := s.now()
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	f, err := os.Open(file)
 	if err != nil {
-		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
+		return shotResult{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
+		return shotResult{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
 	if _, err := s.store.PutNew(ctx, key, f); err != nil && !errors.Is(err, blob.ErrExists) {
-		return made{}, fmt.Errorf("keep shot %s: %w", key, err)
+		return shotResult{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
-	k := t.kept(number, plan.Value.Shots[number], info.Size())
-	k.stored(s.now().Sub(began))
+	k := t.stored(number, plan.Value.Shots[number], info.Size())
+	k.addStoreTime(s.now().Sub(began))
 	if _, err := blob.WriteNewJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &k); err != nil {
-		return made{}, fmt.Errorf("keep record of shot %s: %w", key, err)
+		return shotResult{}, fmt.Errorf("keep record of shot %s: %w", key, err)
 	}
-	return made{kept: k, File: key}, nil
+	return shotResult{storedShot: k, File: key}, nil
 }
 
 // known is a shot that lies in the store. Of one whose maker died before it wrote how it was made, only what was ordered is known.
-func (s *Service) known(ctx context.Context, plan record.Of[domain.Plan], number int) (made, error) {
+func (s *Service) known(ctx context.Context, plan record.Of[domain.Plan], number int) (shotResult, error) {
 	shot := plan.Value.Shots[number]
-	m := made{File: record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)}
-	_, err := blob.ReadJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &m.kept)
+	m := shotResult{File: record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)}
+	_, err := blob.ReadJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &m.storedShot)
 	if errors.Is(err, blob.ErrNotFound) {
-		m.kept = kept{Record: recordOf(number, shot), Generated: true}
+		m.storedShot = storedShot{Record: recordOf(number, shot), Generated: true}
 		m.Record.Became = shot.Kind
 		return m, nil
 	}
 	if err != nil {
-		return made{}, fmt.Errorf("read record of shot %d of clip %s: %w", number, plan.Value.Clip, err)
+		return shotResult{}, fmt.Errorf("read record of shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	}
 	return m, nil
 }

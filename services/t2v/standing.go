@@ -49,7 +49,7 @@ func parseStandings(body []byte) (s Standings, ok bool) { return s, json.Unmarsh
 
 // show says how the engines are until ctx ends.
 func (d *desk) show(ctx context.Context, rdb redis.UniversalClient) {
-	if len(d.stands) == 0 {
+	if len(d.engines) == 0 {
 		return
 	}
 	host, _ := os.Hostname()

@@ -94,19 +94,19 @@ func seedOf(shot domain.Shot, id string, try int) uint64 {
 	return hash.Sum64()&(1<<31-1) | 1 // what every engine takes
 }
 
-// kept is what is kept of a shot beside its file.
-type kept struct {
+// storedShot is what is kept of a shot beside its file.
+type storedShot struct {
 	Record    domain.ShotRecord
 	Loudness  float64
 	Generated bool
 	Notes     []string
 }
 
-// kept is the take as it lies in the store.
-func (t take) kept(number int, shot domain.Shot, bytes int64) kept {
+// stored is the take as it lies in the store.
+func (t take) stored(number int, shot domain.Shot, bytes int64) storedShot {
 	r := recordOf(number, shot)
 	r.Became, r.Template, r.Made, r.Bytes, r.Quality, r.Fault = t.became, t.template, t.making, bytes, t.quality, t.fault
-	return kept{r, t.loudness, t.generated, t.notes}
+	return storedShot{r, t.loudness, t.generated, t.notes}
 }
 
 // recordOf is what is known of a shot before it is made.
@@ -115,7 +115,7 @@ func recordOf(number int, shot domain.Shot) domain.ShotRecord {
 		Negative: shot.Negative, Version: shot.Version, Hash: shot.Hash}
 }
 
-// stored notes how long putting the shot away took.
-func (k *kept) stored(took time.Duration) {
+// addStoreTime notes how long putting the shot away took.
+func (k *storedShot) addStoreTime(took time.Duration) {
 	k.Record.Made.Stages = append(k.Record.Made.Stages, domain.ShotStage{Name: "store", Took: took})
 }

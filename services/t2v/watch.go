@@ -24,7 +24,7 @@ const (
 func (d *desk) watch(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, s := range d.stands {
+	for _, s := range d.engines {
 		all.Go(func() { d.attend(ctx, s) })
 	}
 	ticks := time.NewTicker(advanceBy)
@@ -43,7 +43,7 @@ func (d *desk) watch(ctx context.Context) {
 	}
 }
 
-func (d *desk) attend(ctx context.Context, s *stand) {
+func (d *desk) attend(ctx context.Context, s *deskEngine) {
 	warmed := !s.cfg.Warm
 	for {
 		ready := d.look(ctx, s)
@@ -68,14 +68,14 @@ func (d *desk) attend(ctx context.Context, s *stand) {
 // lookAtAll asks every engine once.
 func (d *desk) lookAtAll(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, s := range d.stands {
+	for _, s := range d.engines {
 		all.Go(func() { d.look(ctx, s) })
 	}
 	all.Wait()
 }
 
 // look asks an engine how it is, and tells the schedule.
-func (d *desk) look(ctx context.Context, s *stand) bool {
+func (d *desk) look(ctx context.Context, s *deskEngine) bool {
 	within, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	h, err := s.engine.Health(within)
