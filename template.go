@@ -31,22 +31,23 @@ type templateFlags struct {
 }
 
 // drawer draws with the settings' fonts, brand and templates.
-func (f templateFlags) drawer(flags settingFlags, change func(*settings)) (*t2v.Drawer, error) {
+func (f templateFlags) drawer(flags settingFlags, change func(*settings)) (*t2v.Drawer, *child.Starter, error) {
 	s, err := loadSettings(defaultSettings(), f.Config, flags)
 	if err != nil {
-		return nil, failure{2, err}
+		return nil, nil, failure{2, err}
 	}
 	if change != nil {
 		change(&s)
 	}
 	if faults := s.T2V.Faults(); len(faults) > 0 {
-		return nil, failure{2, errors.New(strings.Join(faults, "\n"))}
+		return nil, nil, failure{2, errors.New(strings.Join(faults, "\n"))}
 	}
 	starter, err := child.NewStarter(s.Media, telemetry.Logger(telemetry.Config{Level: "error"}, os.Stderr))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return t2v.NewDrawer(s.T2V, starter)
+	d, err := t2v.NewDrawer(s.T2V, starter)
+	return d, starter, err
 }
 
 type templateListCommand struct{ templateFlags }
@@ -96,7 +97,7 @@ func (c templateRenderCommand) Run(ctx context.Context, io stdio, flags settingF
 	if err != nil {
 		return failure{2, err}
 	}
-	d, err := c.drawer(flags, func(s *settings) {
+	d, _, err := c.drawer(flags, func(s *settings) {
 		if w.Voice == "" {
 			s.T2V.Draw.Voice = c.Voice
 		}

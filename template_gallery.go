@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/image/draw"
 
+	"liveclip/internal/await"
+	"liveclip/internal/child"
 	"liveclip/services/t2v"
 )
 
@@ -46,7 +48,7 @@ type shown struct {
 type video struct{ Aspect, File, Poster string }
 
 func (c templateGalleryCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
-	d, err := c.drawer(flags, func(s *settings) { s.T2V.Draw.Voice = c.Voice })
+	d, _, err := c.drawer(flags, func(s *settings) { s.T2V.Draw.Voice = c.Voice })
 	if err != nil {
 		return err
 	}
@@ -129,6 +131,9 @@ type templateBenchCommand struct {
 	JSON string `help:"Write the figures here, too." type:"path"`
 }
 
+// leisure is how long a service mostly has between two shots, in which it starts the next child.
+const leisure = 500 * time.Millisecond
+
 // benched are the figures of one opening.
 type benched struct {
 	Template string    `json:"template"`
@@ -145,10 +150,14 @@ func (c templateBenchCommand) Run(ctx context.Context, io stdio, flags settingFl
 	}
 	defer os.RemoveAll(folder)
 	cache := filepath.Join(folder, "cache")
-	d, err := c.drawer(flags, func(s *settings) { s.T2V.Cache = cache })
+	d, starter, err := c.drawer(flags, func(s *settings) { s.T2V.Cache = cache })
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); starter.KeepWarm(ctx, child.Render) }() // as the service does (t2v.warm)
+	defer func() { cancel(); <-kept }()
 	picture, err := samplePicture(folder)
 	if err != nil {
 		return err
@@ -160,6 +169,9 @@ func (c templateBenchCommand) Run(ctx context.Context, io stdio, flags settingFl
 			return err
 		}
 		for _, figures := range []*[]float64{&b.ColdS, &b.CachedS} {
+			if err := await.For(ctx, leisure); err != nil {
+				return err
+			}
 			began := time.Now()
 			if _, err := d.Draw(ctx, w, filepath.Join(folder, "shot.mp4")); err != nil {
 				return err

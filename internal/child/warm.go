@@ -46,6 +46,7 @@ func (s *Starter) KeepWarm(ctx context.Context, mode Mode) {
 		}
 		select {
 		case s.warm[mode] <- p:
+			p.leave(ctx)
 			continue
 		case <-p.exited:
 			s.log.Warn("a media child ended before its order", "mode", mode, "error", p.stderr.String())
@@ -53,6 +54,18 @@ func (s *Starter) KeepWarm(ctx context.Context, mode Mode) {
 		case <-ctx.Done():
 		}
 		_ = p.Close()
+	}
+}
+
+// ahead is how long a child works before the next one is started beside it: that would slow it down.
+const ahead = time.Second
+
+// leave waits until a child that was handed over has ended, or has had its first second to itself.
+func (p *Process) leave(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-p.exited:
+	case <-time.After(ahead):
 	}
 }
 

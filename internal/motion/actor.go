@@ -97,24 +97,52 @@ func rounded(m *image.RGBA, radius float64) {
 	}
 }
 
-// changing is a puppet whose image is another one from time to time.
+// changing is a puppet whose image is another one from time to time. The next one is made while a frame is drawn and encoded.
 type changing struct {
 	puppet
+	step  float64 // seconds from frame to frame
 	show  func(at float64) string
-	make  func(at float64) puppet
+	make  func(at float64) puppet // by one goroutine at a time
 	shown string
+	ahead string // what next gives
+	next  chan puppet
 }
 
 func (c *changing) settled() bool { return false }
 
 func (c *changing) draw(f Frame, at float64) {
-	if _, shown := c.layer.pose(c.scene, at); !shown {
+	_, shown := c.layer.pose(c.scene, at)
+	if now := c.show(at); shown && now != c.shown {
+		c.shown, c.puppet = now, c.made(now, at)
+	}
+	if _, soon := c.layer.pose(c.scene, at+c.step); soon {
+		c.begin(at + c.step)
+	}
+	if shown {
+		c.puppet.draw(f, at)
+	}
+}
+
+// begin makes what is shown at a time beside what else is done.
+func (c *changing) begin(at float64) {
+	then := c.show(at)
+	if then == c.shown || c.next != nil {
 		return
 	}
-	if now := c.show(at); now != c.shown {
-		c.shown, c.puppet = now, c.make(at)
+	next := make(chan puppet, 1)
+	c.ahead, c.next = then, next
+	go func() { next <- c.make(at) }()
+}
+
+// made gives what was made ahead, where that is what is shown now.
+func (c *changing) made(now string, at float64) puppet {
+	if c.next != nil {
+		p, same := <-c.next, c.ahead == now
+		if c.next = nil; same {
+			return p
+		}
 	}
-	c.puppet.draw(f, at)
+	return c.make(at)
 }
 
 // belt is stripes that run through their box.

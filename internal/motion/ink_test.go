@@ -3,6 +3,7 @@ package motion
 import (
 	"image"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -112,5 +113,53 @@ func TestWhatDoesNotMoveInABaseIsDrawnOnceAndLooksTheSame(t *testing.T) {
 	}
 	if len(p.base) != 2 {
 		t.Errorf("%d layers of the base are drawn every time, want the 2 from the first one that moves", len(p.base))
+	}
+}
+
+func TestABolderEdgeHasNoStairs(t *testing.T) {
+	m := image.NewAlpha(image.Rect(0, 0, 120, 60))
+	// covered is what lies above a line that sinks by a sixteenth, moved down.
+	covered := func(x, y int, down float64) float64 { return min(1, max(0, 20+(float64(x)+0.5)/16+down-float64(y))) }
+	for y := range 60 {
+		for x := range 120 {
+			m.Pix[y*m.Stride+x] = uint8(covered(x, y, 0)*255 + 0.5)
+		}
+	}
+	for _, by := range []float64{0.4, 2.3, 7.7} {
+		bold := thickened(m, by)[0]
+		for y := range 60 {
+			for x := 20; x < 100; x++ {
+				got, want := float64(bold.Pix[y*m.Stride+x])/255, covered(x, y, by*math.Sqrt(1+1.0/256))
+				if math.Abs(got-want) > 0.12 {
+					t.Fatalf("by %g: at %d, %d %.2f is covered, want %.2f", by, x, y, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestBolderReachesAsFarAsEveryTouchedPixel(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		m := image.NewAlpha(image.Rect(0, 0, 1+random.IntN(50), 1+random.IntN(50)))
+		for range 1 + random.IntN(20) {
+			m.Pix[random.IntN(len(m.Pix))] = 255
+		}
+		by := random.Float64() * 12
+		want := image.NewAlpha(m.Rect)
+		for at := range m.Pix {
+			for from, a := range m.Pix {
+				if a > 0 {
+					far := math.Hypot(float64(at%m.Stride-from%m.Stride), float64(at/m.Stride-from/m.Stride))
+					want.Pix[at] = max(want.Pix[at], uint8(min(1, max(0, by+1-far))*255+0.5))
+				}
+			}
+		}
+		got := thickened(m, by)[0]
+		for i := range want.Pix {
+			if d := int(got.Pix[i]) - int(want.Pix[i]); d < -1 || d > 1 {
+				t.Fatalf("%v by %g: pixel %d is %d, want %d", m.Rect, by, i, got.Pix[i], want.Pix[i])
+			}
+		}
 	}
 }

@@ -114,7 +114,7 @@ func (p *Player) actors(l Layer) ([]actor, error) {
 			began = l.Enter.At
 		}
 		parts := func(at float64) []string { return clockText(l.From, max(0, at-began)) }
-		return []actor{&changing{puppet: puppet{layer: l, scene: p.scene},
+		return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate,
 			show: func(at float64) string { return fmt.Sprint(parts(at)) },
 			make: func(at float64) puppet { return p.puppet(l, p.clock(l, parts(at))) },
 		}}, nil
@@ -152,7 +152,7 @@ func (p *Player) counter(l Layer) []actor {
 		return nil
 	}
 	show := func(at float64) string { return rolled(l, easeOut((at-l.Struck)/rollTime)) }
-	return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, show: show, make: func(at float64) puppet {
+	return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate, show: show, make: func(at float64) puppet {
 		return p.puppet(l, p.write(l, []string{p.pen.Clean(show(at))}, size).drawn)
 	}}}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -199,6 +200,39 @@ func TestEveryFailureOfEveryEngineIsSortedAndMeansFootageAndANote(t *testing.T) 
 				}
 			})
 		}
+	}
+}
+
+func TestAVideoThatWasPaidForIsFetchedToItsEnd(t *testing.T) {
+	half := fmt.Sprintf("bytes=%d-", len(film(t).Whole())/2)
+	for failure, want := range map[enginestest.Failure]struct{ asks, says string }{
+		enginestest.HangsUp:  {half, ""},
+		enginestest.NoRanges: {"", ""},
+		enginestest.Swaps:    {half, "became another"},
+	} {
+		t.Run(string(failure), func(t *testing.T) {
+			cfg, engine := standIn(t, engines.KindDashScope, failure)
+			s, _, _ := newService(t, cfg, prober{})
+			file := filepath.Join(t.TempDir(), "x.mp4")
+			_, err := s.desk.make(t.Context(), s.desk.engines[0], engines.Order{
+				ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Hour),
+			}, file)
+			if got := <-engine.Fetched; failure != enginestest.NoRanges && got != want.asks {
+				t.Errorf("asked for %q, want %q", got, want.asks)
+			}
+			if len(engine.Orders) != 1 {
+				t.Errorf("ordered %d times", len(engine.Orders))
+			}
+			if want.says != "" {
+				if engines.KindOf(err) != engines.Wrong || !strings.Contains(err.Error(), want.says) {
+					t.Errorf("error %v, want %q", err, want.says)
+				}
+				return
+			}
+			if got, _ := os.ReadFile(file); err != nil || !bytes.Equal(got, film(t).Whole()) {
+				t.Errorf("%d bytes were kept, of %d: %v", len(got), len(film(t).Whole()), err)
+			}
+		})
 	}
 }
 

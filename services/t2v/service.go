@@ -62,6 +62,7 @@ type Service struct {
 	jobs    queue
 	memory  memory
 	studio  *studio
+	media   *child.Starter
 	desk    *desk
 	log     *slog.Logger
 	now     func() time.Time
@@ -94,6 +95,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		store:   deps.Store,
 		jobs:    job.NewClient(deps.Redis, "t2v"),
 		memory:  memory{deps.Redis},
+		media:   deps.Media,
 		log:     deps.Log,
 		now:     deps.Now,
 		load:    systemLoad,
@@ -149,6 +151,11 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.stories.Run(ctx) })
 	group.Go(func() error { s.desk.watch(ctx); return nil })
 	group.Go(func() error { s.prepare(ctx); return nil })
+	if s.cfg.Font != "" {
+		for range s.cfg.Warm {
+			group.Go(func() error { s.media.KeepWarm(ctx, child.Render); return nil })
+		}
+	}
 	group.Go(func() error { s.desk.remember(ctx, s.memory); return nil })
 	group.Go(func() error { s.desk.show(ctx, s.memory.rdb); return nil })
 	group.Go(func() error {

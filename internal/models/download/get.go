@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"liveclip/internal/fetch"
 	"liveclip/internal/models"
 )
 
@@ -173,10 +174,7 @@ func (g Getter) once(ctx context.Context, m Model, part string) error {
 		return err
 	}
 	have, tag := size(part), readTag(part)
-	if have > 0 && tag != "" {
-		request.Header.Set("Range", "bytes="+strconv.FormatInt(have, 10)+"-")
-		request.Header.Set("If-Range", tag)
-	}
+	fetch.Rest(request, have, tag)
 	response, err := g.Client.Do(request)
 	if err != nil {
 		return err
@@ -185,7 +183,7 @@ func (g Getter) once(ctx context.Context, m Model, part string) error {
 	total := response.ContentLength
 	switch response.StatusCode {
 	case http.StatusPartialContent:
-		from, of, ok := contentRange(response.Header.Get("Content-Range"))
+		from, of, ok := fetch.ContentRange(response.Header.Get("Content-Range"))
 		if !ok || from != have {
 			_ = os.Remove(part)
 			return fmt.Errorf("server answers with bytes %q that nobody asked for", response.Header.Get("Content-Range"))
@@ -247,13 +245,6 @@ func (g Getter) append(part string, have, total int64, body io.Reader, watch *ti
 	}
 }
 
-// contentRange reads "bytes 5-9/10".
-func contentRange(value string) (from, of int64, ok bool) {
-	var to int64
-	n, err := fmt.Sscanf(value, "bytes %d-%d/%d", &from, &to, &of)
-	return from, of, n == 3 && err == nil && from >= 0 && to >= from && of == to+1
-}
-
 // A download's tag tells whether the server's file is still the one that a part is of.
 func tagFile(part string) string { return part + ".tag" }
 
@@ -266,11 +257,7 @@ func readTag(part string) string {
 }
 
 func writeTag(part string, header http.Header) error {
-	tag := header.Get("ETag")
-	if tag == "" || strings.HasPrefix(tag, "W/") { // a weak one promises nothing of bytes
-		tag = header.Get("Last-Modified")
-	}
-	if err := os.WriteFile(tagFile(part), []byte(tag), 0o644); err != nil {
+	if err := os.WriteFile(tagFile(part), []byte(fetch.Tag(header)), 0o644); err != nil {
 		return fmt.Errorf("keep the download's tag: %w", err)
 	}
 	return nil

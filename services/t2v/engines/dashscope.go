@@ -3,6 +3,7 @@ package engines
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,7 +66,7 @@ func (d *dashScope) generate(ctx context.Context, o Order, out io.Writer, alive 
 		d.cancel(id)
 		return made, err
 	}
-	return made, d.download(ctx, ended.Output.URL, out)
+	return made, d.download(ctx, ended.Output.URL, out, alive)
 }
 
 func (d *dashScope) create(ctx context.Context, o Order) (string, error) {
@@ -133,21 +134,13 @@ func (d *dashScope) cancel(id string) {
 	d.api.tell(request{method: http.MethodPost, path: "/api/v1/tasks/" + url.PathEscape(id) + "/cancel"})
 }
 
-func (d *dashScope) download(ctx context.Context, address string, out io.Writer) error {
+func (d *dashScope) download(ctx context.Context, address string, out io.Writer, alive func()) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && (u.Scheme != "http" || !d.cfg.Private) || u.Host == "" {
 		return fault(Wrong, "the engine gave no https address of its video")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return fault(Wrong, "the engine gave no address of its video")
-	}
-	response, err := d.fetch.Do(req)
-	if err != nil {
-		return unreachable(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	return download(response, out, func(int, []byte) *Fault { return nil })
+	c := &collection{client: d.fetch, address: address, out: out, stalled: d.cfg.Idle / 2, sum: sha256.New()}
+	return c.collect(ctx, d.cfg.Poll, alive)
 }
 
 // dashScopeSaid sorts an error by its code; its messages are for people.

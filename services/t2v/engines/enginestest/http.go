@@ -1,11 +1,13 @@
 package enginestest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -78,10 +80,13 @@ func silent(r *http.Request) {
 }
 
 // file sends the film as the failure has it.
-func (s *StandIn) file(w http.ResponseWriter) {
+func (s *StandIn) file(w http.ResponseWriter, r *http.Request) {
 	whole := s.shown().Whole()
 	w.Header().Set("Content-Type", "video/mp4")
 	switch s.failure {
+	case HangsUp, NoRanges, Swaps:
+		s.breaking(w, r, whole)
+		return
 	case Truncated: // a file that is whole for HTTP
 		whole = s.film.Chunks[0]
 	case Lies:
@@ -101,6 +106,28 @@ func (s *StandIn) file(w http.ResponseWriter) {
 		whole = nil
 	}
 	_, _ = w.Write(whole)
+}
+
+// breaking hangs up in the middle of a file the first time it is asked for.
+func (s *StandIn) breaking(w http.ResponseWriter, r *http.Request, whole []byte) {
+	tag, first := `"1"`, false
+	s.failed.Do(func() { first = true })
+	switch {
+	case first:
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
+		_, _ = w.Write(whole[:len(whole)/2])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	case s.failure == NoRanges:
+		r.Header.Del("Range")
+	case s.failure == Swaps: // of the same length
+		tag, whole = `"2"`, slices.Clone(whole)
+		whole[len(whole)/4]++
+	}
+	s.Fetched <- r.Header.Get("Range")
+	w.Header().Set("ETag", tag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(whole))
 }
 
 // Videos starts a stand-in for a server with the OpenAI-style API, as vLLM-Omni has it.
@@ -162,7 +189,7 @@ func Videos(film *Film, failure Failure) (*StandIn, error) {
 				answer(w, http.StatusOK, video(id, "in_progress"))
 			}
 		})
-		mux.HandleFunc("GET /v1/videos/{id}/content", func(w http.ResponseWriter, _ *http.Request) { j.file(w) })
+		mux.HandleFunc("GET /v1/videos/{id}/content", func(w http.ResponseWriter, r *http.Request) { j.file(w, r) })
 		mux.HandleFunc("DELETE /v1/videos/{id}", func(w http.ResponseWriter, r *http.Request) {
 			j.cancel(r.PathValue("id"))
 			answer(w, http.StatusOK, map[string]any{"id": r.PathValue("id"), "deleted": true})
@@ -248,7 +275,7 @@ func DashScope(film *Film, failure Failure) (*StandIn, error) {
 				w.WriteHeader(http.StatusForbidden)
 				return
 			}
-			j.file(w)
+			j.file(w, r)
 		})
 	}), nil
 }

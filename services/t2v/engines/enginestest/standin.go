@@ -36,6 +36,9 @@ const (
 	Forgets    Failure = "forgets the order"              // 404, UNKNOWN, or a lost chunk
 	Gibberish  Failure = "answers what its API does not"  // HTML for JSON, a message out of place
 	BreaksOnce Failure = "breaks down once"               // and is well again
+	HangsUp    Failure = "hangs up in the middle"         // of the file, the first time it is fetched
+	NoRanges   Failure = "hangs up, and knows no ranges"  //
+	Swaps      Failure = "hangs up, and has another file" //
 	NoOpenings Failure = "takes no openings"              // its own kind; and makes what is ordered without one
 )
 
@@ -65,6 +68,7 @@ type Order struct {
 type StandIn struct {
 	Address  string
 	Orders   chan Order     // received
+	Fetched  chan string    // ranges asked for after it hung up; empty: the whole file
 	Canceled chan time.Time // when it saw that an order was cancelled
 	Took     time.Duration  // it works on an order; 0: none
 
@@ -75,7 +79,7 @@ type StandIn struct {
 }
 
 func newStandIn(film *Film, failure Failure) *StandIn {
-	return &StandIn{Orders: make(chan Order, 1024), Canceled: make(chan time.Time, 1024), film: film, failure: failure}
+	return &StandIn{Orders: make(chan Order, 1024), Fetched: make(chan string, 1024), Canceled: make(chan time.Time, 1024), film: film, failure: failure}
 }
 
 // Close ends the server.
