@@ -20,8 +20,8 @@ type publisherOfEvents interface {
 	Publish(ctx context.Context, events ...event.Event) error
 }
 
-// asked is how a broadcast's room is to be heard, now.
-type asked interface {
+// roomHearing is how a broadcast's room is to be heard, now.
+type roomHearing interface {
 	heardBy() domain.Hearing
 	captioned() bool
 	silenced() bool // by nobody, as its operator wants
@@ -43,17 +43,17 @@ type broadcast struct {
 	about
 	writer  *recording.Writer
 	ear     *ear            // nil: nobody listens
-	asked   asked           // how its room is to be heard
+	room    roomHearing     // how its room is to be heard
 	heardBy domain.Hearing  // as last logged
 	beside  *sound.Listener // to what is no speech
 	bus     publisherOfEvents
 	log     *slog.Logger
 	now     func() time.Time
 
-	wake   chan struct{} // capacity 1: there is something to tell
-	ending chan struct{} // closed: tell the rest, then stop
-	told   chan struct{} // closed: telling stopped
-	stored chan struct{} // closed: everything lies in the store, or the process ends
+	wake      chan struct{} // capacity 1: there is something to tell
+	ending    chan struct{} // closed: tell the rest, then stop
+	published chan struct{} // closed: nothing more is told
+	stored    chan struct{} // closed: everything lies in the store, or the process ends
 
 	captions *captions // nil: lines are heard
 
@@ -79,17 +79,17 @@ type broadcast struct {
 	marked     time.Time
 }
 
-// startedBy is how a broadcast that is opened, or continued, differs from a new one.
-type startedBy struct {
+// resumption is how a broadcast that is opened, or continued, differs from a new one.
+type resumption struct {
 	recordedTo, heardTo time.Duration
 	run                 int
 }
 
 // openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
-func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*broadcast, error) {
+func (r *room) openBroadcast(ctx context.Context, a about, from resumption) (*broadcast, error) {
 	s := r.Service
-	b := &broadcast{about: a, asked: r, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
-		wake: make(chan struct{}, 1), ending: make(chan struct{}), told: make(chan struct{}), stored: make(chan struct{}),
+	b := &broadcast{about: a, room: r, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), published: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
 		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, beside: sound.NewListener(),
 		mark: domain.StreamProgress{HeardTo: from.heardTo},
@@ -124,7 +124,7 @@ func (r *room) openBroadcast(ctx context.Context, a about, from startedBy) (*bro
 		}
 	})
 	s.broadcasts.Go(func() {
-		defer close(b.told)
+		defer close(b.published)
 		defer s.hearing.remove(b)
 		b.tell(ctx)
 	})
@@ -293,7 +293,7 @@ func (b *broadcast) skip(unheard domain.Window) {
 		b.complained = b.now()
 	}
 	b.mu.Unlock()
-	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.asked.silenced()}); err != nil {
+	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.room.silenced()}); err != nil {
 		b.log.Error("speech unheard is not kept", "error", err)
 	}
 	if due {
@@ -306,7 +306,7 @@ func (b *broadcast) skip(unheard domain.Window) {
 func (b *broadcast) keepHeard(to time.Duration) error {
 	if b.ear == nil && (b.captions == nil || b.captions.nobody()) {
 		unheard := domain.Window{Start: b.writer.HeardTo(), End: to}
-		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.asked.silenced()}); err != nil {
+		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.room.silenced()}); err != nil {
 			return err
 		}
 	}
@@ -367,7 +367,7 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 	}
 	close(b.ending)
 	select {
-	case <-b.told:
+	case <-b.published:
 	case <-ctx.Done():
 		return // what is left is recovered at the next start
 	}

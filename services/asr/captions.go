@@ -36,7 +36,7 @@ type captions struct {
 	cues    []caption.Cue // beside, not told yet, in order
 	within  time.Duration // every line in the source that begins before it was told; endless: it is not looked at
 	newest  time.Time     // when the newest line came
-	told    time.Duration // every line that ends before it was told
+	finalTo time.Duration // every line that ends before it was published
 	faults  int           // of lines in the source
 	sent    sentLines
 	closing bool
@@ -107,9 +107,9 @@ func channelFaults(at string, e EngineConfig) []string {
 }
 
 // newCaptions has the broadcast take its lines from what lies beside its recording, else from whoever gives any.
-func (r *room) newCaptions(b *broadcast, from startedBy) *captions {
+func (r *room) newCaptions(b *broadcast, from resumption) *captions {
 	c := &captions{on: b, written: r.writer, names: func() []string { return r.wish().names }, wait: r.cfg.CaptionWait, behind: r.cfg.Behind,
-		within: endless, told: max(from.heardTo, from.recordedTo), sent: newSentLines()}
+		within: endless, finalTo: max(from.heardTo, from.recordedTo), sent: newSentLines()}
 	cues, faults, err := readSidecar(b.source)
 	switch {
 	case errors.Is(err, errNoSidecar):
@@ -149,8 +149,8 @@ func (c *captions) mark() time.Duration {
 	default:
 		to = min(c.sentTo(to, since), c.within)
 	}
-	c.told = max(c.told, to)
-	return c.told
+	c.finalTo = max(c.finalTo, to)
+	return c.finalTo
 }
 
 // tellCues tells the lines that the recording has come to the end of; with last, those it ends within.
@@ -175,7 +175,7 @@ func (c *captions) take(m *mediav1.Captions) {
 		if c.from != captionsWithin {
 			continue
 		}
-		if cue.End <= c.told { // a source whose clock leapt
+		if cue.End <= c.finalTo { // a source whose clock leapt
 			c.faults++
 			continue
 		}

@@ -58,7 +58,7 @@ func Defaults() Config {
 		RPC:         "127.0.0.1:0",
 		Archives:    max(2, runtime.NumCPU()),
 		Publishers:  256,
-		Engine:      kindSphinx,
+		Engine:      kindPocketSphinx,
 		Recognisers: max(1, runtime.NumCPU()/2),
 		Rejoin:      20 * time.Second,
 		Segment:     6 * time.Second,

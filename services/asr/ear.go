@@ -32,26 +32,26 @@ type earConfig struct {
 type ear struct {
 	earConfig
 
-	hearing sync.Mutex    // one piece of sound after another
-	looked  looked        // at by the voice detector
-	space   chan struct{} // a place for every utterance that may wait, where sound can be held up
+	hearing   sync.Mutex    // one piece of sound after another
+	detection detection     // of voice, so far
+	space     chan struct{} // a place for every utterance that may wait, where sound can be held up
 
 	mu      sync.Mutex
 	by      wish    // how the newest utterance is heard
 	place   *engine // that the room has a place at; nil: none
 	refused bool    // its engine had no place for the room when somebody spoke last
 	point   endpointer
-	open    *spoken
-	queue   []*spoken // not answered, or behind one that is not
-	arrived time.Time // when the newest sound came
+	open    *pendingLine
+	queue   []*pendingLine // not answered, or behind one that is not
+	arrived time.Time      // when the newest sound came
 	lag     time.Duration
 	skipped time.Time // when an utterance was last skipped
 	spoke   time.Duration
 	goes    bool // the newest final line was cut within a sentence
 }
 
-// spoken is an utterance on its way to being a line.
-type spoken struct {
+// pendingLine is an utterance on its way to being a line.
+type pendingLine struct {
 	*utterance
 	by       *engine
 	until    time.Duration // 0 while it is being spoken
@@ -80,7 +80,7 @@ func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte, by time.
 	e.mu.Lock()
 	e.arrived = e.now()
 	e.point.by = by
-	e.point.tell(voiced...)
+	e.point.expect(voiced...)
 	pieces := e.point.hear(at, sound)
 	e.mu.Unlock()
 	if err := e.speak(ctx, pieces); err != nil {
@@ -90,15 +90,15 @@ func (e *ear) hear(ctx context.Context, at time.Duration, sound []byte, by time.
 	return nil
 }
 
-// looked is how far the voice detector has looked without a gap.
-type looked struct {
+// detection is the sound that the voice detector was given without a gap.
+type detection struct {
 	from, to time.Duration
 	steps    int // answered
 	epoch    int // of the detector
 }
 
 // look asks the voice detector about sound in which something can be heard at all.
-func (e *ear) look(at time.Duration, sound []byte) []told {
+func (e *ear) look(at time.Duration, sound []byte) []probability {
 	if e.voices == nil {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (e *ear) look(at time.Duration, sound []byte) []told {
 	if silent {
 		return nil
 	}
-	l := &e.looked
+	l := &e.detection
 	epoch := l.epoch
 	anew := l.to == 0 || (at-l.to).Abs() > 2*frameLength
 	v, err := e.voices.look(string(e.broadcast), sound, anew, &l.epoch)
@@ -120,10 +120,10 @@ func (e *ear) look(at time.Duration, sound []byte) []told {
 		l.from, l.to, l.steps = at, at, 0
 	}
 	l.to += soundLength(len(sound))
-	out := make([]told, len(v.Probability))
+	out := make([]probability, len(v.Probability))
 	for i, p := range v.Probability {
 		l.steps++
-		out[i] = told{l.from + time.Duration(l.steps)*time.Duration(v.Step), p}
+		out[i] = probability{l.from + time.Duration(l.steps)*time.Duration(v.Step), p}
 	}
 	return out
 }
@@ -181,7 +181,7 @@ func (e *ear) begin(ctx context.Context, s stretch) error {
 	}
 	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
 	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, names: how.names, sound: s.sound, more: make(chan struct{}, 1)}
-	line := &spoken{utterance: u, by: by}
+	line := &pendingLine{utterance: u, by: by}
 	u.partial = func(h *mediav1.Heard) { e.partial(line, h) }
 	u.answered = func(h *mediav1.Heard) { e.answer(line, h) }
 	e.mu.Lock()
@@ -290,7 +290,7 @@ func (e *ear) catchUp() {
 		return
 	}
 	e.mu.Lock()
-	var late []*spoken
+	var late []*pendingLine
 	for _, u := range e.queue {
 		if !u.done && u.until > 0 && e.point.now-u.until > e.behind {
 			late = append(late, u)
@@ -312,7 +312,7 @@ func (e *ear) catchUp() {
 	}
 }
 
-func (e *ear) partial(s *spoken, h *mediav1.Heard) {
+func (e *ear) partial(s *pendingLine, h *mediav1.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s == e.open && time.Duration(h.Quiet) >= wordless {
@@ -336,7 +336,7 @@ func (e *ear) giveUp() {
 }
 
 // answer takes what was made of an utterance; nil: nobody could hear it.
-func (e *ear) answer(s *spoken, h *mediav1.Heard) {
+func (e *ear) answer(s *pendingLine, h *mediav1.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s.done {
@@ -364,7 +364,7 @@ func (e *ear) settle() {
 	}
 }
 
-func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
+func (e *ear) give(s *pendingLine, h *mediav1.Heard, final bool) {
 	l := domain.TranscriptLine{ID: s.id, Revision: s.revision, Final: final, Start: s.start, End: s.until, Engine: s.by.name, Language: s.by.language}
 	s.revision++
 	for _, w := range h.GetWords() {
@@ -391,7 +391,7 @@ func (e *ear) give(s *spoken, h *mediav1.Heard, final bool) {
 const mostNames = 200
 
 // write writes a line as it is read, and keeps what was heard where that differs.
-func (e *ear) write(l *domain.TranscriptLine, s *spoken) {
+func (e *ear) write(l *domain.TranscriptLine, s *pendingLine) {
 	if e.writer == nil || l.Text == "" {
 		return
 	}

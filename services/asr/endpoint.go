@@ -20,24 +20,24 @@ func soundLength(bytes int) time.Duration {
 }
 
 const (
-	lead       = 300 * time.Millisecond  // kept from before speech was noticed: the onset of its first word
-	onset      = 60 * time.Millisecond   // of loud frames with hardly a quiet one between: speech, not a click
-	pause      = 400 * time.Millisecond  // ends an utterance
-	pauseTold  = 320 * time.Millisecond  // where voice is told by more than loudness: that notices its end later
-	shortPause = 140 * time.Millisecond  // ends one that is longer than long
-	long       = 6 * time.Second         // past it a line should end soon
-	longest    = 10 * time.Second        // past it a line is cut at its quietest recent frame
-	recent     = 1500 * time.Millisecond // in which that frame is looked for
-	overFloor  = 9.0                     // dB: louder is loud
-	floorLeast = -62.0                   // dB of full scale
-	floorMost  = -32.0
-	floorSpans = 8 // the floor is the quietest frame of so many spans: speech pauses somewhere within them
-	floorSpan  = 500 * time.Millisecond
-	voiceOn    = 0.5  // how likely somebody speaks, at least, where nobody did
-	voiceOff   = 0.35 // and where somebody did
-	steady     = 3.0  // dB: sound that varies no more within steadyFor is a hum, a tone, never speech
-	steadyFor  = 1500 * time.Millisecond
-	afterEnd   = 300 * time.Millisecond // past what somebody waits to be heard, in which the quietest frame is looked for
+	lead          = 300 * time.Millisecond  // kept from before speech was noticed: the onset of its first word
+	onset         = 60 * time.Millisecond   // of loud frames with hardly a quiet one between: speech, not a click
+	pause         = 400 * time.Millisecond  // ends an utterance
+	pauseDetected = 320 * time.Millisecond  // the same where a detector finds the voice: it notices its end later
+	shortPause    = 140 * time.Millisecond  // ends one that is longer than long
+	long          = 6 * time.Second         // past it a line should end soon
+	longest       = 10 * time.Second        // past it a line is cut at its quietest recent frame
+	recent        = 1500 * time.Millisecond // in which that frame is looked for
+	overFloor     = 9.0                     // dB: louder is loud
+	floorLeast    = -62.0                   // dB of full scale
+	floorMost     = -32.0
+	floorSpans    = 8 // the floor is the quietest frame of so many spans: speech pauses somewhere within them
+	floorSpan     = 500 * time.Millisecond
+	voiceOn       = 0.5  // how likely somebody speaks, at least, where nobody did
+	voiceOff      = 0.35 // and where somebody did
+	steady        = 3.0  // dB: sound that varies no more within steadyFor is a hum, a tone, never speech
+	steadyFor     = 1500 * time.Millisecond
+	afterEnd      = 300 * time.Millisecond // past what somebody waits to be heard, in which the quietest frame is looked for
 )
 
 // stretch is a piece of an utterance.
@@ -57,27 +57,27 @@ type endpointer struct {
 	partial []byte // less than a frame, from now on
 
 	// held is the newest sound, up to now: before speech its lead, during it all of the utterance.
-	held    []byte
-	levels  []float64 // of the frames in held
-	talking bool
-	from    time.Duration // of the utterance
-	loud    time.Duration
-	quiet   time.Duration
-	floor   floor
-	hum     hum
-	told    []told        // by a voice detector, of sound from now on
-	enough  bool          // the recogniser heard no word for so long that the utterance is over
-	by      time.Duration // somebody waits for what is said before: a line that goes past it is cut there; 0: nobody does
+	held          []byte
+	levels        []float64 // of the frames in held
+	talking       bool
+	from          time.Duration // of the utterance
+	loud          time.Duration
+	quiet         time.Duration
+	floor         floor
+	hum           hum
+	probabilities []probability // by a voice detector, of sound from now on
+	enough        bool          // the recogniser heard no word for so long that the utterance is over
+	by            time.Duration // somebody waits for what is said before: a line that goes past it is cut there; 0: nobody does
 }
 
-// told is how likely somebody speaks in the sound before until.
-type told struct {
-	until       time.Duration
-	probability float32
+// probability is how likely somebody speaks in the sound before until.
+type probability struct {
+	until time.Duration
+	value float32
 }
 
-// tell takes what a voice detector says of sound that is about to be heard.
-func (e *endpointer) tell(t ...told) { e.told = append(e.told, t...) }
+// expect takes what a voice detector says of sound that is about to be heard.
+func (e *endpointer) expect(p ...probability) { e.probabilities = append(e.probabilities, p...) }
 
 // silent: nothing can be heard in the sound that comes, so nobody needs to be asked about it.
 func (e *endpointer) silent(sound []byte) bool {
@@ -94,21 +94,21 @@ func (e *endpointer) silent(sound []byte) bool {
 
 // voiced tells whether somebody speaks in the frame up to now; known is false when nobody said.
 func (e *endpointer) voiced() (voiced, known bool) {
-	for len(e.told) > 1 && e.told[0].until < e.now {
-		e.told = e.told[1:]
+	for len(e.probabilities) > 1 && e.probabilities[0].until < e.now {
+		e.probabilities = e.probabilities[1:]
 	}
-	if len(e.told) == 0 || e.now-e.told[0].until > toldFor {
+	if len(e.probabilities) == 0 || e.now-e.probabilities[0].until > probabilityHolds {
 		return false, false
 	}
 	least := float32(voiceOn)
 	if e.talking {
 		least = voiceOff
 	}
-	return e.told[0].probability >= least, true
+	return e.probabilities[0].value >= least, true
 }
 
-// toldFor is how long what a detector said holds for what follows: its steps end between two pieces of sound.
-const toldFor = 100 * time.Millisecond
+// probabilityHolds is how long what a detector said holds for what follows: its steps end between two pieces of sound.
+const probabilityHolds = 100 * time.Millisecond
 
 // hear takes sound and gives the pieces of utterances in it. A jump in time ends the utterance before it.
 func (e *endpointer) hear(at time.Duration, sound []byte) []stretch {
@@ -135,7 +135,7 @@ func (e *endpointer) flush() []stretch {
 	if e.talking {
 		out = append(out, stretch{ends: true, until: e.now})
 	}
-	e.running, e.partial, e.told = false, nil, nil
+	e.running, e.partial, e.probabilities = false, nil, nil
 	e.rest()
 	return out
 }
@@ -161,7 +161,7 @@ func (e *endpointer) take(frame []byte, out []stretch) []stretch {
 	}
 	within := pause
 	if known {
-		within = pauseTold
+		within = pauseDetected
 	}
 	e.floor.follow(level)
 	e.held = append(e.held, frame...)

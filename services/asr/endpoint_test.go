@@ -264,7 +264,7 @@ func TestAVoiceDetectorOutweighsLoudness(t *testing.T) {
 			p = 0.95
 		}
 		for i := range 3 {
-			e.tell(told{at + time.Duration(i+1)*32*time.Millisecond, p})
+			e.expect(probability{at + time.Duration(i+1)*32*time.Millisecond, p})
 		}
 		out = append(out, e.hear(at, noise(100*time.Millisecond, speech, random))...)
 	}

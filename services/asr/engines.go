@@ -28,35 +28,35 @@ type EngineConfig struct {
 	Kind        string            `koanf:"kind"`        // pocketsphinx, keyword, sherpa, whisper or captions
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
 	Models      string            `koanf:"models"`      // folder; empty: where its kind looks
-	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as many as asr.recognisers
+	Recognisers int               `koanf:"recognisers"` // shared by all streams; 0: as asr.recognisers says, of whisper 4 requests at once
 	Rooms       int               `koanf:"rooms"`       // live ones heard at once at most; 0: as many as its measured cost allows
 	Options     map[string]string `koanf:"options"`     // of its kind
+
+	builtin string // the model of liveclip's own that it hears with, by name; empty: Models is the operator's
 }
 
 const (
-	engineNone   = "none"
-	kindSphinx   = "pocketsphinx"
-	kindSherpa   = "sherpa"
-	kindSilero   = "silero"   // tells voice from other sound, hears no words
-	kindCaptions = "captions" // lines that others wrote: nothing is heard
-	kindWords    = "keyword"
-	kindRemote   = "whisper"
+	engineNone       = "none"
+	kindPocketSphinx = "pocketsphinx"
+	kindSherpa       = "sherpa"
+	kindSilero       = "silero"   // tells voice from other sound, hears no words
+	kindCaptions     = "captions" // lines that others wrote: nothing is heard
+	kindKeyword      = "keyword"
+	kindWhisper      = "whisper"
 )
 
-var kinds = []string{kindSphinx, kindWords, kindSherpa, kindRemote, kindCaptions}
+var kinds = []string{kindPocketSphinx, kindKeyword, kindSherpa, kindWhisper, kindCaptions}
 
-const (
-	engineMandarin = "mandarin" // hears with the model that comes with liveclip
-	own            = "own:" + models.Mandarin
-)
+// engineMandarin hears with the model that comes with liveclip.
+const engineMandarin = "mandarin"
 
 // engines are all that can be named: the built-in ones, and the operator's.
 func (c Config) engines() map[string]EngineConfig {
 	all := map[string]EngineConfig{
-		kindSphinx:     {Kind: kindSphinx, Language: "en", Models: c.Models},
-		engineMandarin: {Kind: kindSherpa, Language: "zh", Models: own},
-		kindCaptions:   {Kind: kindCaptions},
-		kindWords:      {Kind: kindWords, Language: "en", Models: c.Models},
+		kindPocketSphinx: {Kind: kindPocketSphinx, Language: "en", Models: c.Models},
+		engineMandarin:   {Kind: kindSherpa, Language: "zh", builtin: models.Mandarin},
+		kindCaptions:     {Kind: kindCaptions},
+		kindKeyword:      {Kind: kindKeyword, Language: "en", Models: c.Models},
 	}
 	maps.Copy(all, c.Engines)
 	return all
@@ -66,7 +66,7 @@ func (c Config) engines() map[string]EngineConfig {
 // only by its name: of what people say it hears next to nothing, and it does not fall silent over that.
 func (c Config) engineOf(room domain.Context) domain.Hearing {
 	if _, ok := c.engines()[room.Engine]; ok || room.Engine == engineNone {
-		return c.trusted(domain.Hearing{Engine: room.Engine})
+		return c.rated(domain.Hearing{Engine: room.Engine})
 	}
 	h := domain.Hearing{Engine: c.Engine}
 	if language := strings.ToLower(room.Spoken()); language != "" && c.Engine != engineNone {
@@ -75,7 +75,7 @@ func (c Config) engineOf(room domain.Context) domain.Hearing {
 	if room.Engine != "" {
 		h.Trouble, h.About = domain.HearingUnknown, room.Engine
 	}
-	return c.trusted(h)
+	return c.rated(h)
 }
 
 // engineFor is who hears a language: the engine of the very tag, else of its base, else of a tag with the same base, the first
@@ -97,14 +97,14 @@ func (c Config) engineFor(language string) domain.Hearing {
 		return domain.Hearing{Engine: c.Engine}
 	}
 	if base(language) == "en" {
-		return domain.Hearing{Engine: kindSphinx}
+		return domain.Hearing{Engine: kindPocketSphinx}
 	}
 	return domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: language}
 }
 
-// trusted adds how far the engine is to be trusted.
-func (c Config) trusted(h domain.Hearing) domain.Hearing {
-	if h.Trouble == "" && c.engines()[h.Engine].Models == own {
+// rated says where the engine that was chosen hears badly.
+func (c Config) rated(h domain.Hearing) domain.Hearing {
+	if h.Trouble == "" && c.engines()[h.Engine].builtin != "" {
 		h.Trouble = domain.HearingWeak
 	}
 	return h
@@ -140,7 +140,7 @@ func (c Config) engineFaults() []string {
 		if e.Kind == kindSherpa && e.Models == "" {
 			faults = append(faults, at+".models: must name the folder of a model")
 		}
-		if e.Kind == kindRemote {
+		if e.Kind == kindWhisper {
 			_, of := whisperConfig(e)
 			for _, fault := range of {
 				faults = append(faults, at+"."+fault)
@@ -191,7 +191,7 @@ func (nobody) deafness() string         { return "nobody listens" }
 
 // workers is how many recognisers an engine has at most.
 func (c Config) workers(e EngineConfig) int {
-	if e.Kind == kindRemote {
+	if e.Kind == kindWhisper {
 		return 1 // of many requests
 	}
 	return cmp.Or(e.Recognisers, c.Recognisers)
@@ -236,7 +236,7 @@ func (s *Service) makeEngines(reg prometheus.Registerer) {
 // starter starts a recogniser of the kind; it returns when it has its models.
 func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, error) {
 	return func(ctx context.Context) (ready, error) {
-		if cfg.Kind == kindRemote {
+		if cfg.Kind == kindWhisper {
 			return startWhisper(ctx, cfg)
 		}
 		return s.startChild(ctx, cfg)
@@ -248,13 +248,14 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 	if options == nil {
 		options = map[string]string{}
 	}
-	if folder, ours := cfg.Models, strings.HasPrefix(cfg.Models, "own:"); ours {
+	if cfg.Models != "" {
+		options["models"] = cfg.Models
+	}
+	if cfg.builtin != "" {
 		var err error
-		if options["models"], err = models.Unpack(modelsFolder(), strings.TrimPrefix(folder, "own:")); err != nil {
+		if options["models"], err = models.Unpack(modelsFolder(), cfg.builtin); err != nil {
 			return ready{}, err
 		}
-	} else if folder != "" {
-		options["models"] = folder
 	}
 	if s.cfg.Libraries != "" && (cfg.Kind == kindSherpa || cfg.Kind == kindSilero) {
 		options["libraries"] = s.cfg.Libraries

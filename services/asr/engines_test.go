@@ -12,7 +12,7 @@ import (
 
 func TestARoomIsHeardByTheEngineItAsksForElseByThatOfItsLanguage(t *testing.T) {
 	own := Defaults()
-	own.Engines = map[string]EngineConfig{"house": {Kind: kindSphinx}, "cantonese": {Kind: kindSphinx, Language: "yue"}}
+	own.Engines = map[string]EngineConfig{"house": {Kind: kindPocketSphinx}, "cantonese": {Kind: kindPocketSphinx, Language: "yue"}}
 	own.Languages = map[string]string{"yue": "cantonese"}
 	everything, none := own, own
 	everything.Engine, none.Engine = "house", engineNone
@@ -25,12 +25,12 @@ func TestARoomIsHeardByTheEngineItAsksForElseByThatOfItsLanguage(t *testing.T) {
 		room domain.Context
 		want domain.Hearing
 	}{
-		{"nothing said", own, domain.Context{}, domain.Hearing{Engine: kindSphinx}},
+		{"nothing said", own, domain.Context{}, domain.Hearing{Engine: kindPocketSphinx}},
 		{"by name", own, domain.Context{Engine: "house", Language: "yue"}, domain.Hearing{Engine: "house"}},
-		{"a name nobody has", own, domain.Context{Engine: "home"}, domain.Hearing{Engine: kindSphinx, Trouble: domain.HearingUnknown, About: "home"}},
+		{"a name nobody has", own, domain.Context{Engine: "home"}, domain.Hearing{Engine: kindPocketSphinx, Trouble: domain.HearingUnknown, About: "home"}},
 		{"nobody, as it asks", own, domain.Context{Engine: engineNone}, domain.Hearing{Engine: engineNone}},
 		{"by language", own, domain.Context{Language: "yue-Hant-HK"}, domain.Hearing{Engine: "cantonese"}},
-		{"English", own, domain.Context{Language: "en-GB"}, domain.Hearing{Engine: kindSphinx}},
+		{"English", own, domain.Context{Language: "en-GB"}, domain.Hearing{Engine: kindPocketSphinx}},
 		{"Mandarin", own, domain.Context{Language: "zh-CN"}, domain.Hearing{Engine: "house"}},
 		{"by the very tag", own, domain.Context{Language: "zh-hk"}, domain.Hearing{Engine: "cantonese"}},
 		{"by another tag of the language, the first by name", own, domain.Context{Language: "pt"}, domain.Hearing{Engine: "house"}},
@@ -65,7 +65,7 @@ func TestEnginesAreReadFromTheFileAndFromTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := EngineConfig{Kind: kindSphinx, Language: "zh", Recognisers: 3, Options: map[string]string{"models": "/m"}}
+	want := EngineConfig{Kind: kindPocketSphinx, Language: "zh", Recognisers: 3, Options: map[string]string{"models": "/m"}}
 	if e := got.ASR.Engines["house"]; e.Kind != want.Kind || e.Language != want.Language || e.Recognisers != want.Recognisers || e.Options["models"] != "/m" {
 		t.Errorf("got %+v, want %+v", e, want)
 	}
@@ -77,7 +77,7 @@ func TestEnginesAreReadFromTheFileAndFromTheCommandLine(t *testing.T) {
 func TestEveryFaultOfTheEnginesIsNamed(t *testing.T) {
 	c := Defaults()
 	c.Engine, c.Languages = "nobody", map[string]string{"zh": "someone"}
-	c.Engines = map[string]EngineConfig{"none": {Kind: kindSphinx}, "a": {Kind: "b", Recognisers: -1}, "c": {Kind: kindSherpa}}
+	c.Engines = map[string]EngineConfig{"none": {Kind: kindPocketSphinx}, "a": {Kind: "b", Recognisers: -1}, "c": {Kind: kindSherpa}}
 	got := c.engineFaults()
 	slices.Sort(got)
 	want := []string{

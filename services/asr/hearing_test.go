@@ -187,14 +187,14 @@ func TestAModelThatKillsItsRecogniserAndAServerThatIsDownCostNoOtherRoomAnything
 		c.Libraries = found
 		c.Engines = map[string]EngineConfig{
 			"kills": {Kind: kindSherpa, Language: "zh", Models: model},
-			"down":  {Kind: kindRemote, Options: map[string]string{"url": "http://127.0.0.1:1/v1", "timeout": "1s"}},
+			"down":  {Kind: kindWhisper, Options: map[string]string{"url": "http://127.0.0.1:1/v1", "timeout": "1s"}},
 		}
 	})
 	path := makeFile(t, "talk.mp4", "the price drops to nineteen dollars", "free shipping today")
 	open := func(id, engine string) {
 		s.order(domain.StreamState{Ref: ref(id), Attached: true, Source: "file://" + path, Owner: "one", Lane: domain.LaneBatch, Context: domain.Context{Engine: engine}})
 	}
-	rooms := map[string]string{"kills": "abort", "down": "127.0.0.1:1", kindSphinx: ""} // by engine: why it is deaf
+	rooms := map[string]string{"kills": "abort", "down": "127.0.0.1:1", kindPocketSphinx: ""} // by engine: why it is deaf
 	for engine := range rooms {
 		open(engine, engine)
 	}
@@ -237,7 +237,7 @@ func TestMusicIsNeverGivenToARecogniserWhereAVoiceDetectorIs(t *testing.T) {
 	}
 	s := newGround(t).start(func(c *Config) { c.Voice, c.Libraries = folder, found })
 	s.service.voices.ready()
-	s.until("voice detector", func() bool { return s.service.voices.absent() == "" })
+	s.until("voice detector", func() bool { return s.service.voices.present() })
 	// Chords with a beat, then somebody speaks.
 	music := "aevalsrc='0.3*(0.55+0.45*sin(2*PI*2*t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t)+0.4*sin(2*PI*660*t))':d=20:s=44100"
 	speech := "flite=text='the price drops to nineteen dollars':voice=rms,aresample=44100,apad=pad_dur=1"
@@ -249,7 +249,7 @@ func TestMusicIsNeverGivenToARecogniserWhereAVoiceDetectorIs(t *testing.T) {
 	}
 	s.order(domain.StreamState{Ref: ref("music"), Source: "file:" + file, Lane: domain.LaneBatch, Attached: true, Owner: "one"})
 	lines := said(s.await("closed", closedOf("music")), "music")
-	heard := testutil.ToFloat64(s.service.engines[kindSphinx].listener.(*pool).heard)
+	heard := testutil.ToFloat64(s.service.engines[kindPocketSphinx].listener.(*pool).heardSeconds)
 	if len(lines) != 1 || !strings.Contains(lines[0].Text, "19") || heard > 5 {
 		t.Errorf("%.1f s of 24 s went to the recogniser; lines %+v", heard, lines)
 	}

@@ -139,7 +139,7 @@ func TestWhileTheVoiceDetectorIsAwayVoiceIsToldByItsLoudness(t *testing.T) {
 	t.Cleanup(func() { stop(); <-ended })
 	pool := &stuckPool{}
 	e := newEar(earConfig{broadcast: "b", live: true, behind: time.Minute, wish: heardBy(pool), voices: v, line: func(domain.TranscriptLine) {}, now: time.Now})
-	for v.absent() != "" {
+	for !v.present() {
 		time.Sleep(time.Millisecond)
 	}
 	hear := func(from time.Duration) {
@@ -231,9 +231,9 @@ func TestAnUtteranceThatIsGivenUpIsDroppedByItsRecogniserWhichHearsTheNext(t *te
 	}
 }
 
-// absent is why voice is not told; empty: it is.
-func (v *voices) absent() string {
+// present: the voice detector has its model.
+func (v *voices) present() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.why
+	return v.talk != nil
 }

@@ -24,7 +24,7 @@ const lookFor = 30 * time.Second
 
 // Look starts a recogniser of each engine that rooms are heard with and of those built in, and ends it again.
 func Look(ctx context.Context, cfg Config, media *child.Starter) []Hearing {
-	names := map[string]bool{cfg.Engine: true, kindSphinx: true, engineMandarin: true}
+	names := map[string]bool{cfg.Engine: true, kindPocketSphinx: true, engineMandarin: true}
 	for name := range cfg.Engines {
 		names[name] = true
 	}

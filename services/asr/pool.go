@@ -27,13 +27,13 @@ type utterance struct {
 	// answered is called once: heard is nil when nobody could hear it.
 	answered func(heard *mediav1.Heard)
 
-	mu       sync.Mutex
-	sound    []byte
-	ended    bool
-	given    bool          // up: nobody waits for it
-	more     chan struct{} // capacity 1: there is more sound, or the end
-	tries    int           // that failed
-	attempts int           // of hearing it: each is told apart by the recogniser
+	mu        sync.Mutex
+	sound     []byte
+	ended     bool
+	abandoned bool          // nobody waits for it
+	more      chan struct{} // capacity 1: there is more sound, or the end
+	tries     int           // that failed
+	attempts  int           // of hearing it: each is told apart by the recogniser
 }
 
 // add is called by the one who hears the stream.
@@ -57,7 +57,7 @@ func (u *utterance) after(sent int) (sound []byte, ended bool) {
 func (u *utterance) givenUp() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.given
+	return u.abandoned
 }
 
 func (u *utterance) whole() bool {
@@ -77,14 +77,14 @@ const (
 // pool shares recognisers among all streams. Utterances that ended come first, live before batch, each oldest first; one
 // that is still being spoken is followed only while nobody else waits, because a recogniser that follows is mostly idle.
 type pool struct {
-	start   func(ctx context.Context) (ready, error)
-	workers int
-	log     *slog.Logger
-	heard   prometheus.Counter
-	crashes prometheus.Counter
-	refused prometheus.Counter
-	wanted  chan struct{} // closed when the first stream needs ears: until then no model takes memory
-	want    sync.Once
+	start        func(ctx context.Context) (ready, error)
+	workers      int
+	log          *slog.Logger
+	heardSeconds prometheus.Counter
+	crashes      prometheus.Counter
+	refused      prometheus.Counter
+	wanted       chan struct{} // closed when the first stream needs ears: until then no model takes memory
+	want         sync.Once
 
 	mu      sync.Mutex
 	load    load
@@ -98,12 +98,12 @@ type pool struct {
 
 func newPool(workers int, start func(ctx context.Context) (ready, error), log *slog.Logger, reg prometheus.Registerer) *pool {
 	p := &pool{start: start, workers: workers, log: log, wanted: make(chan struct{}), changed: make(chan struct{}),
-		heard:   prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
-		crashes: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_refused_total", Help: "Times that a live room found the recognisers full when somebody spoke."}),
-		load:    load{most: workers},
+		heardSeconds: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_heard_seconds_total", Help: "Speech recognised, in seconds of sound."}),
+		crashes:      prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_recogniser_crashes_total", Help: "Recognisers that died or hung and were replaced."}),
+		refused:      prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_refused_total", Help: "Times that a live room found the recognisers full when somebody spoke."}),
+		load:         load{most: workers},
 	}
-	reg.MustRegister(p.heard, p.crashes, p.refused,
+	reg.MustRegister(p.heardSeconds, p.crashes, p.refused,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_rooms", Help: "Live rooms that are heard."},
 			p.gauge(func(l load) float64 { return float64(l.rooms) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "liveclip_asr_real_time_factor", Help: "Processor seconds that hearing a second of sound takes; 0: unknown."},
@@ -139,9 +139,7 @@ func (p *pool) put(u *utterance) {
 		return
 	}
 	p.waiting = append(p.waiting, u)
-	if !u.live {
-		p.load.archived = time.Now()
-	}
+	p.load.archives = p.load.archives || !u.live
 	p.wake()
 	p.mu.Unlock()
 }
@@ -168,7 +166,7 @@ func (p *pool) withdraw(u *utterance) bool {
 // abandon takes an utterance back though it is being heard: nobody waits for it any more.
 func (p *pool) abandon(u *utterance) {
 	u.mu.Lock()
-	u.given = true
+	u.abandoned = true
 	u.mu.Unlock()
 	u.add(nil, true)
 	p.withdraw(u)
@@ -183,7 +181,11 @@ func (p *pool) wake() {
 func (p *pool) run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for i := range p.workers {
-		workers.Go(func() { p.work(ctx, i) })
+		workers.Go(func() {
+			if p.needed(ctx, i) {
+				p.work(ctx)
+			}
+		})
 	}
 	workers.Wait()
 	p.mu.Lock()
@@ -203,24 +205,20 @@ func (p *pool) giveUp() {
 	}
 }
 
-// work keeps a recogniser alive while it is needed.
-func (p *pool) work(ctx context.Context, i int) {
+// work keeps one recogniser alive.
+func (p *pool) work(ctx context.Context) {
 	wait, failed := restartLeast, 0
-	for p.needed(ctx, i) {
+	for ctx.Err() == nil {
 		r, err := p.start(ctx)
 		if failed++; err == nil {
 			wait, failed = restartLeast, 0
 			p.hears(r)
-			err = p.serve(ctx, r, i)
+			err = p.serve(ctx, r)
 			_ = r.Close()
 			p.hearsNoMore()
 		}
 		if ctx.Err() != nil {
 			return
-		}
-		if errors.Is(err, errSpare) {
-			p.log.Info("recogniser stopped: the others hear everybody")
-			continue
 		}
 		// Native code that dies over its model does so again.
 		if domain.IsPermanent(err) || failed >= maxStarts {
@@ -271,8 +269,8 @@ func (p *pool) deafened(why string) bool {
 	return true
 }
 
-// serve has one recogniser hear utterances, as many side by side as it can, until it fails or is spare.
-func (p *pool) serve(ctx context.Context, r ready, i int) error {
+// serve has one recogniser hear utterances, as many side by side as it can, until it fails.
+func (p *pool) serve(ctx context.Context, r ready) error {
 	talk := newDialogue(r)
 	alive, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -280,23 +278,15 @@ func (p *pool) serve(ctx context.Context, r ready, i int) error {
 	defer closing()
 	var group sync.WaitGroup
 	group.Go(func() { stop(talk.receive()) })
-	use := &use{}
-	group.Go(func() {
-		if p.spare(alive, i, use) {
-			stop(errSpare)
-		}
-	})
 	for slot := range r.streams {
 		group.Go(func() {
-			seat := seat{talk, r.partialEvery, slot > 0, use}
+			seat := seat{talk, r.partialEvery, slot > 0}
 			for {
 				u := p.take(alive, seat)
 				if u == nil {
 					return
 				}
-				err := p.serveOne(ctx, alive, seat, u)
-				p.left(use)
-				if err != nil {
+				if err := p.serveOne(ctx, alive, seat, u); err != nil {
 					stop(err)
 					return
 				}
@@ -310,28 +300,25 @@ func (p *pool) serve(ctx context.Context, r ready, i int) error {
 	return context.Cause(alive)
 }
 
-// seat is a place for an utterance at a recogniser. Who was there when another recogniser died may be why: only one such
-// utterance is heard at a time, at the first seat, so that one that kills takes no other with it for good.
+// seat is a place for an utterance at a recogniser. An utterance that was at a recogniser when it died may be what killed it.
+// Only the first seat takes such a one: there is one at a time, so that one that kills takes no other with it for good.
 type seat struct {
 	*dialogue
 	partialEvery time.Duration
-	trusted      bool // only for those that were at no death, and for rooms while there are any
-	of           *use
+	safeOnly     bool // takes no utterance that was at a recogniser's death, and while rooms are heard nothing but theirs
 }
 
 // serveOne has one utterance heard; its error is the recogniser's. alive ends with the recogniser, ctx with the pool.
 func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error {
 	heard, err := p.hear(alive, at, u)
 	switch {
-	case errors.Is(err, errGivenBack):
-		p.back(u)
+	case errors.Is(err, errPreempted):
+		p.putBack(u)
 		return nil
 	case err == nil:
-		if heard != nil { // nil: nobody waited for it any more
-			sound, _ := u.after(0)
-			p.heard.Add(soundLength(len(sound)).Seconds())
-			p.worked(soundLength(len(sound)), time.Duration(heard.Work))
-		}
+		sound, _ := u.after(0)
+		p.heardSeconds.Add(soundLength(len(sound)).Seconds())
+		p.worked(soundLength(len(sound)), time.Duration(heard.GetWork()))
 		u.answered(heard)
 		return nil
 	case errors.As(err, new(unheardError)):
@@ -344,7 +331,7 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 	}
 	if u.tries++; u.tries < maxTries && ctx.Err() == nil {
 		p.log.Warn("utterance is heard again", "utterance", u.id, "error", err)
-		p.back(u)
+		p.putBack(u)
 	} else {
 		p.log.Warn("utterance skipped", "utterance", u.id, "error", err)
 		u.answered(nil)
@@ -352,17 +339,16 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 	return err
 }
 
-// take waits for the utterance that is due next; nil when ctx ended or the recogniser is spare.
+// take waits for the utterance that is due next; nil when ctx ended.
 func (p *pool) take(ctx context.Context, at seat) *utterance {
 	p.mu.Lock()
 	p.idle++
 	defer func() { p.idle--; p.mu.Unlock() }()
 	for {
-		if ctx.Err() != nil || at.of.spare {
+		if ctx.Err() != nil {
 			return nil
 		}
 		if i := p.due(at); i >= 0 {
-			at.of.hearing++
 			u := p.waiting[i]
 			p.waiting = slices.Delete(p.waiting, i, i+1)
 			return u
@@ -383,7 +369,7 @@ func (p *pool) due(at seat) int {
 	for i, u := range p.waiting {
 		r := 0
 		switch {
-		case at.trusted && (u.tries > 0 || !u.live && p.load.rooms > 0): // a batch must not fill what rooms hear with
+		case at.safeOnly && (u.tries > 0 || !u.live && p.load.rooms > 0): // a batch must not fill what rooms hear with
 		case u.whole() && u.live:
 			r = 3
 		case u.whole():
@@ -405,7 +391,7 @@ func (p *pool) pressed() bool {
 	return p.idle == 0 && slices.ContainsFunc(p.waiting, (*utterance).whole)
 }
 
-func (p *pool) back(u *utterance) {
+func (p *pool) putBack(u *utterance) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -417,7 +403,7 @@ func (p *pool) back(u *utterance) {
 	p.mu.Unlock()
 }
 
-var errGivenBack = errors.New("another utterance is more urgent")
+var errPreempted = errors.New("another utterance is more urgent")
 
 // hear follows an utterance to its end.
 func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard, error) {
@@ -446,7 +432,7 @@ func (p *pool) hear(ctx context.Context, at seat, u *utterance) (*mediav1.Heard,
 			}
 		}
 		if p.pressed() && !u.whole() {
-			return nil, cmp.Or(at.drop(name), errGivenBack)
+			return nil, cmp.Or(at.drop(name), errPreempted)
 		}
 		select {
 		case <-ctx.Done():

@@ -31,7 +31,7 @@ func (r *room) pull(ctx context.Context) (done bool) {
 	}
 	switch {
 	case recorded:
-		r.fails, r.told = 0, ""
+		r.fails, r.trouble = 0, ""
 	case !errors.Is(err, errFull): // a place is only waited for
 		r.fails++
 	}
@@ -96,10 +96,10 @@ func (r *room) unreachable(ctx context.Context, err error) {
 	if err != nil {
 		reason = err.Error()
 	}
-	if reason == r.told {
+	if reason == r.trouble {
 		return
 	}
-	r.told = reason
+	r.trouble = reason
 	r.say(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
 		domain.BroadcastChanged{Change: domain.BroadcastUnreachable, Source: r.order.Source, Reason: reason})
 }

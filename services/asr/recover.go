@@ -147,7 +147,7 @@ func (r *room) reopen(ctx context.Context, l recording.Left, epoch int64) *broad
 		lane = domain.LaneBatch
 	}
 	b, err := r.openBroadcast(r.hard, about{ref: l.Ref, id: l.Broadcast, epoch: epoch, lane: lane, live: lane != domain.LaneBatch,
-		source: r.order.Source, startedAt: l.StartedAt}, startedBy{recordedTo: max(l.RecordedTo, l.HeardTo), heardTo: l.HeardTo, run: l.Runs})
+		source: r.order.Source, startedAt: l.StartedAt}, resumption{recordedTo: max(l.RecordedTo, l.HeardTo), heardTo: l.HeardTo, run: l.Runs})
 	if err != nil {
 		r.log.Error("broadcast not recovered", "broadcast", l.Broadcast, "error", err)
 		return nil
@@ -163,7 +163,7 @@ const tellAgainFrom = time.Minute
 
 func (b *broadcast) tellAgain(ctx context.Context, hot recordingv1.RecordingServer, l recording.Left) error {
 	if !l.Closed {
-		if err := b.writer.Unheard(domain.Unheard{Window: domain.Window{Start: l.HeardTo, End: l.RecordedTo}, Chosen: b.asked.silenced()}); err != nil {
+		if err := b.writer.Unheard(domain.Unheard{Window: domain.Window{Start: l.HeardTo, End: l.RecordedTo}, Chosen: b.room.silenced()}); err != nil {
 			return err
 		}
 		if err := b.writer.Heard(l.RecordedTo); err != nil {

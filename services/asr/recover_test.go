@@ -66,7 +66,7 @@ func (s *station) awaitEars(name string) {
 
 func TestAKilledRecogniserCostsARetry(t *testing.T) {
 	s := newGround(t).start(nil)
-	s.awaitEars(kindSphinx)
+	s.awaitEars(kindPocketSphinx)
 	s.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
 	s.push(s.url("a", s.keys.PushKey(ref("a"))), 8, "the price drops to nineteen dollars")
 	s.await("a partial line", func(events []event.Event) bool {

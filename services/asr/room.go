@@ -29,15 +29,15 @@ type room struct {
 	mu      sync.Mutex
 	taken   bool // somebody publishes, or is being let in
 
-	lease  *lease.Lease
-	lost   chan error // of the lease
-	unhold context.CancelFunc
-	air    *broadcast // nil: not on air
-	stored <-chan struct{}
-	gone   time.Time // when the source of air left
-	why    string    // and why
-	fails  int       // pulls in a row that recorded nothing
-	told   string    // what was last said of an unreachable source
+	lease   *lease.Lease
+	lost    chan error // of the lease
+	unhold  context.CancelFunc
+	air     *broadcast // nil: not on air
+	stored  <-chan struct{}
+	gone    time.Time // when the source of air left
+	why     string    // and why
+	fails   int       // pulls in a row that recorded nothing
+	trouble string    // of a source that cannot be reached, as last logged
 
 	stopping bool // told to stop, rather than at the source's end
 }
@@ -199,7 +199,7 @@ func (r *room) begin(ctx context.Context, s *session, p *mediav1.Parameters) err
 			started = s.push.first
 		}
 		b, err := r.openBroadcast(r.hard, about{ref: r.order.Ref, id: r.newID(started), epoch: r.lease.Owner.Epoch, lane: r.lane(),
-			live: !r.unpaced(), source: r.order.Source, startedAt: started}, startedBy{})
+			live: !r.unpaced(), source: r.order.Source, startedAt: started}, resumption{})
 		if err != nil {
 			return err
 		}

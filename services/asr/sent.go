@@ -81,7 +81,7 @@ func (c *captions) takeSent(lines []*recordingv1.SentLine, heardTo time.Duration
 		dropped[i] = c.takeOne(l, recordedTo)
 	}
 	c.sent.to = max(c.sent.to, min(heardTo, recordedTo+earlySent))
-	return dropped, c.told, nil
+	return dropped, c.finalTo, nil
 }
 
 // takeOne takes a line, or says why not; called with mu held.
@@ -101,7 +101,7 @@ func (c *captions) takeOne(m *recordingv1.SentLine, recordedTo time.Duration) (d
 		return textRevision
 	case open != nil && m.Partial && l.Text == open.text:
 		return textDup
-	case end <= c.told:
+	case end <= c.finalTo:
 		return textLate
 	case end > recordedTo+earlySent:
 		return textFuture

@@ -157,7 +157,7 @@ func (b *broadcast) heardTo(ear time.Duration, now time.Time) time.Duration {
 // hearing is who hears the broadcast, logged when that changed. What it is heard by at all was settled when it opened: its sound
 // is asked for then.
 func (b *broadcast) hearing() domain.Hearing {
-	h, captioned := b.asked.heardBy(), b.asked.captioned()
+	h, captioned := b.room.heardBy(), b.room.captioned()
 	var settled string
 	switch {
 	case b.captions != nil && !captioned:

@@ -125,7 +125,7 @@ func TestABroadcastSaysWhoHearsItAndWhichChangeHasToWait(t *testing.T) {
 		"captions, an engine next time": {nil, &captions{}, fixedRoom{by: house}, domain.Hearing{Engine: kindCaptions, Trouble: domain.HearingLater, About: "house"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &broadcast{ear: c.ear, captions: c.captions, asked: c.room, log: embeddedtest.Log(t)}
+			b := &broadcast{ear: c.ear, captions: c.captions, room: c.room, log: embeddedtest.Log(t)}
 			if got := b.hearing(); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
@@ -155,7 +155,7 @@ func TestWhatIsRecordedWhileNobodyListensIsKeptAsUnheard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &broadcast{writer: w, captions: c.captions, asked: c.room, now: func() time.Time { return now }}
+			b := &broadcast{writer: w, captions: c.captions, room: c.room, now: func() time.Time { return now }}
 			if c.captions != nil {
 				c.captions.on = b
 			}

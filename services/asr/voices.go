@@ -21,23 +21,22 @@ import (
 // and in a child of its own, because a recorder that opened a runtime would weigh 30 MB more for each room, and a recogniser
 // may be another machine's. What is silent is not sent to it. While it is away the endpointer goes by loudness.
 type voices struct {
-	start  func(ctx context.Context) (ready, error)
-	log    *slog.Logger
-	wanted chan struct{}
-	want   sync.Once
-	looked prometheus.Counter
+	start   func(ctx context.Context) (ready, error)
+	log     *slog.Logger
+	wanted  chan struct{}
+	want    sync.Once
+	seconds prometheus.Counter
 
 	asking sync.Mutex // one question after another
 	mu     sync.Mutex
 	talk   recogniser // nil: away
-	why    string     // it is away
 	epoch  int        // of the child: another one has forgotten everybody
 }
 
 func newVoices(start func(ctx context.Context) (ready, error), log *slog.Logger, reg prometheus.Registerer) *voices {
-	v := &voices{start: start, log: log, wanted: make(chan struct{}), why: "the voice detector is not loaded yet",
-		looked: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_voice_seconds_total", Help: "Sound that the voice detector looked at, in seconds."})}
-	reg.MustRegister(v.looked)
+	v := &voices{start: start, log: log, wanted: make(chan struct{}),
+		seconds: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_voice_seconds_total", Help: "Sound that the voice detector looked at, in seconds."})}
+	reg.MustRegister(v.seconds)
 	return v
 }
 
@@ -61,22 +60,19 @@ func (v *voices) run(ctx context.Context) error {
 		if err == nil {
 			wait, failed = restartLeast, 0
 			gone := make(chan struct{})
-			v.set(&endNoticed{recogniser: r, gone: gone}, "")
+			v.set(&endNoticed{recogniser: r, gone: gone})
 			select {
 			case <-ctx.Done():
 			case <-gone:
 			}
-			v.set(nil, "the voice detector died")
+			v.set(nil)
 			_ = r.Close()
 			if ctx.Err() == nil {
 				v.log.Warn("voice detector replaced")
 			}
-		} else if failed++; ctx.Err() == nil {
-			v.set(nil, err.Error())
-			if domain.IsPermanent(err) || failed >= maxStarts {
-				v.log.Error("voice is told by its loudness alone", "error", err, "retry", retryModel)
-				wait = retryModel
-			}
+		} else if failed++; ctx.Err() == nil && (domain.IsPermanent(err) || failed >= maxStarts) {
+			v.log.Error("voice is told by its loudness alone", "error", err, "retry", retryModel)
+			wait = retryModel
 		}
 		select {
 		case <-ctx.Done():
@@ -87,10 +83,10 @@ func (v *voices) run(ctx context.Context) error {
 	return nil
 }
 
-func (v *voices) set(talk recogniser, why string) {
+func (v *voices) set(talk recogniser) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.talk, v.why = talk, why
+	v.talk = talk
 	v.epoch++
 }
 
@@ -134,6 +130,6 @@ func (v *voices) look(voice string, sound []byte, anew bool, epoch *int) (*media
 		end.fail()
 		return nil, err
 	}
-	v.looked.Add(soundLength(len(sound)).Seconds())
+	v.seconds.Add(soundLength(len(sound)).Seconds())
 	return m.GetVoiced(), nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func remotePool(t *testing.T, s *whispertest.Server, requests int) *pool {
-	cfg := EngineConfig{Kind: kindRemote, Language: "zh", Recognisers: requests, Options: map[string]string{"url": s.URL, "model": "m", "timeout": "1m"}}
+	cfg := EngineConfig{Kind: kindWhisper, Language: "zh", Recognisers: requests, Options: map[string]string{"url": s.URL, "model": "m", "timeout": "1m"}}
 	return runPoolOf(t, 1, func(ctx context.Context) (ready, error) { return startWhisper(ctx, cfg) })
 }
 
@@ -90,7 +90,7 @@ func TestAServerThatIsGoneIsNamedAndNobodyWaitsForIt(t *testing.T) {
 
 func TestFaultsOfATranscriptionServersOptionsAreNamed(t *testing.T) {
 	c := Defaults()
-	c.Engines = map[string]EngineConfig{"w": {Kind: kindRemote, Options: map[string]string{"url": "host", "timeout": "long", "colour": "red", "key_env": "LIVECLIP_TEST_UNSET"}}}
+	c.Engines = map[string]EngineConfig{"w": {Kind: kindWhisper, Options: map[string]string{"url": "host", "timeout": "long", "colour": "red", "key_env": "LIVECLIP_TEST_UNSET"}}}
 	want := []string{
 		"asr.engines.w.options.colour: is unknown to whisper; it knows url, model, key, key_env and timeout",
 		"asr.engines.w.options.key_env: the variable LIVECLIP_TEST_UNSET is empty",
