@@ -43,19 +43,19 @@ func recogniseMode(_ context.Context, order *mediav1.ToChild, in *messages, out 
 	return "", l.run(follow(in))
 }
 
-// said is a message, or the error after the last one.
-type said struct {
+// message is one from the parent, or the error after the last one.
+type message struct {
 	*mediav1.ToChild
 	err error
 }
 
 // follow reads ahead, so that what came for other utterances is known while one is worked on. It ends with the process.
-func follow(in *messages) <-chan said {
-	out := make(chan said, 256)
+func follow(in *messages) <-chan message {
+	out := make(chan message, 256)
 	go func() {
 		for {
 			m, err := in.Next()
-			out <- said{m, err}
+			out <- message{m, err}
 			if err != nil {
 				return
 			}
@@ -89,7 +89,7 @@ func (l *listener) close() {
 	}
 }
 
-func (l *listener) run(in <-chan said) error {
+func (l *listener) run(in <-chan message) error {
 	for {
 		for l.busy() == nil || len(in) > 0 {
 			m := <-in

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// Free gives n places on the loopback interface where nobody listens, host:port, for programs that must be told before they start.
-// Their ports lie below those that systems give of themselves (32768 up; IANA: 49152), so that no connection of anybody's is given one
-// meanwhile.
+// Free gives n places on the loopback interface where nobody listens, host:port, for programs that must be told before
+// they start. Their ports lie below those that systems give of themselves (32768 up; IANA: 49152), so that no
+// connection of anybody's is given one meanwhile.
 func Free(ctx context.Context, n int) ([]string, error) {
 	const from, below = 10000, 32768
 	var free []string

@@ -35,14 +35,14 @@ type Show struct {
 
 // Clip is a clip as the audience meets it.
 type Clip struct {
-	shown
+	apiClip
 	PlayableAt time.Time     // zero: not yet
 	After      time.Duration // from the end of its window to playable
 	Fault      error         // why it does not decode
 }
 
-// shown is a clip as the ops API tells it.
-type shown struct {
+// apiClip is a clip as the ops API tells it.
+type apiClip struct {
 	ID      string  `json:"clip_id"`
 	State   string  `json:"state"`
 	Title   string  `json:"title"`
@@ -176,7 +176,7 @@ func (s *Show) watch(ctx, onAir context.Context) error {
 // look asks for the clips, notes which became playable, and gives how many are under way.
 func (s *Show) look(ctx context.Context) (pending int, err error) {
 	var list struct {
-		Clips []shown `json:"clips"`
+		Clips []apiClip `json:"clips"`
 	}
 	if err := s.Ops.Call(ctx, http.MethodGet, "/v1/clips?stream_id="+s.Stream, nil, &list); err != nil {
 		return 0, err
@@ -201,7 +201,7 @@ func (s *Show) look(ctx context.Context) (pending int, err error) {
 	return pending, nil
 }
 
-func (s *Show) known(told shown) *Clip {
+func (s *Show) known(told apiClip) *Clip {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.clips == nil {
@@ -215,7 +215,7 @@ func (s *Show) known(told shown) *Clip {
 			told.Renditions[i].URL = s.Ops.Server + r.URL
 		}
 	}
-	s.clips[told.ID].shown = told
+	s.clips[told.ID].apiClip = told
 	return s.clips[told.ID]
 }
 

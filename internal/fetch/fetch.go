@@ -15,6 +15,7 @@ import (
 
 	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/outcall"
 )
 
 const maxRedirects = 5
@@ -115,12 +116,8 @@ func tooLarge(size, most int64) error {
 
 // plain is the cause of a client's error, without the address.
 func plain(err error) error {
-	var wrapped *url.Error
-	switch {
-	case errors.As(err, &wrapped) && wrapped.Timeout():
+	if timeout := (*url.Error)(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return errors.New("no answer in time")
-	case errors.As(err, &wrapped):
-		return wrapped.Err
 	}
-	return err
+	return outcall.WithoutURL(err)
 }

@@ -15,9 +15,10 @@ import (
 	"liveclip/internal/domain"
 )
 
-// broker is Redis as asynq's server sees it, with fewer round trips for each job. It knows two of asynq's calls by the keys that they
-// are about, and lets everything else pass: tasks are taken off a queue several at a time, together with their leases; and what asynq
-// does with a task that ended goes out with what others of the same moment want, and with the leases given back.
+// broker is Redis as asynq's server sees it, with fewer round trips for each job. It knows two of asynq's calls by the
+// keys that they are about, and lets everything else pass: tasks are taken off a queue several at a time, together with
+// their leases; and what asynq does with a task that ended goes out with what others of the same moment want, and with
+// the leases given back.
 type broker struct {
 	redis.UniversalClient
 	leases  *leases
@@ -83,9 +84,10 @@ const (
 	burstShare  = 4 // of the places that are free, this part is filled from one queue: lanes keep their weights
 )
 
-// takeOff takes tasks off a queue as asynq does, and their leases. It answers six values for each: its ID and message; 0 when its
-// lease is taken now, else for how many ms it is another's; for how many ms it is still remembered since when it waits (≤ 0: it does
-// not); how often its workers died; 1 when it is cancelled. An ID without a task is dropped.
+// takeOff takes tasks off a queue as asynq does, and their leases. It answers six values for each: its ID and message;
+// 0 when its lease is taken now, else for how many ms it is another's; for how many ms it is still remembered since
+// when it waits (≤ 0: it does not); how often its workers died; 1 when it is cancelled. An ID without a task is
+// dropped.
 var takeOff = redis.NewScript(`
 local said = {}
 if redis.call("EXISTS", KEYS[2]) == 1 then return said end

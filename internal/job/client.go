@@ -128,8 +128,9 @@ func (c *Client) again(ctx context.Context, j Job, now bool) (gone bool, err err
 	return false, nil
 }
 
-// Cancel ends a job wherever it is: one that runs has its context ended with ErrCanceled, within milliseconds and in whatever process,
-// one that waits is taken off its queue. For a day it is not run again, also when it is enqueued again. Any lane may be meant.
+// Cancel ends a job wherever it is: one that runs has its context ended with ErrCanceled, within milliseconds and in
+// whatever process, one that waits is taken off its queue. For a day it is not run again, also when it is enqueued
+// again. Any lane may be meant.
 func (c *Client) Cancel(ctx context.Context, id string) error {
 	for lane := range lanes {
 		if err := c.rdb.Set(ctx, key(queueName(c.service, lane), "canceled", id), "", remembered).Err(); err != nil {

@@ -21,8 +21,8 @@ const (
 
 var errHeld = errors.New("another worker runs this job")
 
-// giveBack ends leases that are ours, and for each job notes that it waits ("later"), or forgets it ("over") and lets the next of its
-// share go.
+// giveBack ends leases that are ours, and for each job notes that it waits ("later"), or forgets it ("over") and lets
+// the next of its share go.
 var giveBack = redis.NewScript(`
 local function go_on(share, parked, id)
   if share == parked or redis.call("SREM", share, id) == 0 then return end

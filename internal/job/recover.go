@@ -7,9 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already, and counts that its worker
-// died, where it did. It is one step: a task that is back may begin at once, and knows then how often its workers died. It answers 1
-// when it did so.
+// putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already, and counts
+// that its worker died, where it did. It is one step: a task that is back may begin at once, and knows then how often
+// its workers died. It answers 1 when it did so.
 var putBack = redis.NewScript(`
 if redis.call("LREM", KEYS[1], 0, ARGV[1]) == 0 then return 0 end
 redis.call("ZREM", KEYS[2], ARGV[1])
@@ -60,8 +60,8 @@ func (r *recovery) watch(ctx context.Context) {
 	}
 }
 
-// look puts back what has been bare for so long that its worker must be dead: one that lives takes the lease when it begins, and keeps
-// it until asynq knows that the job ended.
+// look puts back what has been bare for so long that its worker must be dead: one that lives takes the lease when it
+// begins, and keeps it until asynq knows that the job ended.
 func (r *recovery) look(ctx context.Context) error {
 	bare := map[string]time.Time{}
 	for lane := range lanes {

@@ -9,16 +9,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A queue is first come, first served; a stream with ten thousand jobs on it would have all others wait. So at most a few jobs of one
-// share are on the queue at a time. The others are parked: tasks that asynq has scheduled for a day that never comes, and an index of
-// them beside it, by share. Whoever ends a job of the share lets the next one go.
+// A queue is first come, first served; a stream with ten thousand jobs on it would have all others wait. So at most a
+// few jobs of one share are on the queue at a time. The others are parked: tasks that asynq has scheduled for a day
+// that never comes, and an index of them beside it, by share. Whoever ends a job of the share lets the next one go.
 
 const shareWindow = 16 // jobs of one share on a queue, running ones included
 
 // someday is when parked tasks would run if nobody let them go.
 var someday = time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// shareKeys are the set of a share's jobs on the queue, and the sorted set of those parked. They are the same where no share is kept.
+// shareKeys are the set of a share's jobs on the queue, and the sorted set of those parked. They are the same where no
+// share is kept.
 func shareKeys(service string, j Job) (share, parked string) {
 	share = key(j.queue(service), "share", j.Share)
 	if j.Share == "" {

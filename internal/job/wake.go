@@ -15,8 +15,8 @@ import (
 // listen is how long one call waits for a task. A server that ends waits for its calls.
 const listen = 100 * time.Millisecond
 
-// wakes has an idle server begin at once what comes, also beside others that do. It has Redis move the last waiting task of a queue to
-// where it is: a call that changes nothing, and waits for there to be one.
+// wakes has an idle server begin at once what comes, also beside others that do. It has Redis move the last waiting
+// task of a queue to where it is: a call that changes nothing, and waits for there to be one.
 type wakes struct {
 	rdb     redis.UniversalClient
 	service string

@@ -17,10 +17,10 @@ const (
 	sceneOfKey     = 0.4 // of the last keyframe's size
 )
 
-// scenes guesses where the picture cuts to another, without decoding it: at a keyframe that came before its turn and is of another size
-// (encoders put one where the scene changes), and at a picture between keyframes that is many times the usual size and nearly as large as a
-// keyframe (what is new can't be predicted). It misses dissolves, and cuts that fall on a regular keyframe; a flash or a
-// sudden pan looks like a cut to it.
+// scenes guesses where the picture cuts to another, without decoding it: at a keyframe that came before its turn and is
+// of another size (encoders put one where the scene changes), and at a picture between keyframes that is many times the
+// usual size and nearly as large as a keyframe (what is new can't be predicted). It misses dissolves, and cuts that
+// fall on a regular keyframe; a flash or a sudden pan looks like a cut to it.
 type scenes struct {
 	cuts      []time.Duration // found and not told yet
 	last      time.Duration   // the last one told

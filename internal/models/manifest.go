@@ -34,7 +34,7 @@ type Manifest struct {
 	Name       string            `yaml:"name"`
 	Kind       string            `yaml:"kind"`
 	Language   string            `yaml:"language"`    // BCP 47, several with commas; empty: unknown
-	SampleRate int               `yaml:"sample_rate"` // Hz; 0: 16000
+	SampleRate int               `yaml:"sample_rate"` // of the sound that it is given, Hz: 16000, or 0 for the same
 	Files      map[string]string `yaml:"files"`       // name within the folder → SHA-256, hexadecimal; empty: not recorded
 	Unit       string            `yaml:"unit"`        // of its tokens: cjkchar, bpe, cjkchar+bpe; empty: unknown, so hot words are not taken
 	About      string            `yaml:"about"`
@@ -50,7 +50,10 @@ var (
 	ErrManifest = errors.New("manifest is at fault")
 )
 
-const manifestMost = 1 << 20 // bytes
+const (
+	manifestMost = 1 << 20 // bytes
+	sampleRate   = 16000   // Hz, of all sound that is heard
+)
 
 // Load reads a folder's manifest; without one, it tells what the folder holds by the names of its files, as published models
 // have them. Nothing is verified yet. Errors are permanent.
@@ -88,6 +91,9 @@ func Parse(data []byte) (Manifest, error) {
 	}
 	if _, ok := needs[m.Kind]; !ok {
 		return Manifest{}, fmt.Errorf("%w: kind %q is unknown; known: %s", ErrManifest, m.Kind, strings.Join(Kinds(), ", "))
+	}
+	if m.SampleRate != 0 && m.SampleRate != sampleRate {
+		return Manifest{}, fmt.Errorf("%w: sample_rate is %d; sound is given at %d Hz only", ErrManifest, m.SampleRate, sampleRate)
 	}
 	if len(m.Files) == 0 {
 		return Manifest{}, fmt.Errorf("%w: it names no files", ErrManifest)

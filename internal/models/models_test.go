@@ -230,6 +230,7 @@ func TestAManifestAtFaultIsRefused(t *testing.T) {
 		"unknown kind":     "kind: oracle\nfiles: {model.onnx: \"\"}",
 		"unknown field":    "kind: nemo-ctc\ncolour: red\nfiles: {model.onnx: \"\"}",
 		"no files":         "kind: nemo-ctc\n",
+		"another rate":     "kind: nemo-ctc\nsample_rate: 8000\nfiles: {model.onnx: \"\"}",
 		"outside":          "kind: nemo-ctc\nfiles: {../model.onnx: \"\"}",
 		"an absolute path": "kind: nemo-ctc\nfiles: {/etc/passwd: \"\"}",
 		"no hash":          "kind: nemo-ctc\nfiles: {model.onnx: md5}",

@@ -63,54 +63,54 @@ func Read(path string) (image.Image, error) {
 	return turned(m, found.orientation), nil
 }
 
-// found is what a picture is.
-type found struct {
+// fileFormat is how a picture lies in its file.
+type fileFormat struct {
 	kind        string
 	decode      func(io.Reader) (image.Image, error)
 	orientation int
 }
 
 // inspect looks at what f is and at how large it says it is.
-func inspect(f *os.File) (found, error) {
+func inspect(f *os.File) (fileFormat, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return found{}, err
+		return fileFormat{}, err
 	case info.Size() > MaxBytes:
-		return found{}, fmt.Errorf("%d MB, more than %d", info.Size()>>20, MaxBytes>>20)
+		return fileFormat{}, fmt.Errorf("%d MB, more than %d", info.Size()>>20, MaxBytes>>20)
 	case info.Size() == 0:
-		return found{}, errors.New("an empty file")
+		return fileFormat{}, errors.New("an empty file")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxBytes))
 	if err != nil {
-		return found{}, err
+		return fileFormat{}, err
 	}
 	return identify(data)
 }
 
 // identify says what data is, by its own bytes: what a server called it does not count.
-func identify(data []byte) (found, error) {
-	var f found
+func identify(data []byte) (fileFormat, error) {
+	var f fileFormat
 	var config image.Config
 	var err error
 	switch {
 	case bytes.HasPrefix(data, []byte("\xFF\xD8\xFF")):
-		f = found{kind: "JPEG", decode: jpeg.Decode, orientation: orientation(data)}
+		f = fileFormat{kind: "JPEG", decode: jpeg.Decode, orientation: orientation(data)}
 		config, err = jpeg.DecodeConfig(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		f = found{kind: "PNG", decode: png.Decode}
+		f = fileFormat{kind: "PNG", decode: png.Decode}
 		if bytes.Contains(data[:min(len(data), sniffed)], []byte("acTL")) {
 			return f, errAnimated
 		}
 		config, err = png.DecodeConfig(bytes.NewReader(data))
 	case len(data) >= 21 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP":
-		f = found{kind: "WebP", decode: webp.Decode}
+		f = fileFormat{kind: "WebP", decode: webp.Decode}
 		if string(data[12:16]) == "VP8X" && data[20]&2 != 0 {
 			return f, errAnimated
 		}
 		config, err = webp.DecodeConfig(bytes.NewReader(data))
 	case bytes.HasPrefix(data, []byte("GIF8")):
-		f = found{kind: "GIF", decode: gif.Decode}
+		f = fileFormat{kind: "GIF", decode: gif.Decode}
 		if gifFrames(data) > 1 {
 			return f, errAnimated
 		}

@@ -15,11 +15,11 @@ import (
 	"liveclip/internal/domain"
 )
 
-const keptName = "kept.json"
+const retentionMarkName = "kept.json"
 
-// kept is the record kept.json of a broadcast: before From only what open clips need is still there. It is written at least
-// markedFor before anything goes.
-type kept struct {
+// retentionMark is the record kept.json of a broadcast: before From only what open clips need is still there. It is
+// written at least markedFor before anything goes.
+type retentionMark struct {
 	From time.Duration
 	At   time.Time
 }
@@ -86,7 +86,7 @@ func objectOf(info blob.Info, name string) object {
 	switch {
 	case name == closedName:
 		o.is = isClosed
-	case name == keptName:
+	case name == retentionMarkName:
 		o.is = isKept
 	case strings.HasSuffix(name, ".init.mp4"):
 		o.is = isInit
@@ -106,7 +106,7 @@ type holding struct {
 	broadcast domain.BroadcastID
 	objects   []object
 	needed    []domain.Window
-	mark      kept          // as it was
+	mark      retentionMark // as it was
 	from      time.Duration // everything that ends before is beyond the limits
 }
 
@@ -175,7 +175,7 @@ func (s *Sweeper) sweepStream(ctx context.Context, stream []*holding, swept *Swe
 // prepare reads what was marked before, and what is needed.
 func (s *Sweeper) prepare(ctx context.Context, h *holding) error {
 	if slices.ContainsFunc(h.objects, func(o object) bool { return o.is == isKept }) {
-		if _, err := blob.ReadJSON(ctx, s.Store, h.folder()+keptName, &h.mark); err != nil && !errors.Is(err, blob.ErrNotFound) {
+		if _, err := blob.ReadJSON(ctx, s.Store, h.folder()+retentionMarkName, &h.mark); err != nil && !errors.Is(err, blob.ErrNotFound) {
 			return err
 		}
 	}
@@ -237,11 +237,11 @@ func (s *Sweeper) announce(ctx context.Context, h *holding) error {
 	if h.from <= h.mark.From || s.Now().Sub(h.mark.At) < markedFor {
 		return nil
 	}
-	body, err := json.Marshal(kept{From: h.from, At: s.Now()})
+	body, err := json.Marshal(retentionMark{From: h.from, At: s.Now()})
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.Put(ctx, h.folder()+keptName, bytes.NewReader(body))
+	_, err = s.Store.Put(ctx, h.folder()+retentionMarkName, bytes.NewReader(body))
 	return err
 }
 
@@ -303,8 +303,8 @@ func (r *Reader) KeptFrom(ctx context.Context, ref domain.Ref, b domain.Broadcas
 	if b == "" {
 		return 0, nil
 	}
-	var k kept
-	if _, err := blob.ReadJSON(ctx, r.store, Folder(ref, b)+keptName, &k); err != nil && !errors.Is(err, blob.ErrNotFound) {
+	var k retentionMark
+	if _, err := blob.ReadJSON(ctx, r.store, Folder(ref, b)+retentionMarkName, &k); err != nil && !errors.Is(err, blob.ErrNotFound) {
 		return 0, fmt.Errorf("look up what is kept of broadcast %s: %w", b, err)
 	}
 	return k.From, nil

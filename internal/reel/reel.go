@@ -1,10 +1,11 @@
 // Package reel chooses what a recap shows: the clips of a broadcast that together say most of it in so many seconds.
 //
-// What a choice is worth is facility location: every clip of the broadcast counts its score times how well a chosen one stands
-// for it, which is how like it that one is times that one's own score. So a second clip of the same product, or of the same words, adds less than a first, and one that stands for
-// many adds more. It is monotone and submodular; the greedy choice by worth per second, or the best single clip where that is
-// worth more, reaches at least (1−1/e)/2 of the best there is (Leskovec and others, Cost-effective Outbreak Detection in
-// Networks, KDD 2007). No two chosen clips share a moment of the broadcast, nor are nearly the same.
+// What a choice is worth is facility location: every clip of the broadcast counts its score times how well a chosen one
+// stands for it, which is how like it that one is times that one's own score. So a second clip of the same product, or
+// of the same words, adds less than a first, and one that stands for many adds more. It is monotone and submodular; the
+// greedy choice by worth per second, or the best single clip where that is worth more, reaches at least (1−1/e)/2 of
+// the best there is (Leskovec and others, Cost-effective Outbreak Detection in Networks, KDD 2007). No two chosen clips
+// share a moment of the broadcast, nor are nearly the same.
 package reel
 
 import (

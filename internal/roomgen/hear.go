@@ -8,8 +8,8 @@ import (
 	"liveclip/internal/domain"
 )
 
-// heard is a word as the recogniser took it.
-type heard struct {
+// recognisedWord is a word as the recogniser took it.
+type recognisedWord struct {
 	text       string
 	confidence float64
 }
@@ -34,18 +34,22 @@ func (m *Maker) listener(seed uint64, f Facts) *listener {
 	return l
 }
 
-func (l *listener) right(text string) heard { return heard{text, 0.72 + 0.27*l.d.Float64()} }
-func (l *listener) wrong(text string) heard { return heard{text, 0.3 + 0.55*l.d.Float64()} }
+func (l *listener) right(text string) recognisedWord {
+	return recognisedWord{text, 0.72 + 0.27*l.d.Float64()}
+}
+func (l *listener) wrong(text string) recognisedWord {
+	return recognisedWord{text, 0.3 + 0.55*l.d.Float64()}
+}
 
 // hear gives the words of a sentence: characters in Chinese.
-func (l *listener) hear(text string) []heard {
+func (l *listener) hear(text string) []recognisedWord {
 	if l.facts.Language == "zh" {
 		return l.zh(text)
 	}
 	return l.en(text)
 }
 
-func (l *listener) zh(text string) []heard {
+func (l *listener) zh(text string) []recognisedWord {
 	e := l.facts.WordErrors
 	for _, word := range l.words {
 		if strings.Contains(text, word) && l.d.chance(min(0.5, 2.5*e)) {
@@ -53,7 +57,7 @@ func (l *listener) zh(text string) []heard {
 		}
 	}
 	random := []rune(l.m.p.Mishear.Zh.Random)
-	var out []heard
+	var out []recognisedWord
 	for _, r := range text {
 		switch at := l.d.Float64() / e; {
 		case at < 0.55: // another that sounds alike, where one is known
@@ -73,10 +77,10 @@ func (l *listener) zh(text string) []heard {
 	return out
 }
 
-func (l *listener) en(text string) []heard {
+func (l *listener) en(text string) []recognisedWord {
 	e := l.facts.WordErrors
 	known := l.m.p.Mishear.En
-	var out []heard
+	var out []recognisedWord
 	for _, word := range strings.Fields(text) {
 		rate := e
 		if slices.Contains(known.Drop, word) {

@@ -18,6 +18,6 @@
 // called deaf, with the reason.
 //
 // A model tells when a token was noticed, not where it ends: pieces.go makes words with times of tokens. Where a
-// model's folder has homophones.txt, the characters it guessed by their sound are settled by their neighbours (homophones.go). measure.go finds what
-// hearing costs here. Package voice beside it tells voice from other sound.
+// model's folder has homophones.txt, the characters it guessed by their sound are settled by their neighbours
+// (homophones.go). measure.go finds what hearing costs here. Package voice beside it tells voice from other sound.
 package speech

@@ -32,12 +32,12 @@ type Table struct {
 	limit int // clips held; beyond it the oldest are let go and logged
 
 	mu       sync.Mutex
-	clips    map[domain.ClipID]*held
+	clips    map[domain.ClipID]*clipEntry
 	caughtUp bool
 	unpruned int // records taken since the table was last pruned
 }
 
-type held struct {
+type clipEntry struct {
 	Clip
 	revision int
 	newest   time.Time
@@ -49,7 +49,7 @@ const abandoned = 30 * 24 * time.Hour
 // New reads nothing yet. Clips whose story ended (rejected, failed, taken down, published) are let go when their last
 // step is older than keep: until then a person may still turn it.
 func New(b *bus.Bus, keep time.Duration, now func() time.Time, log *slog.Logger) *Table {
-	return &Table{bus: b, keep: keep, now: now, log: log, limit: 20_000, clips: map[domain.ClipID]*held{}}
+	return &Table{bus: b, keep: keep, now: now, log: log, limit: 20_000, clips: map[domain.ClipID]*clipEntry{}}
 }
 
 // Run follows clip.state.v1 from its start until ctx ends.
@@ -78,7 +78,7 @@ func (t *Table) take(envelope event.Envelope, step domain.ClipStep) {
 	case c != nil && step.Revision < c.revision:
 		return // of a clip that has been edited since
 	case c == nil || step.Revision > c.revision:
-		c = &held{revision: step.Revision, Clip: Clip{Steps: map[domain.Step]domain.ClipStep{}, Sent: map[string]domain.ClipStep{}}}
+		c = &clipEntry{revision: step.Revision, Clip: Clip{Steps: map[domain.Step]domain.ClipStep{}, Sent: map[string]domain.ClipStep{}}}
 		t.clips[step.Clip] = c
 	}
 	c.Steps[step.Step] = step
@@ -94,13 +94,13 @@ func (t *Table) take(envelope event.Envelope, step domain.ClipStep) {
 }
 
 // ended says that nothing more is to come of itself.
-func (c *held) ended() bool {
+func (c *clipEntry) ended() bool {
 	_, published := c.Steps[domain.StepPublished]
 	return published || c.stopped()
 }
 
 // stopped says that the clip shall go no further.
-func (c *held) stopped() bool {
+func (c *clipEntry) stopped() bool {
 	_, failed := c.Steps[domain.StepFailed]
 	_, down := c.Steps[domain.StepTakenDown]
 	decided := c.Steps[domain.StepDecided].Decided
@@ -110,7 +110,7 @@ func (c *held) stopped() bool {
 func (t *Table) prune() {
 	t.unpruned = 0
 	now := t.now()
-	maps.DeleteFunc(t.clips, func(_ domain.ClipID, c *held) bool {
+	maps.DeleteFunc(t.clips, func(_ domain.ClipID, c *clipEntry) bool {
 		age := now.Sub(c.newest)
 		return c.ended() && age > t.keep || age > abandoned
 	})

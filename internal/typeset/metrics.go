@@ -8,8 +8,9 @@ import (
 	"os"
 )
 
-// metrics are the widths of a font's characters: the tables cmap, head, hhea and hmtx of a TrueType or OpenType file, or
-// of the first font of a collection. Only what is asked for is read, so that measuring a line does not take a whole font of 16 MB into memory.
+// metrics are the widths of a font's characters: the tables cmap, head, hhea and hmtx of a TrueType or OpenType file,
+// or of the first font of a collection. Only what is asked for is read, so that measuring a line does not take a whole
+// font of 16 MB into memory.
 type metrics struct {
 	unitsPerEm int
 	widths     []byte // hmtx: 4 bytes a glyph, the first 2 its advance

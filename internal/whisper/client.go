@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"liveclip/internal/await"
 	"liveclip/internal/domain"
+	"liveclip/internal/outcall"
 )
 
 const sampleRate = 16000
@@ -144,13 +144,13 @@ func (c *Client) once(ctx context.Context, samples []byte, expect []string) ([]d
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, errors.New(withoutURL(err))
+		return nil, outcall.WithoutURL(err)
 	}
 	defer response.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("answer broke off: %s", withoutURL(err))
+		return nil, fmt.Errorf("answer broke off: %w", outcall.WithoutURL(err))
 	case len(said) > mostAnswer:
 		return nil, fmt.Errorf("answer is longer than %d bytes", mostAnswer)
 	case response.StatusCode != http.StatusOK:
@@ -165,7 +165,7 @@ func (c *Client) once(ctx context.Context, samples []byte, expect []string) ([]d
 
 // refused sorts what a server answers instead.
 func (c *Client) refused(ctx context.Context, response *http.Response, said []byte, simple bool, samples []byte, expect []string) ([]domain.Word, error) {
-	r := &refusal{response.StatusCode, excerpt(said), retryAfter(response.Header.Get("Retry-After"), time.Now())}
+	r := &refusal{response.StatusCode, excerpt(said), outcall.RetryAfter(response, time.Now(), time.Hour)}
 	err := fmt.Errorf("transcribe by %s: %w", c.host(), r)
 	switch s := r.status; {
 	case (s == http.StatusBadRequest || s == http.StatusUnprocessableEntity) && !simple && bytes.Contains(said, []byte("verbose_json")):
@@ -177,25 +177,6 @@ func (c *Client) refused(ctx context.Context, response *http.Response, said []by
 		return nil, fmt.Errorf("%w: %w", ErrUtterance, err)
 	}
 	return nil, domain.Permanent(err) // the key, the path, a redirection
-}
-
-// withoutURL is a client's error without the URL in front.
-func withoutURL(err error) string {
-	if u := (*url.Error)(nil); errors.As(err, &u) {
-		err = u.Err
-	}
-	return err.Error()
-}
-
-// retryAfter reads seconds or a date; 0: neither.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), 3600)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }
 
 func (c *Client) form(samples []byte, expect []string, simple bool) (body []byte, kind string) {

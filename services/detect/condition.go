@@ -108,8 +108,8 @@ func compile(env *cel.Env, c ConditionRules) (condition, error) {
 	return condition{c, program}, nil
 }
 
-// asked is the moment that a condition is asked of.
-type asked struct {
+// moment is when, and of what, a condition is asked.
+type moment struct {
 	room  *room
 	parts []evidence
 	at    time.Duration
@@ -117,7 +117,7 @@ type asked struct {
 }
 
 // ResolveName gives what is measured; see interpreter.Activation.
-func (a *asked) ResolveName(name string) (any, bool) {
+func (a *moment) ResolveName(name string) (any, bool) {
 	if feature, ok := strings.CutPrefix(name, featurePrefix); ok {
 		return a.value(feature), true
 	}
@@ -135,9 +135,9 @@ func (a *asked) ResolveName(name string) (any, bool) {
 }
 
 // Parent is none; see interpreter.Activation.
-func (a *asked) Parent() interpreter.Activation { return nil }
+func (a *moment) Parent() interpreter.Activation { return nil }
 
-func (a *asked) value(feature string) float64 {
+func (a *moment) value(feature string) float64 {
 	for _, p := range a.parts {
 		if p.Feature == feature {
 			return p.Value
@@ -149,7 +149,7 @@ func (a *asked) value(feature string) float64 {
 // conditions gives the evidence of the rules whose conditions hold at a moment. One that fails, or costs too much, does not.
 func (r *room) conditions(parts []evidence, at time.Duration) []evidence {
 	var out []evidence
-	a := &asked{room: r, parts: parts, at: at}
+	a := &moment{room: r, parts: parts, at: at}
 	for _, c := range r.rules.conditions {
 		holds, err := c.holds(a)
 		if err != nil || !holds {
@@ -165,7 +165,7 @@ func (r *room) conditions(parts []evidence, at time.Duration) []evidence {
 
 var errNotBool = errors.New("neither true nor false")
 
-func (c condition) holds(a *asked) (bool, error) {
+func (c condition) holds(a *moment) (bool, error) {
 	out, _, err := c.program.Eval(a)
 	if err != nil {
 		return false, err

@@ -17,7 +17,7 @@ func withRules(t testing.TB, text string) *Rules {
 	return r
 }
 
-func foundUnder(t testing.TB, rules *Rules, lines ...heard) []decision {
+func foundUnder(t testing.TB, rules *Rules, lines ...finalLine) []decision {
 	t.Helper()
 	r := newRoom(t)
 	r.rules = rules
@@ -104,6 +104,6 @@ func FuzzAConditionIsReadOrRefusedAndNeverHangs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _ = c.holds(&asked{room: r})
+		_, _ = c.holds(&moment{room: r})
 	})
 }

@@ -39,7 +39,7 @@ func (*countdown) values(func(string, float64)) {}
 
 // countedDown gives the last token of a countdown that begins with the first one, and where it begins; -1 where none does.
 // Words between two numbers are let pass: "three, two, and one".
-func countedDown(said []spoken) (last, from int) {
+func countedDown(said []timedToken) (last, from int) {
 	from, ok := smallNumber(said[0].Token)
 	if !ok || from > 60 {
 		return -1, 0

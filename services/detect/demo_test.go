@@ -12,12 +12,12 @@ import (
 // playInto plays a sample room into a room, as a recogniser without faults would: a line per sentence, or, with merged, a line
 // per three sentences with the pauses between them.
 func playInto(r *room, show demo.Room, merged bool) []decision {
-	var lines []heard
+	var lines []finalLine
 	for _, s := range show.Script {
 		lines = append(lines, said(s.Start.Seconds(), (s.Start+s.Length).Seconds(), s.Text))
 	}
 	if merged {
-		var longer []heard
+		var longer []finalLine
 		for three := range slices.Chunk(lines, 3) {
 			longer = append(longer, pausing(three...))
 		}

@@ -30,12 +30,13 @@
 // What the audience does is dated back by the room's lag (lag.go), which is learned: the comments' rate after what was said
 // and sold is added up over moments, and where the sum begins to rise is the lag.
 //
-// The score of a moment is the logistic of a weighted sum of the features near it (fusion.go); the weights are the rules',
-// and a highlight carries the features they were multiplied with. Where comments come and none answers yet, what is said waits
-// for an answer, or for the host to go on selling: a call to act, a raised voice. At the threshold the highlight is published at once, while its window may still lie open: unless
-// the moment has its highlight, the score has not fallen since the one before, the hour's budget asks for more, or a rule
-// forbids it. The window (window.go) begins with the sentence of the moment (pitch.go: near the time that the audience's reaction is
-// dated back to, the likeliest by what was said in it, by the step of the voice, by calls before and after it), a call for
+// The score of a moment is the logistic of a weighted sum of the features near it (fusion.go); the weights are the
+// rules', and a highlight carries the features they were multiplied with. Where comments come and none answers yet,
+// what is said waits for an answer, or for the host to go on selling: a call to act, a raised voice. At the threshold
+// the highlight is published at once, while its window may still lie open: unless the moment has its highlight, the
+// score has not fallen since the one before, the hour's budget asks for more, or a rule forbids it. The window
+// (window.go) begins with the sentence of the moment (pitch.go: near the time that the audience's reaction is dated
+// back to, the likeliest by what was said in it, by the step of the voice, by calls before and after it), a call for
 // attention before it, or a change of product or picture near it, and ends with a sentence where one ends soon.
 //
 // The weights are those of a logistic regression on training rooms, evened out by hand so that one known phrase is enough

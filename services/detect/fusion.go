@@ -143,9 +143,10 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	return d
 }
 
-// What it means that no comment answers a moment. Awaited: the audience is there and has not reacted yet; its weight is what
-// the answer is worth waiting for, and what is only said becomes a highlight once somebody reacts. Absent: no answer could be
-// heard, and what is said has to do; alone, a phrase that the rules know, unless it speaks of another time. And of a room whose host is not heard at all, what the audience does has to do.
+// What it means that no comment answers a moment. Awaited: the audience is there and has not reacted yet; its weight is
+// what the answer is worth waiting for, and what is only said becomes a highlight once somebody reacts. Absent: no
+// answer could be heard, and what is said has to do; alone, a phrase that the rules know, unless it speaks of another
+// time. And of a room whose host is not heard at all, what the audience does has to do.
 const (
 	awaited = "comments.awaited"
 	absent  = "comments.absent"

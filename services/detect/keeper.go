@@ -12,11 +12,11 @@ import (
 	"liveclip/internal/bus"
 )
 
-// keptVersion changes when kept state can no longer be read; then everything is read again.
-const keptVersion = 3
+// stateVersion changes when kept state can no longer be read; then everything is read again.
+const stateVersion = 3
 
-// kept is the state of a partition with the offsets it stands at, as stored.
-type kept struct {
+// savedState is the state of a partition with the offsets it stands at, as stored.
+type savedState struct {
 	Version int
 	Owner   string // whose keeper wrote it; no two are called the same
 	Offsets bus.Offsets
@@ -32,29 +32,29 @@ type keeper struct {
 	etag  string // empty: there is none yet
 }
 
-func (k *keeper) read(ctx context.Context) (kept, error) {
+func (k *keeper) read(ctx context.Context) (savedState, error) {
 	text, info, err := k.store.Get(ctx, k.key, 0, -1)
 	if errors.Is(err, blob.ErrNotFound) {
 		k.etag = ""
-		return kept{}, nil
+		return savedState{}, nil
 	}
 	if err != nil {
-		return kept{}, err
+		return savedState{}, err
 	}
 	defer text.Close()
-	var state kept
+	var state savedState
 	if err := json.NewDecoder(text).Decode(&state); err != nil {
-		return kept{}, fmt.Errorf("read %s: %w", k.key, err)
+		return savedState{}, fmt.Errorf("read %s: %w", k.key, err)
 	}
 	k.etag = info.ETag
-	if state.Version != keptVersion {
-		return kept{}, nil
+	if state.Version != stateVersion {
+		return savedState{}, nil
 	}
 	return state, nil
 }
 
-func (k *keeper) write(ctx context.Context, state kept) (size int, err error) {
-	state.Version, state.Owner = keptVersion, k.owner
+func (k *keeper) write(ctx context.Context, state savedState) (size int, err error) {
+	state.Version, state.Owner = stateVersion, k.owner
 	text, err := json.Marshal(state)
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", k.key, err)
@@ -84,7 +84,7 @@ func (k *keeper) own(ctx context.Context) bool {
 		return false
 	}
 	defer text.Close()
-	var state kept
+	var state savedState
 	if json.NewDecoder(text).Decode(&state) != nil || state.Owner != k.owner {
 		return false
 	}

@@ -100,7 +100,7 @@ func (p *partition) Restore(ctx context.Context) (bus.Offsets, error) {
 func (p *partition) Keep(ctx context.Context, next bus.Offsets) error {
 	p.sweep()
 	p.writeLogs(ctx)
-	size, err := p.keeper.write(ctx, kept{Offsets: next, Newest: p.newest, Streams: p.streams})
+	size, err := p.keeper.write(ctx, savedState{Offsets: next, Newest: p.newest, Streams: p.streams})
 	if err != nil {
 		return fmt.Errorf("keep partition %d: %w", p.number, err)
 	}

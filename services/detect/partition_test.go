@@ -82,7 +82,7 @@ func of(payload any, epoch int64, at time.Duration) event.Event {
 	}}
 }
 
-func lineEvent(h heard, epoch int64) event.Event {
+func lineEvent(h finalLine, epoch int64) event.Event {
 	e := of(h.Line, epoch, h.Line.End)
 	e.ID = h.Source.ID
 	return e

@@ -36,14 +36,14 @@ type memory struct {
 	Envelope event.Envelope // of the newest mark, for what follows from no event of its own
 	Mark     time.Duration
 
-	Lines    []heard         // final, awaiting the mark, in order
-	Sounds   []measured      // awaiting the mark, in order
+	Lines    []finalLine     // final, awaiting the mark, in order
+	Sounds   []soundStretch  // awaiting the mark, in order
 	Shopping []shopping      // awaiting the mark, in order
 	Cuts     []time.Duration // awaiting the mark, in order
 	Audience audience
 
 	Spoke     time.Duration   // end of the last line taken up; 0: nothing was said yet
-	Recent    []told          // lines taken up, in order
+	Recent    []pastLine      // lines taken up, in order
 	Sentences []sentence      // of those
 	Edges     []time.Duration // where a window may well begin: the product or the picture changed
 	Evidence  []evidence
@@ -79,25 +79,25 @@ func (r *room) signals() []signal {
 	}
 }
 
-// heard is a final line and the event that said it.
-type heard struct {
+// finalLine is a final line and the event that said it.
+type finalLine struct {
 	Source source
 	Line   domain.TranscriptLine
 }
 
-// measured is a stretch of sound.
-type measured struct {
+// soundStretch is a stretch of sound.
+type soundStretch struct {
 	domain.SoundMeasured
 	came time.Duration
 }
 
-// told is what is kept of a line that was taken up.
-type told struct {
+// pastLine is what is kept of a line that was taken up.
+type pastLine struct {
 	ID    string
 	Span  domain.Window
 	Text  string // of a line that has no Words
 	Words []domain.Word
-	Tail  []spoken // its last tokens: a phrase may go on in the next line
+	Tail  []timedToken // its last tokens: a phrase may go on in the next line
 }
 
 // put takes one thing in and gives what it brought out; lost tells what came too late, or for which there was no room. After
@@ -135,7 +135,7 @@ func clock(lane domain.Lane, p domain.StreamProgress) time.Duration {
 	return max(p.HeardTo, p.RecordedTo)
 }
 
-func byEnd(a, b heard) int {
+func byEnd(a, b finalLine) int {
 	return cmp.Or(cmp.Compare(a.Line.End, b.Line.End), cmp.Compare(a.Line.Start, b.Line.Start), strings.Compare(a.Line.ID, b.Line.ID))
 }
 
@@ -147,15 +147,15 @@ func (r *room) hear(e event.Envelope, line domain.TranscriptLine) bool {
 	}
 	line.Start = max(0, line.Start)
 	line.End = max(line.Start, line.End)
-	known := slices.ContainsFunc(r.Recent, func(t told) bool { return t.ID == line.ID }) ||
-		slices.ContainsFunc(r.Lines, func(h heard) bool { return h.Line.ID == line.ID })
+	known := slices.ContainsFunc(r.Recent, func(t pastLine) bool { return t.ID == line.ID }) ||
+		slices.ContainsFunc(r.Lines, func(h finalLine) bool { return h.Line.ID == line.ID })
 	if known {
 		return true
 	}
 	if line.End < r.Mark-recentFor || len(r.Lines) >= mostLines {
 		return false
 	}
-	r.Lines = insert(r.Lines, heard{sourceOf(e, r.clock), line}, byEnd)
+	r.Lines = insert(r.Lines, finalLine{sourceOf(e, r.clock), line}, byEnd)
 	return true
 }
 
@@ -164,9 +164,9 @@ func (r *room) measure(s domain.SoundMeasured) bool {
 	if s.Start < r.Loudness.Until || s.Step <= 0 || len(r.Sounds) >= mostSounds {
 		return false
 	}
-	order := func(a, b measured) int { return cmp.Compare(a.end(), b.end()) }
-	if _, known := slices.BinarySearchFunc(r.Sounds, measured{SoundMeasured: s}, order); !known {
-		r.Sounds = insert(r.Sounds, measured{s, r.clock}, order)
+	order := func(a, b soundStretch) int { return cmp.Compare(a.end(), b.end()) }
+	if _, known := slices.BinarySearchFunc(r.Sounds, soundStretch{SoundMeasured: s}, order); !known {
+		r.Sounds = insert(r.Sounds, soundStretch{s, r.clock}, order)
 	}
 	return true
 }
@@ -331,12 +331,12 @@ func moments(said []evidence, apart time.Duration) [][]evidence {
 // keep remembers a line that was taken up.
 func (r *room) keep(l spokenLine) {
 	tail := l.spoken[max(0, len(l.spoken)-carriedTokens):]
-	t := told{ID: l.ID, Span: domain.Window{Start: l.Start, End: l.End}, Words: l.Words, Tail: slices.Clone(tail)}
+	t := pastLine{ID: l.ID, Span: domain.Window{Start: l.Start, End: l.End}, Words: l.Words, Tail: slices.Clone(tail)}
 	if len(l.Words) == 0 {
 		t.Text = l.Text
 	}
 	r.Spoke = max(r.Spoke, l.End)
-	r.Recent = insert(r.Recent, t, func(a, b told) int { return cmp.Compare(a.Span.End, b.Span.End) })
+	r.Recent = insert(r.Recent, t, func(a, b pastLine) int { return cmp.Compare(a.Span.End, b.Span.End) })
 	for i := range len(r.Recent) - 1 {
 		r.Recent[i].Tail = nil // a phrase goes on from the newest line only
 	}
@@ -358,7 +358,7 @@ func (r *room) text(w domain.Window) string {
 // comes late forgets nothing that many small ones would have used.
 func (r *room) forget(now time.Duration) {
 	old := now - recentFor
-	r.Recent = drop(r.Recent, mostRecent, func(t told) bool { return t.Span.End < old })
+	r.Recent = drop(r.Recent, mostRecent, func(t pastLine) bool { return t.Span.End < old })
 	r.Evidence = drop(r.Evidence, mostEvidence, func(e evidence) bool { return e.Moment.End < old })
 	r.Fired = drop(r.Fired, mostFired, func(f fired) bool { return f.Window.End < now-firedFor })
 	r.Sentences = drop(r.Sentences, 4*mostRecent, func(s sentence) bool { return s.End < old })

@@ -20,7 +20,7 @@ import (
 const broadcast = domain.BroadcastID("b1")
 
 // said is a final line whose words follow one another at even pace.
-func said(start, end float64, text string) heard {
+func said(start, end float64, text string) finalLine {
 	line := domain.TranscriptLine{
 		ID: fmt.Sprintf("line-%v", start), Final: true, Text: text,
 		Start: seconds(start), End: seconds(end),
@@ -31,7 +31,7 @@ func said(start, end float64, text string) heard {
 		from := line.Start + time.Duration(i)*step
 		line.Words = append(line.Words, domain.Word{Text: word, Start: from, End: from + step, Confidence: 1})
 	}
-	return heard{source{ID: "event-" + line.ID, Epoch: 1}, line}
+	return finalLine{source{ID: "event-" + line.ID, Epoch: 1}, line}
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -49,7 +49,7 @@ func comment(at float64, user string) domain.AudienceSignal {
 }
 
 // say puts a line, of the event it came in.
-func (r *room) say(h heard) bool {
+func (r *room) say(h finalLine) bool {
 	return r.hear(event.Envelope{ID: h.Source.ID, Epoch: h.Source.Epoch, Tenant: "t", Stream: "s", Broadcast: broadcast}, h.Line)
 }
 
@@ -63,7 +63,7 @@ func newRoom(t testing.TB) *room {
 }
 
 // found is what a room fires for lines, at the mark after the last of them.
-func found(t testing.TB, lines ...heard) []domain.Highlight {
+func found(t testing.TB, lines ...finalLine) []domain.Highlight {
 	t.Helper()
 	r := newRoom(t)
 	for _, l := range lines {
@@ -127,13 +127,13 @@ func TestAHighlightsTextIsOfItsWindowOnly(t *testing.T) {
 func TestWindowsBeginAndEndWithSentences(t *testing.T) {
 	moment := said(20, 23, "fifty percent off everything")
 	for name, test := range map[string]struct {
-		before []heard
+		before []finalLine
 		want   domain.Window
 	}{
 		"with nothing said before":               {nil, domain.Window{Start: seconds(19), End: seconds(32.25)}},
-		"with the sentence it would have cut":    {[]heard{said(14, 19.5, "look at this bag")}, domain.Window{Start: seconds(14), End: seconds(32.25)}},
-		"after a sentence that is too long":      {[]heard{said(5, 19.5, "look at this bag and so on")}, domain.Window{Start: seconds(19.5), End: seconds(32.25)}},
-		"in the pause after an earlier sentence": {[]heard{said(10, 17, "look at this bag")}, domain.Window{Start: seconds(19), End: seconds(32.25)}},
+		"with the sentence it would have cut":    {[]finalLine{said(14, 19.5, "look at this bag")}, domain.Window{Start: seconds(14), End: seconds(32.25)}},
+		"after a sentence that is too long":      {[]finalLine{said(5, 19.5, "look at this bag and so on")}, domain.Window{Start: seconds(19.5), End: seconds(32.25)}},
+		"in the pause after an earlier sentence": {[]finalLine{said(10, 17, "look at this bag")}, domain.Window{Start: seconds(19), End: seconds(32.25)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := found(t, append(test.before, moment)...)
@@ -185,7 +185,7 @@ func TestOneMomentMakesOneHighlight(t *testing.T) {
 }
 
 func TestMomentsTwelveSecondsApartMakeTwoHighlights(t *testing.T) {
-	for name, lines := range map[string][]heard{
+	for name, lines := range map[string][]finalLine{
 		"in two sentences":                  {said(20, 23, "flash sale"), said(32, 35, "flash sale")},
 		"in one sentence":                   {said(20, 36, "flash sale "+strings.Repeat("and ", 28)+"fifty percent off")},
 		"in one line":                       {pausing(said(20, 23, "flash sale"), said(25, 28, "look at this"), said(33, 35, "half price"))},
@@ -201,7 +201,7 @@ func TestMomentsTwelveSecondsApartMakeTwoHighlights(t *testing.T) {
 }
 
 // pausing makes one line of several sentences, as a recogniser does that heard no end.
-func pausing(sentences ...heard) heard {
+func pausing(sentences ...finalLine) finalLine {
 	all := sentences[0]
 	for _, s := range sentences[1:] {
 		all.Line.Text += " " + s.Line.Text
@@ -369,7 +369,7 @@ func TestPartialLinesAndLinesToldAgainMakeNothing(t *testing.T) {
 	sale := said(20, 23, "flash sale")
 	partial := sale.Line
 	partial.Final = false
-	r.say(heard{sale.Source, partial})
+	r.say(finalLine{sale.Source, partial})
 	if got := r.advance(seconds(24)); got != nil {
 		t.Fatalf("partial: got %+v", got)
 	}
@@ -461,7 +461,7 @@ func someBroadcast(t *rapid.T) []arrival {
 	crowd := rapid.IntRange(0, end).Draw(t, "crowd")
 	for s := range end {
 		sound := level(s, rapid.SampledFrom([]float64{-40, -25, -24, -23, -8}).Draw(t, "level"))
-		all = append(all, arrival{measured{SoundMeasured: sound}.end(), func(r *room) { r.measure(sound) }})
+		all = append(all, arrival{soundStretch{SoundMeasured: sound}.end(), func(r *room) { r.measure(sound) }})
 		writes := rapid.IntRange(0, 2).Draw(t, "comments")
 		if s >= crowd && s < crowd+5 {
 			writes += 20

@@ -89,8 +89,8 @@ type heardLine struct {
 }
 
 // spell makes lines whose words are single characters, as recognisers of Mandarin give them.
-func spell(lines []heardLine) []heard {
-	var out []heard
+func spell(lines []heardLine) []finalLine {
+	var out []finalLine
 	for _, l := range lines {
 		h := said(l.at, l.at+2.5, strings.Join(strings.Split(l.text, ""), " "))
 		h.Line.Text = l.text

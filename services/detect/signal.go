@@ -38,7 +38,7 @@ type signal interface {
 type happening struct {
 	At    time.Duration
 	Line  *spokenLine
-	Sound *measured
+	Sound *soundStretch
 	Shop  *shopping
 	Hop   *hop // what the audience did in the hop that ends at At
 	Cut   bool // the picture changed

@@ -15,8 +15,8 @@ const (
 	sentencePause = 600 * time.Millisecond  // between words: a new sentence, though the recogniser went on
 )
 
-// spoken is a token with the time at which it was said.
-type spoken struct {
+// timedToken is a token with the time at which it was said.
+type timedToken struct {
 	Start, End time.Duration
 	Token      string // folded
 	Text       string // as the recogniser wrote it
@@ -29,8 +29,8 @@ type spokenLine struct {
 	Words      []domain.Word
 	Start, End time.Duration
 	source     source
-	spoken     []spoken // the last of the line before first, where the line went on from it
-	carried    int      // how many are of the line before
+	spoken     []timedToken // the last of the line before first, where the line went on from it
+	carried    int          // how many are of the line before
 	sentences  []sentence
 	matches    []match        // literal, of all groups of phrases
 	alike      []alike        // by their sound
@@ -50,7 +50,7 @@ type sentence struct {
 }
 
 // speak makes a line ready: its tokens with their times, its sentences, and the phrases in it.
-func (r *room) speak(h heard) *spokenLine {
+func (r *room) speak(h finalLine) *spokenLine {
 	own := r.rules.folder.hear(h.Line)
 	l := &spokenLine{
 		ID: h.Line.ID, Text: h.Line.Text, Words: h.Line.Words, Start: h.Line.Start, End: h.Line.End, source: h.Source,
@@ -104,15 +104,15 @@ func (l *spokenLine) evidence(first, last int) evidence {
 
 // hear gives a line's tokens with their times: those of its words, or, where the words are missing or are not those of the
 // text, spread evenly over the line.
-func (f *folder) hear(line domain.TranscriptLine) []spoken {
+func (f *folder) hear(line domain.TranscriptLine) []timedToken {
 	whole := f.tokens(line.Text)
-	var said []spoken
+	var said []timedToken
 	for _, word := range line.Words {
 		for _, t := range f.tokens(word.Text) {
-			said = append(said, spoken{word.Start, max(word.Start, word.End), t.text, word.Text[t.from:t.to]})
+			said = append(said, timedToken{word.Start, max(word.Start, word.End), t.text, word.Text[t.from:t.to]})
 		}
 	}
-	same := func(s spoken, t token) bool { return s.Token == t.text }
+	same := func(s timedToken, t token) bool { return s.Token == t.text }
 	if len(whole) == 0 || slices.EqualFunc(said, whole, same) {
 		return said
 	}
@@ -120,13 +120,13 @@ func (f *folder) hear(line domain.TranscriptLine) []spoken {
 	step := max(0, line.End-line.Start) / time.Duration(len(whole))
 	for i, t := range whole {
 		from := line.Start + time.Duration(i)*step
-		said = append(said, spoken{from, from + step, t.text, line.Text[t.from:t.to]})
+		said = append(said, timedToken{from, from + step, t.text, line.Text[t.from:t.to]})
 	}
 	return said
 }
 
 // sentences are the parts of a line that pauses set off; without a pause it is the line.
-func sentences(said []spoken, line domain.TranscriptLine) []sentence {
+func sentences(said []timedToken, line domain.TranscriptLine) []sentence {
 	parts := []sentence{{Window: domain.Window{Start: line.Start, End: line.End}}}
 	for i := 1; i < len(said); i++ {
 		if said[i].Start-said[i-1].End >= sentencePause {
@@ -149,7 +149,7 @@ func sentenceOf(moment domain.Window, sentences []sentence) domain.Window {
 }
 
 // quote puts tokens together as they were said: words with spaces, Han characters without.
-func quote(said []spoken) string {
+func quote(said []timedToken) string {
 	var b strings.Builder
 	for i, s := range said {
 		if sign, _ := utf8.DecodeRuneInString(s.Text); i > 0 && signs[sign] != "" && len(s.Text) == utf8.RuneLen(sign) {

@@ -64,7 +64,7 @@ func (v *voice) take(h happening, r *room) []evidence {
 }
 
 // hear adds a stretch of sound to the slots.
-func (v *voice) hear(m measured) {
+func (v *voice) hear(m soundStretch) {
 	for i, lufs := range m.Momentary {
 		slot := int64((m.Start + time.Duration(i)*m.Step) / voiceSlot)
 		if len(v.Slots) == 0 && v.Count == 0 {

@@ -1,7 +1,8 @@
 // Package prompt turns a highlight, or a person's request, into the plan of a clip: what is shown, what it is called, and,
 // where shots are generated or filled in, with which words.
 //
-// It takes highlight.found, clip.requested, stream.state and broadcast.changed (how the room's pictures lie), and gives plan.made and clip.state (found, planned, failed).
+// It takes highlight.found, clip.requested, stream.state and broadcast.changed (how the room's pictures lie), and gives
+// plan.made and clip.state (found, planned, failed).
 //
 // Words come from a library of templates (YAML): prompts by language, hints for the action by kind of highlight, titles, and
 // the fields of openings. A template names variables as ${name}; their values come from the stream's context and the

@@ -1,13 +1,15 @@
 // Package review turns a cut into a checked, finished, playable clip.
 //
-// Two things start side by side when a cut is ready. Finishing follows the recording like a tail, also past the present, and
-// leaves one rendition per profile, a cover and subtitles in the store, private. Moderation waits until the window was heard
-// to its end and holds title, overlay and words against word lists; one with speech that nobody heard is for a person
-// (review.unheard; a note where the room's operator wants it heard by nobody); a noticed clip that the end of its broadcast left shorter
-// than the rules' shortest window is for a person. Each writes its own record first and then looks at what
-// the others wrote: whoever finds renditions whole and the effective verdict approved (a person's outweighs the rule's)
-// passes the barrier and writes the clip's manifest, once, which makes the clip playable. A person's verdict comes in as
-// clip.decided.v1 and takes the same way; a take-down shuts the barrier for good.
+// Two things start side by side when a cut is ready. Finishing follows the recording like a tail, also past the
+// present, and leaves one rendition per profile, a cover and subtitles in the store, private. Moderation waits until
+// the window was heard to its end and holds title, overlay and words against word lists. A clip with speech that nobody
+// heard is for a person (review.unheard; a note where the room's operator wants it heard by nobody), and so is a
+// noticed clip that the end of its broadcast left shorter than the rules' shortest window.
+//
+// Each of the two writes its own record first and then looks at what the others wrote. Whoever finds renditions whole
+// and the effective verdict approved (a person's outweighs the rule's) passes the barrier and writes the clip's
+// manifest, once, which makes the clip playable. A person's verdict comes in as clip.decided.v1 and takes the same way;
+// a take-down shuts the barrier for good.
 //
 // Finishing is done in places (slots.go): live clips before manual ones before batch, which never has more than half of them
 // and a queue of its own. A clip that waits for its window to come near its end holds no place (due.go). When many are

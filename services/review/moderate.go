@@ -66,8 +66,9 @@ func (s *Service) moderate(ctx context.Context, j job.Job) error {
 	return s.rule(ctx, c, judge(n, findings))
 }
 
-// heardWhole reports whether all of a window that is in the clip was heard, and what was rendered where that matters. A room that ended early ends its clip early, which
-// finishing finds out; one whose recorder died may be taken up by another.
+// heardWhole reports whether all of a window that is in the clip was heard, and what was rendered where that matters. A
+// room that ended early ends its clip early, which finishing finds out; one whose recorder died may be taken up by
+// another.
 func (s *Service) heardWhole(ctx context.Context, n name, w domain.Window, heardTo time.Duration) (bool, domain.Rendered, error) {
 	if heardTo >= w.End {
 		return true, domain.Rendered{}, nil

@@ -10,8 +10,9 @@ import (
 
 const byRule = "rule"
 
-// decided handles clip.decided.v1: shots of a clip that was taken down, or that a person rejected, are wanted no more. Whoever makes
-// them, in whatever process, stops, and so does the engine. Those of one that a person approved after all are made again.
+// decided handles clip.decided.v1: shots of a clip that was taken down, or that a person rejected, are wanted no more.
+// Whoever makes them, in whatever process, stops, and so does the engine. Those of one that a person approved after all
+// are made again.
 func (s *Service) decided(ctx context.Context, e event.Event) error {
 	d, ok := e.Payload.(domain.Decided)
 	if !ok {

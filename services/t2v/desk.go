@@ -19,8 +19,8 @@ import (
 
 // generator makes generated shots: the desk.
 type generator interface {
-	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why; a job.Later that
-	// it is to be asked again; any other error ends the attempt: the context did.
+	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why;
+	// a job.Later that it is to be asked again; any other error ends the attempt: the context did.
 	generate(ctx context.Context, w shotOrder, file string) (domain.ShotMaking, error)
 }
 
@@ -218,8 +218,8 @@ func (d *desk) await(ctx context.Context, w shotOrder, avoid []string) (_ turn, 
 	return turn{}, err
 }
 
-// patience is how long a shot waits for an engine in one go. What is less urgent comes back later and keeps its deadline, so that it
-// does not hold the places of those who take live plans up.
+// patience is how long a shot waits for an engine in one go. What is less urgent comes back later and keeps its
+// deadline, so that it does not hold the places of those who take live plans up.
 func (d *desk) patience(lane domain.Lane) time.Duration {
 	if lane == domain.LaneLive || lane == "" {
 		return never

@@ -82,8 +82,8 @@ func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan]
 	return plan, nil
 }
 
-// shot makes one shot, while making goes on, unless it lies in the store. An error means that the job shall be tried again; a shot that cannot be
-// made, or not even at the last attempt, is no error but a note.
+// shot makes one shot, while making goes on, unless it lies in the store. An error means that the job shall be tried
+// again; a shot that cannot be made, or not even at the last attempt, is no error but a note.
 func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan], number int, file string, last bool) (shotResult, error) {
 	shot := plan.Value.Shots[number]
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)

@@ -31,8 +31,8 @@ type studio struct {
 // frame is a picture size in pixels.
 type frame struct{ width, height int }
 
-// turned is the frame in an aspect, "portrait", "landscape" or "square"; any other leaves it. A profile's box is turned the same way
-// when the room's picture asks for it.
+// turned is the frame in an aspect, "portrait", "landscape" or "square"; any other leaves it. A profile's box is turned
+// the same way when the room's picture asks for it.
 func (f frame) turned(aspect string) frame {
 	if aspect == "square" {
 		side := min(f.width, f.height)

@@ -258,7 +258,8 @@ func parsePrice(s string) (before string, value float64, after string, ok bool) 
 	return m[1], value, m[3], err == nil
 }
 
-// reduced says by how much a price came down: "省¥40", "6折"; "Save ¥40", "-40%". off is empty where it would be no reduction when rounded.
+// reduced says by how much a price came down: "省¥40", "6折"; "Save ¥40", "-40%". off is empty where it would be no
+// reduction when rounded.
 func reduced(was, price, language string) (saved, off string, ok bool) {
 	_, before, _, ok1 := parsePrice(was)
 	unit, now, after, ok2 := parsePrice(price)

@@ -52,7 +52,7 @@ type answer struct {
 // visit is a request and its answer, used again when both are over.
 type visit struct {
 	v *Handler
-	asked
+	request
 	answer
 	told Delivery
 }
@@ -61,7 +61,7 @@ var visits = sync.Pool{New: func() any { return &visit{answer: answer{made: make
 
 func (v *Handler) visit(w http.ResponseWriter) *visit {
 	x := visits.Get().(*visit)
-	x.v, x.asked = v, asked{started: v.deps.Now()}
+	x.v, x.request = v, request{started: v.deps.Now()}
 	a := &x.answer // parts are written before they are read
 	a.ResponseWriter, a.now, a.pause, a.patience = w, v.deps.Now, v.pause, v.patience
 	a.began, a.served, a.cut, a.made = time.Time{}, Served{Acked: -1}, false, a.made[:0]

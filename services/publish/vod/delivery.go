@@ -19,7 +19,7 @@ type Delivery struct {
 }
 
 // tell writes d, all of it.
-func (v *Handler) tell(d *Delivery, r *http.Request, a *asked, s Served) {
+func (v *Handler) tell(d *Delivery, r *http.Request, a *request, s Served) {
 	m := &a.found.manifest
 	said := delivery.SaidBy(r.Header, a.in.colour)
 	*d = Delivery{

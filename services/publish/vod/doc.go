@@ -15,17 +15,19 @@
 //
 // # Who may fetch
 //
-// A URL is signed (package sign) for everything under the hash, or as a CDN before this origin signs it. A CDN that takes its
-// viewers' signatures off before it asks (Aliyun does) shows its secret instead. Links inside playlists are signed like the
-// URL they were asked with. Requests may be limited by session and by address, and to pages by their Referer; a CDN holds its
-// own viewers to that. Of CDNs' forms only CloudFront's signs a session: beside the others a session limit is refused. What a request says of itself (rid, purpose, CMCD) is no part of any cache's key here: have a CDN
-// leave it out of its own.
+// A URL is signed (package sign) for everything under the hash, or as a CDN before this origin signs it. A CDN that
+// takes its viewers' signatures off before it asks (Aliyun does) shows its secret instead. Links inside playlists are
+// signed like the URL they were asked with. Requests may be limited by session and by address, and to pages by their
+// Referer; a CDN holds its own viewers to that. Of CDNs' forms only CloudFront's signs a session: beside the others a
+// session limit is refused. What a request says of itself (rid, purpose, CMCD) is no part of any cache's key here: have
+// a CDN leave it out of its own.
 //
 // # What is told
 //
-// One Delivery per answer to a good signature for a clip that exists, the refused ones too: X-Request-Id or rid, the signature's session (for
-// want of one CMCD's sid), and the purpose as the request colours it: X-Purpose or purpose with head, preload, fill (P0, P1,
-// P3), else by CMCD: com.liveclip-purpose, su or bs for head, bl for fill. All of that is the client's word.
+// One Delivery per answer to a good signature for a clip that exists, the refused ones too: X-Request-Id or rid, the
+// signature's session (for want of one CMCD's sid), and the purpose as the request colours it: X-Purpose or purpose
+// with head, preload, fill (P0, P1, P3), else by CMCD: com.liveclip-purpose, su or bs for head, bl for fill. All of
+// that is the client's word.
 //
 // # The way of a request
 //
@@ -42,13 +44,14 @@
 //
 // # Bytes
 //
-// Over the server of package outlet a local file goes out by sendfile at an offset; over TLS and HTTP/2 it is copied. Of an
-// object store, blocks of 256 KiB are read, each once for all who wait for it and handed on while it comes, three ahead of
-// whoever reads on, until the last of them has left, and kept within publish.vod.blocks bytes. A read that breaks off goes on from where it was, twice. What
-// cannot be had after the head was sent, a file that shrank or an object that is another by its tag, ends the connection (the
-// HTTP/2 stream): no byte of another version is sent, nor anything in the place of a byte. (Who cuts a file short in place,
-// which the store never does, may zero the end of a page that sendfile has under way; no server can help that.) CONFORMANCE.md
-// has what is answered to what, and the tests that hold it.
+// Over the server of package outlet a local file goes out by sendfile at an offset; over TLS and HTTP/2 it is copied.
+// Of an object store, blocks of 256 KiB are read, each once for all who wait for it and handed on while it comes, three
+// ahead of whoever reads on, until the last of them has left, and kept within publish.vod.blocks bytes. A read that
+// breaks off goes on from where it was, twice. What cannot be had after the head was sent, a file that shrank or an
+// object that is another by its tag, ends the connection (the HTTP/2 stream): no byte of another version is sent, nor
+// anything in the place of a byte. (Who cuts a file short in place, which the store never does, may zero the end of a
+// page that sendfile has under way; no server can help that.) CONFORMANCE.md has what is answered to what, and the
+// tests that hold it.
 //
 // # Waste
 //

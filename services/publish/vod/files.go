@@ -12,7 +12,8 @@ import (
 	"liveclip/internal/sidecar"
 )
 
-// file is what a name under a clip's hash, other than a rendition's, stands for: an object of the store, or a text made for the request.
+// file is what a name under a clip's hash, other than a rendition's, stands for: an object of the store, or a text made
+// for the request.
 type file struct {
 	object
 	profile string                                // the rung whose rendition it is; empty: none's

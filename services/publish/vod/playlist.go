@@ -26,9 +26,9 @@ func (l *links) link(file string) string {
 	return made
 }
 
-// masterPlaylist names a media playlist per rendition of the first one's shape: a player goes from one to another as the
-// network allows, and a tall picture after a wide one is not the same picture. Subtitles are a rendition to be chosen by the viewer, not chosen by
-// itself: they may be in the picture already.
+// masterPlaylist names a media playlist per rendition of the first one's shape: a player goes from one to another as
+// the network allows, and a tall picture after a wide one is not the same picture. Subtitles are a rendition to be
+// chosen by the viewer, not chosen by itself: they may be in the picture already.
 func masterPlaylist(rendered domain.Rendered, indexes []sidecar.Index, to linker) ([]byte, error) {
 	l := links{to: to}
 	var b strings.Builder

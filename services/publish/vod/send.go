@@ -60,7 +60,7 @@ func newLabels(tag, kind string, modified time.Time) *labels {
 var acceptBytes = []string{"bytes"}
 
 // label says in the header what is known of the file before anything of it is sent.
-func (l *labels) label(w *answer, a *asked) {
+func (l *labels) label(w *answer, a *request) {
 	h := w.Header()
 	h["Etag"], h["Accept-Ranges"] = l.tag, acceptBytes
 	if l.date != nil {
@@ -70,7 +70,7 @@ func (l *labels) label(w *answer, a *asked) {
 }
 
 // sendObject answers with an object of the store.
-func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
+func (v *Handler) sendObject(w *answer, r *http.Request, a *request, o object) {
 	body, hit, err := v.shelf.take(r.Context(), o.key)
 	if err == nil {
 		defer v.shelf.give(body)
@@ -101,7 +101,7 @@ func (v *Handler) sendObject(w *answer, r *http.Request, a *asked, o object) {
 }
 
 // sendText answers with text made for this URL; its tag is of the text.
-func (v *Handler) sendText(w *answer, r *http.Request, a *asked, kind string, body []byte, err error) {
+func (v *Handler) sendText(w *answer, r *http.Request, a *request, kind string, body []byte, err error) {
 	if err != nil {
 		v.fail(w, r, a, err)
 		return
@@ -119,7 +119,7 @@ type reply struct {
 }
 
 // respond answers a GET or HEAD with all RFC 9110 asks: conditions, then the range, then the bytes.
-func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
+func (v *Handler) respond(w *answer, r *http.Request, a *request, out reply) {
 	w.served.Size = out.size
 	of := version{out.labels.etag, out.labels.modified}
 	switch evaluate(r.Header, of) {
@@ -170,7 +170,7 @@ func (v *Handler) respond(w *answer, r *http.Request, a *asked, out reply) {
 }
 
 // sendBody sends what was chosen, its head before it.
-func (v *Handler) sendBody(w *answer, r *http.Request, a *asked, out reply, chosen choice) error {
+func (v *Handler) sendBody(w *answer, r *http.Request, a *request, out reply, chosen choice) error {
 	ctx, part := r.Context(), chosen.parts[0]
 	w.served.From = part.first
 	if chosen.selection == selectParts {
@@ -193,7 +193,7 @@ func (v *Handler) sendBody(w *answer, r *http.Request, a *asked, out reply, chos
 }
 
 // sendHead sends the head of one part, or of the whole.
-func sendHead(w *answer, a *asked, out reply, part span) {
+func sendHead(w *answer, a *request, out reply, part span) {
 	status := http.StatusOK
 	if w.served.Ranges > 0 {
 		status = http.StatusPartialContent

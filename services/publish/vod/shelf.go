@@ -31,11 +31,11 @@ type shelf struct {
 	heads   atomic.Int64 // bytes that heads may still take
 
 	mu   sync.Mutex
-	held map[string]*held
+	held map[string]*openObject
 }
 
-// held is an object at hand.
-type held struct {
+// openObject is an object of the store that answers are sent from.
+type openObject struct {
 	shelf  *shelf
 	info   blob.Info
 	file   *os.File // nil: of an object store
@@ -50,14 +50,14 @@ type held struct {
 }
 
 func newShelf(objects blob.Store, cfg Config, now func() time.Time) *shelf {
-	s := &shelf{objects: objects, now: now, size: cfg.Files, held: map[string]*held{}, blocks: newBlocks(objects, cfg.Blocks)}
+	s := &shelf{objects: objects, now: now, size: cfg.Files, held: map[string]*openObject{}, blocks: newBlocks(objects, cfg.Blocks)}
 	s.files, _ = objects.(blob.Filer)
 	s.heads.Store(cfg.Heads)
 	return s
 }
 
 // take gets the object, to be given back; hit: it was at hand.
-func (s *shelf) take(ctx context.Context, key string) (h *held, hit bool, err error) {
+func (s *shelf) take(ctx context.Context, key string) (h *openObject, hit bool, err error) {
 	for {
 		h, doubtful := s.find(key)
 		if h == nil {
@@ -94,7 +94,7 @@ func (s *shelf) take(ctx context.Context, key string) (h *held, hit bool, err er
 
 // find gives what is held under the key. doubtful: nobody looked for a while whether it is still what lies there; whoever is
 // told so looks, and the others need not wait.
-func (s *shelf) find(key string) (h *held, doubtful bool) {
+func (s *shelf) find(key string) (h *openObject, doubtful bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h = s.held[key]; h == nil {
@@ -111,8 +111,8 @@ func (s *shelf) find(key string) (h *held, doubtful bool) {
 	return h, doubtful
 }
 
-func (s *shelf) open(ctx context.Context, key string) (*held, error) {
-	h := &held{shelf: s, seen: s.now(), users: 1}
+func (s *shelf) open(ctx context.Context, key string) (*openObject, error) {
+	h := &openObject{shelf: s, seen: s.now(), users: 1}
 	var err error
 	if s.files == nil {
 		h.info, err = s.objects.Stat(ctx, key)
@@ -123,7 +123,7 @@ func (s *shelf) open(ctx context.Context, key string) (*held, error) {
 }
 
 // keep puts it on the shelf, unless another did so first, or there is no room.
-func (s *shelf) keep(h *held) *held {
+func (s *shelf) keep(h *openObject) *openObject {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.held[h.info.Key]; other != nil {
@@ -155,7 +155,7 @@ func (s *shelf) makeRoom(n int) {
 	}
 }
 
-func (s *shelf) drop(h *held) {
+func (s *shelf) drop(h *openObject) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[h.info.Key] == h {
@@ -164,14 +164,14 @@ func (s *shelf) drop(h *held) {
 }
 
 // remove needs the lock.
-func (s *shelf) remove(h *held) {
+func (s *shelf) remove(h *openObject) {
 	delete(s.held, h.info.Key)
 	if h.off = true; h.users == 0 {
 		h.close()
 	}
 }
 
-func (s *shelf) give(h *held) {
+func (s *shelf) give(h *openObject) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h.users--; h.off && h.users == 0 {
@@ -179,7 +179,7 @@ func (s *shelf) give(h *held) {
 	}
 }
 
-func (h *held) close() {
+func (h *openObject) close() {
 	if h.file != nil {
 		_ = h.file.Close() // it was only read
 	}
@@ -188,7 +188,7 @@ func (h *held) close() {
 	}
 }
 
-func (h *held) ready(ctx context.Context, part span) (hit bool, done func(left bool), err error) {
+func (h *openObject) ready(ctx context.Context, part span) (hit bool, done func(left bool), err error) {
 	if h.file != nil {
 		return true, nothing, nil
 	}
@@ -200,7 +200,7 @@ func (h *held) ready(ctx context.Context, part span) (hit bool, done func(left b
 
 func nothing(bool) {}
 
-func (h *held) copy(ctx context.Context, w *answer, part span) error {
+func (h *openObject) copy(ctx context.Context, w *answer, part span) error {
 	if h.file == nil {
 		err := h.shelf.blocks.copy(ctx, w, h.info, part)
 		if errors.Is(err, blob.ErrChanged) || errors.Is(err, blob.ErrNotFound) {
@@ -221,7 +221,7 @@ func (h *held) copy(ctx context.Context, w *answer, part span) error {
 }
 
 // headInMemory gives the head once it is hot; nil: it is not, or there is no room.
-func (h *held) headInMemory() []byte {
+func (h *openObject) headInMemory() []byte {
 	if head := h.head.Load(); head != nil {
 		return *head
 	}

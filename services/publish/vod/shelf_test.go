@@ -17,7 +17,7 @@ func TestTheShelfClosesWhatNobodyUses(t *testing.T) {
 	cfg.Files = 3
 	s := newShelf(store, cfg, newClock().now)
 	open := openFiles(t)
-	var used []*held
+	var used []*openObject
 	for i := range 10 {
 		key := fmt.Sprintf("default/clips/c/h/%d", i)
 		if _, err := store.Put(t.Context(), key, strings.NewReader(key)); err != nil {

@@ -74,8 +74,8 @@ func (v *Handler) Drop(tenant domain.Tenant, clip domain.ClipID) {
 	v.catalog.drop(clipKey{tenant, clip})
 }
 
-// asked is a request on its way to an answer.
-type asked struct {
+// request is a request on its way to an answer.
+type request struct {
 	clip    domain.ClipID
 	hash    string
 	file    string
@@ -90,13 +90,13 @@ const year = 365 * 24 * time.Hour
 
 func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := v.visit(w)
-	v.serve(&x.answer, r, &x.asked)
+	v.serve(&x.answer, r, &x.request)
 	v.metrics.answered(x.served.Status, x.served.Sent)
 	cut := x.cut && x.direct == nil // who sends directly sees by itself what is lacking
 	if x.found.manifest.Rendered.Clip == "" {
 		visits.Put(x)
 	} else {
-		v.tell(&x.told, r, &x.asked, x.account(r, x.started))
+		v.tell(&x.told, r, &x.request, x.account(r, x.started))
 		if x.direct != nil {
 			x.direct.Settle(x)
 		} else {
@@ -108,7 +108,7 @@ func (v *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (v *Handler) serve(w *answer, r *http.Request, a *asked) {
+func (v *Handler) serve(w *answer, r *http.Request, a *request) {
 	if w.direct == nil && r.ProtoMajor == 1 && r.ContentLength != 0 && !v.readBody(w, r) {
 		w.Header().Set("Connection", "close")
 		writeProblem(w, r, http.StatusBadRequest, "the request's body is too long, or did not come: it should have none")
@@ -184,7 +184,7 @@ func (v *Handler) readBody(w *answer, r *http.Request) bool {
 }
 
 // send answers with the file, if the clip has it. Renditions are looked for first: they are nearly all that is asked for.
-func (v *Handler) send(w *answer, r *http.Request, a *asked) {
+func (v *Handler) send(w *answer, r *http.Request, a *request) {
 	for i := range a.found.manifest.Rendered.Renditions {
 		rendition := &a.found.manifest.Rendered.Renditions[i]
 		if profile, ok := strings.CutSuffix(a.file, ".mp4"); ok && profile == rendition.Profile {
@@ -210,7 +210,7 @@ func (v *Handler) send(w *answer, r *http.Request, a *asked) {
 }
 
 // fail answers what is our own fault. A client that left is none.
-func (v *Handler) fail(w *answer, r *http.Request, a *asked, err error) {
+func (v *Handler) fail(w *answer, r *http.Request, a *request, err error) {
 	if r.Context().Err() == nil || !errors.Is(err, context.Canceled) {
 		v.deps.Log.Error("clip not served", "clip_id", a.clip, "file", a.file, "error", err)
 	}
@@ -238,7 +238,7 @@ func isID(s string) bool {
 }
 
 // appendCacheControl lets caches keep a file as long as its URL holds: what it names never changes.
-func appendCacheControl(b []byte, a *asked) []byte {
+func appendCacheControl(b []byte, a *request) []byte {
 	age := min(year, max(0, a.in.Expires.Sub(a.started)))
 	if a.private {
 		b = append(b, "private, max-age="...)

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,14 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"liveclip/internal/address"
+	"liveclip/internal/outcall"
 )
 
 const (
@@ -64,9 +63,8 @@ func newTransport(private bool) *http.Transport {
 }
 
 // publicOnly refuses to connect to an address that is not the public internet's; it sees what names resolved to.
-func publicOnly(_, to string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(to)
-	if err != nil || !address.Public(at.Addr()) {
+func publicOnly(network, to string, c syscall.RawConn) error {
+	if address.Control(network, to, c) != nil {
 		return fault(Wrong, "the video lies at %s, which is no public address", to)
 	}
 	return nil
@@ -136,11 +134,7 @@ func unreachable(err error) error {
 	if errors.As(err, &f) {
 		return f
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fault(Away, "the engine is not reached: %w", err)
+	return fault(Away, "the engine is not reached: %w", outcall.WithoutURL(err))
 }
 
 func refusal(response *http.Response, body []byte, said func(int, []byte) *Fault) *Fault {
@@ -149,9 +143,7 @@ func refusal(response *http.Response, body []byte, said func(int, []byte) *Fault
 		f = &Fault{Kind: sortStatus(response.StatusCode), Err: errors.New("no reason given")}
 	}
 	f.Err = fmt.Errorf("the engine answered %d: %w", response.StatusCode, f.Err)
-	if s, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && s > 0 && f.After == 0 {
-		f.After = min(time.Duration(s)*time.Second, 10*time.Minute)
-	}
+	f.After = cmp.Or(f.After, outcall.RetryAfter(response, time.Now(), 10*time.Minute))
 	return f
 }
 
@@ -223,8 +215,8 @@ func watch(ctx context.Context, poll time.Duration, alive func(), look func() (d
 	}
 }
 
-// begin creates an order at the engine. One whose creation is under way when ctx ends is undone as soon as its ID is known: else the
-// engine would work, and be paid, for nobody.
+// begin creates an order at the engine. One whose creation is under way when ctx ends is undone as soon as its ID is
+// known: else the engine would work, and be paid, for nobody.
 func begin(ctx context.Context, create func(context.Context) (id string, err error), undo func(id string)) (string, error) {
 	type created struct {
 		id  string

@@ -22,7 +22,8 @@ import (
 // maxChunk is the greatest message taken from an engine: a chunk is about a second of H.264.
 const maxChunk = 32 << 20
 
-// openingChunks is how long an opening is. One chunk, about half a second, is what is there at once; what follows is the shot's own.
+// openingChunks is how long an opening is. One chunk, about half a second, is what is there at once; what follows is
+// the shot's own.
 const openingChunks = 1
 
 // own is the client of the project's engine.

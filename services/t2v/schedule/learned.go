@@ -31,8 +31,8 @@ func (s *Scheduler) Learned() []Learned {
 	return all
 }
 
-// Recall takes in rows of before, or of other processes, where they are newer than what was measured here. It heeds none that cannot
-// be true, or whose engine or model is not here.
+// Recall takes in rows of before, or of other processes, where they are newer than what was measured here. It heeds
+// none that cannot be true, or whose engine or model is not here.
 func (s *Scheduler) Recall(rows []Learned) {
 	for _, l := range rows {
 		i := slices.IndexFunc(s.engines, func(e *engine) bool { return e.Name == l.Engine && e.Model == l.Model })

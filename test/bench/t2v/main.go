@@ -1,7 +1,7 @@
-// Command t2v measures the queue and the schedule of text-to-video: jobs that do nothing beside bare asynq, in turns on a Redis of
-// their own; how soon an idle worker begins, how soon an engine hears of a cancel, how soon a killed worker's job runs again; and an
-// hour of 200 rooms against four simulated GPUs. It prints a table, and writes JSON and a page with the hour's plot. Nothing else
-// should run beside it.
+// Command t2v measures the queue and the schedule of text-to-video: jobs that do nothing beside bare asynq, in turns on
+// a Redis of their own; how soon an idle worker begins, how soon an engine hears of a cancel, how soon a killed
+// worker's job runs again; and an hour of 200 rooms against four simulated GPUs. It prints a table, and writes JSON and
+// a page with the hour's plot. Nothing else should run beside it.
 package main
 
 import (
