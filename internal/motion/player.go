@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	"golang.org/x/image/draw"
 	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/picture"
@@ -164,17 +163,16 @@ func (p *Player) photo(l Layer) ([]actor, error) {
 		return nil, fmt.Errorf("picture: %w", err)
 	}
 	x, y, w, h := p.scene.pixels(l.Box)
-	b := m.Bounds()
-	by := min(w/float64(b.Dx()), h/float64(b.Dy()))
-	source := b
+	pw, ph := m.Size()
+	by := min(w/float64(pw), h/float64(ph))
+	source := image.Rect(0, 0, pw, ph)
 	if l.Fit == "cover" {
-		by = max(w/float64(b.Dx()), h/float64(b.Dy()))
+		by = max(w/float64(pw), h/float64(ph))
 		sw, sh := int(math.Round(w/by)), int(math.Round(h/by))
-		source = image.Rect(0, 0, max(1, sw), max(1, sh)).Add(image.Pt(b.Min.X+(b.Dx()-sw)/2, b.Min.Y+(b.Dy()-sh)/2))
+		source = image.Rect(0, 0, max(1, sw), max(1, sh)).Add(image.Pt((pw-sw)/2, (ph-sh)/2))
 	}
 	iw, ih := max(1, int(math.Round(float64(source.Dx())*by))), max(1, int(math.Round(float64(source.Dy())*by)))
-	small := image.NewRGBA(image.Rect(0, 0, iw, ih))
-	draw.CatmullRom.Scale(small, small.Bounds(), m, source, draw.Src, nil)
+	small := m.Scaled(source, iw, ih)
 	if l.Radius > 0 {
 		rounded(small, l.Radius/100*p.scene.short())
 	}

@@ -42,25 +42,25 @@ func Check(path string) error {
 	return err
 }
 
-// Read decodes the picture at path, turned as its camera noted.
-func Read(path string) (image.Image, error) {
+// Read decodes the picture at path.
+func Read(path string) (Photo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return Photo{}, err
 	}
 	defer f.Close()
 	found, err := inspect(f)
 	if err != nil {
-		return nil, err
+		return Photo{}, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+		return Photo{}, err
 	}
 	m, err := found.decode(bufio.NewReaderSize(io.LimitReader(f, MaxBytes), sniffed))
 	if err != nil {
-		return nil, fmt.Errorf("damaged %s: %w", found.kind, err)
+		return Photo{}, fmt.Errorf("damaged %s: %w", found.kind, err)
 	}
-	return turned(m, found.orientation), nil
+	return Photo{m, found.orientation}, nil
 }
 
 // fileFormat is how a picture lies in its file.
@@ -225,41 +225,4 @@ func exifOrientation(tiff []byte) int {
 		}
 	}
 	return 1
-}
-
-// turned undoes an orientation.
-func turned(m image.Image, orientation int) image.Image {
-	if orientation <= 1 {
-		return m
-	}
-	b := m.Bounds()
-	w, h := b.Dx(), b.Dy()
-	ow, oh := w, h
-	if orientation >= 5 {
-		ow, oh = h, w
-	}
-	out := image.NewRGBA(image.Rect(0, 0, ow, oh))
-	for y := range oh {
-		for x := range ow {
-			sx, sy := x, y
-			switch orientation {
-			case 2:
-				sx = w - 1 - x
-			case 3:
-				sx, sy = w-1-x, h-1-y
-			case 4:
-				sy = h - 1 - y
-			case 5:
-				sx, sy = y, x
-			case 6:
-				sx, sy = y, h-1-x
-			case 7:
-				sx, sy = w-1-y, h-1-x
-			case 8:
-				sx, sy = w-1-y, x
-			}
-			out.Set(x, y, m.At(b.Min.X+sx, b.Min.Y+sy))
-		}
-	}
-	return out
 }

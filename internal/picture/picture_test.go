@@ -9,10 +9,13 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/image/draw"
 )
 
 func write(t testing.TB, data []byte) string {
@@ -75,20 +78,67 @@ func turnedOnItsSide(t testing.TB, orientation byte) []byte {
 func TestPicturesOfTheUsualKindsAreRead(t *testing.T) {
 	for name, data := range map[string][]byte{"png": pngOf(t), "jpeg": jpegOf(t), "gif": gifOf(t, 1)} {
 		m, err := Read(write(t, data))
-		if err != nil || m.Bounds().Dx() != 40 || m.Bounds().Dy() != 20 {
-			t.Errorf("%s: %v, %v", name, m, err)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if w, h := m.Size(); w != 40 || h != 20 {
+			t.Errorf("%s: %dx%d", name, w, h)
 		}
 	}
 }
 
 func TestAPictureIsTurnedAsItsCameraNoted(t *testing.T) {
 	for orientation, red := range map[byte]image.Point{1: {5, 10}, 3: {35, 10}, 6: {10, 5}, 8: {10, 35}} {
-		m, err := Read(write(t, turnedOnItsSide(t, orientation)))
+		photo, err := Read(write(t, turnedOnItsSide(t, orientation)))
 		if err != nil {
 			t.Fatal(err)
 		}
+		w, h := photo.Size()
+		m := photo.Scaled(image.Rect(0, 0, w, h), w, h)
 		if r, _, b, _ := m.At(red.X, red.Y).RGBA(); r < 3*b {
 			t.Errorf("orientation %d: red is not at %v of %v", orientation, red, m.Bounds())
+		}
+	}
+}
+
+// atFullSize is a picture turned as its camera noted, pixel by pixel as Exif 2.32 (table 6, orientation) tells of its rows and columns.
+func atFullSize(m image.Image, orientation int) *image.RGBA {
+	w, h := m.Bounds().Dx(), m.Bounds().Dy()
+	size := image.Rect(0, 0, w, h)
+	if orientation >= 5 {
+		size = image.Rect(0, 0, h, w)
+	}
+	out := image.NewRGBA(size)
+	for y := range size.Dy() {
+		for x := range size.Dx() {
+			from := map[int]image.Point{1: {x, y}, 2: {w - 1 - x, y}, 3: {w - 1 - x, h - 1 - y}, 4: {x, h - 1 - y},
+				5: {y, x}, 6: {y, h - 1 - x}, 7: {w - 1 - y, h - 1 - x}, 8: {w - 1 - y, x}}[orientation]
+			out.Set(x, y, m.At(m.Bounds().Min.X+from.X, m.Bounds().Min.Y+from.Y))
+		}
+	}
+	return out
+}
+
+func TestScaledAndThenTurnedIsAsTurnedAndThenScaled(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	m := image.NewRGBA(image.Rect(3, 5, 73, 45))
+	for i := range m.Pix {
+		m.Pix[i] = uint8(random.IntN(256)) | uint8(i%4/3*255)
+	}
+	for orientation := 1; orientation <= 8; orientation++ {
+		large := atFullSize(m, orientation)
+		for _, part := range []image.Rectangle{large.Rect, image.Rect(4, 7, 36, 25)} {
+			want := image.NewRGBA(image.Rect(0, 0, 21, 13))
+			draw.CatmullRom.Scale(want, want.Rect, large, part, draw.Src, nil)
+			got := Photo{m, orientation}.Scaled(part, 21, 13)
+			if got.Rect != want.Rect {
+				t.Fatalf("orientation %d: %v", orientation, got.Rect)
+			}
+			for i := range want.Pix {
+				if d := int(got.Pix[i]) - int(want.Pix[i]); d < -2 || d > 2 {
+					t.Fatalf("orientation %d of %v: byte %d is %d, want %d", orientation, part, i, got.Pix[i], want.Pix[i])
+				}
+			}
 		}
 	}
 }
