@@ -19,7 +19,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/outcall"
 )
 
 const maxAnswer = 64 << 10 // bytes of a destination's answer that are read
@@ -36,7 +38,7 @@ type caller struct {
 func newCaller(dest Destination, allowPrivate bool, now func() time.Time) caller {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	if !allowPrivate {
-		dialer.Control = publicOnly
+		dialer.Control = address.Control
 	}
 	return caller{dest, now, &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -91,12 +93,12 @@ func (c caller) call(ctx context.Context, m any, key string) (status int, said a
 	r.Header.Set("X-Liveclip-Signature", signature(c.dest.Secret, timestamp, body))
 	answer, err := c.client.Do(r)
 	switch {
-	case errors.Is(err, errPrivate):
-		return 0, said, domain.Permanent(fmt.Errorf("call %s: %w", c.dest.Name, errPrivate))
+	case errors.Is(err, address.ErrPrivate):
+		return 0, said, domain.Permanent(fmt.Errorf("call %s: %w; publish.allow_private would allow it", c.dest.Name, address.ErrPrivate))
 	case err != nil && connected.Load():
 		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, errUnanswered)
 	case err != nil:
-		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, withoutURL(err))
+		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, withoutAddress(err))
 	}
 	defer answer.Body.Close()
 	// The status has decided; what else it says is taken if it can be read.
@@ -107,7 +109,7 @@ func (c caller) call(ctx context.Context, m any, key string) (status int, said a
 	}
 	switch code := answer.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
-		return 0, said, &patience{refusal(code, said), retryAfter(answer.Header.Get("Retry-After"), c.now())}
+		return 0, said, &patience{refusal(code, said), outcall.RetryAfter(answer, c.now(), askedPause)}
 	}
 	return answer.StatusCode, said, nil
 }
@@ -121,19 +123,8 @@ func signature(secret, timestamp string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// retryAfter reads seconds or a date; 0: neither.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 1<<30)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
-}
-
-// withoutURL is the cause of a client's error; the URL may hold a secret.
-func withoutURL(err error) error {
+// withoutAddress is the cause of a client's error: neither the URL, which may hold a secret, nor where its name led.
+func withoutAddress(err error) error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		if _, ok := cause.(interface{ Timeout() bool }); !ok {
 			return cause

@@ -72,7 +72,7 @@ func pauseAfter(calls int, err error) time.Duration {
 	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1)) // so that many do not come back at once
 	var p *patience
 	if errors.As(err, &p) && p.after > 0 {
-		return max(min(p.after, askedPause), time.Second)
+		return max(p.after, time.Second)
 	}
 	return pause
 }

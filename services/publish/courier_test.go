@@ -658,20 +658,6 @@ func TestAClipThatHasANewerRevisionIsNotSent(t *testing.T) {
 	}
 }
 
-func TestOnlyPublicAddressesAreDialled(t *testing.T) {
-	for address, want := range map[string]bool{
-		"8.8.8.8:443": true, "[2606:4700::1111]:443": true,
-		"127.0.0.1:80": false, "10.1.2.3:80": false, "172.16.0.1:80": false, "192.168.1.1:80": false, "169.254.169.254:80": false,
-		"100.64.0.1:80": false, "0.0.0.0:80": false, "224.0.0.1:80": false, "255.255.255.255:80": false, "198.18.0.1:80": false,
-		"[::1]:80": false, "[::]:80": false, "[fe80::1%eth0]:80": false, "[fd00::1]:80": false, "[::ffff:127.0.0.1]:80": false,
-		"[64:ff9b::7f00:1]:80": false, "[2002:7f00:1::]:80": false, "nonsense": false,
-	} {
-		if got := publicOnly("tcp", address, nil) == nil; got != want {
-			t.Errorf("%s: %v", address, got)
-		}
-	}
-}
-
 func TestEveryFaultOfTheConfigurationIsToldAtOnce(t *testing.T) {
 	cfg := Config{VOD: vod.Defaults(), URL: "ftp://x", LinkTTL: time.Second, Timeout: time.Millisecond, Destinations: []Destination{
 		{Name: "Bad Name", Kind: "folder", Path: "relative"},
