@@ -61,7 +61,7 @@ bench: build ## print what this machine reaches
 	./scripts/bench.sh
 
 bench-media: build ## recording, finishing and cutting beside ffmpeg, and how long a live clip takes (5 min)
-	./scripts/bench.sh --only record,finish,cut,live --json bench-media.json
+	./scripts/bench.sh --only record,finish,cut,live,four,busy --json bench-media.json
 
 bench-detect: build ## how well moments are noticed in made rooms and what that costs; LIVECLIP_CORPUS: real comments beside it (5 min)
 	./bin/liveclip detect eval --synthetic 40 --unseen 20 --held-out 100 --ablate 8 --load $(if $(LIVECLIP_CORPUS),--comments "$(LIVECLIP_CORPUS)/chat") --json bench-detect.json

@@ -19,7 +19,7 @@ func (s *Service) copyInTurn(ctx context.Context, c clip, pieces []piece, folder
 	if err := s.awaitDue(ctx, c, nil); err != nil {
 		return nil, err
 	}
-	_, release, err := s.slots.take(ctx, laneOf(c.envelope().Lane))
+	release, err := s.slots.take(ctx, laneOf(c.envelope().Lane))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@
 //
 // Finishing is done in places (slots.go): live clips before manual ones before batch, which never has more than half of them
 // and a queue of its own. A clip that waits for its window to come near its end holds no place (due.go). When many are
-// finished at once, or one begins late, it is made cheaper, by steps that are data (load.go), and its story says so.
+// finished at once, or one begins late, it is made cheaper, by steps that are data (load.go), and its story says so. A clip with
+// time to spare waits a moment before it is made for those that were asked for together with it (due.go), so that the first
+// of them is not made as if it were alone; and clips that are made at once share the threads that one would have.
 //
 // It takes cut.ready.v1 and clip.decided.v1, and follows clip.state.v1 for clips whose next step never came. It gives
 // clip.rendered.v1, clip.decided.v1 (with the manifest's hash once the clip is playable: only that one is published

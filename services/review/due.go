@@ -15,6 +15,10 @@ const (
 	leadTime = 5 * time.Second
 	// soundBefore is how much sound from before a window stands for what is still to come of it.
 	soundBefore = 20 * time.Second
+	// firing is within what clips that are asked for together come in.
+	firing = 300 * time.Millisecond
+	// spare is how much of a window is still to come when a clip can wait so long and end no later.
+	spare = time.Second
 )
 
 // measured is the loudness of the clip's footage and of a little before, as far as it is known.
@@ -51,6 +55,26 @@ func (s *Service) awaitDue(ctx context.Context, c clip, sound []domain.SoundMeas
 		s.log.Warn("clip begun before it is due", "clip_id", c.Clip, "revision", c.Revision, "error", err)
 	}
 	return nil
+}
+
+// gather waits for clips that were asked for together with this one: how it is made depends on how many there are.
+func (s *Service) gather(ctx context.Context, c clip, sound []domain.SoundMeasured, l load) error {
+	windows := c.windows()
+	if len(windows) == 0 || !l.gathers(windows[len(windows)-1].End-measuredTo(sound)) {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(firing):
+		return nil
+	}
+}
+
+// gathers tells whether a clip of which so much is still to come waits for others: where that costs nothing, and it did not
+// wait for a place, and so for others, already.
+func (l load) gathers(toCome time.Duration) bool {
+	return l.lane != domain.LaneBatch && l.behind < firing && toCome >= spare
 }
 
 func measuredTo(sound []domain.SoundMeasured) time.Duration {

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"liveclip/internal/blob"
@@ -98,13 +99,19 @@ func (s *Service) finishInTurn(ctx context.Context, c clip, order *mediav1.Finis
 	}
 	due := s.now()
 	lane := laneOf(c.envelope().Lane)
-	running, release, err := s.slots.take(ctx, lane)
+	release, err := s.slots.take(ctx, lane)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	l := load{behind: s.now().Sub(due), backlog: backlog(sound, c.windows()), lane: lane}
+	if err := s.gather(ctx, c, sound, l); err != nil {
+		return nil, err
+	}
 	order.Loudness = s.loudness(ctx, c, sound)
-	notes := lighten(order, s.cfg.Load, load{running, s.now().Sub(due), backlog(sound, c.windows()), lane})
+	l.running = s.slots.atOnce()
+	order.Threads = threads(runtime.NumCPU(), l.running)
+	notes := lighten(order, s.cfg.Load, l)
 	notes = append(notes, s.faces(c, order)...)
 	finished, err := s.runFinisher(ctx, c, child.Finish, &mediav1.ToChild{Message: &mediav1.ToChild_Finish{Finish: order}}, order.GetParts())
 	if err != nil {

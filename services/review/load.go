@@ -12,7 +12,7 @@ import (
 // LoadStep is what is given up when much is to be finished: it holds when so many clips are finished at once, this one among
 // them, or when this one is so far behind. A batch clip is never behind. The last step that holds counts.
 type LoadStep struct {
-	Running int           `koanf:"running"` // clips at once; 0: however many
+	Running int           `koanf:"running"` // clips at once, those that wait for a place among them; 0: however many
 	Behind  time.Duration `koanf:"behind"`  // waited for a place; 0: however long
 	Backlog time.Duration `koanf:"backlog"` // of footage that was recorded before the clip began to be made; 0: however much
 	Preset  string        `koanf:"preset"`  // of libx264, where it is faster than the usual one; empty: the usual one
@@ -55,6 +55,15 @@ func (l load) holds(step LoadStep) (why string, ok bool) {
 		return fmt.Sprintf("it began %.1f s late (晚 %.1[1]f 秒开始)", l.behind.Seconds()), true
 	}
 	return "", false
+}
+
+// threads is how many threads an encoder has beside other clips': those that x264 would take alone, shared. 0, its own
+// choice, for a clip that is alone. More of them finish nothing sooner, and take processors from who hears the rooms.
+func threads(processors, clips int) int64 {
+	if clips < 2 {
+		return 0
+	}
+	return int64(min(max(1, processors*3/2/clips), 16))
 }
 
 // lighten takes from an order what the load asks for, and gives notes of it.

@@ -27,8 +27,8 @@ func newSlots(n int) *slots {
 	return &slots{all: n, batch: max(1, n/2), taken: map[domain.Lane]int{}}
 }
 
-// take waits for a slot. It tells how many clips are finished now, this one among them.
-func (s *slots) take(ctx context.Context, lane domain.Lane) (running int, release func(), err error) {
+// take waits for a slot.
+func (s *slots) take(ctx context.Context, lane domain.Lane) (release func(), err error) {
 	w := &waiter{lane: lane, turn: make(chan struct{})}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, w)
@@ -44,15 +44,26 @@ func (s *slots) take(ctx context.Context, lane domain.Lane) (running int, releas
 		} else {
 			s.give(lane)
 		}
-		return 0, nil, ctx.Err()
+		return nil, ctx.Err()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.running(), sync.OnceFunc(func() {
+	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.give(lane)
 	}), nil
+}
+
+// atOnce is how many clips are finished now, or would be if there were more slots. The archive's wait their turn anyway.
+func (s *slots) atOnce() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.running()
+	for _, w := range s.waiting {
+		if w.lane != domain.LaneBatch {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *slots) running() int {

@@ -25,14 +25,14 @@ func (s *slots) queued(n int) {
 
 func TestPlacesGoToLiveThenManualThenBatch(t *testing.T) {
 	s := newSlots(1)
-	_, release, err := s.take(t.Context(), domain.LaneBatch)
+	release, err := s.take(t.Context(), domain.LaneBatch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	order := make(chan domain.Lane)
 	for i, lane := range []domain.Lane{domain.LaneBatch, domain.LaneManual, domain.LaneLive, domain.LaneLive} {
 		go func() {
-			_, release, err := s.take(t.Context(), lane)
+			release, err := s.take(t.Context(), lane)
 			if err != nil {
 				t.Error(err)
 			}
@@ -55,20 +55,20 @@ func TestPlacesGoToLiveThenManualThenBatch(t *testing.T) {
 func TestBatchLeavesHalfOfThePlacesToMoments(t *testing.T) {
 	s := newSlots(4)
 	for want := 1; want <= 2; want++ {
-		if running, _, err := s.take(t.Context(), domain.LaneBatch); err != nil || running != want {
-			t.Fatalf("%d running, error %v", running, err)
+		if _, err := s.take(t.Context(), domain.LaneBatch); err != nil || s.atOnce() != want {
+			t.Fatalf("%d at once, error %v", s.atOnce(), err)
 		}
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	third := make(chan error)
 	go func() {
-		_, _, err := s.take(stopped, domain.LaneBatch)
+		_, err := s.take(stopped, domain.LaneBatch)
 		third <- err
 	}()
 	s.queued(1)
 	for want := 3; want <= 4; want++ {
-		if running, _, err := s.take(t.Context(), domain.LaneLive); err != nil || running != want {
-			t.Fatalf("%d running, error %v", running, err)
+		if _, err := s.take(t.Context(), domain.LaneLive); err != nil || s.atOnce() != want {
+			t.Fatalf("%d at once, error %v", s.atOnce(), err)
 		}
 	}
 	stop()
@@ -76,4 +76,18 @@ func TestBatchLeavesHalfOfThePlacesToMoments(t *testing.T) {
 		t.Errorf("a third batch clip ended its wait with %v", err)
 	}
 	s.queued(0)
+}
+
+func TestClipsThatWaitForAPlaceCountAsMadeAtOnceButForTheArchive(t *testing.T) {
+	s := newSlots(1)
+	if _, err := s.take(t.Context(), domain.LaneManual); err != nil {
+		t.Fatal(err)
+	}
+	for i, lane := range []domain.Lane{domain.LaneLive, domain.LaneManual, domain.LaneBatch} {
+		go func() { _, _ = s.take(t.Context(), lane) }()
+		s.queued(i + 1)
+	}
+	if n := s.atOnce(); n != 3 {
+		t.Errorf("%d at once, not 3", n)
+	}
 }

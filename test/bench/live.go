@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,77 +20,139 @@ import (
 	"liveclip/internal/demo"
 )
 
-// liveRooms measures what an operator waits for: windows that end in the future, in one room and in four at once, the
-// preview of each, and the last half minute.
-func (b *bench) liveRooms(ctx context.Context) error {
-	room, movie, err := b.makeRoom(ctx, 1)
+// onStage is a server and the rooms that are on air there.
+type onStage struct {
+	bench *bench
+	up    *upProcess
+	room  demo.Room
+	movie string
+	rooms []*onAir
+}
+
+// goOnStage starts a server for rooms that play a sample's show; quiet ones have no highlights of their own.
+func (b *bench) goOnStage(ctx context.Context, quiet bool) (*onStage, error) {
+	room := demo.NewRoom(1)
+	if quiet {
+		room.Script = slices.DeleteFunc(room.Script, func(s demo.Sentence) bool { return s.Moment != "" })
+	}
+	movie, err := b.synthesise(ctx, &room, 1)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	up, err := b.startUp(ctx)
 	if err != nil {
+		return nil, err
+	}
+	return &onStage{bench: b, up: up, room: room, movie: movie}, nil
+}
+
+// join puts so many more rooms on air.
+func (s *onStage) join(ctx context.Context, n int) error {
+	for range n {
+		r, err := s.bench.goOnAir(ctx, s.up, s.room, s.movie, fmt.Sprintf("live-%d", len(s.rooms)))
+		if err != nil {
+			return err
+		}
+		s.rooms = append(s.rooms, r)
+	}
+	return nil
+}
+
+func (s *onStage) leave() {
+	for _, r := range s.rooms {
+		r.stop()
+	}
+	s.up.stop()
+}
+
+// liveRoom measures what an operator waits for in one room: windows that end in the future, the preview of each, and the last
+// half minute.
+func (b *bench) liveRoom(ctx context.Context) error {
+	stage, err := b.goOnStage(ctx, false)
+	if err != nil {
 		return err
 	}
-	defer up.stop()
-	var rooms []*onAir
-	defer func() {
-		for _, r := range rooms {
-			r.stop()
-		}
-	}()
-	join := func() error {
-		r, err := b.goOnAir(ctx, up, room, movie, fmt.Sprintf("live-%d", len(rooms)))
-		if err == nil {
-			rooms = append(rooms, r)
-		}
-		return err
-	}
-	if err := join(); err != nil {
+	defer stage.leave()
+	if err := stage.join(ctx, 1); err != nil {
 		return err
 	}
 	time.Sleep(32 * time.Second) // for half a minute to look back on
-
-	var ahead, rendered, decided, back, previews []float64
+	var ahead, back []fired
 	for range 10 {
-		clips, err := b.fire(ctx, up, rooms, 8*time.Second, 2*time.Second)
+		clips, err := stage.fire(ctx, 8*time.Second, 2*time.Second)
 		if err != nil {
 			return err
 		}
-		ahead, previews = append(ahead, clips[0].after), append(previews, clips[0].preview)
-		rendered, decided = append(rendered, clips[0].rendered), append(decided, clips[0].decided)
+		ahead = append(ahead, clips...)
 	}
 	for range 3 {
-		clips, err := b.fire(ctx, up, rooms, 30*time.Second, 0)
+		clips, err := stage.fire(ctx, 30*time.Second, 0)
 		if err != nil {
 			return err
 		}
-		back, previews = append(back, clips[0].waited), append(previews, clips[0].preview)
+		back = append(back, clips...)
 	}
-	for range 3 {
-		if err := join(); err != nil {
-			return err
-		}
+	b.addFired("one room", ahead, "≤ 1.0 s", "≤ 2 s")
+	previews := each(append(ahead, back...), func(f fired) float64 { return f.preview })
+	b.add(fmt.Sprintf("trigger → preview's first bytes, %d clips: p99", len(previews)), quantile(previews, 0.99), "s", "≤ 1 s")
+	b.add(fmt.Sprintf("\"clip the last 30 s\" → playable, %d clips: worst", len(back)), quantile(each(back, func(f fired) float64 { return f.waited }), 1), "s", "≤ 6 s")
+	return nil
+}
+
+// fourRooms measures the same of four rooms that fire at once, and have nothing else to do.
+func (b *bench) fourRooms(ctx context.Context) error {
+	return b.fireFour(ctx, true, "four rooms fire in one second", "≤ 8 s")
+}
+
+// busyRooms has the rooms' own highlights made beside.
+func (b *bench) busyRooms(ctx context.Context) error {
+	return b.fireFour(ctx, false, "the same beside the rooms' own highlights", "")
+}
+
+func (b *bench) fireFour(ctx context.Context, quiet bool, who, worst string) error {
+	stage, err := b.goOnStage(ctx, quiet)
+	if err != nil {
+		return err
+	}
+	defer stage.leave()
+	if err := stage.join(ctx, 4); err != nil {
+		return err
 	}
 	time.Sleep(10 * time.Second)
-	var four []float64
+	var four []fired
 	for range 3 {
-		clips, err := b.fire(ctx, up, rooms, 6*time.Second, 2*time.Second)
+		clips, err := stage.fire(ctx, 6*time.Second, 2*time.Second)
 		if err != nil {
 			return err
 		}
-		for _, c := range clips {
-			four, previews = append(four, c.after), append(previews, c.preview)
+		four = append(four, clips...)
+	}
+	b.addFired(who, four, "", worst)
+	return nil
+}
+
+func (b *bench) addFired(who string, clips []fired, median, worst string) {
+	after := each(clips, func(f fired) float64 { return f.after })
+	b.add(fmt.Sprintf("window's end → 720p playable, %s, %d clips: median", who, len(clips)), quantile(after, 0.5), "s", median)
+	b.add(fmt.Sprintf("window's end → 720p playable, %s: p99", who), quantile(after, 0.99), "s", worst)
+	b.add("of that, until it was finished: median", quantile(each(clips, func(f fired) float64 { return f.rendered }), 0.5), "s", "")
+	b.add("of that, until its words were heard and judged: median", quantile(each(clips, func(f fired) float64 { return f.decided }), 0.5), "s", "")
+	noted := map[string]int{}
+	for _, c := range clips {
+		noted[c.note]++
+	}
+	for _, note := range slices.Sorted(maps.Keys(noted)) {
+		if note != "" {
+			b.add("of those clips, "+note, float64(noted[note]), "", "")
 		}
 	}
-	b.add(fmt.Sprintf("window's end → 720p playable, one room, %d clips: median", len(ahead)), quantile(ahead, 0.5), "s", "≤ 1.0 s")
-	b.add("window's end → 720p playable, one room: p99", quantile(ahead, 0.99), "s", "≤ 2 s")
-	b.add("of that, until it was finished: median", quantile(rendered, 0.5), "s", "")
-	b.add("of that, until its words were heard and judged: median", quantile(decided, 0.5), "s", "")
-	b.add(fmt.Sprintf("four rooms fire in one second, %d clips: median", len(four)), quantile(four, 0.5), "s", "")
-	b.add("four rooms fire in one second: p99", quantile(four, 0.99), "s", "≤ 8 s")
-	b.add(fmt.Sprintf("trigger → preview's first bytes, %d clips: p99", len(previews)), quantile(previews, 0.99), "s", "≤ 1 s")
-	b.add(fmt.Sprintf("\"clip the last 30 s\" → playable, %d clips: worst", len(back)), quantile(back, 1), "s", "≤ 6 s")
-	return nil
+}
+
+func each(clips []fired, value func(fired) float64) (values []float64) {
+	for _, c := range clips {
+		values = append(values, value(c))
+	}
+	return values
 }
 
 // onAir is a room that is pushed without end.
@@ -131,16 +195,20 @@ func (b *bench) goOnAir(ctx context.Context, up *upProcess, room demo.Room, movi
 	return nil, fmt.Errorf("room %s did not go on air within 20 s", stream)
 }
 
-// fired is what one request came to, in seconds. after, rendered and decided count from the window's end.
-type fired struct{ after, rendered, decided, waited, preview float64 }
+// fired is what one request came to, in seconds. after, rendered and decided count from the window's end; note is what was
+// given up.
+type fired struct {
+	after, rendered, decided, waited, preview float64
+	note                                      string
+}
 
 // fire asks every room for a clip at once and waits until each is playable.
-func (b *bench) fire(ctx context.Context, up *upProcess, rooms []*onAir, before, after time.Duration) ([]fired, error) {
-	clips := make([]fired, len(rooms))
+func (s *onStage) fire(ctx context.Context, before, after time.Duration) ([]fired, error) {
+	clips := make([]fired, len(s.rooms))
 	group, ctx := errgroup.WithContext(ctx)
-	for i, r := range rooms {
+	for i, r := range s.rooms {
 		group.Go(func() (err error) {
-			clips[i], err = b.fireOne(ctx, up, r, before, after)
+			clips[i], err = s.up.fire(ctx, r, before, after)
 			return err
 		})
 	}
@@ -148,32 +216,38 @@ func (b *bench) fire(ctx context.Context, up *upProcess, rooms []*onAir, before,
 	return clips, err
 }
 
-func (b *bench) fireOne(ctx context.Context, up *upProcess, r *onAir, before, after time.Duration) (fired, error) {
+func (u *upProcess) fire(ctx context.Context, r *onAir, before, after time.Duration) (fired, error) {
 	var asked struct {
 		ID  string  `json:"clip_id"`
 		End float64 `json:"end_s"`
 	}
 	pressed := time.Now()
 	body := map[string]any{"before_s": before.Seconds(), "after_s": after.Seconds(), "title": "bench"}
-	if err := up.ops.Call(ctx, http.MethodPost, "/v1/streams/"+r.stream+"/clips", body, &asked); err != nil {
+	if err := u.ops.Call(ctx, http.MethodPost, "/v1/streams/"+r.stream+"/clips", body, &asked); err != nil {
 		return fired{}, err
 	}
-	preview, err := up.preview(ctx, asked.ID)
+	preview, err := u.preview(ctx, asked.ID)
 	if err != nil {
 		return fired{}, err
 	}
 	f := fired{preview: preview.Sub(pressed).Seconds()}
-	steps, err := up.playable(ctx, asked.ID)
+	steps, err := u.playable(ctx, asked.ID)
 	since := func(step string) float64 {
-		return steps[step].Sub(r.started.Add(time.Duration(asked.End * float64(time.Second)))).Seconds()
+		return steps[step].at.Sub(r.started.Add(time.Duration(asked.End * float64(time.Second)))).Seconds()
 	}
 	f.after, f.rendered, f.decided = since("published"), since("rendered"), since("decided")
-	f.waited = steps["published"].Sub(pressed).Seconds()
+	f.waited, f.note = steps["published"].at.Sub(pressed).Seconds(), steps["rendered"].note
 	return f, err
 }
 
-// playable waits until the clip's 720p is, and gives the times of its steps by its own story.
-func (u *upProcess) playable(ctx context.Context, id string) (map[string]time.Time, error) {
+// step is one of a clip's story.
+type step struct {
+	at   time.Time
+	note string
+}
+
+// playable waits until the clip's 720p is, and gives its steps.
+func (u *upProcess) playable(ctx context.Context, id string) (map[string]step, error) {
 	for range 600 {
 		var clip struct {
 			Playable   bool
@@ -186,19 +260,19 @@ func (u *upProcess) playable(ctx context.Context, id string) (map[string]time.Ti
 		if err := u.ops.Call(ctx, http.MethodGet, "/v1/clips/"+id, nil, &clip); err != nil {
 			return nil, err
 		}
-		at := map[string]time.Time{}
+		steps := map[string]step{}
 		for _, s := range clip.Steps {
-			at[s.Step] = s.At
+			steps[s.Step] = step{s.At, s.Note}
 			if s.Step == "failed" {
-				return at, fmt.Errorf("clip %s failed: %s", id, s.Note)
+				return steps, fmt.Errorf("clip %s failed: %s", id, s.Note)
 			}
 		}
 		for _, r := range clip.Renditions {
-			if clip.Playable && r.Profile == "720p" && !at["published"].IsZero() {
+			if clip.Playable && r.Profile == "720p" && !steps["published"].at.IsZero() {
 				if !demo.AnswersRange(ctx, u.absolute(r.URL)) {
-					return at, fmt.Errorf("clip %s does not answer at %s", id, r.URL)
+					return steps, fmt.Errorf("clip %s does not answer at %s", id, r.URL)
 				}
-				return at, nil
+				return steps, nil
 			}
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -63,7 +63,7 @@ func (b *bench) run(ctx context.Context, only []string, out string) (err error) 
 		measure func(context.Context) error
 	}{
 		{"room", b.performRooms}, {"cost", b.roomCost}, {"batch", b.batchSpeed},
-		{"record", b.recording}, {"finish", b.finishing}, {"cut", b.cutting}, {"live", b.liveRooms},
+		{"record", b.recording}, {"finish", b.finishing}, {"cut", b.cutting}, {"live", b.liveRoom}, {"four", b.fourRooms}, {"busy", b.busyRooms},
 	} {
 		if !slices.Contains(only, m.name) {
 			continue

@@ -53,7 +53,7 @@ type quality struct {
 	preset, crf string
 	qp          string // in place of crf and of bounds to the rate: x264 does not look ahead, which is a third of its time
 	between     int    // B-frames at most between two others
-	threads     int    // of the encoder; 0: one
+	threads     int    // of the encoder; 0: as many as x264 takes, three for two processors
 }
 
 // newRendition opens a rendition; sound is nil where it has none.

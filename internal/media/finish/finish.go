@@ -73,7 +73,7 @@ type finisher struct {
 }
 
 func newFinisher(order *mediav1.FinishOrder, feed *Feed) *finisher {
-	f := &finisher{order: order, quality: quality{preset: order.Preset, crf: "23", between: 2}, level: newLeveller()}
+	f := &finisher{order: order, quality: quality{preset: order.Preset, crf: "23", between: 2, threads: int(order.Threads)}, level: newLeveller()}
 	if f.quality.preset == "" {
 		f.quality.preset = "veryfast"
 	}

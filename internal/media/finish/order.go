@@ -59,6 +59,9 @@ func checkFinishOrder(order *mediav1.FinishOrder) error {
 	if order.Aigc != "" && !json.Valid([]byte(order.Aigc)) {
 		fault("aigc is not JSON")
 	}
+	if order.Threads < 0 || order.Threads > 64 {
+		fault("%d threads, not 0 to 64", order.Threads)
+	}
 	switch order.Preset {
 	case "", "ultrafast", "superfast", "veryfast", "faster", "fast", "medium":
 	default:

@@ -1917,8 +1917,9 @@ type FinishOrder struct {
 	Subtitles      []*FinishSubtitle      `protobuf:"bytes,11,rep,name=subtitles,proto3" json:"subtitles,omitempty"` // burned into the profiles that ask for it
 	Loudness       float64                `protobuf:"fixed64,12,opt,name=loudness,proto3" json:"loudness,omitempty"` // integrated, LUFS, of the recording parts as measured at ingest; 0: unknown, leave it be
 	Faces          *FinishFaces           `protobuf:"bytes,20,opt,name=faces,proto3" json:"faces,omitempty"`
-	Joint          string                 `protobuf:"bytes,21,opt,name=joint,proto3" json:"joint,omitempty"` // how one part passes into the next: empty (a cut), "dissolve", "wipe"
-	Music          string                 `protobuf:"bytes,22,opt,name=music,proto3" json:"music,omitempty"` // name of the bed of music, of package tune; empty: none
+	Joint          string                 `protobuf:"bytes,21,opt,name=joint,proto3" json:"joint,omitempty"`      // how one part passes into the next: empty (a cut), "dissolve", "wipe"
+	Music          string                 `protobuf:"bytes,22,opt,name=music,proto3" json:"music,omitempty"`      // name of the bed of music, of package tune; empty: none
+	Threads        int64                  `protobuf:"varint,23,opt,name=threads,proto3" json:"threads,omitempty"` // of each profile's encoder; 0: as many as x264 takes when it is alone
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2056,6 +2057,13 @@ func (x *FinishOrder) GetMusic() string {
 		return x.Music
 	}
 	return ""
+}
+
+func (x *FinishOrder) GetThreads() int64 {
+	if x != nil {
+		return x.Threads
+	}
+	return 0
 }
 
 // FinishPart takes [start, end) of its source (media time for a recording, file time for a file).
@@ -3323,7 +3331,7 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04data\":\n" +
 	"\bInputEnd\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\x03R\x06source\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa3\x05\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xbd\x05\n" +
 	"\vFinishOrder\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x123\n" +
 	"\x05parts\x18\x02 \x03(\v2\x1d.liveclip.media.v1.FinishPartR\x05parts\x12<\n" +
@@ -3340,7 +3348,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\bloudness\x18\f \x01(\x01R\bloudness\x124\n" +
 	"\x05faces\x18\x14 \x01(\v2\x1e.liveclip.media.v1.FinishFacesR\x05faces\x12\x14\n" +
 	"\x05joint\x18\x15 \x01(\tR\x05joint\x12\x14\n" +
-	"\x05music\x18\x16 \x01(\tR\x05music\x1a;\n" +
+	"\x05music\x18\x16 \x01(\tR\x05music\x12\x18\n" +
+	"\athreads\x18\x17 \x01(\x03R\athreads\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"|\n" +
