@@ -43,6 +43,7 @@ func Defaults() Config {
 			{Running: 4, Preset: "superfast"},
 			{Backlog: 20 * time.Second, Preset: "superfast"},
 			{Behind: 3 * time.Second, Preset: "superfast"},
+			{Running: 6, Preset: "ultrafast"},
 			{Behind: 8 * time.Second, Preset: "ultrafast"},
 		},
 		Warm:          1,

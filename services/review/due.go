@@ -17,8 +17,9 @@ const (
 	soundBefore = 20 * time.Second
 	// firing is within what clips that are asked for together come in.
 	firing = 300 * time.Millisecond
-	// spare is how much of a window is still to come when a clip can wait so long and end no later.
-	spare = time.Second
+	// spare is how much of a window is still to come, as far as its sound was measured, when a clip can wait so long and end no
+	// later.
+	spare = 2 * time.Second
 )
 
 // measured is the loudness of the clip's footage and of a little before, as far as it is known.

@@ -63,7 +63,7 @@ func threads(processors, clips int) int64 {
 	if clips < 2 {
 		return 0
 	}
-	return int64(min(max(1, processors*3/2/clips), 16))
+	return int64(min((processors*3/2+clips-1)/clips, 16))
 }
 
 // lighten takes from an order what the load asks for, and gives notes of it.

@@ -45,10 +45,10 @@ func TestUnderLoadAClipIsMadeCheaperAndSaysSo(t *testing.T) {
 
 func TestEncodersOfManyClipsShareTheThreadsThatOneWouldHave(t *testing.T) {
 	var got []int64
-	for _, c := range []struct{ processors, clips int }{{2, 0}, {2, 1}, {2, 2}, {2, 4}, {8, 2}, {8, 4}, {8, 40}, {128, 2}} {
+	for _, c := range []struct{ processors, clips int }{{2, 0}, {2, 1}, {2, 2}, {2, 4}, {8, 2}, {8, 4}, {8, 40}, {128, 2}, {1, 3}} {
 		got = append(got, threads(c.processors, c.clips))
 	}
-	if want := []int64{0, 0, 1, 1, 6, 3, 1, 16}; !slices.Equal(got, want) {
+	if want := []int64{0, 0, 2, 1, 6, 3, 1, 16, 1}; !slices.Equal(got, want) {
 		t.Errorf("threads %v, want %v", got, want)
 	}
 }
@@ -61,8 +61,8 @@ func TestAClipWaitsForOthersOnlyWhileItsWindowIsOpenAndItHasNotWaitedYet(t *test
 		want   bool
 	}{
 		{"open", load{lane: domain.LaneLive}, 2 * time.Second, true},
-		{"open, by hand", load{lane: domain.LaneManual, behind: 100 * time.Millisecond, backlog: time.Minute}, time.Second, true},
-		{"about to end", load{lane: domain.LaneLive}, 900 * time.Millisecond, false},
+		{"open, by hand", load{lane: domain.LaneManual, behind: 100 * time.Millisecond, backlog: time.Minute}, 10 * time.Second, true},
+		{"about to end", load{lane: domain.LaneLive}, 1900 * time.Millisecond, false},
 		{"over", load{lane: domain.LaneManual}, -time.Minute, false},
 		{"waited for a place", load{lane: domain.LaneLive, behind: time.Second}, 10 * time.Second, false},
 		{"of the archive", load{lane: domain.LaneBatch}, 10 * time.Second, false},
