@@ -38,12 +38,12 @@ const binaryName = "liveclip-media"
 // Config is the part "media" of the configuration.
 type Config struct {
 	Binary string     `koanf:"binary"` // liveclip-media; empty: beside this executable, else in PATH
-	Nice   int        `koanf:"nice"`   // of finishing and rendering, so that recording and hearing come first
+	Nice   int        `koanf:"nice"`   // of finishing and rendering, so that recording comes first
 	Limits ModeLimits `koanf:"limits"`
 }
 
 // Defaults are fit for one machine with rooms and finishers on it.
-func Defaults() Config { return Config{Nice: 10, Limits: defaultLimits()} }
+func Defaults() Config { return Config{Nice: 5, Limits: defaultLimits()} }
 
 // Faults lists what is wrong with the configuration, one line each.
 func (c Config) Faults() []string {
