@@ -127,10 +127,12 @@ type clipCommand struct {
 	Vertical bool          `help:"Make a 9:16 rendition, too, that follows who speaks."`
 	Opening  string        `help:"Open with this template (liveclip template list), or none; by default as configured."`
 	Key      string        `help:"Idempotency key: the same key is the same clip." placeholder:"KEY"`
+	Wait     bool          `help:"Wait until the clip is playable and print its URL; exit 1 with the reason when it never will be."`
+	Within   time.Duration `help:"Wait no longer than this." default:"10m"`
 }
 
 func (clipCommand) Help() string {
-	return "Example: liveclip clip room-42 --before 20s --after 5s --title 全场五折"
+	return "Example: liveclip clip room-42 --before 20s --after 5s --title 全场五折\n         liveclip clip room-42 --wait"
 }
 
 func (c clipCommand) Run(ctx context.Context, io stdio) error {
@@ -156,7 +158,24 @@ func (c clipCommand) Run(ctx context.Context, io stdio) error {
 	if err := ops.Call(ctx, http.MethodPost, "/v1/streams/"+string(c.StreamID)+"/clips", body, &answer, headers...); err != nil {
 		return err
 	}
-	return printJSON(io.out, answer)
+	if !c.Wait {
+		return printJSON(io.out, answer)
+	}
+	var asked struct {
+		ClipID string `json:"clip_id"`
+	}
+	if err := json.Unmarshal(answer, &asked); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, c.Within)
+	defer cancel()
+	address, err := awaitClip(ctx, ops, asked.ClipID, io)
+	if err == nil {
+		fmt.Fprintln(io.out, address)
+	}
+	return err
 }
 
 func printJSON(w io.Writer, text json.RawMessage) error {

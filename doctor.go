@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,29 @@ type finding struct {
 	needed bool   // nothing runs without it
 }
 
+// String says it in a line, in the reader's language.
+func (f finding) String() string {
+	name := inDoctorsWords(f.name)
+	name += strings.Repeat(" ", max(0, 16-columns(name)))
+	if f.have != "" {
+		return fmt.Sprintf("  %s  %s %s\n", phrase("has  ", "有"), name, inDoctorsWords(f.have))
+	}
+	return fmt.Sprintf("  %s  %s %s%s\n", phrase("lacks", "缺"), name, phrase("cost: ", "代价："), inDoctorsWords(f.cost))
+}
+
+func inDoctorsWords(text string) string { return phrase(text, doctorWords.Chinese(text)) }
+
+// columns is how wide a terminal writes a text: a Chinese character takes two.
+func columns(text string) (n int) {
+	for _, r := range text {
+		n++
+		if unicode.Is(unicode.Han, r) {
+			n++
+		}
+	}
+	return n
+}
+
 func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
 	s, err := loadSettings(defaultSettings(), d.Config, flags)
 	if err != nil {
@@ -57,18 +81,13 @@ func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) er
 	findings = append(findings, generators(ctx, s.T2V)...)
 	lacking := 0
 	for _, f := range findings {
-		switch {
-		case f.have != "":
-			fmt.Fprintf(io.out, "  有 has    %-16s %s\n", f.name, f.have)
-		default:
-			fmt.Fprintf(io.out, "  缺 lacks  %-16s cost: %s\n", f.name, f.cost)
-			if f.needed {
-				lacking++
-			}
+		fmt.Fprint(io.out, f)
+		if f.have == "" && f.needed {
+			lacking++
 		}
 	}
 	if lacking > 0 {
-		return errors.New("this machine lacks something liveclip cannot do without")
+		return errors.New(inDoctorsWords("this machine lacks something liveclip cannot do without"))
 	}
 	return nil
 }

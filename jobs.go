@@ -14,8 +14,8 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
-	"liveclip/services/t2v"
-	"liveclip/services/t2v/schedule"
+	"liveclip/internal/note"
+	"liveclip/internal/standing"
 )
 
 type jobsCommands struct {
@@ -96,18 +96,18 @@ func (c jobsListCommand) Run(ctx context.Context, io stdio, flags settingFlags) 
 
 // listEngines says how the engines of text-to-video are, as each t2v process sees them.
 func listEngines(ctx context.Context, io stdio, rdb redis.UniversalClient) error {
-	shown, err := t2v.ShownEngines(ctx, rdb, time.Now())
+	shown, err := standing.List(ctx, rdb, time.Now())
 	if err != nil || len(shown) == 0 {
 		return err
 	}
-	states := map[schedule.State]string{
-		schedule.Ready: "ready (就绪)", schedule.Warming: "warming (预热中)", schedule.Away: "away (无应答)", schedule.Broken: "broken (故障)", schedule.Busy: "busy (繁忙)",
+	chinese := map[standing.State]string{
+		standing.Ready: "就绪", standing.Warming: "预热中", standing.Away: "无应答", standing.Broken: "故障", standing.Busy: "繁忙",
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nENGINE\tPROCESS\tSTATE\tRUNNING\tOPENINGS\t")
 	for _, p := range shown {
 		for _, e := range p.Engines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", e.Name, p.Process, states[e.State], e.Running, e.Openings, e.Why)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", e.Name, p.Name, phrase(string(e.State), chinese[e.State]), e.Running, e.Openings, phrase(e.Why, note.Chinese(e.Why)))
 		}
 	}
 	return w.Flush()

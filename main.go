@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 		return 2
 	}
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(io.err, "liveclip:", err)
+		fmt.Fprintln(io.err, "liveclip:", explanation(err))
 		var f failure
 		if errors.As(err, &f) {
 			return f.code

@@ -69,7 +69,7 @@ func build(names []string, s settings, p *app.Platform) (running, error) {
 				r.http, r.vod = mux, service.Handler()
 			}
 		case "ops":
-			service, e := ops.New(s.Ops, ops.Deps{Engines: enginesOf(names, s), CDNs: s.Publish.CDN, Bus: p.Bus, Store: p.Store, Redis: p.Redis, Recording: p.Recording, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
+			service, e := ops.New(s.Ops, ops.Deps{Engines: enginesOf(names, s), Destinations: s.Publish.ByHand(), CDNs: s.Publish.CDN, Bus: p.Bus, Store: p.Store, Redis: p.Redis, Recording: p.Recording, Leases: p.Leases, Keys: p.Keys, Log: log, Metrics: p.Metrics, Now: p.Now})
 			if err = add(name, service, e); err == nil {
 				mux.Handle("/", service.Handler())
 				r.http = mux

@@ -27,9 +27,10 @@ func New(server, token string) *Client {
 
 // Problem is an RFC 9457 problem document: what the server answered instead.
 type Problem struct {
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Status int    `json:"status"`
+	Title   string `json:"title"`
+	Detail  string `json:"detail"`
+	Status  int    `json:"status"`
+	Chinese string `json:"chinese"` // the detail in Chinese; empty: there is none
 }
 
 func (p Problem) Error() string {

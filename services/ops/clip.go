@@ -6,9 +6,11 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/sign"
 	"liveclip/internal/view"
 	opsv1 "liveclip/proto/ops/v1"
@@ -104,6 +106,9 @@ func (s *Service) clip(ctx context.Context, c caller, id string) (view.Clip, err
 	return clip, lookup(err, "clip %s", id)
 }
 
+// byRule is who decides where no person did.
+const byRule = "rule"
+
 // story is a clip's newest revision, taken apart.
 type story struct {
 	revision  int
@@ -151,7 +156,7 @@ func storyOf(clip view.Clip) story {
 		}
 		st.last = step.Step
 	}
-	if v := clip.ByPerson; v != nil && v.Revision == st.revision && (st.decided == nil || st.decided.By == "rule") {
+	if v := clip.ByPerson; v != nil && v.Revision == st.revision && (st.decided == nil || st.decided.By == byRule) {
 		st.decided = v
 	}
 	return st
@@ -209,13 +214,14 @@ func (s *Service) clipMessage(ctx context.Context, c caller, clip view.Clip, sta
 			window = r.Window
 		}
 		m.Title, m.Text, m.Generated, m.ClippedTo = cmp.Or(r.Title, m.Title), cmp.Or(r.Text, m.Text), r.Generated, r.ClippedTo
+		m.ClippedToChinese = note.Chinese(r.ClippedTo)
 		if m.Playable {
 			s.addURLs(m, c, clip, *r)
 		}
 	}
 	m.StartS, m.EndS, m.TriggeredAt, m.Reasons = window.Start.Seconds(), window.End.Seconds(), stamp(triggered), reasonMessages(reasons)
 	m.Shots = shotMessages(st.shots)
-	m.Steps, m.Verdict = stepMessages(clip, triggered), verdictMessage(st.decided)
+	m.Steps, m.Verdict = stepMessages(clip, triggered, reasons), verdictMessage(st.decided)
 	recap := st.plan != nil && len(st.plan.Chapters) > 0 // its window spans what it does not show
 	if c.role >= operator && window.Length() > 0 && !recap && clip.Envelope.Broadcast != "" && !st.takenDown {
 		m.Preview = "/preview/" + string(clip.ID) + "/index.m3u8"
@@ -297,10 +303,13 @@ func renditionMessages(r domain.Rendered, signed func(file string) string) []*op
 	return messages
 }
 
-func stepMessages(clip view.Clip, triggered time.Time) []*opsv1.Step {
+func stepMessages(clip view.Clip, triggered time.Time, reasons []domain.Reason) []*opsv1.Step {
 	var steps []*opsv1.Step
 	for _, step := range clip.Steps {
 		m := stepMessage(clip.Envelope.Stream, step)
+		if step.Step == domain.StepFound && m.Chinese == "" {
+			m.Chinese = reasonsChinese(reasons)
+		}
 		if !triggered.IsZero() {
 			m.SinceTriggerS = step.At.Sub(triggered).Seconds()
 		}
@@ -312,8 +321,20 @@ func stepMessages(clip view.Clip, triggered time.Time) []*opsv1.Step {
 func stepMessage(stream domain.StreamID, step domain.ClipStep) *opsv1.Step {
 	return &opsv1.Step{
 		ClipId: string(step.Clip), StreamId: string(stream), Step: string(step.Step), Revision: int32(step.Revision),
-		Destination: step.Destination, At: stamp(step.At), Note: step.Note,
+		Destination: step.Destination, At: stamp(step.At), Note: step.Note, Chinese: note.Chinese(step.Note),
 	}
+}
+
+// reasonsChinese says why a clip was noticed, where all of it is there in Chinese.
+func reasonsChinese(reasons []domain.Reason) string {
+	var said []string
+	for _, r := range reasons {
+		if r.Chinese == "" {
+			return ""
+		}
+		said = append(said, r.Chinese)
+	}
+	return strings.Join(said, "；")
 }
 
 func reasonMessages(reasons []domain.Reason) []*opsv1.Reason {
@@ -329,6 +350,9 @@ func verdictMessage(d *domain.Decided) *opsv1.Verdict {
 		return nil
 	}
 	m := &opsv1.Verdict{Verdict: string(d.Verdict), By: d.By, Reason: d.Reason}
+	if d.By == byRule {
+		m.Chinese = note.Chinese(d.Reason)
+	}
 	for _, f := range d.Findings {
 		m.Findings = append(m.Findings, &opsv1.Finding{List: f.List, Term: f.Term, Where: f.Where, AtS: f.At.Seconds(), Severity: f.Severity})
 	}
@@ -367,6 +391,6 @@ func publicationMessages(clip view.Clip) []*opsv1.Publication {
 func publicationMessage(p domain.PublicationChanged, at time.Time) *opsv1.Publication {
 	return &opsv1.Publication{
 		ClipId: string(p.Clip), Destination: p.Destination, State: string(p.State), RemoteId: p.RemoteID, Url: p.URL,
-		Reason: p.Reason, At: stamp(at),
+		Reason: p.Reason, Chinese: note.Chinese(p.Reason), At: stamp(at),
 	}
 }

@@ -242,6 +242,10 @@ func TestAPlayableClipMayBeAskedToGoToADestination(t *testing.T) {
 	if got := r.operator("POST", path, `{"destination":"folder"}`); got.status != http.StatusOK || len(decisions) != 0 {
 		t.Errorf("where it is visible already: %d %s", got.status, got.body)
 	}
+	r.s.Destinations = []string{"webhook"}
+	if got := r.call(viewerToken, "GET", "/v1/destinations", ""); got.status != http.StatusOK || !reflect.DeepEqual(got.json()["manual"], []any{"webhook"}) {
+		t.Errorf("destinations: %d %s", got.status, got.body)
+	}
 	if got := r.operator("POST", path, `{"destination":"../x"}`); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("odd name: %d %s", got.status, got.body)
 	}

@@ -4,20 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"liveclip/internal/domain"
+	"liveclip/internal/standing"
 )
-
-func TestTheConsoleKnowsEverySentenceInChinese(t *testing.T) {
-	script, err := consoleFiles.ReadFile("console/words.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sentence := range []string{domain.ClippedToStart, domain.ClippedToEnd, domain.ClippedToLoss, domain.ClippedToGap, domain.ClippedToKept, domain.TooShort, domain.NoteGap} {
-		if !strings.Contains(string(script), "'"+sentence+"': '") {
-			t.Errorf("%q is not translated", sentence)
-		}
-	}
-}
 
 func TestTheConsoleNamesEverySignalInChinese(t *testing.T) {
 	script, err := consoleFiles.ReadFile("console/words.js")
@@ -29,6 +17,18 @@ func TestTheConsoleNamesEverySignalInChinese(t *testing.T) {
 	} {
 		if !strings.Contains(string(script), "'why."+signal+"': '") {
 			t.Errorf("%q has no Chinese name", signal)
+		}
+	}
+}
+
+func TestTheConsoleNamesEveryStateOfAnEngineInBothLanguages(t *testing.T) {
+	script, err := consoleFiles.ReadFile("console/words.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []standing.State{standing.Ready, standing.Warming, standing.Away, standing.Broken, standing.Busy} {
+		if n := strings.Count(string(script), "'engine."+string(state)+"': '"); n != 2 {
+			t.Errorf("%q has %d names", state, n)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/view"
 	opsv1 "liveclip/proto/ops/v1"
@@ -95,7 +96,7 @@ func (s *Service) TakeDown(ctx context.Context, req *opsv1.TakeDownRequest) (*op
 	}
 	e = event.Event{Envelope: kept.Envelope, Payload: kept.Value} // an earlier take-down is told again
 	step := e.Follow(domain.ClipStep{
-		Clip: clip.ID, Revision: kept.Value.Revision, Step: domain.StepTakenDown, At: e.Wall, Note: note(kept.Value), Decided: &kept.Value,
+		Clip: clip.ID, Revision: kept.Value.Revision, Step: domain.StepTakenDown, At: e.Wall, Note: byWhom(kept.Value), Decided: &kept.Value,
 	}, e.Wall, "")
 	if err := s.tell(ctx, e, step); err != nil {
 		return nil, fmt.Errorf("take down clip %s: %w", clip.ID, err)
@@ -103,15 +104,21 @@ func (s *Service) TakeDown(ctx context.Context, req *opsv1.TakeDownRequest) (*op
 	return s.GetClip(ctx, &opsv1.GetClipRequest{ClipId: req.ClipId})
 }
 
-func note(d domain.Decided) string {
+func byWhom(d domain.Decided) string {
 	if d.Reason == "" {
 		return "by " + d.By
 	}
-	return "by " + d.By + ": " + d.Reason
+	return note.TakenDownBy.Say(d.By, d.Reason)
 }
 
 // destinationName is the form of a destination's name in publish's configuration.
 var destinationName = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+
+// ListDestinations names the destinations that clips go to only by hand.
+func (s *Service) ListDestinations(ctx context.Context, _ *opsv1.ListDestinationsRequest) (*opsv1.ListDestinationsReply, error) {
+	_, err := s.need(ctx, viewer)
+	return &opsv1.ListDestinationsReply{Manual: s.Destinations}, err
+}
 
 // Publish asks publish to bring a playable clip to a destination. One it is at, or on its way to, is left alone.
 func (s *Service) Publish(ctx context.Context, req *opsv1.PublishRequest) (*opsv1.ListPublicationsReply, error) {

@@ -68,7 +68,7 @@ func (s *Service) SendLines(ctx context.Context, req *opsv1.SendLinesRequest) (*
 		return nil, err
 	}
 	if !stream.Broadcast.Open() {
-		return nil, conflict("stream %s is not on air: lines have no media time (不在直播，字幕没有媒体时间)", ref.Stream)
+		return nil, conflict("stream %s is not on air: lines have no media time", ref.Stream)
 	}
 	clock := mediaClock{stream.Broadcast, s.Now()}
 	heardTo, err := clock.heardTo(req)
@@ -110,11 +110,11 @@ func refused(ref domain.Ref, err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.FailedPrecondition:
-		return conflict("stream %s takes no lines: %s; they are taken where the engine is captions (attach --engine captions) (这个直播间不收字幕：请用 captions 引擎接入)", ref.Stream, s.Message())
+		return conflict("stream %s takes no lines: %s; they are taken where the engine is captions (attach --engine captions)", ref.Stream, s.Message())
 	case codes.NotFound, codes.Unavailable:
-		return unavailable("stream %s has no recorder now: send the lines again in a few seconds (录制进程正在切换，请稍后重发)", ref.Stream)
+		return unavailable("stream %s has no recorder now: send the lines again in a few seconds", ref.Stream)
 	case codes.ResourceExhausted:
-		return unavailable("stream %s: %s: send the lines again in a few seconds (待发布的字幕过多，请稍后重发)", ref.Stream, s.Message())
+		return unavailable("stream %s: %s: send the lines again in a few seconds", ref.Stream, s.Message())
 	}
 	return fmt.Errorf("send lines of stream %s: %w", ref, err)
 }

@@ -110,7 +110,7 @@ func TestWhoMayNotSendLinesIsToldWhy(t *testing.T) {
 	line := `{"lines":[{"start_s":1,"end_s":2,"text":"x"}]}`
 	is := func(what string, got reply, status int, detail ...string) {
 		t.Helper()
-		if got.status != status || slices.ContainsFunc(detail, func(d string) bool { return !strings.Contains(got.detail(), d) }) {
+		if got.status != status || slices.ContainsFunc(detail, func(d string) bool { return !strings.Contains(got.body, d) }) {
 			t.Errorf("%s: %d %s", what, got.status, got.body)
 		}
 	}

@@ -38,6 +38,7 @@ func (p problem) GRPCStatus() *status.Status {
 func (p problem) document(instance string) *opsv1.Problem {
 	return &opsv1.Problem{
 		Type: "about:blank", Title: http.StatusText(p.status), Status: int32(p.status), Detail: p.detail, Instance: instance,
+		Chinese: problemWords.Chinese(p.detail),
 	}
 }
 
@@ -124,9 +125,13 @@ func readable(message string) string {
 }
 
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	body, _ := json.Marshal(map[string]any{
+	said := map[string]any{
 		"type": "about:blank", "title": http.StatusText(p.status), "status": p.status, "detail": p.detail, "instance": r.URL.Path,
-	})
+	}
+	if chinese := problemWords.Chinese(p.detail); chinese != "" {
+		said["chinese"] = chinese
+	}
+	body, _ := json.Marshal(said)
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")

@@ -8,6 +8,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/reel"
 	"liveclip/internal/view"
 	opsv1 "liveclip/proto/ops/v1"
@@ -64,7 +65,7 @@ func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapReque
 	}
 	reply = recapReply(e, chosen)
 	if stream.Broadcast.ID == broadcast && stream.Broadcast.Open() {
-		reply.Note = "the broadcast is still on air: of what was noticed so far"
+		reply.Note, reply.Chinese = note.OnAirYet.English, note.OnAirYet.Chinese
 	}
 	s.remember(ctx, ref, recapSecret+key, asked, reply)
 	return reply, nil

@@ -56,7 +56,7 @@ func TestARecapIsTheBestOfABroadcastsClipsInOrder(t *testing.T) {
 	})
 	equal(t, "answer", first.json(), map[string]any{
 		"clip_id": string(domain.NewClipID(h.ID, "main")), "stream_id": "room1", "broadcast_id": "b1", "length_s": 40.0,
-		"note": "the broadcast is still on air: of what was noticed so far",
+		"note": "the broadcast is still on air: of what was noticed so far", "chinese": "直播尚未结束：只含目前已发现的高光",
 		"chapters": []any{
 			map[string]any{"start_s": 100.0, "end_s": 120.0, "title": "title 2", "clip_id": string(early)},
 			map[string]any{"start_s": 800.0, "end_s": 820.0, "title": "title 1", "clip_id": string(late)},

@@ -18,6 +18,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/view"
 	opsv1 "liveclip/proto/ops/v1"
 )
@@ -64,7 +65,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err != nil {
 		return nil, err
 	}
-	window, note, err := requestedWindow(req, stream, kept, now, s.cfg)
+	window, cut, err := requestedWindow(req, stream, kept, now, s.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	reply = &opsv1.RequestClipReply{
 		ClipId:   string(domain.NewClipID(e.Payload.(domain.Highlight).ID, "main")),
 		StreamId: string(ref.Stream), BroadcastId: string(stream.Broadcast.ID),
-		StartS: window.Start.Seconds(), EndS: window.End.Seconds(), Note: note,
+		StartS: window.Start.Seconds(), EndS: window.End.Seconds(), Note: cut, Chinese: note.Chinese(cut),
 	}
 	s.remember(ctx, ref, key, fingerprint(req), reply)
 	return reply, nil
@@ -101,8 +102,8 @@ func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.Request
 	}
 }
 
-// requestedWindow is the window asked for in media time, cut to what can exist and is kept; note says what was cut.
-func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, kept time.Duration, now time.Time, cfg Config) (w domain.Window, note string, err error) {
+// requestedWindow is the window asked for in media time, cut to what can exist and is kept, and what was cut.
+func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, kept time.Duration, now time.Time, cfg Config) (w domain.Window, said string, err error) {
 	b := stream.Broadcast
 	if b.ID == "" {
 		return w, "", conflict("stream %s has not been on air: there is nothing to clip", req.StreamId)
@@ -161,7 +162,7 @@ func fit(w domain.Window, b view.Broadcast, kept, head time.Duration, cfg Config
 	if w.Length() > cfg.ClipMax {
 		return w, "", unprocessable("window: is %s long; at most %s can be asked for (ops.clip_max)", w.Length().Round(time.Second), cfg.ClipMax)
 	}
-	return w, strings.Join(notes, "; "), nil
+	return w, note.Join(notes), nil
 }
 
 // mediaNow is the media time of now: the last progress mark's and what has passed since, while recording goes on.

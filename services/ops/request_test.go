@@ -34,7 +34,7 @@ func TestAManualClipIsNamedAtOnceAndAskedForOnce(t *testing.T) {
 		ID: e.ID, Tenant: room.Tenant, Stream: room.Stream, Broadcast: "b1", Epoch: 7, At: 70 * time.Second, Wall: e.Wall, Lane: domain.LaneManual,
 	})
 	equal(t, "answer", first.json(), map[string]any{
-		"clip_id": string(domain.NewClipID(id, "main")), "stream_id": "room1", "broadcast_id": "b1", "start_s": 70.0, "end_s": 90.5, "note": "",
+		"clip_id": string(domain.NewClipID(id, "main")), "stream_id": "room1", "broadcast_id": "b1", "start_s": 70.0, "end_s": 90.5, "note": "", "chinese": "",
 	})
 	again := r.operator("POST", "/v1/streams/room1/clips", `{"start_s":70,"end_s":90.5,"title":"口红五折"}`, "Idempotency-Key", "press-1")
 	if again.status != http.StatusAccepted || again.body != first.body {

@@ -35,7 +35,7 @@ func checkText(what, text string) error {
 // checkEngine refuses an engine that nobody has, where those there are are known.
 func (s *Service) checkEngine(c *opsv1.Context) error {
 	if name := c.GetEngine(); name != "" && len(s.Engines) > 0 && !slices.Contains(s.Engines, name) {
-		return unprocessable("context.engine: must be one of %s, is %.80q (没有这个语音识别引擎)", strings.Join(s.Engines, ", "), name)
+		return unprocessable("context.engine: must be one of %s, is %.80q", strings.Join(s.Engines, ", "), name)
 	}
 	return nil
 }

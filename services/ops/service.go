@@ -51,9 +51,11 @@ type Deps struct {
 	Keys      sign.Keys
 	CDNs      []sign.CDN // before the VOD path
 	Engines   []string   // of speech, that a room may name; nil: they are not known here
-	Log       *slog.Logger
-	Metrics   prometheus.Registerer
-	Now       func() time.Time
+	// Destinations are those that clips go to only by hand.
+	Destinations []string
+	Log          *slog.Logger
+	Metrics      prometheus.Registerer
+	Now          func() time.Time
 }
 
 // Service is the ops API. Several may run side by side.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/view"
 	opsv1 "liveclip/proto/ops/v1"
 )
@@ -79,11 +80,10 @@ func streamState(v view.Stream, now time.Time) (state, reason string) {
 		moved = b.StartedAt
 	}
 	if still := now.Sub(moved); still > stalledAfter {
-		reason := "nothing recorded for " + still.Round(time.Second).String()
 		if b.Gap.Change != "" && b.Gap.At >= b.RecordedTo {
-			reason += ": " + b.Gap.Reason
+			return streamStalled, note.StillSince.Say(still.Round(time.Second), b.Gap.Reason)
 		}
-		return streamStalled, reason
+		return streamStalled, note.Still.Say(still.Round(time.Second))
 	}
 	return streamLive, ""
 }
@@ -98,6 +98,7 @@ func (s *Service) streamMessage(ctx context.Context, c caller, v view.Stream) (*
 		LagS: max(0, b.RecordedTo-b.HeardTo).Seconds(), Signals: map[string]string{},
 	}
 	m.State, m.Reason = streamState(v, now)
+	m.ReasonChinese = note.Chinese(m.Reason)
 	if b.Open() {
 		m.Hearing = hearingMessage(b.Hearing)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/wordlist"
 )
 
@@ -40,7 +41,7 @@ func newGuard(cfg Config) (guard, error) {
 func (g guard) forbidden(text string) string {
 	for _, m := range g.generated.InText(text) {
 		if m.Written == wordlist.Block {
-			return fmt.Sprintf("%s term %q", m.List, m.Term)
+			return note.Forbidden.Say(m.List, m.Term)
 		}
 	}
 	return ""
@@ -58,7 +59,7 @@ func (g guard) cleaned(fields map[string]string) (notes []string) {
 			continue
 		}
 		fields[name] = clean
-		notes = append(notes, fmt.Sprintf("the opening's %s was cleaned of %q (片头已去除违禁词)", name, found[0].Term))
+		notes = append(notes, note.Cleaned.Say(name, found[0].Term))
 	}
 	return notes
 }

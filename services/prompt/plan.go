@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 // variant of the clip that a highlight makes.
@@ -18,15 +19,15 @@ func check(h domain.Highlight, longest time.Duration) error {
 	}
 	switch w := h.Window; {
 	case !h.Mode.Known():
-		return fmt.Errorf("the mode %.40q is unknown (没有这种模式)", h.Mode)
+		return note.BadMode.Errorf(h.Mode)
 	case h.ID == "":
 		return fmt.Errorf("the highlight has no ID")
 	case w.Start < 0:
-		return fmt.Errorf("the window begins %s before the broadcast (窗口早于开播)", -w.Start)
+		return note.TooEarly.Errorf(-w.Start)
 	case w.Length() == 0:
-		return fmt.Errorf("the window %s to %s is empty (窗口为空)", w.Start, w.End)
+		return note.EmptyWindow.Errorf(w.Start, w.End)
 	case w.Length() > longest:
-		return fmt.Errorf("the window is %s long, at most %s can be clipped (窗口过长)", w.Length(), longest)
+		return note.TooLong.Errorf(w.Length(), longest)
 	}
 	return nil
 }
@@ -82,9 +83,9 @@ func (l *library) plan(cfg Config, room domain.Context, h domain.Highlight) doma
 		return p
 	}
 	p.Notes = *v.notes
-	opening, note := l.opening(cfg, h, v)
-	if note != "" {
-		p.Notes = append(p.Notes, note)
+	opening, why := l.opening(cfg, h, v)
+	if why != "" {
+		p.Notes = append(p.Notes, why)
 	}
 	if opening != "" {
 		p.Shots = append(p.Shots, domain.Shot{Kind: domain.ShotTemplate, Template: opening, Fields: l.fields(opening, v), Length: cfg.OpeningLength})
@@ -104,7 +105,7 @@ const openingAuto = "auto"
 
 // opening is the template that opens a highlight's clip; empty: none. A request's own wish comes first, then what is configured
 // for its kind; one that needs what nobody gave makes way for another.
-func (l *library) opening(cfg Config, h domain.Highlight, v values) (name, note string) {
+func (l *library) opening(cfg Config, h domain.Highlight, v values) (name, why string) {
 	name = cmp.Or(h.Opening, cfg.Openings[h.Kind], cfg.Opening)
 	if name == openingAuto {
 		name = l.opens[h.Kind]
@@ -113,10 +114,10 @@ func (l *library) opening(cfg Config, h domain.Highlight, v values) (name, note 
 		return "", ""
 	}
 	if _, known := l.openings[name]; !known {
-		return "", fmt.Sprintf("there is no opening %.40q: the clip has none (没有这个片头)", name)
+		return "", note.NoOpening.Say(name)
 	}
 	if fit := l.fit(name, v); fit != name {
-		return fit, fmt.Sprintf("opening %s needs a %s, and none was named: %s instead (缺少片头所需信息，已更换)", name, l.openings[name].needs, cmp.Or(fit, "none"))
+		return fit, note.OtherOpening.Say(name, l.openings[name].needs, cmp.Or(fit, "none"))
 	}
 	return name, ""
 }

@@ -167,10 +167,14 @@ func TestWhatIsTooLongOrHasControlCharactersIsNamedAndSurvived(t *testing.T) {
 	if len(p.Shots[1].Prompt) > 400 || p.Shots[0].Fields["price"] != "${host}" || len(p.Shots[0].Fields["product"]) != 60 {
 		t.Errorf("prompt of %d bytes, fields %v", len(p.Shots[1].Prompt), p.Shots[0].Fields)
 	}
-	want := []string{"host had control characters: they were taken out (含控制字符，已去除)", "product has 102400 characters: cut to 60 (过长，已截断)"}
+	want := []string{"host had control characters: they were taken out", "product has 102400 characters: cut to 60"}
 	if !reflect.DeepEqual(p.Notes, want) {
 		t.Errorf("notes %q, want %q", p.Notes, want)
 	}
+}
+
+func fires(detail string) []domain.Reason {
+	return []domain.Reason{{Signal: "keyword", Detail: detail, Weight: 1}}
 }
 
 func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
@@ -180,7 +184,11 @@ func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
 		h     domain.Highlight
 		title string
 	}{
-		"a room in Chinese":          {domain.Context{Language: "zh-CN"}, sale, "限时抢购：好物"},
+		"a room in Chinese":          {domain.Context{Language: "zh-CN"}, domain.Highlight{Kind: "flash_sale"}, "限时抢购：好物"},
+		"words that fired":           {domain.Context{Language: "zh"}, domain.Highlight{Kind: "discount", Reasons: fires(`Discount: "立减¥20"`)}, "限时折扣：立减¥20"},
+		"words the title has":        {domain.Context{Language: "zh"}, domain.Highlight{Kind: "price_drop", Reasons: fires(`Price drop: "降价"`)}, "降价了：好物"},
+		"no words, but a number":     {domain.Context{Language: "zh"}, domain.Highlight{Kind: "burst", Reasons: fires(`12 people: comment`)}, "直播间热议：好物"},
+		"words that name a variable": {domain.Context{Language: "en"}, domain.Highlight{Kind: "discount", Reasons: fires(`Discount: "${host} \"half\" price"`)}, `On offer: ${host} "half" price`},
 		"Chinese was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "全场五折"}, "限时折扣：好物"},
 		"English was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "half price"}, "On offer: the product"},
 		"a room's names are Chinese": {domain.Context{Products: []domain.Product{{Name: "保温杯"}}}, domain.Highlight{Kind: "discount", Text: "half price"}, "限时折扣：保温杯"},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"liveclip/internal/bus"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 )
 
@@ -165,7 +165,7 @@ func setAspect(shots []domain.Shot, aspect string) {
 func (s *Service) announce(ctx context.Context, e event.Event, h domain.Highlight, made record.Of[domain.Plan]) error {
 	plan := made.Value
 	found := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepFound, At: h.TriggeredAt, Note: why(h)}
-	planned := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepPlanned, At: made.Envelope.Wall, Note: strings.Join(plan.Notes, "; "), Plan: &plan}
+	planned := domain.ClipStep{Clip: plan.Clip, Revision: plan.Revision, Step: domain.StepPlanned, At: made.Envelope.Wall, Note: note.Join(plan.Notes), Plan: &plan}
 	err := s.publisher.Publish(ctx,
 		e.Follow(found, h.TriggeredAt, "found"),
 		e.Follow(planned, made.Envelope.Wall, "planned"),
@@ -191,14 +191,14 @@ func (s *Service) refuse(ctx context.Context, e event.Event, h domain.Highlight,
 // why is a highlight's reasons in one line, for a person.
 func why(h domain.Highlight) string {
 	if h.By != "" && h.Revision > 0 {
-		return "its ends were moved by " + clean(h.By, longestValue)
+		return note.MovedBy.Say(clean(h.By, longestValue))
 	}
 	if h.By != "" {
-		return "requested by " + clean(h.By, longestValue)
+		return note.RequestedBy.Say(clean(h.By, longestValue))
 	}
 	details := make([]string, len(h.Reasons))
 	for i, r := range h.Reasons {
 		details[i] = r.Detail
 	}
-	return strings.Join(details, "; ")
+	return note.Join(details)
 }

@@ -187,7 +187,7 @@ func TestAnImpossibleWindowFailsTheClipAndGoesToTheDeadLetters(t *testing.T) {
 	steps := follow(t, b, func(all []event.Event) bool { return slices.ContainsFunc(all, isFailed) }, event.ClipState)
 	failed := steps[slices.IndexFunc(steps, isFailed)]
 	want := impossible.Follow(domain.ClipStep{
-		Clip: domain.NewClipID("r2", "main"), Step: domain.StepFailed, At: wall, Note: "the window 5s to 5s is empty (窗口为空)",
+		Clip: domain.NewClipID("r2", "main"), Step: domain.StepFailed, At: wall, Note: "the window 5s to 5s is empty",
 	}, wall, "failed")
 	if !reflect.DeepEqual(failed, want) {
 		t.Errorf("got  %+v\nwant %+v", failed, want)

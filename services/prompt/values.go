@@ -2,7 +2,7 @@ package prompt
 
 import (
 	"cmp"
-	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 const (
@@ -89,7 +90,7 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	v.give("action", l.text(l.actions, h.Kind, v))
 	title := h.Title
 	if clean(title, longestTitle) == "" {
-		title = l.text(l.titles, h.Kind, v)
+		title = v.titled(h)
 	}
 	v.given["title"] = clean(title, longestTitle)
 	return v
@@ -102,10 +103,34 @@ func (v values) give(name, value string) {
 	}
 	switch n := utf8.RuneCountInString(value); {
 	case n > longestValue:
-		*v.notes = append(*v.notes, fmt.Sprintf("%.40s has %d characters: cut to %d (过长，已截断)", name, n, longestValue))
+		*v.notes = append(*v.notes, note.CutTo.Say(name, n, longestValue))
 	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) || !utf8.ValidString(value):
-		*v.notes = append(*v.notes, fmt.Sprintf("%.40s had control characters: they were taken out (含控制字符，已去除)", name))
+		*v.notes = append(*v.notes, note.NoControls.Say(name))
 	}
+}
+
+// titled words a title by the highlight's kind. Where nobody knows the product, the words that fired say what it is about.
+func (v values) titled(h domain.Highlight) string {
+	title, words := v.library.text(v.library.titles, h.Kind, v), fired(h)
+	if v.given["product"] != "" || words == "" || strings.Contains(strings.ToLower(title), strings.ToLower(words)) {
+		return title
+	}
+	about := v
+	about.given = maps.Clone(v.given)
+	about.given["product"] = clean(words, longestValue)
+	return v.library.text(v.library.titles, h.Kind, about)
+}
+
+// fired are the host's words that a rule fired on, of the reason that weighs most (`Discount: "half price"`); empty: none did.
+func fired(h domain.Highlight) string {
+	for _, reason := range h.Reasons {
+		_, quoted, _ := strings.Cut(reason.Detail, ": ")
+		if quoted, err := strconv.QuotedPrefix(quoted); err == nil && reason.Signal == "keyword" {
+			words, _ := strconv.Unquote(quoted)
+			return words
+		}
+	}
+	return ""
 }
 
 // over is v with what the room itself gave, in whatever language it did.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 // word gives the plan's generated shots their final words: a language model's, where one is configured and answers well, else
@@ -30,9 +31,9 @@ func (s *Service) word(ctx context.Context, room domain.Context, h domain.Highli
 // wordShot reports whether the shot may be made.
 func (s *Service) wordShot(ctx context.Context, room domain.Context, h domain.Highlight, number int, shot *domain.Shot, p *domain.Plan) bool {
 	limit := s.library.limits[s.cfg.For]
-	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
+	say := func(s note.Sentence, values ...any) { p.Notes = append(p.Notes, s.Say(values...)) }
 	if reason := cmp.Or(s.guard.forbidden(shot.Prompt), s.guard.forbidden(shot.Opening.Prompt)); reason != "" {
-		note("no shot was generated: %s (生成内容被拒绝)", reason)
+		say(note.NotGenerated, reason)
 		return false
 	}
 	p.Notes = append(p.Notes, s.guard.cleaned(shot.Fields)...)
@@ -46,7 +47,7 @@ func (s *Service) wordShot(ctx context.Context, room domain.Context, h domain.Hi
 		outcome := "worded"
 		if err != nil {
 			outcome = "refused"
-			note("the library's prompt was used: language model: %v (语言模型未采用，使用模板提示词)", err)
+			say(note.OwnPrompt, err)
 		} else {
 			shot.Prompt, shot.Version = worded.Prompt, shot.Version+"+"+s.cfg.Model.Name
 			if worded.Negative != "" {
@@ -62,7 +63,7 @@ func (s *Service) wordShot(ctx context.Context, room domain.Context, h domain.Hi
 	}{{"prompt", limit.Characters, &shot.Prompt}, {"negative prompt", limit.Negative, &shot.Negative}} {
 		cut, shorter := within(*text.of, text.most)
 		if *text.of = cut; shorter && text.most > 0 {
-			note("the %s was cut to the %d characters that %s engines take (提示词过长，已截断)", text.name, text.most, s.cfg.For)
+			say(note.PromptCut, text.name, text.most, s.cfg.For)
 		}
 	}
 	shot.Seed, shot.Hash = seedOf(p.Clip, number), hashOf(*shot)

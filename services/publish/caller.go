@@ -21,6 +21,7 @@ import (
 
 	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/outcall"
 )
 
@@ -63,9 +64,9 @@ type answerBody struct {
 }
 
 func refusal(status int, said answerBody) string {
-	reason := fmt.Sprintf("the destination answered %d", status)
+	reason := note.Answered.Say(status)
 	if status/100 == 3 {
-		reason += ": redirects are not followed"
+		reason += ": " + note.NoRedirects.Say()
 	}
 	if said.Detail != "" {
 		reason += ": " + cut(said.Detail, 500)

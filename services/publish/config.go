@@ -41,6 +41,7 @@ type Destination struct {
 	Secret  string `koanf:"secret"`
 	Profile string `koanf:"profile"` // which rendition; empty: the first
 	CDN     string `koanf:"cdn"`     // its name in publish.cdn; webhook: links lead through it; empty: to the VOD path itself
+	Manual  bool   `koanf:"manual"`  // only the clips that a person sends there
 }
 
 const (
@@ -111,11 +112,23 @@ func (c Config) Faults() []string {
 			fault("publish.destinations[%d].secret: must have at least 16 bytes, has %d", i, len(d.Secret))
 		case (d.Kind == kindCDN || d.CDN != "") && c.cdn(d.CDN).Name == "":
 			fault("publish.destinations[%d].cdn: must be one of publish.cdn, is %q", i, d.CDN)
+		case d.Kind == kindCDN && d.Manual:
+			fault("publish.destinations[%d].manual: must be false: a CDN may have every clip, and so hears of every withdrawal", i)
 		case d.Kind != kindFolder && !d.calls():
 			fault("publish.destinations[%d].kind: must be %q, %q or %q, is %q", i, kindFolder, kindWebhook, kindCDN, d.Kind)
 		}
 	}
 	return append(faults, c.CDNFaults()...)
+}
+
+// ByHand names the destinations that a person chooses.
+func (c Config) ByHand() (names []string) {
+	for _, d := range c.Destinations {
+		if d.Manual {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }
 
 // calls reports that the destination is reached by calling its URL.

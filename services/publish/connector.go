@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 // parcel is what a connector hands over.
@@ -51,7 +52,7 @@ func connectors(cfg Config, deps Deps) map[string]connector {
 }
 
 // errUnanswered says that the request went out and no answer came back.
-var errUnanswered = errors.New("the request was sent and no answer came")
+var errUnanswered = note.Unanswered.Errorf()
 
 // patience is a destination's wish to be called later.
 type patience struct {

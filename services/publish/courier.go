@@ -13,6 +13,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 )
 
@@ -83,9 +84,9 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 	case err != nil:
 		return fmt.Errorf("push %s: %w", at, err)
 	case !known:
-		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: "the destination is not configured any more"})
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: note.Deconfigured.Say()})
 	case !e.Calling.IsZero() && !to.repeatable():
-		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: "a call was begun and its end was not seen"})
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: note.EndUnseen.Say()})
 	case down || e.Recalled != "":
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
 	case c.now().Before(e.NotBefore):
@@ -129,7 +130,7 @@ func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcom
 	case domain.IsPermanent(err):
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: err.Error()})
 	case e.Calls >= c.attempts:
-		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: fmt.Sprintf("gave up after %d calls: %v", e.Calls, err)})
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: note.GaveUp.Say(e.Calls, err)})
 	}
 	e.NotBefore, e.Value.Reason = c.now().Add(pauseAfter(e.Calls, err)), err.Error()
 	if e, err = c.ledger.conclude(ctx, e, tag); err != nil {

@@ -9,6 +9,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 )
 
@@ -30,9 +31,12 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// sendEverywhere has a clip brought to every destination.
+// sendEverywhere has a clip brought to every destination that takes clips by itself.
 func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d domain.Decided) error {
 	for _, dest := range s.cfg.Destinations {
+		if dest.Manual {
+			continue
+		}
 		e, err := s.ledger.intend(ctx, cause, d, dest.Name)
 		if err == nil && !e.settled() {
 			err = s.send(ctx, e)
@@ -49,7 +53,7 @@ func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d do
 func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Decided) error {
 	if _, known := s.courier.connectors[d.Destination]; !known {
 		refused := domain.PublicationChanged{
-			Clip: d.Clip, Revision: d.Revision, Destination: d.Destination, State: domain.PublicationFailed, Reason: "no such destination is configured",
+			Clip: d.Clip, Revision: d.Revision, Destination: d.Destination, State: domain.PublicationFailed, Reason: note.NoDestination.Say(),
 		}
 		if err := s.ledger.bus.Publish(ctx, cause.Follow(refused, s.deps.Now(), d.Destination)); err != nil {
 			return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)

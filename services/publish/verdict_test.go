@@ -54,3 +54,23 @@ func TestARequestForAnUnknownDestinationIsAnswered(t *testing.T) {
 		t.Errorf("told %+v, want %+v", d.told, want)
 	}
 }
+
+func TestADestinationByHandGetsWhatAPersonSendsThere(t *testing.T) {
+	far := newHook(t, answerWith(200, ""))
+	cfg := hookConfig(far.URL)
+	cfg.Destinations[0].Manual = true
+	if names := cfg.ByHand(); len(names) != 1 || names[0] != "hook" {
+		t.Errorf("by hand: %v", names)
+	}
+	d := newDesk(t, cfg)
+	d.decide(t, approval)
+	d.work(t)
+	if n := far.calls.Load(); n != 0 || len(d.told) != 0 {
+		t.Errorf("%d calls, told %+v, and nobody asked", n, d.told)
+	}
+	d.decide(t, request("asked-1", "hook"))
+	d.work(t)
+	if got := d.stands(t, "hook"); got.State != domain.PublicationAccepted || far.calls.Load() != 1 {
+		t.Errorf("%d calls, %+v", far.calls.Load(), got)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 )
 
@@ -125,13 +126,13 @@ func (s *Service) observePublished(ctx context.Context, n name, m domain.Manifes
 }
 
 // failed ends the clip's story with a reason for a person.
-func (s *Service) failed(ctx context.Context, n name, what string, cause error) error {
+func (s *Service) failed(ctx context.Context, n name, cause error) error {
 	var cut record.Of[domain.Cut]
 	if err := s.mustRead(ctx, record.Cut(n.Tenant, n.Clip, n.Revision), &cut); err != nil {
 		return err
 	}
 	return s.bus.Publish(ctx, step(cut.Envelope, domain.ClipStep{
-		Clip: n.Clip, Revision: n.Revision, Step: domain.StepFailed, At: s.now(), Note: what + ": " + cause.Error(),
+		Clip: n.Clip, Revision: n.Revision, Step: domain.StepFailed, At: s.now(), Note: note.NotFinished.Say(cause),
 	}))
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -45,7 +46,7 @@ func (s *Service) faces(c clip, order *mediav1.FinishOrder) (notes []string) {
 	}
 	for _, p := range order.GetProfiles() {
 		if p.GetFraming() == string(domain.FramingFollow) {
-			return []string{"vertical: faces were not looked for after attempts that failed (多次失败后不再识别人脸)"}
+			return []string{note.FacesGiven.Say()}
 		}
 	}
 	return nil

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strings"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/workfolder"
 	mediav1 "liveclip/proto/media/v1"
@@ -150,7 +150,7 @@ func (s *Service) rendered(ctx context.Context, n name, r record.Of[domain.Rende
 func (s *Service) finishFailed(ctx context.Context, j job.Job, cause error) {
 	n, err := nameOf(j)
 	if err == nil {
-		err = s.failed(ctx, n, "could not be finished", cause)
+		err = s.failed(ctx, n, cause)
 	}
 	if err != nil {
 		s.log.Error("failure not told", "job", j.ID, "error", err, "failure", cause)
@@ -163,7 +163,7 @@ func remarks(r domain.Rendered) string {
 	if r.ClippedTo != "" {
 		said = append([]string{r.ClippedTo}, said...)
 	}
-	return strings.Join(said, "; ")
+	return note.Join(said)
 }
 
 func outcome(err error) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -48,11 +49,11 @@ func (l load) holds(step LoadStep) (why string, ok bool) {
 	live := l.lane != domain.LaneBatch
 	switch {
 	case step.Running > 0 && l.running >= step.Running:
-		return fmt.Sprintf("%d clips were finished at once (同时成片 %[1]d 条)", l.running), true
+		return note.AtOnce.Say(l.running), true
 	case step.Backlog > 0 && l.backlog >= step.Backlog && live:
-		return fmt.Sprintf("%.0f s of it were over when it was asked for (请求时已过去 %.0[1]f 秒)", l.backlog.Seconds()), true
+		return note.Backlog.Say(l.backlog.Seconds()), true
 	case step.Behind > 0 && l.behind >= step.Behind && live:
-		return fmt.Sprintf("it began %.1f s late (晚 %.1[1]f 秒开始)", l.behind.Seconds()), true
+		return note.BeganLate.Say(l.behind.Seconds()), true
 	}
 	return "", false
 }
@@ -75,11 +76,11 @@ func lighten(order *mediav1.FinishOrder, steps []LoadStep, l load) []string {
 			continue
 		}
 		if i := slices.Index(presets, step.Preset); i >= 0 && i < slices.Index(presets, order.Preset) {
-			notes = append(notes, fmt.Sprintf("encoded at %s instead of %s: %s", step.Preset, order.Preset, why))
+			notes = append(notes, note.Preset.Say(step.Preset, order.Preset, why))
 			order.Preset = step.Preset
 		}
 		if n := len(order.Profiles); step.Rungs > 0 && n > step.Rungs {
-			notes = append(notes, fmt.Sprintf("made in %d of %d profiles: %s", step.Rungs, n, why))
+			notes = append(notes, note.Profiles.Say(step.Rungs, n, why))
 			order.Profiles = order.Profiles[:step.Rungs]
 		}
 		break

@@ -25,12 +25,12 @@ func TestUnderLoadAClipIsMadeCheaperAndSaysSo(t *testing.T) {
 		notes  []string
 	}{
 		{"little to do", load{running: 3, lane: domain.LaneLive}, "veryfast", 2, nil},
-		{"many at once", load{running: 4, lane: domain.LaneLive}, "superfast", 2, []string{"encoded at superfast instead of veryfast: 4 clips were finished at once (同时成片 4 条)"}},
+		{"many at once", load{running: 4, lane: domain.LaneLive}, "superfast", 2, []string{"encoded at superfast instead of veryfast: 4 clips were finished at once"}},
 		{"a step that is none", load{running: 4, behind: 4 * time.Second, lane: domain.LaneLive}, "veryfast", 2, nil},
 		{"late", load{running: 4, behind: 8500 * time.Millisecond, lane: domain.LaneManual}, "ultrafast", 1,
-			[]string{"encoded at ultrafast instead of veryfast: it began 8.5 s late (晚 8.5 秒开始)", "made in 1 of 2 profiles: it began 8.5 s late (晚 8.5 秒开始)"}},
+			[]string{"encoded at ultrafast instead of veryfast: it began 8.5 s late", "made in 1 of 2 profiles: it began 8.5 s late"}},
 		{"the last half minute", load{running: 1, backlog: 30 * time.Second, lane: domain.LaneManual}, "superfast", 2,
-			[]string{"encoded at superfast instead of veryfast: 30 s of it were over when it was asked for (请求时已过去 30 秒)"}},
+			[]string{"encoded at superfast instead of veryfast: 30 s of it were over when it was asked for"}},
 		{"batch has time", load{running: 2, behind: time.Hour, backlog: time.Hour, lane: domain.LaneBatch}, "veryfast", 2, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

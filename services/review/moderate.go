@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/wordlist"
 )
@@ -86,7 +86,7 @@ func (s *Service) moderateFailed(ctx context.Context, j job.Job, cause error) {
 		if c, err = s.load(ctx, n); err == nil {
 			err = s.rule(ctx, c, domain.Decided{
 				Clip: n.Clip, Revision: n.Revision, Verdict: domain.VerdictNeedsPerson, By: byRule,
-				Reason: "could not be checked: " + cause.Error(),
+				Reason: note.NotChecked.Say(cause),
 			})
 		}
 	}
@@ -164,7 +164,7 @@ func judge(n name, findings []domain.Finding) domain.Decided {
 			reasons = append(reasons, sentence(f))
 		}
 	}
-	d.Reason = strings.Join(reasons, "; ")
+	d.Reason = note.Join(reasons)
 	d.Findings = findings[:min(len(findings), maxFindings)]
 	return d
 }
@@ -178,9 +178,9 @@ func sentence(f domain.Finding) string {
 		return domain.TooShort
 	}
 	if f.Where == inTranscript {
-		return fmt.Sprintf("%s term %q was said at %s", f.List, f.Term, clock(f.At))
+		return note.TermSaid.Say(f.List, f.Term, clock(f.At))
 	}
-	return fmt.Sprintf("%s term %q in the %s", f.List, f.Term, f.Where)
+	return note.TermWritten.Say(f.List, f.Term, f.Where)
 }
 
 // clock writes media time as 1:02:03.4.

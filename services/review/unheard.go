@@ -1,10 +1,10 @@
 package review
 
 import (
-	"fmt"
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/wordlist"
 )
 
@@ -44,9 +44,9 @@ func unheardSentence(f domain.Finding) string {
 	at := clock(f.At)
 	switch f.Term {
 	case "": // the recording was not heard to the clip's end
-		return fmt.Sprintf("what was said after %s was not heard (%s 之后的讲话未被识别)", at, at)
+		return note.UnheardTail.Say(at)
 	case byChoice:
-		return "nobody listens to this room: its engine is none (本直播间未启用语音识别)"
+		return note.NobodyHears.Say()
 	}
-	return fmt.Sprintf("%s of speech from %s on were not heard (自 %s 起有 %s 讲话未被识别)", f.Term, at, at, f.Term)
+	return note.UnheardPart.Say(f.Term, at)
 }

@@ -8,6 +8,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 )
 
@@ -43,7 +44,7 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 		Revision: cut.Value.Revision,
 		Step:     domain.StepCut,
 		At:       cut.Envelope.Wall,
-		Note:     joinNotes(cut.Value.Notes),
+		Note:     note.Join(cut.Value.Notes),
 		Shots:    cut.Value.Shots,
 	}, cut.Envelope.Wall, "cut")
 	if err := s.bus.Publish(ctx, event.Event{Envelope: cut.Envelope, Payload: cut.Value}, step); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/services/t2v/engines"
 	"liveclip/services/t2v/schedule"
 )
@@ -296,13 +297,13 @@ func (d *desk) make(ctx context.Context, s *deskEngine, order engines.Order, fil
 func lighter(asked, got schedule.Form) []string {
 	var said []string
 	if got.Steps < asked.Steps {
-		said = append(said, fmt.Sprintf("%d steps instead of %d", got.Steps, asked.Steps))
+		said = append(said, note.FewerSteps.Say(got.Steps, asked.Steps))
 	}
 	if got.Width*got.Height < asked.Width*asked.Height {
-		said = append(said, fmt.Sprintf("%dx%d instead of %dx%d", got.Width, got.Height, asked.Width, asked.Height))
+		said = append(said, note.Smaller.Say(got.Width, got.Height, asked.Width, asked.Height))
 	}
 	if got.Length < asked.Length {
-		said = append(said, fmt.Sprintf("%v instead of %v", got.Length, asked.Length))
+		said = append(said, note.Shorter.Say(got.Length, asked.Length))
 	}
 	return said
 }

@@ -15,6 +15,7 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/fetch"
 	"liveclip/internal/motion"
+	"liveclip/internal/note"
 	"liveclip/internal/picture"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -129,7 +130,7 @@ func (d *Drawer) Draw(ctx context.Context, w Drawing, file string) (Drawn, error
 		if ctx.Err() != nil {
 			return Drawn{}, ctx.Err()
 		}
-		out.Notes = append(out.Notes, fmt.Sprintf("the product's picture was left out: %v", err))
+		out.Notes = append(out.Notes, note.NoPicture.Say(err))
 	}
 	out.stage("fetch", &began, d.now())
 	voice, length, err := d.voice(ctx, t, w, fields, file+".wav", &out)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/story"
 )
@@ -115,11 +115,9 @@ func footageOnly(p domain.Plan) bool {
 
 // sayFailed ends the clip's story with a reason for a person.
 func (s *Service) sayFailed(ctx context.Context, plan record.Of[domain.Plan], cause error) error {
-	step := domain.ClipStep{Clip: plan.Value.Clip, Revision: plan.Value.Revision, Step: domain.StepFailed, At: s.now(), Note: "no cut: " + cause.Error()}
+	step := domain.ClipStep{Clip: plan.Value.Clip, Revision: plan.Value.Revision, Step: domain.StepFailed, At: s.now(), Note: note.NoCut.Say(cause)}
 	return s.bus.Publish(ctx, plan.Envelope.Follow(step, s.now(), "t2v failed/"+id(plan.Value)))
 }
 
 // id tells one revision of a clip from everything else that may follow from the same event.
 func id(p domain.Plan) string { return fmt.Sprintf("%s/%d", p.Clip, p.Revision) }
-
-func joinNotes(notes []string) string { return strings.Join(notes, "; ") }

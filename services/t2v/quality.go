@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -38,15 +39,15 @@ func (g GateConfig) judge(l *mediav1.Looked) domain.ShotQuality {
 	q := domain.ShotQuality{Frames: int(l.GetFrames()), Black: l.GetBlack(), Frozen: l.GetFrozen(), Sharp: l.GetSharp(), Flicker: l.GetFlicker()}
 	switch {
 	case q.Frames == 0:
-		q.Refused = "it has no picture"
+		q.Refused = note.Empty.Say()
 	case q.Black > g.Black:
-		q.Refused = fmt.Sprintf("%.0f %% of it is black, more than %.0f %%", 100*q.Black, 100*g.Black)
+		q.Refused = note.Black.Say(100*q.Black, 100*g.Black)
 	case q.Frozen > g.Frozen:
-		q.Refused = fmt.Sprintf("%.0f %% of it is frozen, more than %.0f %%", 100*q.Frozen, 100*g.Frozen)
+		q.Refused = note.Frozen.Say(100*q.Frozen, 100*g.Frozen)
 	case q.Sharp < g.Sharp:
-		q.Refused = fmt.Sprintf("it is blurred: sharpness %.4f, less than %.4f", q.Sharp, g.Sharp)
+		q.Refused = note.Blurred.Say(q.Sharp, g.Sharp)
 	case q.Flicker > g.Flicker:
-		q.Refused = fmt.Sprintf("it flickers by %.3f, more than %.3f", q.Flicker, g.Flicker)
+		q.Refused = note.Flickering.Say(q.Flicker, g.Flicker)
 	}
 	return q
 }

@@ -12,6 +12,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/workfolder"
 )
@@ -55,7 +56,7 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	return s.cut(ctx, plan, shots)
 }
 
-var errSlow = errors.New("it took too long (t2v.timeout)")
+var errSlow = note.TookTooLong.Errorf()
 
 // inTime ends before the attempt does: what is not made by then gives way, and there is time left to cut.
 func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -108,7 +109,7 @@ func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan],
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
 		left := t.stored(number, shot, 0)
 		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()
-		return shotResult{storedShot: left, Note: note(shot, err)}, nil
+		return shotResult{storedShot: left, Note: fellBack(shot, err)}, nil
 	}
 	return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 }
@@ -164,12 +165,12 @@ func (s *Service) shotsFailed(ctx context.Context, j job.Job, cause error) {
 	}
 }
 
-// note says to a person what fell back, and why.
-func note(shot domain.Shot, err error) string {
+// fellBack says to a person what did, and why.
+func fellBack(shot domain.Shot, err error) string {
 	if shot.Kind == domain.ShotTemplate {
-		return fmt.Sprintf("template %s was left out: %v", shot.Template, err)
+		return note.TemplateLeftOut.Say(shot.Template, err)
 	}
-	return fmt.Sprintf("generated shot failed: used footage instead: %v", err)
+	return note.FootageInstead.Say(err)
 }
 
 func outcome(err error) string {

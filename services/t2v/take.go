@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/services/t2v/schedule"
 )
@@ -41,8 +42,8 @@ func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number i
 		return t, err
 	}
 	drawn.quality, drawn.fault = t.quality, err.Error()
-	drawn.making.Degraded = append(slices.Clone(t.making.Degraded), "template "+drawn.template+" instead of a generated shot")
-	drawn.notes = append([]string{fmt.Sprintf("generated shot failed: template %s instead: %v", drawn.template, err)}, drawn.notes...)
+	drawn.making.Degraded = append(slices.Clone(t.making.Degraded), note.DrawnInstead.Say(drawn.template))
+	drawn.notes = append([]string{note.TemplateInstead.Say(drawn.template, err)}, drawn.notes...)
 	return drawn, nil
 }
 
@@ -78,9 +79,9 @@ func (s *studio) generateWell(ctx context.Context, plan record.Of[domain.Plan], 
 		case t.quality.Refused == "":
 			return t, nil
 		case try >= s.cfg.Gate.Retries:
-			return t, &fallback{schedule.Template, fmt.Errorf("no good after %d seeds: %s", try+1, t.quality.Refused)}
+			return t, &fallback{schedule.Template, note.NoGood.Errorf(try+1, t.quality.Refused)}
 		}
-		t.notes = append(t.notes, fmt.Sprintf("generated again from another seed: %s", t.quality.Refused))
+		t.notes = append(t.notes, note.AnotherSeed.Say(t.quality.Refused))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"liveclip/internal/note"
 )
 
 // Who may say a template's line.
@@ -53,7 +55,7 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 	}
 	program, err := speaker(d.cfg.Draw.Voice, w.Fields["language"])
 	if err != nil {
-		out.Notes = append(out.Notes, "nothing says its line: "+err.Error())
+		out.Notes = append(out.Notes, note.NoVoice.Say(err))
 		return "", length, nil //nolint:nilerr // an opening without its voice is an opening
 	}
 	said, err := say(ctx, program, line, w.Fields["language"], file)
@@ -61,7 +63,7 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 	case ctx.Err() != nil:
 		return "", 0, ctx.Err()
 	case err != nil:
-		out.Notes = append(out.Notes, "nothing says its line: "+err.Error())
+		out.Notes = append(out.Notes, note.NoVoice.Say(err))
 		return "", length, nil //nolint:nilerr // an opening without its voice is an opening
 	}
 	out.Synthesised = true

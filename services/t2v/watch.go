@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"liveclip/internal/note"
 	"liveclip/services/t2v/engines"
 	"liveclip/services/t2v/schedule"
 )
@@ -79,7 +80,7 @@ func (d *desk) look(ctx context.Context, s *deskEngine) bool {
 	within, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	h, err := s.engine.Health(within)
-	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, "it says not why"), Back: loading}
+	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, note.SaysNotWhy.Say()), Back: loading}
 	if err != nil {
 		health = schedule.Health{Away: true, Why: err.Error(), Back: gone}
 		if engines.KindOf(err) == engines.Busy { // it is there

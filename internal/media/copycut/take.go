@@ -13,6 +13,7 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/media"
 	"liveclip/internal/media/finish"
+	"liveclip/internal/note"
 )
 
 // takePicture looks at a packet of the picture, which becomes the cutter's.
@@ -243,7 +244,7 @@ func (c *cutter) finish() error {
 		r.ClippedTo = domain.ClippedToStart
 	}
 	if r.Copied == 0 {
-		r.Notes = append(r.Notes, "no picture could be copied: no keyframe that a cut can begin at lies in the window, so all of it was encoded")
+		r.Notes = append(r.Notes, note.NotCopied.Say())
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -363,7 +364,7 @@ func (f *finisher) lookForFaces() {
 }
 
 func (f *finisher) noteFaces(err error) {
-	f.finish.Notes = append(f.finish.Notes, fmt.Sprintf("vertical: faces were not looked for, the picture follows what moves (未识别人脸，竖屏画面跟随运动): %v", err))
+	f.finish.Notes = append(f.finish.Notes, note.NoFaces.Say(err))
 }
 
 func (f *finisher) finished() *mediav1.Finished {

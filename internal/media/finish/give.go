@@ -1,11 +1,12 @@
 package finish
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/asticode/go-astiav"
+
+	"liveclip/internal/note"
 )
 
 // longestPicture is the greatest length of one picture that is believed.
@@ -78,9 +79,9 @@ func (p *part) giveScaled(f *astiav.Frame, at time.Duration, give func(media) er
 
 // leaveOut notes why something of the source is not in the clip, once.
 func (p *part) leaveOut(why error) {
-	note := fmt.Sprintf("%s: left out (已略去): %v", p.name(), why)
-	if !slices.Contains(p.notes, note) {
-		p.notes = append(p.notes, note)
+	said := note.LeftOut.Say(p.name(), why)
+	if !slices.Contains(p.notes, said) {
+		p.notes = append(p.notes, said)
 	}
 }
 

@@ -34,6 +34,7 @@ type Problem struct {
 	Status        int32                  `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`    // HTTP status
 	Detail        string                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`     // what and why, for a person
 	Instance      string                 `protobuf:"bytes,5,opt,name=instance,proto3" json:"instance,omitempty"` // the request's path
+	Chinese       string                 `protobuf:"bytes,6,opt,name=chinese,proto3" json:"chinese,omitempty"`   // the detail in Chinese, where there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +100,13 @@ func (x *Problem) GetDetail() string {
 func (x *Problem) GetInstance() string {
 	if x != nil {
 		return x.Instance
+	}
+	return ""
+}
+
+func (x *Problem) GetChinese() string {
+	if x != nil {
+		return x.Chinese
 	}
 	return ""
 }
@@ -361,7 +369,8 @@ type Stream struct {
 	ProgressAgeS  float64                `protobuf:"fixed64,17,opt,name=progress_age_s,json=progressAgeS,proto3" json:"progress_age_s,omitempty"`                                         // since the last progress mark; 0 without one
 	Signals       map[string]string      `protobuf:"bytes,18,rep,name=signals,proto3" json:"signals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // picture, speech, sound, comments → present, quiet, missing, behind
 	Parameters    *Parameters            `protobuf:"bytes,19,opt,name=parameters,proto3" json:"parameters,omitempty"`
-	Hearing       *Hearing               `protobuf:"bytes,20,opt,name=hearing,proto3" json:"hearing,omitempty"` // of what is on air
+	Hearing       *Hearing               `protobuf:"bytes,20,opt,name=hearing,proto3" json:"hearing,omitempty"`                                  // of what is on air
+	ReasonChinese string                 `protobuf:"bytes,21,opt,name=reason_chinese,json=reasonChinese,proto3" json:"reason_chinese,omitempty"` // reason in Chinese, where there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,6 +543,13 @@ func (x *Stream) GetHearing() *Hearing {
 		return x.Hearing
 	}
 	return nil
+}
+
+func (x *Stream) GetReasonChinese() string {
+	if x != nil {
+		return x.ReasonChinese
+	}
+	return ""
 }
 
 // Hearing is who hears a stream.
@@ -1118,7 +1134,8 @@ type RequestClipReply struct {
 	BroadcastId   string                 `protobuf:"bytes,3,opt,name=broadcast_id,json=broadcastId,proto3" json:"broadcast_id,omitempty"`
 	StartS        float64                `protobuf:"fixed64,4,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
 	EndS          float64                `protobuf:"fixed64,5,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
-	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"` // what was changed in the window asked for, and why
+	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`       // what was changed in the window asked for, and why
+	Chinese       string                 `protobuf:"bytes,7,opt,name=chinese,proto3" json:"chinese,omitempty"` // note in Chinese
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1191,6 +1208,13 @@ func (x *RequestClipReply) GetEndS() float64 {
 func (x *RequestClipReply) GetNote() string {
 	if x != nil {
 		return x.Note
+	}
+	return ""
+}
+
+func (x *RequestClipReply) GetChinese() string {
+	if x != nil {
+		return x.Chinese
 	}
 	return ""
 }
@@ -1279,6 +1303,7 @@ type RequestRecapReply struct {
 	Chapters      []*Chapter             `protobuf:"bytes,4,rep,name=chapters,proto3" json:"chapters,omitempty"` // in order
 	LengthS       float64                `protobuf:"fixed64,5,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`
 	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	Chinese       string                 `protobuf:"bytes,7,opt,name=chinese,proto3" json:"chinese,omitempty"` // note in Chinese
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1351,6 +1376,13 @@ func (x *RequestRecapReply) GetLengthS() float64 {
 func (x *RequestRecapReply) GetNote() string {
 	if x != nil {
 		return x.Note
+	}
+	return ""
+}
+
+func (x *RequestRecapReply) GetChinese() string {
+	if x != nil {
+		return x.Chinese
 	}
 	return ""
 }
@@ -2668,37 +2700,38 @@ type Clip struct {
 	Kind        string                 `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
 	Lane        string                 `protobuf:"bytes,6,opt,name=lane,proto3" json:"lane,omitempty"`
 	// requested, found, planned, cut, rendered, needs_person, approved, rejected, published (playable), failed, taken_down
-	State          string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
-	Revision       int32                  `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
-	Title          string                 `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
-	Text           string                 `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"` // what is said in it
-	StartS         float64                `protobuf:"fixed64,11,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
-	EndS           float64                `protobuf:"fixed64,12,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
-	Score          float64                `protobuf:"fixed64,13,opt,name=score,proto3" json:"score,omitempty"`
-	Reasons        []*Reason              `protobuf:"bytes,14,rep,name=reasons,proto3" json:"reasons,omitempty"` // greatest weight first
-	By             string                 `protobuf:"bytes,15,opt,name=by,proto3" json:"by,omitempty"`           // who asked; empty: detected
-	TriggeredAt    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=triggered_at,json=triggeredAt,proto3" json:"triggered_at,omitempty"`
-	PublishedAt    *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=published_at,json=publishedAt,proto3" json:"published_at,omitempty"`
-	PlayableAfterS *float64               `protobuf:"fixed64,18,opt,name=playable_after_s,json=playableAfterS,proto3,oneof" json:"playable_after_s,omitempty"` // from the window's end to playable; absent: not playable, or the wall clock of its end is not known
-	Steps          []*Step                `protobuf:"bytes,19,rep,name=steps,proto3" json:"steps,omitempty"`                                                   // every state change, oldest first
-	Verdict        *Verdict               `protobuf:"bytes,20,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	Playable       bool                   `protobuf:"varint,21,opt,name=playable,proto3" json:"playable,omitempty"`
-	Cover          string                 `protobuf:"bytes,22,opt,name=cover,proto3" json:"cover,omitempty"`         // signed URL
-	Subtitles      string                 `protobuf:"bytes,23,opt,name=subtitles,proto3" json:"subtitles,omitempty"` // signed URL of WebVTT
-	Hls            string                 `protobuf:"bytes,24,opt,name=hls,proto3" json:"hls,omitempty"`             // signed URL of the index
-	Renditions     []*Rendition           `protobuf:"bytes,25,rep,name=renditions,proto3" json:"renditions,omitempty"`
-	Preview        string                 `protobuf:"bytes,26,opt,name=preview,proto3" json:"preview,omitempty"`                      // for operators
-	Generated      bool                   `protobuf:"varint,27,opt,name=generated,proto3" json:"generated,omitempty"`                 // labelled as AI-generated
-	ClippedTo      string                 `protobuf:"bytes,28,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why the clip is shorter than planned
-	Publications   []*Publication         `protobuf:"bytes,29,rep,name=publications,proto3" json:"publications,omitempty"`
-	Thumbnails     string                 `protobuf:"bytes,50,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"` // signed URL of WebVTT that leads to a sprite
-	Subrip         string                 `protobuf:"bytes,51,opt,name=subrip,proto3" json:"subrip,omitempty"`         // signed URL of the subtitles as SRT
-	Listing        string                 `protobuf:"bytes,52,opt,name=listing,proto3" json:"listing,omitempty"`       // signed URL of JSON for a player that fetches ranges itself: renditions, sizes, heads
-	Chapters       string                 `protobuf:"bytes,54,opt,name=chapters,proto3" json:"chapters,omitempty"`     // signed URL of a recap's chapters as WebVTT
-	Shots          []*Shot                `protobuf:"bytes,55,rep,name=shots,proto3" json:"shots,omitempty"`           // how its template and generated shots were made, or why they were not
-	Cdn            []*CDN                 `protobuf:"bytes,53,rep,name=cdn,proto3" json:"cdn,omitempty"`               // the same clip through every CDN that is configured
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	State            string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	Revision         int32                  `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
+	Title            string                 `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
+	Text             string                 `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"` // what is said in it
+	StartS           float64                `protobuf:"fixed64,11,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
+	EndS             float64                `protobuf:"fixed64,12,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	Score            float64                `protobuf:"fixed64,13,opt,name=score,proto3" json:"score,omitempty"`
+	Reasons          []*Reason              `protobuf:"bytes,14,rep,name=reasons,proto3" json:"reasons,omitempty"` // greatest weight first
+	By               string                 `protobuf:"bytes,15,opt,name=by,proto3" json:"by,omitempty"`           // who asked; empty: detected
+	TriggeredAt      *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=triggered_at,json=triggeredAt,proto3" json:"triggered_at,omitempty"`
+	PublishedAt      *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=published_at,json=publishedAt,proto3" json:"published_at,omitempty"`
+	PlayableAfterS   *float64               `protobuf:"fixed64,18,opt,name=playable_after_s,json=playableAfterS,proto3,oneof" json:"playable_after_s,omitempty"` // from the window's end to playable; absent: not playable, or the wall clock of its end is not known
+	Steps            []*Step                `protobuf:"bytes,19,rep,name=steps,proto3" json:"steps,omitempty"`                                                   // every state change, oldest first
+	Verdict          *Verdict               `protobuf:"bytes,20,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Playable         bool                   `protobuf:"varint,21,opt,name=playable,proto3" json:"playable,omitempty"`
+	Cover            string                 `protobuf:"bytes,22,opt,name=cover,proto3" json:"cover,omitempty"`         // signed URL
+	Subtitles        string                 `protobuf:"bytes,23,opt,name=subtitles,proto3" json:"subtitles,omitempty"` // signed URL of WebVTT
+	Hls              string                 `protobuf:"bytes,24,opt,name=hls,proto3" json:"hls,omitempty"`             // signed URL of the index
+	Renditions       []*Rendition           `protobuf:"bytes,25,rep,name=renditions,proto3" json:"renditions,omitempty"`
+	Preview          string                 `protobuf:"bytes,26,opt,name=preview,proto3" json:"preview,omitempty"`                      // for operators
+	Generated        bool                   `protobuf:"varint,27,opt,name=generated,proto3" json:"generated,omitempty"`                 // labelled as AI-generated
+	ClippedTo        string                 `protobuf:"bytes,28,opt,name=clipped_to,json=clippedTo,proto3" json:"clipped_to,omitempty"` // why the clip is shorter than planned
+	Publications     []*Publication         `protobuf:"bytes,29,rep,name=publications,proto3" json:"publications,omitempty"`
+	Thumbnails       string                 `protobuf:"bytes,50,opt,name=thumbnails,proto3" json:"thumbnails,omitempty"` // signed URL of WebVTT that leads to a sprite
+	Subrip           string                 `protobuf:"bytes,51,opt,name=subrip,proto3" json:"subrip,omitempty"`         // signed URL of the subtitles as SRT
+	Listing          string                 `protobuf:"bytes,52,opt,name=listing,proto3" json:"listing,omitempty"`       // signed URL of JSON for a player that fetches ranges itself: renditions, sizes, heads
+	ClippedToChinese string                 `protobuf:"bytes,56,opt,name=clipped_to_chinese,json=clippedToChinese,proto3" json:"clipped_to_chinese,omitempty"`
+	Chapters         string                 `protobuf:"bytes,54,opt,name=chapters,proto3" json:"chapters,omitempty"` // signed URL of a recap's chapters as WebVTT
+	Shots            []*Shot                `protobuf:"bytes,55,rep,name=shots,proto3" json:"shots,omitempty"`       // how its template and generated shots were made, or why they were not
+	Cdn              []*CDN                 `protobuf:"bytes,53,rep,name=cdn,proto3" json:"cdn,omitempty"`           // the same clip through every CDN that is configured
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Clip) Reset() {
@@ -2955,6 +2988,13 @@ func (x *Clip) GetListing() string {
 	return ""
 }
 
+func (x *Clip) GetClippedToChinese() string {
+	if x != nil {
+		return x.ClippedToChinese
+	}
+	return ""
+}
+
 func (x *Clip) GetChapters() string {
 	if x != nil {
 		return x.Chapters
@@ -2978,33 +3018,35 @@ func (x *Clip) GetCdn() []*CDN {
 
 // Shot says how a template or generated shot was made.
 type Shot struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // in the plan, from 0
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`      // template or generated
-	Became        string                 `protobuf:"bytes,3,opt,name=became,proto3" json:"became,omitempty"`  // what is shown: footage where it fell back
-	Template      string                 `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
-	Prompt        string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	Negative      string                 `protobuf:"bytes,6,opt,name=negative,proto3" json:"negative,omitempty"`
-	Version       string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"` // what worded the prompt
-	Hash          string                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`       // of the prompt
-	Engine        string                 `protobuf:"bytes,9,opt,name=engine,proto3" json:"engine,omitempty"`
-	Model         string                 `protobuf:"bytes,10,opt,name=model,proto3" json:"model,omitempty"`
-	Tier          string                 `protobuf:"bytes,11,opt,name=tier,proto3" json:"tier,omitempty"`
-	Seed          string                 `protobuf:"bytes,12,opt,name=seed,proto3" json:"seed,omitempty"` // a decimal number: JSON's are too short for it
-	Steps         int32                  `protobuf:"varint,13,opt,name=steps,proto3" json:"steps,omitempty"`
-	Width         int32                  `protobuf:"varint,14,opt,name=width,proto3" json:"width,omitempty"`
-	Height        int32                  `protobuf:"varint,15,opt,name=height,proto3" json:"height,omitempty"`
-	FrameRate     float64                `protobuf:"fixed64,16,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
-	LengthS       float64                `protobuf:"fixed64,17,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`
-	Attempts      int32                  `protobuf:"varint,18,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	CacheHit      bool                   `protobuf:"varint,19,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
-	Degraded      []string               `protobuf:"bytes,20,rep,name=degraded,proto3" json:"degraded,omitempty"` // what was done with less than was ordered
-	Stages        []*ShotStage           `protobuf:"bytes,21,rep,name=stages,proto3" json:"stages,omitempty"`
-	Bytes         float64                `protobuf:"fixed64,22,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Quality       *ShotQuality           `protobuf:"bytes,23,opt,name=quality,proto3" json:"quality,omitempty"` // absent: not measured
-	Fault         string                 `protobuf:"bytes,24,opt,name=fault,proto3" json:"fault,omitempty"`     // why it is not what was ordered
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Number          int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // in the plan, from 0
+	Kind            string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`      // template or generated
+	Became          string                 `protobuf:"bytes,3,opt,name=became,proto3" json:"became,omitempty"`  // what is shown: footage where it fell back
+	Template        string                 `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	Prompt          string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Negative        string                 `protobuf:"bytes,6,opt,name=negative,proto3" json:"negative,omitempty"`
+	Version         string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"` // what worded the prompt
+	Hash            string                 `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`       // of the prompt
+	Engine          string                 `protobuf:"bytes,9,opt,name=engine,proto3" json:"engine,omitempty"`
+	Model           string                 `protobuf:"bytes,10,opt,name=model,proto3" json:"model,omitempty"`
+	Tier            string                 `protobuf:"bytes,11,opt,name=tier,proto3" json:"tier,omitempty"`
+	Seed            string                 `protobuf:"bytes,12,opt,name=seed,proto3" json:"seed,omitempty"` // a decimal number: JSON's are too short for it
+	Steps           int32                  `protobuf:"varint,13,opt,name=steps,proto3" json:"steps,omitempty"`
+	Width           int32                  `protobuf:"varint,14,opt,name=width,proto3" json:"width,omitempty"`
+	Height          int32                  `protobuf:"varint,15,opt,name=height,proto3" json:"height,omitempty"`
+	FrameRate       float64                `protobuf:"fixed64,16,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`
+	LengthS         float64                `protobuf:"fixed64,17,opt,name=length_s,json=lengthS,proto3" json:"length_s,omitempty"`
+	Attempts        int32                  `protobuf:"varint,18,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	CacheHit        bool                   `protobuf:"varint,19,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
+	Degraded        []string               `protobuf:"bytes,20,rep,name=degraded,proto3" json:"degraded,omitempty"` // what was done with less than was ordered
+	Stages          []*ShotStage           `protobuf:"bytes,21,rep,name=stages,proto3" json:"stages,omitempty"`
+	Bytes           float64                `protobuf:"fixed64,22,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Quality         *ShotQuality           `protobuf:"bytes,23,opt,name=quality,proto3" json:"quality,omitempty"` // absent: not measured
+	Fault           string                 `protobuf:"bytes,24,opt,name=fault,proto3" json:"fault,omitempty"`     // why it is not what was ordered
+	FaultChinese    string                 `protobuf:"bytes,25,opt,name=fault_chinese,json=faultChinese,proto3" json:"fault_chinese,omitempty"`
+	DegradedChinese []string               `protobuf:"bytes,26,rep,name=degraded_chinese,json=degradedChinese,proto3" json:"degraded_chinese,omitempty"` // degraded in Chinese, one for one
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Shot) Reset() {
@@ -3203,6 +3245,20 @@ func (x *Shot) GetFault() string {
 		return x.Fault
 	}
 	return ""
+}
+
+func (x *Shot) GetFaultChinese() string {
+	if x != nil {
+		return x.FaultChinese
+	}
+	return ""
+}
+
+func (x *Shot) GetDegradedChinese() []string {
+	if x != nil {
+		return x.DegradedChinese
+	}
+	return nil
 }
 
 type ShotStage struct {
@@ -3420,6 +3476,7 @@ type Step struct {
 	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
 	SinceTriggerS float64                `protobuf:"fixed64,7,opt,name=since_trigger_s,json=sinceTriggerS,proto3" json:"since_trigger_s,omitempty"`
 	Note          string                 `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	Chinese       string                 `protobuf:"bytes,9,opt,name=chinese,proto3" json:"chinese,omitempty"` // note in Chinese, where there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3510,12 +3567,20 @@ func (x *Step) GetNote() string {
 	return ""
 }
 
+func (x *Step) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
+}
+
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Verdict       string                 `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"` // approved, rejected, needs_person
 	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`           // "rule" or a person's name
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	Findings      []*Finding             `protobuf:"bytes,4,rep,name=findings,proto3" json:"findings,omitempty"`
+	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"` // reason in Chinese, where it is the rule's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3576,6 +3641,13 @@ func (x *Verdict) GetFindings() []*Finding {
 		return x.Findings
 	}
 	return nil
+}
+
+func (x *Verdict) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
 }
 
 type Rendition struct {
@@ -4076,6 +4148,7 @@ type Publication struct {
 	Url           string                 `protobuf:"bytes,5,opt,name=url,proto3" json:"url,omitempty"`
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	At            *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
+	Chinese       string                 `protobuf:"bytes,8,opt,name=chinese,proto3" json:"chinese,omitempty"` // reason in Chinese, where there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4159,6 +4232,266 @@ func (x *Publication) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Publication) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
+}
+
+type ListDestinationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDestinationsRequest) Reset() {
+	*x = ListDestinationsRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDestinationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDestinationsRequest) ProtoMessage() {}
+
+func (x *ListDestinationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDestinationsRequest.ProtoReflect.Descriptor instead.
+func (*ListDestinationsRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
+}
+
+type ListDestinationsReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Manual        []string               `protobuf:"bytes,1,rep,name=manual,proto3" json:"manual,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDestinationsReply) Reset() {
+	*x = ListDestinationsReply{}
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDestinationsReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDestinationsReply) ProtoMessage() {}
+
+func (x *ListDestinationsReply) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDestinationsReply.ProtoReflect.Descriptor instead.
+func (*ListDestinationsReply) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *ListDestinationsReply) GetManual() []string {
+	if x != nil {
+		return x.Manual
+	}
+	return nil
+}
+
+type ListEnginesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnginesRequest) Reset() {
+	*x = ListEnginesRequest{}
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnginesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnginesRequest) ProtoMessage() {}
+
+func (x *ListEnginesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnginesRequest.ProtoReflect.Descriptor instead.
+func (*ListEnginesRequest) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
+}
+
+type ListEnginesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Engines       []*Engine              `protobuf:"bytes,1,rep,name=engines,proto3" json:"engines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnginesReply) Reset() {
+	*x = ListEnginesReply{}
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnginesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnginesReply) ProtoMessage() {}
+
+func (x *ListEnginesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnginesReply.ProtoReflect.Descriptor instead.
+func (*ListEnginesReply) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ListEnginesReply) GetEngines() []*Engine {
+	if x != nil {
+		return x.Engines
+	}
+	return nil
+}
+
+// Engine is a video engine as one t2v process sees it.
+type Engine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Process       string                 `protobuf:"bytes,2,opt,name=process,proto3" json:"process,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`        // ready, warming, away, broken, busy
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`            // it takes nothing now
+	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"`    // why in Chinese, where there is one
+	Running       int32                  `protobuf:"varint,6,opt,name=running,proto3" json:"running,omitempty"`   // shots it makes for this process
+	Openings      int32                  `protobuf:"varint,7,opt,name=openings,proto3" json:"openings,omitempty"` // that it holds, as far as is known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Engine) Reset() {
+	*x = Engine{}
+	mi := &file_ops_v1_ops_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Engine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Engine) ProtoMessage() {}
+
+func (x *Engine) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Engine.ProtoReflect.Descriptor instead.
+func (*Engine) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Engine) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Engine) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Engine) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Engine) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Engine) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
+}
+
+func (x *Engine) GetRunning() int32 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *Engine) GetOpenings() int32 {
+	if x != nil {
+		return x.Openings
+	}
+	return 0
+}
+
 type ReportPlaybackRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClipId        string                 `protobuf:"bytes,1,opt,name=clip_id,json=clipId,proto3" json:"clip_id,omitempty"`
@@ -4175,7 +4508,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4187,7 +4520,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4200,7 +4533,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -4267,7 +4600,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4279,7 +4612,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4292,7 +4625,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{58}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -4312,7 +4645,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4324,7 +4657,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4337,7 +4670,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Line) GetStreamId() string {
@@ -4415,7 +4748,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	mi := &file_ops_v1_ops_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4760,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	mi := &file_ops_v1_ops_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4773,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{55}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -4524,13 +4857,14 @@ var File_ops_v1_ops_proto protoreflect.FileDescriptor
 
 const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
-	"\x10ops/v1/ops.proto\x12\x0fliveclip.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n" +
+	"\x10ops/v1/ops.proto\x12\x0fliveclip.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x01\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\x05R\x06status\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x1a\n" +
-	"\binstance\x18\x05 \x01(\tR\binstance\"k\n" +
+	"\binstance\x18\x05 \x01(\tR\binstance\x12\x18\n" +
+	"\achinese\x18\x06 \x01(\tR\achinese\"k\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -4558,7 +4892,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\rAttachRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x122\n" +
-	"\acontext\x18\x03 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\"\xd0\x06\n" +
+	"\acontext\x18\x03 \x01(\v2\x18.liveclip.ops.v1.ContextR\acontext\"\xf7\x06\n" +
 	"\x06Stream\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -4585,7 +4919,8 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\x13 \x01(\v2\x1b.liveclip.ops.v1.ParametersR\n" +
 	"parameters\x122\n" +
-	"\ahearing\x18\x14 \x01(\v2\x18.liveclip.ops.v1.HearingR\ahearing\x1a:\n" +
+	"\ahearing\x18\x14 \x01(\v2\x18.liveclip.ops.v1.HearingR\ahearing\x12%\n" +
+	"\x0ereason_chinese\x18\x15 \x01(\tR\rreasonChinese\x1a:\n" +
 	"\fSignalsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
@@ -4639,27 +4974,29 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\b_after_sB\n" +
 	"\n" +
 	"\b_start_sB\b\n" +
-	"\x06_end_s\"\xad\x01\n" +
+	"\x06_end_s\"\xc7\x01\n" +
 	"\x10RequestClipReply\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
 	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x12\x17\n" +
 	"\astart_s\x18\x04 \x01(\x01R\x06startS\x12\x13\n" +
 	"\x05end_s\x18\x05 \x01(\x01R\x04endS\x12\x12\n" +
-	"\x04note\x18\x06 \x01(\tR\x04note\"\xaf\x01\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\x12\x18\n" +
+	"\achinese\x18\a \x01(\tR\achinese\"\xaf\x01\n" +
 	"\x13RequestRecapRequest\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x19\n" +
 	"\blength_s\x18\x02 \x01(\x01R\alengthS\x12!\n" +
 	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x12\x14\n" +
 	"\x05title\x18\x04 \x01(\tR\x05title\x12'\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\"\xd1\x01\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\"\xeb\x01\n" +
 	"\x11RequestRecapReply\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
 	"\fbroadcast_id\x18\x03 \x01(\tR\vbroadcastId\x124\n" +
 	"\bchapters\x18\x04 \x03(\v2\x18.liveclip.ops.v1.ChapterR\bchapters\x12\x19\n" +
 	"\blength_s\x18\x05 \x01(\x01R\alengthS\x12\x12\n" +
-	"\x04note\x18\x06 \x01(\tR\x04note\"f\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\x12\x18\n" +
+	"\achinese\x18\a \x01(\tR\achinese\"f\n" +
 	"\aChapter\x12\x17\n" +
 	"\astart_s\x18\x01 \x01(\x01R\x06startS\x12\x13\n" +
 	"\x05end_s\x18\x02 \x01(\x01R\x04endS\x12\x14\n" +
@@ -4770,7 +5107,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
 	"next_after\x18\x02 \x01(\tR\tnextAfter\")\n" +
 	"\x0eGetClipRequest\x12\x17\n" +
-	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xaa\t\n" +
+	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"\xd8\t\n" +
 	"\x04Clip\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12!\n" +
@@ -4809,11 +5146,12 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"thumbnails\x182 \x01(\tR\n" +
 	"thumbnails\x12\x16\n" +
 	"\x06subrip\x183 \x01(\tR\x06subrip\x12\x18\n" +
-	"\alisting\x184 \x01(\tR\alisting\x12\x1a\n" +
+	"\alisting\x184 \x01(\tR\alisting\x12,\n" +
+	"\x12clipped_to_chinese\x188 \x01(\tR\x10clippedToChinese\x12\x1a\n" +
 	"\bchapters\x186 \x01(\tR\bchapters\x12+\n" +
 	"\x05shots\x187 \x03(\v2\x15.liveclip.ops.v1.ShotR\x05shots\x12&\n" +
 	"\x03cdn\x185 \x03(\v2\x14.liveclip.ops.v1.CDNR\x03cdnB\x13\n" +
-	"\x11_playable_after_s\"\x89\x05\n" +
+	"\x11_playable_after_s\"\xd9\x05\n" +
 	"\x04Shot\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -4840,7 +5178,9 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x06stages\x18\x15 \x03(\v2\x1a.liveclip.ops.v1.ShotStageR\x06stages\x12\x14\n" +
 	"\x05bytes\x18\x16 \x01(\x01R\x05bytes\x126\n" +
 	"\aquality\x18\x17 \x01(\v2\x1c.liveclip.ops.v1.ShotQualityR\aquality\x12\x14\n" +
-	"\x05fault\x18\x18 \x01(\tR\x05fault\"6\n" +
+	"\x05fault\x18\x18 \x01(\tR\x05fault\x12#\n" +
+	"\rfault_chinese\x18\x19 \x01(\tR\ffaultChinese\x12)\n" +
+	"\x10degraded_chinese\x18\x1a \x03(\tR\x0fdegradedChinese\"6\n" +
 	"\tShotStage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x15\n" +
 	"\x06took_s\x18\x02 \x01(\x01R\x05tookS\"\x9d\x01\n" +
@@ -4857,7 +5197,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05cover\x18\x03 \x01(\tR\x05cover\x12:\n" +
 	"\n" +
 	"renditions\x18\x04 \x03(\v2\x1a.liveclip.ops.v1.RenditionR\n" +
-	"renditions\"\xf6\x01\n" +
+	"renditions\"\x90\x02\n" +
 	"\x04Step\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12\x12\n" +
@@ -4866,12 +5206,14 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\vdestination\x18\x05 \x01(\tR\vdestination\x12*\n" +
 	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12&\n" +
 	"\x0fsince_trigger_s\x18\a \x01(\x01R\rsinceTriggerS\x12\x12\n" +
-	"\x04note\x18\b \x01(\tR\x04note\"\x81\x01\n" +
+	"\x04note\x18\b \x01(\tR\x04note\x12\x18\n" +
+	"\achinese\x18\t \x01(\tR\achinese\"\x9b\x01\n" +
 	"\aVerdict\x12\x18\n" +
 	"\averdict\x18\x01 \x01(\tR\averdict\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x124\n" +
-	"\bfindings\x18\x04 \x03(\v2\x18.liveclip.ops.v1.FindingR\bfindings\"\xde\x01\n" +
+	"\bfindings\x18\x04 \x03(\v2\x18.liveclip.ops.v1.FindingR\bfindings\x12\x18\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\"\xde\x01\n" +
 	"\tRendition\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
@@ -4905,7 +5247,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x17ListPublicationsRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\"Y\n" +
 	"\x15ListPublicationsReply\x12@\n" +
-	"\fpublications\x18\x01 \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublications\"\xd1\x01\n" +
+	"\fpublications\x18\x01 \x03(\v2\x1c.liveclip.ops.v1.PublicationR\fpublications\"\xeb\x01\n" +
 	"\vPublication\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12 \n" +
 	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x14\n" +
@@ -4913,7 +5255,22 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\tremote_id\x18\x04 \x01(\tR\bremoteId\x12\x10\n" +
 	"\x03url\x18\x05 \x01(\tR\x03url\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12*\n" +
-	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xf4\x01\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x18\n" +
+	"\achinese\x18\b \x01(\tR\achinese\"\x19\n" +
+	"\x17ListDestinationsRequest\"/\n" +
+	"\x15ListDestinationsReply\x12\x16\n" +
+	"\x06manual\x18\x01 \x03(\tR\x06manual\"\x14\n" +
+	"\x12ListEnginesRequest\"E\n" +
+	"\x10ListEnginesReply\x121\n" +
+	"\aengines\x18\x01 \x03(\v2\x17.liveclip.ops.v1.EngineR\aengines\"\xae\x01\n" +
+	"\x06Engine\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aprocess\x18\x02 \x01(\tR\aprocess\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x18\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\x12\x18\n" +
+	"\arunning\x18\x06 \x01(\x05R\arunning\x12\x1a\n" +
+	"\bopenings\x18\a \x01(\x05R\bopenings\"\xf4\x01\n" +
 	"\x15ReportPlaybackRequest\x12\x17\n" +
 	"\aclip_id\x18\x01 \x01(\tR\x06clipId\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12#\n" +
@@ -4945,7 +5302,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\areasons\x18\t \x03(\v2\x17.liveclip.ops.v1.ReasonR\areasons\x12\x12\n" +
 	"\x04text\x18\n" +
 	" \x01(\tR\x04text\x12=\n" +
-	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\xd7\v\n" +
+	"\ftriggered_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vtriggeredAt2\x94\r\n" +
 	"\x03Ops\x12A\n" +
 	"\x06Attach\x12\x1e.liveclip.ops.v1.AttachRequest\x1a\x17.liveclip.ops.v1.Stream\x12U\n" +
 	"\vListStreams\x12#.liveclip.ops.v1.ListStreamsRequest\x1a!.liveclip.ops.v1.ListStreamsReply\x12G\n" +
@@ -4965,7 +5322,9 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x04Trim\x12\x1c.liveclip.ops.v1.TrimRequest\x1a\x15.liveclip.ops.v1.Clip\x12C\n" +
 	"\bTakeDown\x12 .liveclip.ops.v1.TakeDownRequest\x1a\x15.liveclip.ops.v1.Clip\x12R\n" +
 	"\aPublish\x12\x1f.liveclip.ops.v1.PublishRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12d\n" +
-	"\x10ListPublications\x12(.liveclip.ops.v1.ListPublicationsRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12^\n" +
+	"\x10ListPublications\x12(.liveclip.ops.v1.ListPublicationsRequest\x1a&.liveclip.ops.v1.ListPublicationsReply\x12d\n" +
+	"\x10ListDestinations\x12(.liveclip.ops.v1.ListDestinationsRequest\x1a&.liveclip.ops.v1.ListDestinationsReply\x12U\n" +
+	"\vListEngines\x12#.liveclip.ops.v1.ListEnginesRequest\x1a!.liveclip.ops.v1.ListEnginesReply\x12^\n" +
 	"\x0eReportPlayback\x12&.liveclip.ops.v1.ReportPlaybackRequest\x1a$.liveclip.ops.v1.ReportPlaybackReplyB\x1dZ\x1bliveclip/proto/ops/v1;opsv1b\x06proto3"
 
 var (
@@ -4980,7 +5339,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -5034,47 +5393,52 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*ListPublicationsRequest)(nil), // 49: liveclip.ops.v1.ListPublicationsRequest
 	(*ListPublicationsReply)(nil),   // 50: liveclip.ops.v1.ListPublicationsReply
 	(*Publication)(nil),             // 51: liveclip.ops.v1.Publication
-	(*ReportPlaybackRequest)(nil),   // 52: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 53: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 54: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 55: liveclip.ops.v1.Highlight
-	nil,                             // 56: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 57: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 58: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 59: google.protobuf.Timestamp
+	(*ListDestinationsRequest)(nil), // 52: liveclip.ops.v1.ListDestinationsRequest
+	(*ListDestinationsReply)(nil),   // 53: liveclip.ops.v1.ListDestinationsReply
+	(*ListEnginesRequest)(nil),      // 54: liveclip.ops.v1.ListEnginesRequest
+	(*ListEnginesReply)(nil),        // 55: liveclip.ops.v1.ListEnginesReply
+	(*Engine)(nil),                  // 56: liveclip.ops.v1.Engine
+	(*ReportPlaybackRequest)(nil),   // 57: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 58: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 59: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 60: liveclip.ops.v1.Highlight
+	nil,                             // 61: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 62: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 63: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 64: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	56, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	61, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	59, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	64, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	6,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	59, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	59, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	57, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	64, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	64, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	62, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	7,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	5,  // 10: liveclip.ops.v1.Stream.hearing:type_name -> liveclip.ops.v1.Hearing
 	4,  // 11: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 12: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
 	17, // 13: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	59, // 14: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	64, // 14: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 15: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	18, // 16: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
 	18, // 17: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	58, // 18: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	63, // 18: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
 	23, // 19: liveclip.ops.v1.SendLinesRequest.lines:type_name -> liveclip.ops.v1.SentLine
-	59, // 20: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
-	59, // 21: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
-	59, // 22: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
+	64, // 20: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
+	64, // 21: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
+	64, // 22: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
 	24, // 23: liveclip.ops.v1.SentLine.words:type_name -> liveclip.ops.v1.SentWord
 	26, // 24: liveclip.ops.v1.SendLinesReply.dropped:type_name -> liveclip.ops.v1.DroppedLine
-	59, // 25: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	64, // 25: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	30, // 26: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
 	36, // 27: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
 	31, // 28: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	59, // 29: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	59, // 30: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	64, // 29: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	64, // 30: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
 	41, // 31: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
 	42, // 32: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
 	43, // 33: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
@@ -5084,56 +5448,61 @@ var file_ops_v1_ops_proto_depIdxs = []int32{
 	38, // 37: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
 	39, // 38: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
 	43, // 39: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	59, // 40: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	64, // 40: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
 	32, // 41: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
 	44, // 42: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
 	51, // 43: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	59, // 44: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	31, // 45: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	59, // 46: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 47: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	8,  // 48: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	10, // 49: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	11, // 50: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	12, // 51: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	13, // 52: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	15, // 53: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
-	20, // 54: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	22, // 55: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
-	27, // 56: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	28, // 57: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	33, // 58: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	35, // 59: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	45, // 60: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	46, // 61: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
-	47, // 62: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	48, // 63: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	49, // 64: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	52, // 65: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 66: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	9,  // 67: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 68: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 69: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 70: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	14, // 71: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	16, // 72: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	21, // 73: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	25, // 74: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
-	29, // 75: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	29, // 76: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	34, // 77: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	36, // 78: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	36, // 79: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	36, // 80: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
-	36, // 81: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	50, // 82: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	50, // 83: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	53, // 84: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	66, // [66:85] is the sub-list for method output_type
-	47, // [47:66] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	64, // 44: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	56, // 45: liveclip.ops.v1.ListEnginesReply.engines:type_name -> liveclip.ops.v1.Engine
+	31, // 46: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	64, // 47: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 48: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	8,  // 49: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	10, // 50: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	11, // 51: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	12, // 52: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	13, // 53: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	15, // 54: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	20, // 55: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	22, // 56: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
+	27, // 57: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	28, // 58: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	33, // 59: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	35, // 60: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	45, // 61: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	46, // 62: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
+	47, // 63: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	48, // 64: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	49, // 65: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	52, // 66: liveclip.ops.v1.Ops.ListDestinations:input_type -> liveclip.ops.v1.ListDestinationsRequest
+	54, // 67: liveclip.ops.v1.Ops.ListEngines:input_type -> liveclip.ops.v1.ListEnginesRequest
+	57, // 68: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 69: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	9,  // 70: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 71: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 72: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 73: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	14, // 74: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	16, // 75: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	21, // 76: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	25, // 77: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
+	29, // 78: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	29, // 79: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	34, // 80: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	36, // 81: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	36, // 82: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	36, // 83: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
+	36, // 84: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	50, // 85: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	50, // 86: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	53, // 87: liveclip.ops.v1.Ops.ListDestinations:output_type -> liveclip.ops.v1.ListDestinationsReply
+	55, // 88: liveclip.ops.v1.Ops.ListEngines:output_type -> liveclip.ops.v1.ListEnginesReply
+	58, // 89: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	69, // [69:90] is the sub-list for method output_type
+	48, // [48:69] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -5153,7 +5522,7 @@ func file_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   59,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

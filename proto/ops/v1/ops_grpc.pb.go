@@ -41,6 +41,8 @@ const (
 	Ops_TakeDown_FullMethodName         = "/liveclip.ops.v1.Ops/TakeDown"
 	Ops_Publish_FullMethodName          = "/liveclip.ops.v1.Ops/Publish"
 	Ops_ListPublications_FullMethodName = "/liveclip.ops.v1.Ops/ListPublications"
+	Ops_ListDestinations_FullMethodName = "/liveclip.ops.v1.Ops/ListDestinations"
+	Ops_ListEngines_FullMethodName      = "/liveclip.ops.v1.Ops/ListEngines"
 	Ops_ReportPlayback_FullMethodName   = "/liveclip.ops.v1.Ops/ReportPlayback"
 )
 
@@ -79,6 +81,10 @@ type OpsClient interface {
 	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
 	Publish(ctx context.Context, in *PublishRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error)
 	ListPublications(ctx context.Context, in *ListPublicationsRequest, opts ...grpc.CallOption) (*ListPublicationsReply, error)
+	// ListDestinations names the destinations that clips go to only by hand.
+	ListDestinations(ctx context.Context, in *ListDestinationsRequest, opts ...grpc.CallOption) (*ListDestinationsReply, error)
+	// ListEngines says how the video engines are, as every t2v process sees them.
+	ListEngines(ctx context.Context, in *ListEnginesRequest, opts ...grpc.CallOption) (*ListEnginesReply, error)
 	// ReportPlayback takes what a player fetched, played and wasted.
 	ReportPlayback(ctx context.Context, in *ReportPlaybackRequest, opts ...grpc.CallOption) (*ReportPlaybackReply, error)
 }
@@ -271,6 +277,26 @@ func (c *opsClient) ListPublications(ctx context.Context, in *ListPublicationsRe
 	return out, nil
 }
 
+func (c *opsClient) ListDestinations(ctx context.Context, in *ListDestinationsRequest, opts ...grpc.CallOption) (*ListDestinationsReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDestinationsReply)
+	err := c.cc.Invoke(ctx, Ops_ListDestinations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsClient) ListEngines(ctx context.Context, in *ListEnginesRequest, opts ...grpc.CallOption) (*ListEnginesReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEnginesReply)
+	err := c.cc.Invoke(ctx, Ops_ListEngines_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *opsClient) ReportPlayback(ctx context.Context, in *ReportPlaybackRequest, opts ...grpc.CallOption) (*ReportPlaybackReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReportPlaybackReply)
@@ -316,6 +342,10 @@ type OpsServer interface {
 	// Publish asks for a playable clip to go to a destination: also where it failed before, or its fate is unknown.
 	Publish(context.Context, *PublishRequest) (*ListPublicationsReply, error)
 	ListPublications(context.Context, *ListPublicationsRequest) (*ListPublicationsReply, error)
+	// ListDestinations names the destinations that clips go to only by hand.
+	ListDestinations(context.Context, *ListDestinationsRequest) (*ListDestinationsReply, error)
+	// ListEngines says how the video engines are, as every t2v process sees them.
+	ListEngines(context.Context, *ListEnginesRequest) (*ListEnginesReply, error)
 	// ReportPlayback takes what a player fetched, played and wasted.
 	ReportPlayback(context.Context, *ReportPlaybackRequest) (*ReportPlaybackReply, error)
 	mustEmbedUnimplementedOpsServer()
@@ -381,6 +411,12 @@ func (UnimplementedOpsServer) Publish(context.Context, *PublishRequest) (*ListPu
 }
 func (UnimplementedOpsServer) ListPublications(context.Context, *ListPublicationsRequest) (*ListPublicationsReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListPublications not implemented")
+}
+func (UnimplementedOpsServer) ListDestinations(context.Context, *ListDestinationsRequest) (*ListDestinationsReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListDestinations not implemented")
+}
+func (UnimplementedOpsServer) ListEngines(context.Context, *ListEnginesRequest) (*ListEnginesReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListEngines not implemented")
 }
 func (UnimplementedOpsServer) ReportPlayback(context.Context, *ReportPlaybackRequest) (*ReportPlaybackReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReportPlayback not implemented")
@@ -730,6 +766,42 @@ func _Ops_ListPublications_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ops_ListDestinations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDestinationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).ListDestinations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_ListDestinations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).ListDestinations(ctx, req.(*ListDestinationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ops_ListEngines_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEnginesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServer).ListEngines(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ops_ListEngines_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServer).ListEngines(ctx, req.(*ListEnginesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Ops_ReportPlayback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReportPlaybackRequest)
 	if err := dec(in); err != nil {
@@ -826,6 +898,14 @@ var Ops_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPublications",
 			Handler:    _Ops_ListPublications_Handler,
+		},
+		{
+			MethodName: "ListDestinations",
+			Handler:    _Ops_ListDestinations_Handler,
+		},
+		{
+			MethodName: "ListEngines",
+			Handler:    _Ops_ListEngines_Handler,
 		},
 		{
 			MethodName: "ReportPlayback",

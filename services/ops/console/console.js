@@ -15,8 +15,8 @@ function t(key, ...values) {
   return text.replace(/\{(\d)\}/g, (_, i) => values[i]);
 }
 
-// sentence translates what the server says in one of its fixed sentences, or several of them.
-function sentence(text) { return text.split('; ').map((s) => words[language][s] ?? s).join('; '); }
+// said picks what the server says in both languages; what has no Chinese is said in English.
+function said(english, chinese) { return (language === 'zh' && chinese) || english || ''; }
 
 // ---- small helpers -----------------------------------------------------------------------------------------------------
 
@@ -66,9 +66,9 @@ async function call(method, path, body) {
   const headers = { Authorization: 'Bearer ' + token };
   if (method === 'POST') headers['Idempotency-Key'] = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
   const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(said.detail || answer.statusText), { status: answer.status });
-  return said;
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(said(told.detail, told.chinese) || answer.statusText), { status: answer.status });
+  return told;
 }
 
 // attempt does something a person asked for, and tells them when it fails.
@@ -87,6 +87,7 @@ const clips = new Map();   // clip_id → Clip
 const lines = new Map();   // line_id → element
 let chosen = '';           // stream_id; empty: all
 let filter = 'all';
+let byHand = [];           // destinations that clips go to only by hand
 let nextPage = '';
 let feed = null;
 
@@ -97,12 +98,15 @@ const inFilter = {
   other: (c) => !['published', 'needs_person', 'rejected', 'failed', 'taken_down'].includes(c.state),
 };
 
+// idle rooms come after those on air, and show less of themselves.
+const idle = (room) => room.state !== 'live' && room.state !== 'stalled';
+
 // ---- rooms -------------------------------------------------------------------------------------------------------------
 
 function drawRooms() {
   const box = $('rooms');
   const there = new Map([...box.children].map((e) => [e.dataset.id, e]));
-  const shown = [...rooms.values()].filter((r) => r.state !== 'off').sort((a, b) => a.stream_id < b.stream_id ? -1 : 1);
+  const shown = [...rooms.values()].filter((r) => r.state !== 'off').sort((a, b) => idle(a) - idle(b) || (a.stream_id < b.stream_id ? -1 : 1));
   const elements = shown.map((room) => {
     const card = there.get(room.stream_id) || newRoom(room.stream_id);
     card.update(room);
@@ -123,7 +127,7 @@ function newRoom(id) {
   const button = h('button', { type: 'button', class: 'main', onclick: () => attempt(button, async () => {
     const answer = await call('POST', `/v1/streams/${id}/clips`, { before_s: Number(before.value), after_s: Number(after.value), title: title.value, ...(opening.value && { opening: opening.value }) });
     title.value = '';
-    toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
+    toast(t('snipped', clock(answer.start_s), clock(answer.end_s)) + (answer.note ? ' · ' + said(answer.note, answer.chinese) : ''));
     refresh(answer.clip_id);
   }) });
   const label = () => { button.textContent = t('snip', before.value || 0); };
@@ -139,7 +143,7 @@ function newRoom(id) {
   const time = h('span', { class: 'time' });
   const recap = h('button', { type: 'button', class: 'quiet', onclick: () => attempt(recap, async () => {
     const answer = await call('POST', `/v1/streams/${id}/recaps`, {});
-    toast(t('recapped', answer.chapters.length, clock(answer.length_s)) + (answer.note ? ' · ' + sentence(answer.note) : ''));
+    toast(t('recapped', answer.chapters.length, clock(answer.length_s)) + (answer.note ? ' · ' + said(answer.note, answer.chinese) : ''));
     refresh(answer.clip_id);
   }) });
   const context = contextForm(id);
@@ -148,6 +152,7 @@ function newRoom(id) {
   card.dataset.id = id;
   card.update = (room) => {
     card.classList.toggle('chosen', chosen === id);
+    card.classList.toggle('idle', idle(room));
     snip.hidden = !room.broadcast_id;
     labels[0].textContent = t('before');
     labels[1].textContent = t('after');
@@ -173,15 +178,16 @@ function roomTop(room, time) {
   const signals = room.state === 'off' || room.state === 'waiting' ? [] : Object.entries(room.signals || {}).sort().map(([name, health]) =>
     h('span', { class: 'signal ' + health, title: t('health.' + health) }, t('signal.' + name) + (health === 'present' ? '' : ' · ' + t('health.' + health))));
   const product = room.context?.products?.[0];
-  const about = [room.context?.host, product && [product.name, product.price].filter(Boolean).join(' '), room.source === 'push' ? '' : room.source, room.parameters && `${room.parameters.width}×${room.parameters.height}`].filter(Boolean);
+  const about = [room.context?.host, product && [product.name, product.price].filter(Boolean).join(' '), room.source === 'push' ? '' : room.source, room.parameters && `${room.parameters.width}×${room.parameters.height}`,
+    room.hearing && (room.hearing.engine === 'none' ? t('hearing.none') : t('hearing', room.hearing.engine))].filter(Boolean);
   return [
     h('div', { class: 'title' },
       h('button', { type: 'button', title: room.stream_id, onclick: () => choose(chosen === room.stream_id ? '' : room.stream_id) }, room.stream_id),
       h('span', { class: 'pill ' + room.state }, t(room.state === 'waiting' && room.source !== 'push' ? 'state.connecting' : 'state.' + room.state)), time),
     about.length > 0 && h('p', { class: 'about' }, about.join(' · ')),
     signals.length > 0 && h('div', { class: 'signals' }, signals, room.lag_s > 8 && h('span', { class: 'signal behind' }, t('lag', brief(room.lag_s)))),
-    room.reason && h('p', { class: 'reason' }, sentence(room.reason)),
-    room.hearing?.note && h('p', { class: 'reason' }, language === 'zh' ? room.hearing.chinese : room.hearing.note),
+    room.reason && h('p', { class: 'reason' }, said(room.reason, room.reason_chinese)),
+    room.hearing?.note && h('p', { class: 'reason' }, said(room.hearing.note, room.hearing.chinese)),
     room.push && room.state === 'waiting' && h('button', { type: 'button', class: 'push', title: t('copy'), onclick: () => navigator.clipboard?.writeText(room.push.url).then(() => toast(t('copied'))) }, room.push.url),
   ].filter(Boolean);
 }
@@ -299,8 +305,9 @@ function clipBody(clip) {
     timeline(clip),
     shots(clip.shots || []),
     ...notes(clip),
-    clip.publications.length > 0 && h('div', { class: 'sent' }, clip.publications.map((p) =>
-      h(['failed', 'rejected', 'unknown'].includes(p.state) && clip.playable ? 'button' : 'span', { onclick: (e) => sendAgain(e, clip, p), class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: p.reason || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`))),
+    h('div', { class: 'sent' }, clip.publications.map((p) =>
+      h(['failed', 'rejected', 'unknown'].includes(p.state) && clip.playable ? 'button' : 'span', { onclick: (e) => sendAgain(e, clip, p), class: 'pill ' + (p.state === 'visible' ? 'published' : p.state === 'failed' || p.state === 'rejected' ? 'failed' : ''), title: said(p.reason, p.chinese) || p.remote_id }, `${p.destination} · ${t('publication.' + p.state)}`)), unsent(clip).map((name) =>
+      h('button', { type: 'button', class: 'pill', onclick: (e) => send(e.currentTarget, clip, name, 'send.sure') }, t('send', name)))),
     trimForm(clip),
     actions(clip),
   ].filter(Boolean);
@@ -308,9 +315,18 @@ function clipBody(clip) {
 
 // sendAgain asks for a destination once more, where it failed or nobody knows what became of it.
 function sendAgain(e, clip, p) {
-  if (e.currentTarget.tagName !== 'BUTTON' || !confirm(t('again.sure', p.destination))) return;
-  attempt(e.currentTarget, () => call('POST', `/v1/clips/${clip.clip_id}/publications`, { destination: p.destination }));
+  if (e.currentTarget.tagName === 'BUTTON') send(e.currentTarget, clip, p.destination, 'again.sure');
 }
+
+function send(button, clip, destination, question) {
+  if (confirm(t(question, destination))) attempt(button, async () => {
+    await call('POST', `/v1/clips/${clip.clip_id}/publications`, { destination });
+    toast(t('sending', destination));
+  });
+}
+
+// unsent are the destinations to which a playable clip goes only by hand, and has not gone.
+function unsent(clip) { return clip.playable ? byHand.filter((name) => !clip.publications.some((p) => p.destination === name)) : []; }
 
 // explained says a reason in the reader's language; of one without Chinese, the rule at its head: `flash_sale: "last three minutes"`.
 function explained({ detail, chinese }) {
@@ -331,14 +347,16 @@ function reasons(list) {
 
 const usual = ['found', 'planned', 'cut', 'rendered', 'decided', 'published'];
 
+// latest gives a clip's steps by name, but not those of before its ends were moved.
+function latest(clip) { return new Map(clip.steps.filter((s) => s.since_trigger_s > -1).map((s) => [s.step, s])); }
+
 function timeline(clip) {
-  const last = new Map();
-  for (const step of clip.steps) if (step.since_trigger_s > -1) last.set(step.step, step); // not those of before its ends were moved
+  const last = latest(clip);
   const end = last.get('taken_down') || (clip.state === 'failed' && last.get('failed'));
   const row = usual.filter((name) => !end || last.has(name)).map((name) => ({ name, step: last.get(name) }));
   if (end) row.push({ name: end.step, step: end });
   return h('ol', { class: 'steps' }, row.map(({ name, step }) => h('li', {
-    class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + sentence(step.note) : '') : '',
+    class: !step ? 'todo' : name === 'failed' || name === 'taken_down' ? 'bad' : '', title: step ? new Date(step.at).toLocaleString(language) + (step.note ? ' · ' + said(step.note, step.chinese) : '') : '',
   }, t('step.' + name), step && h('span', { class: 'at' }, `+${brief(step.since_trigger_s)}s`))));
 }
 
@@ -347,26 +365,32 @@ function shots(list) {
   if (list.length === 0) return null;
   return h('details', { class: 'shots' }, h('summary', {}, t('shots', list.length)), h('ul', {}, list.map((s) => {
     const made = [
-      t('shot.' + s.became) + (s.became === 'template' ? ' ' + s.template : ''), [s.engine !== 'template' && s.engine, s.model !== s.template && s.model].filter(Boolean).join(' '),
+      t('shot.' + s.became) + (s.became === 'template' ? ' ' + t('opening.' + s.template) : ''), [s.engine !== 'template' && s.engine, s.model !== s.template && s.model].filter(Boolean).join(' '),
       s.width > 0 && `${s.width}×${s.height}`, s.steps > 0 && t('shot.steps', s.steps), s.seed && t('shot.seed', s.seed), s.cache_hit && t('shot.cached'),
       s.attempts > 1 && t('shot.attempts', s.attempts), (s.stages || []).map((g) => `${g.name} ${brief(g.took_s)}s`).join(' + '),
-      ...(s.degraded || []), s.quality && t('shot.quality', s.quality.sharp.toFixed(3), s.quality.flicker.toFixed(3), Math.round(100 * s.quality.frozen), Math.round(100 * s.quality.black)),
+      ...said(s.degraded || [], s.degraded_chinese), s.quality && t('shot.quality', s.quality.sharp.toFixed(3), s.quality.flicker.toFixed(3), Math.round(100 * s.quality.frozen), Math.round(100 * s.quality.black)),
     ];
-    return h('li', {}, h('div', {}, made.filter(Boolean).join(' · ')), s.prompt && h('p', { class: 'text', title: `${s.version} ${s.hash}` }, s.prompt), s.fault && h('p', { class: 'note' }, s.fault));
+    return h('li', {}, h('div', {}, made.filter(Boolean).join(' · ')), s.prompt && h('p', { class: 'text', title: `${s.version} ${s.hash}` }, s.prompt), s.fault && h('p', { class: 'note' }, said(s.fault, s.fault_chinese)));
   })));
 }
 
+// notes are what a person should know of a clip without asking: why it waits or failed, what was made otherwise than ordered.
 function notes(clip) {
-  const said = [];
-  if (clip.clipped_to) said.push(h('p', { class: 'note' }, sentence(clip.clipped_to)));
+  const list = [];
+  const note = (text, plain) => text && list.push(h('p', { class: 'note' + (plain ? ' plain' : '') }, text));
+  const last = latest(clip);
+  for (const name of ['planned', 'cut', 'rendered']) if (last.get(name)?.note) note(said(last.get(name).note, last.get(name).chinese), true);
+  if (clip.clipped_to && !last.get('rendered')?.note) note(said(clip.clipped_to, clip.clipped_to_chinese), true);
   const failed = clip.state === 'failed' && [...clip.steps].reverse().find((s) => s.step === 'failed');
-  if (failed) said.push(h('p', { class: 'note' }, failed.note));
+  if (failed) note(said(failed.note, failed.chinese));
   const v = clip.verdict;
-  if (v && v.verdict !== 'approved') {
-    const terms = (v.findings || []).filter((f) => f.term).map((f) => `“${f.term}” (${f.where})`).join(', ');
-    said.push(h('p', { class: 'note' }, [v.by === 'rule' ? '' : v.by, sentence(v.reason || ''), terms].filter(Boolean).join(' · ')));
-  } else if (v && v.by !== 'rule') said.push(h('p', { class: 'note plain' }, [t('state.approved'), v.by, v.reason].filter(Boolean).join(' · ')));
-  return said.filter((p) => p.textContent);
+  if (!v) return list;
+  const terms = v.reason ? '' : (v.findings || []).filter((f) => f.term).map((f) => `“${f.term}” (${t('where.' + f.where)})`).join(', ');
+  const by = v.by === 'rule' ? '' : v.by;
+  const reason = said(v.reason, v.chinese);
+  if (v.verdict !== 'approved') note([by, reason, terms].filter(Boolean).join(' · '));
+  else if (by || reason) note([by && t('state.approved'), by, reason].filter(Boolean).join(' · '), true);
+  return list;
 }
 
 function actions(clip) {
@@ -495,7 +519,8 @@ async function load() {
   if (chosen && !rooms.has(chosen)) chosen = '';
   drawRooms();
   nextPage = '';
-  await loadClips();
+  byHand = (await call('GET', '/v1/destinations')).manual;
+  await Promise.all([loadEngines(), loadClips()]);
 }
 
 async function enter(given) {
@@ -538,7 +563,7 @@ function dress() {
     type: 'button', 'aria-pressed': String(name === filter), onclick: () => { filter = name; dress(); },
   }, t('filter.' + name))));
   if ($('link').textContent) link(Boolean($('link').dataset.on));
-  if (token) { drawRooms(); drawClips(); }
+  if (token) { drawRooms(); drawEngines(); drawClips(); }
 }
 
 $('gate').addEventListener('submit', (e) => { e.preventDefault(); enter($('token').value); });
@@ -562,7 +587,10 @@ $('attach').addEventListener('submit', (e) => {
 setInterval(() => { if (token) drawRooms(); }, 1000);
 setInterval(async () => {
   if (!token) return;
-  try { for (const room of (await call('GET', '/v1/streams')).streams) hear(room); } catch (fault) {
+  try {
+    for (const room of (await call('GET', '/v1/streams')).streams) hear(room);
+    await loadEngines();
+  } catch (fault) {
     if (fault.status === 401) leave(fault.message);
     else link(false); // said once, where it stays
   }

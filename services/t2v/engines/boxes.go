@@ -1,6 +1,10 @@
 package engines
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"liveclip/internal/note"
+)
 
 // boxes follows an MP4's top-level boxes as they stream by, so that a file that breaks off, or is none, is known without a look
 // into it (ISO/IEC 14496-12, 4.2).
@@ -75,11 +79,11 @@ func (b *boxes) begin() *Fault {
 func (b *boxes) end() *Fault {
 	switch {
 	case b.n == 0:
-		return fault(Wrong, "the engine finished without a picture")
+		return fault(Wrong, "%s", note.EngineEmpty.Say())
 	case b.left > 0 || len(b.head) > 0:
 		return fault(Wrong, "the video breaks off in the middle")
 	case !b.movie || !b.media:
-		return fault(Wrong, "the engine finished without a picture")
+		return fault(Wrong, "%s", note.EngineEmpty.Say())
 	}
 	return nil
 }

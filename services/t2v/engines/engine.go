@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+
+	"liveclip/internal/note"
 )
 
 // Order is one shot asked of an engine.
@@ -119,8 +121,8 @@ func New(cfg Config) (Engine, error) {
 }
 
 var (
-	errIdle    = errors.New("the engine went silent")
-	errTooLong = errors.New("the engine took too long")
+	errIdle    = note.EngineSilent.Errorf()
+	errTooLong = note.EngineSlow.Errorf()
 )
 
 // within bounds a call: whole by Timeout, each silence by Idle. alive resets the silence; end must be called.

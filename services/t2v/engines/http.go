@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"liveclip/internal/address"
+	"liveclip/internal/note"
 	"liveclip/internal/outcall"
 )
 
@@ -134,15 +134,15 @@ func unreachable(err error) error {
 	if errors.As(err, &f) {
 		return f
 	}
-	return fault(Away, "the engine is not reached: %w", outcall.WithoutURL(err))
+	return fault(Away, note.EngineAway.English, outcall.WithoutURL(err))
 }
 
 func refusal(response *http.Response, body []byte, said func(int, []byte) *Fault) *Fault {
 	f := said(response.StatusCode, body)
 	if f == nil {
-		f = &Fault{Kind: sortStatus(response.StatusCode), Err: errors.New("no reason given")}
+		f = &Fault{Kind: sortStatus(response.StatusCode), Err: note.NoReason.Errorf()}
 	}
-	f.Err = fmt.Errorf("the engine answered %d: %w", response.StatusCode, f.Err)
+	f.Err = note.EngineAnswered.Errorf(response.StatusCode, f.Err)
 	f.After = cmp.Or(f.After, outcall.RetryAfter(response, time.Now(), 10*time.Minute))
 	return f
 }

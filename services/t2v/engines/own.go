@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"liveclip/internal/note"
 	"liveclip/internal/trust"
 	enginev1 "liveclip/proto/engine/v1"
 )
@@ -155,7 +157,19 @@ func plain(err error) error {
 	if !known {
 		kind = Away
 	}
-	return fault(sortWords(s.Message(), kind).Kind, "engine: %s: %.300s", s.Code(), s.Message())
+	kind = sortWords(s.Message(), kind).Kind
+	if kind == Away && s.Code() == codes.Unavailable {
+		return fault(kind, note.EngineAway.English, errors.New(dialling(s.Message())))
+	}
+	return fault(kind, "engine: %s: %.300s", s.Code(), s.Message())
+}
+
+// dialling takes what gRPC puts around the error of a connection off it.
+func dialling(message string) string {
+	if _, why, found := strings.Cut(message, `desc = "transport: `); found {
+		message = strings.TrimSuffix(why, `"`)
+	}
+	return fmt.Sprintf("%.300s", strings.TrimPrefix(message, "Error while dialing: ")) //nolint:misspell // gRPC writes it so
 }
 
 var ownKinds = map[enginev1.Code]Kind{

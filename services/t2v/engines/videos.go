@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"liveclip/internal/note"
 )
 
 // videos is a server with the OpenAI-style API: create, look, download, and delete, which aborts an order that runs.
@@ -114,7 +116,7 @@ func (v video) done() (bool, error) {
 		return false, nil
 	case "failed", "error":
 		f := sortWords(v.Error.Code+" "+v.Error.Type+" "+v.Error.Message, Away)
-		f.Err = fault(f.Kind, "the engine failed: %.200s", v.Error.Message)
+		f.Err = fault(f.Kind, note.EngineFailed.English, v.Error.Message)
 		return false, f
 	case "cancelled", "canceled", "deleted":
 		return false, fault(Away, "the engine cancelled the order by itself")

@@ -2,9 +2,11 @@ package schedule
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
+
+	"liveclip/internal/note"
+	"liveclip/internal/standing"
 )
 
 // Work is one shot wanted.
@@ -110,17 +112,17 @@ func (s *Scheduler) Offer(w Work) []Refusal {
 				s.count(w, s.least(w).Seconds())
 			}
 		}
-		return []Refusal{refuse(offered, "the engines have too much to do until it is due")}
+		return []Refusal{refuse(offered, note.TooMuch.Say())}
 	}
 	s.waiting = kept
-	return refuseAll(out, "another stream had less of the engines")
+	return refuseAll(out, note.OthersFirst.Say())
 }
 
 // impossible tells why work could not be made even if nothing else waited.
 func (s *Scheduler) impossible(w *item, now time.Time) string {
 	lightest := len(w.tier.Levels) - 1
 	if !w.Deadline.After(now) {
-		return "its moment has passed"
+		return note.MomentPassed.Say()
 	}
 	var able []*engine
 	for _, e := range s.engines {
@@ -129,18 +131,18 @@ func (s *Scheduler) impossible(w *item, now time.Time) string {
 		}
 	}
 	if len(s.engines) == 0 {
-		return "no generation engine configured"
+		return note.NoEngine.Say()
 	}
 	if len(able) == 0 {
-		return "no generation engine can make it"
+		return note.NoneAble.Say()
 	}
 	if s.lay(now, []*item{w}, []int{lightest}, true).missed < 0 {
 		return ""
 	}
 	if !slices.ContainsFunc(able, func(e *engine) bool { return e.ready }) {
-		return fmt.Sprintf("the generation engine is not ready: %s: %s", able[0].Name, able[0].why)
+		return note.NotReady.Say(able[0].Name, able[0].why)
 	}
-	return fmt.Sprintf("it cannot end in time: %s are left", w.Deadline.Sub(now).Round(100*time.Millisecond))
+	return note.NoTime.Say(w.Deadline.Sub(now).Round(100 * time.Millisecond))
 }
 
 // makeRoom takes work out until the rest ends in time.
@@ -231,7 +233,7 @@ func (s *Scheduler) Next() (starts []Start, refusals []Refusal) {
 	kept, out := s.makeRoom(now, s.waiting, false)
 	s.waiting = kept
 	for _, w := range out {
-		refusals = append(refusals, refuse(w, "the engines took longer than expected: it cannot end in time any more"))
+		refusals = append(refusals, refuse(w, note.SlowEngines.Say()))
 	}
 	for {
 		d := s.lighten(now, s.waiting, true)
@@ -290,41 +292,21 @@ func (s *Scheduler) Cancel(id string) {
 	}
 }
 
-// Standing is an engine as the schedule sees it.
-type Standing struct {
-	Name     string `json:"name"`
-	State    State  `json:"state"`
-	Why      string `json:"why"` // it takes nothing now; empty: it does
-	Running  int    `json:"running"`
-	Openings int    `json:"openings"` // that it holds, as far as is known
-}
-
-// State of an engine.
-type State string
-
-const (
-	Ready   State = "ready"
-	Warming State = "warming" // it answers, and is not ready yet
-	Away    State = "away"    // it does not answer
-	Broken  State = "broken"  // it failed too often in a row, and is left alone
-	Busy    State = "busy"    // it asked to be left alone
-)
-
 // Standings lists the engines.
-func (s *Scheduler) Standings() []Standing {
+func (s *Scheduler) Standings() []standing.Engine {
 	now := s.now()
-	var all []Standing
+	var all []standing.Engine
 	for _, e := range s.engines {
-		st := Standing{Name: e.Name, State: Ready, Running: len(e.running), Openings: len(e.openings)}
+		st := standing.Engine{Name: e.Name, State: standing.Ready, Running: len(e.running), Openings: len(e.openings)}
 		switch {
 		case !e.ready && e.away:
-			st.State, st.Why = Away, e.why
+			st.State, st.Why = standing.Away, e.why
 		case !e.ready:
-			st.State, st.Why = Warming, e.why
+			st.State, st.Why = standing.Warming, e.why
 		case e.until.After(now) && e.trial:
-			st.State, st.Why = Broken, fmt.Sprintf("failed %d times in a row, tried again in %s", e.failures, e.until.Sub(now).Round(time.Second))
+			st.State, st.Why = standing.Broken, note.FailedOften.Say(e.failures, e.until.Sub(now).Round(time.Second))
 		case e.until.After(now):
-			st.State, st.Why = Busy, fmt.Sprintf("asked to be left alone for %s", e.until.Sub(now).Round(time.Second))
+			st.State, st.Why = standing.Busy, note.LeaveAlone.Say(e.until.Sub(now).Round(time.Second))
 		}
 		all = append(all, st)
 	}
