@@ -24,7 +24,9 @@ type ready struct {
 	factor       float64       // processor seconds for a second of sound, here; 0: unknown
 }
 
-const answerWithin = 30 * time.Second // a recogniser that says nothing for so long hangs
+// answerWithin is how long a recogniser may say nothing at all while it is asked: then it hangs. It may well take longer over
+// one utterance, for it decodes many together.
+const answerWithin = 30 * time.Second
 
 // dialogue gives each utterance of one recogniser the answers that are its own.
 type dialogue struct {
@@ -34,10 +36,30 @@ type dialogue struct {
 	mu      sync.Mutex
 	waiting map[string]chan *mediav1.Heard // by utterance; capacity 1
 	ended   error
+	asking  int         // calls of ask
+	hanging *time.Timer // ends a recogniser that says nothing; runs while it is asked
 }
 
 func newDialogue(r recogniser) *dialogue {
-	return &dialogue{r: r, waiting: map[string]chan *mediav1.Heard{}}
+	d := &dialogue{r: r, waiting: map[string]chan *mediav1.Heard{}, hanging: time.AfterFunc(answerWithin, func() { _ = r.Close() })}
+	d.hanging.Stop()
+	return d
+}
+
+// asks begins a question, and gives its end.
+func (d *dialogue) asks() (asked func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asking++; d.asking == 1 {
+		d.hanging.Reset(answerWithin)
+	}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.asking--; d.asking == 0 {
+			d.hanging.Stop()
+		}
+	}
 }
 
 // receive hands out answers until the recogniser fails: what waits then is told so.
@@ -58,6 +80,9 @@ func (d *dialogue) receive() error {
 			d.mu.Unlock()
 			return err
 		}
+		if d.asking > 0 {
+			d.hanging.Reset(answerWithin)
+		}
 		if answer, ok := d.waiting[heard.Utterance]; ok {
 			delete(d.waiting, heard.Utterance)
 			answer <- heard
@@ -73,8 +98,7 @@ func (e unheardError) Error() string { return string(e) }
 
 // ask sends sound and, where an answer is due, waits for it.
 func (d *dialogue) ask(ctx context.Context, h *mediav1.Hear) (*mediav1.Heard, error) {
-	hanging := time.AfterFunc(answerWithin, func() { _ = d.r.Close() })
-	defer hanging.Stop()
+	defer d.asks()()
 	var answer chan *mediav1.Heard
 	if h.Partial || h.End {
 		d.mu.Lock()

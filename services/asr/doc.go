@@ -23,6 +23,7 @@
 // and what is no voice never becomes an utterance. endpoint.go cuts voice into utterances: at pauses, at the latest after 10 s,
 // and where a clip waits. Each engine has a pool of recognisers (pool.go), children that hear one utterance at a time or many
 // side by side (dialogue.go); an utterance keeps its sound until it was heard, so a recogniser that dies costs a repetition.
+// One that answers nobody for 30 s hangs, and is replaced; however slow it is, each answer shows that it works.
 // One that was there at a death is heard again only with none of its kind beside it, and given up after four.
 //
 // Speech that nobody heard is told in one place, ear.settle, before the mark passes it: it is in stream.progress.v1 (Unheard),
@@ -31,7 +32,7 @@
 // deaf. What a killed process had not heard yet, and what was recorded while nobody listened or sent captions, is kept so, too.
 // SpeechLag says how late the newest final line was. load.go measures what
 // hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the rooms need, up to
-// asr.recognisers, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
+// asr.recognisers, stops those beyond the first that nobody needed for five minutes, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
 // speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what
 // live rooms leave. hotwords.go tells recognisers what to expect of a room; only transducers with known spelling heed it.
 //

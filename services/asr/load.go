@@ -2,6 +2,7 @@ package asr
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 )
@@ -13,8 +14,8 @@ type load struct {
 	streams  int     // utterances side by side, of one recogniser; 0: unknown
 	factor   float64 // processor seconds for a second of sound; 0: unknown
 	rooms    int
-	archives bool // are heard too, as fast as they can be
-	full     bool // a room was turned away since the last left
+	archived time.Time // when an archive's utterance came last: they are heard as fast as they can be
+	full     bool      // a room was turned away since the last left
 }
 
 // busy is how much of its time a recogniser shall hear, so that a burst of speech does not put it behind.
@@ -89,28 +90,75 @@ func (p *pool) worked(sound, work time.Duration) {
 	p.load.learn(work.Seconds()/sound.Seconds(), 0.05)
 }
 
-// needed waits until a recogniser is: the first when anybody is to be heard, the others when it can't hear all rooms, or an
-// archive is to be heard. Each takes memory.
+// spareAfter is how long a recogniser beyond the first goes unneeded before it stops: it takes memory, but its models take
+// seconds to load.
+const spareAfter = 5 * time.Minute
+
+var errSpare = errors.New("recogniser is spare")
+
+// use is what a recogniser does. Guarded by the pool's mutex.
+type use struct {
+	hearing int  // utterances
+	spare   bool // takes no more
+}
+
+// takes tells whether the i-th recogniser has work: the first always, the others when those before can't hear all rooms, or an
+// archive was heard lately. Under the pool's mutex.
+func (p *pool) takes(i int) bool {
+	archives := !p.load.archived.IsZero() && time.Since(p.load.archived) < spareAfter
+	return i == 0 || archives || p.load.needs() > i
+}
+
+// needed waits until a recogniser is: the first when anybody is to be heard. Each takes memory. False: ctx ended.
 func (p *pool) needed(ctx context.Context, i int) bool {
 	select {
 	case <-ctx.Done():
 		return false
 	case <-p.wanted:
 	}
-	for {
+	for ctx.Err() == nil {
 		p.mu.Lock()
-		enough := i == 0 || p.load.archives || p.load.needs() > i
-		changed := p.changed
+		enough, changed := p.takes(i), p.changed
 		p.mu.Unlock()
 		if enough {
 			return true
 		}
 		select {
 		case <-ctx.Done():
-			return false
 		case <-changed:
 		}
 	}
+	return false
+}
+
+// spare waits until a recogniser was not needed for a while, and has it take no more; false: ctx ended.
+func (p *pool) spare(ctx context.Context, i int, of *use) bool {
+	ticks := time.NewTicker(spareAfter / 10)
+	defer ticks.Stop()
+	needed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticks.C:
+		}
+		p.mu.Lock()
+		if p.takes(i) || of.hearing > 0 {
+			needed = time.Now()
+		}
+		if of.spare = time.Since(needed) >= spareAfter; of.spare {
+			p.wake()
+			p.mu.Unlock()
+			return true
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *pool) left(of *use) {
+	p.mu.Lock()
+	of.hearing--
+	p.mu.Unlock()
 }
 
 // gauge reads a figure of the load.

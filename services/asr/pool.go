@@ -139,7 +139,9 @@ func (p *pool) put(u *utterance) {
 		return
 	}
 	p.waiting = append(p.waiting, u)
-	p.load.archives = p.load.archives || !u.live
+	if !u.live {
+		p.load.archived = time.Now()
+	}
 	p.wake()
 	p.mu.Unlock()
 }
@@ -181,11 +183,7 @@ func (p *pool) wake() {
 func (p *pool) run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for i := range p.workers {
-		workers.Go(func() {
-			if p.needed(ctx, i) {
-				p.work(ctx)
-			}
-		})
+		workers.Go(func() { p.work(ctx, i) })
 	}
 	workers.Wait()
 	p.mu.Lock()
@@ -205,20 +203,24 @@ func (p *pool) giveUp() {
 	}
 }
 
-// work keeps one recogniser alive.
-func (p *pool) work(ctx context.Context) {
+// work keeps a recogniser alive while it is needed.
+func (p *pool) work(ctx context.Context, i int) {
 	wait, failed := restartLeast, 0
-	for ctx.Err() == nil {
+	for p.needed(ctx, i) {
 		r, err := p.start(ctx)
 		if failed++; err == nil {
 			wait, failed = restartLeast, 0
 			p.hears(r)
-			err = p.serve(ctx, r)
+			err = p.serve(ctx, r, i)
 			_ = r.Close()
 			p.hearsNoMore()
 		}
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errSpare) {
+			p.log.Info("recogniser stopped: the others hear everybody")
+			continue
 		}
 		// Native code that dies over its model does so again.
 		if domain.IsPermanent(err) || failed >= maxStarts {
@@ -269,8 +271,8 @@ func (p *pool) deafened(why string) bool {
 	return true
 }
 
-// serve has one recogniser hear utterances, as many side by side as it can, until it fails.
-func (p *pool) serve(ctx context.Context, r ready) error {
+// serve has one recogniser hear utterances, as many side by side as it can, until it fails or is spare.
+func (p *pool) serve(ctx context.Context, r ready, i int) error {
 	talk := newDialogue(r)
 	alive, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -278,15 +280,23 @@ func (p *pool) serve(ctx context.Context, r ready) error {
 	defer closing()
 	var group sync.WaitGroup
 	group.Go(func() { stop(talk.receive()) })
+	use := &use{}
+	group.Go(func() {
+		if p.spare(alive, i, use) {
+			stop(errSpare)
+		}
+	})
 	for slot := range r.streams {
 		group.Go(func() {
-			seat := seat{talk, r.partialEvery, slot > 0}
+			seat := seat{talk, r.partialEvery, slot > 0, use}
 			for {
 				u := p.take(alive, seat)
 				if u == nil {
 					return
 				}
-				if err := p.serveOne(ctx, alive, seat, u); err != nil {
+				err := p.serveOne(ctx, alive, seat, u)
+				p.left(use)
+				if err != nil {
 					stop(err)
 					return
 				}
@@ -306,6 +316,7 @@ type seat struct {
 	*dialogue
 	partialEvery time.Duration
 	safeOnly     bool // takes no utterance that was at a recogniser's death, and while rooms are heard nothing but theirs
+	of           *use
 }
 
 // serveOne has one utterance heard; its error is the recogniser's. alive ends with the recogniser, ctx with the pool.
@@ -316,9 +327,11 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 		p.putBack(u)
 		return nil
 	case err == nil:
-		sound, _ := u.after(0)
-		p.heardSeconds.Add(soundLength(len(sound)).Seconds())
-		p.worked(soundLength(len(sound)), time.Duration(heard.GetWork()))
+		if heard != nil { // nil: nobody waited for it any more
+			sound, _ := u.after(0)
+			p.heardSeconds.Add(soundLength(len(sound)).Seconds())
+			p.worked(soundLength(len(sound)), time.Duration(heard.Work))
+		}
 		u.answered(heard)
 		return nil
 	case errors.As(err, new(unheardError)):
@@ -339,16 +352,17 @@ func (p *pool) serveOne(ctx, alive context.Context, at seat, u *utterance) error
 	return err
 }
 
-// take waits for the utterance that is due next; nil when ctx ended.
+// take waits for the utterance that is due next; nil when ctx ended or the recogniser is spare.
 func (p *pool) take(ctx context.Context, at seat) *utterance {
 	p.mu.Lock()
 	p.idle++
 	defer func() { p.idle--; p.mu.Unlock() }()
 	for {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || at.of.spare {
 			return nil
 		}
 		if i := p.due(at); i >= 0 {
+			at.of.hearing++
 			u := p.waiting[i]
 			p.waiting = slices.Delete(p.waiting, i, i+1)
 			return u
