@@ -26,12 +26,28 @@ import (
 // helperVar makes the test binary a parent that can be killed: see TestAChildNeverOutlivesItsParent.
 const helperVar = "LIVECLIP_CHILD_TEST_BINARY"
 
+// panicVar makes it a child that panics over its order.
+const panicVar = "CHILD_TEST_PANIC"
+
 func TestMain(m *testing.M) {
 	if binary := os.Getenv(helperVar); binary != "" {
 		parent(binary)
 		return
 	}
+	if os.Getenv(panicVar) != "" {
+		panics()
+	}
 	os.Exit(m.Run())
+}
+
+func panics() {
+	for range 500 {
+		go func() { select {} }()
+	}
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	fmt.Fprintln(os.Stderr, "a last word")
+	var none map[string]int
+	none["x"] = 1
 }
 
 // parent starts a child that waits for a push, prints its process ID, and waits to be killed.
@@ -128,14 +144,37 @@ func TestACrashIsATemporaryErrorThatNamesTheSignal(t *testing.T) {
 	}
 }
 
-func TestACrashTellsTheEndOfWhatTheChildSaid(t *testing.T) {
+func TestACrashTellsWhatItsFaultWasAndNoRegisters(t *testing.T) {
 	p := start(t, t.Context(), child.Record, waiting())
-	waitFor(t, "the child to handle signals", func() bool { return catches(p.Pid(), syscall.SIGQUIT) })
-	if err := syscall.Kill(p.Pid(), syscall.SIGQUIT); err != nil { // Go prints its goroutines, and exits
+	waitFor(t, "the child to handle signals", func() bool { return catches(p.Pid(), syscall.SIGABRT) })
+	if err := syscall.Kill(p.Pid(), syscall.SIGABRT); err != nil { // as abort() in C
 		t.Fatal(err)
 	}
 	_, err := p.Receive()
-	if err == nil || domain.IsPermanent(err) || !strings.Contains(err.Error(), "exit status 2") || len(err.Error()) < 200 || len(err.Error()) > 6000 {
+	if err == nil || domain.IsPermanent(err) || !strings.Contains(err.Error(), "exit status 2: SIGABRT: abort\ngoroutine ") || strings.Contains(err.Error(), "=0x") || len(err.Error()) > 2000 {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAPanicAmongManyGoroutinesTellsWhereItWas(t *testing.T) {
+	t.Setenv(panicVar, "yes")
+	cfg := child.Defaults()
+	var err error
+	if cfg.Binary, err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := child.NewStarter(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Start(t.Context(), child.Record, waiting())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	_, err = p.Receive()
+	if err == nil || !strings.Contains(err.Error(), "a last word\npanic: assignment to entry in nil map") || !strings.Contains(err.Error(), "child_test.panics /") ||
+		strings.Contains(err.Error(), "gopark") || len(err.Error()) > 2000 {
 		t.Errorf("error %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,7 +26,7 @@ type Process struct {
 	stdin, stdout, lifeline *os.File
 	in                      *wire.Reader
 	out                     *wire.Writer
-	stderr                  tail
+	stderr                  said
 	ended                   error // of Receive: nothing follows
 	answers                 atomic.Int64
 	sent                    int64                    // bytes of input
@@ -175,35 +174,4 @@ func (p *Process) crash(cause error) error {
 		return p.sorted(fmt.Errorf("%w: %w", limit, err))
 	}
 	return err
-}
-
-// tail keeps the beginning and the end of what is written to it: a crash says what it is first, and then where.
-type tail struct {
-	mu        sync.Mutex
-	head, buf []byte
-}
-
-const (
-	headSize = 512
-	tailSize = 4 << 10
-)
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	written := len(b)
-	if room := min(headSize-len(t.head), len(b)); room > 0 {
-		t.head, b = append(t.head, b[:room]...), b[room:]
-	}
-	t.buf = append(t.buf, b[max(0, len(b)-tailSize):]...)
-	if over := len(t.buf) - tailSize; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return written, nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(strings.ToValidUTF8(string(t.head)+string(t.buf), "?"))
 }
