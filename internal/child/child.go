@@ -1,5 +1,5 @@
 // Package child starts liveclip-media, limits it and talks to it. All native code runs behind it: a crash there is an
-// error here, and so is an end by a limit (limits.go). Children may be started ahead (warm.go).
+// error here that tells its fault (said.go), and so is an end by a limit (limits.go). Children may be started ahead (warm.go).
 package child
 
 import (
