@@ -24,7 +24,8 @@ var carriers = []string{"okay everyone %s so do not wait", "my friends %s right 
 type keywordFigures struct {
 	Voice          string   `json:"voice"`
 	Phrases        int      `json:"phrases"`
-	Found          int      `json:"found"`
+	Found          int      `json:"found"`   // word for word
+	Moments        int      `json:"moments"` // they, and those heard as another phrase of their kind: of the same moment
 	Missed         []string `json:"missed"`
 	TalkSeconds    float64  `json:"talk_seconds"`
 	FalseAlarms    []string `json:"false_alarms"`
@@ -56,23 +57,31 @@ func (e evaluation) keywords(ctx context.Context) (*keywordFigures, error) {
 		if counts {
 			spent, heard = spent+tried.Processor, heard+time.Duration(len(sound)/32)*time.Millisecond
 		}
-		var said []string
+		var lines []string
 		for _, l := range tried.Lines {
-			said = append(said, l.Text)
+			lines = append(lines, l.Text)
 		}
-		return strings.Join(said, " "), err
+		return strings.Join(lines, " "), err
 	}
+	kinds := phrases.Kinds(phrases.Keywords)
 	for i, phrase := range phrases.Each(phrases.Keywords) {
 		text, err := hear(fmt.Sprintf(carriers[i%len(carriers)], phrase), i%everyTalk == 0)
 		if err != nil {
 			return nil, err
 		}
 		f.Phrases++
-		if strings.Contains(" "+text+" ", " "+phrase+" ") {
+		if said(text, phrase) {
 			f.Found++
-		} else {
-			f.Missed = append(f.Missed, fmt.Sprintf("%s: %q", phrase, text))
+			f.Moments++
+			continue
 		}
+		for other, kind := range kinds {
+			if kind == kinds[phrase] && said(text, other) {
+				f.Moments++
+				break
+			}
+		}
+		f.Missed = append(f.Missed, fmt.Sprintf("%s: %q", phrase, text))
 	}
 	before := heard
 	for _, talk := range phrases.Each(ordinaryTalk) {
@@ -90,9 +99,13 @@ func (e evaluation) keywords(ctx context.Context) (*keywordFigures, error) {
 	return f, nil
 }
 
+func said(text, phrase string) bool { return strings.Contains(" "+text+" ", " "+phrase+" ") }
+
 func (f keywordFigures) print(w io.Writer) {
-	fmt.Fprintf(w, "keyword mode, voice %s: %d of %d phrases found (%.1f %%), %d false alarms in %.1f min of talk (%.1f in ten), real-time factor %.3f\n",
-		f.Voice, f.Found, f.Phrases, 100*float64(f.Found)/float64(max(1, f.Phrases)), len(f.FalseAlarms), f.TalkSeconds/60, f.PerTenMinutes, f.RealTimeFactor)
+	share := func(n int) float64 { return 100 * float64(n) / float64(max(1, f.Phrases)) }
+	fmt.Fprintf(w, "keyword mode, voice %s: %d of %d phrases found word for word (%.1f %%), %d by one of their kind (%.1f %%), "+
+		"%d false alarms in %.1f min of talk (%.1f in ten), real-time factor %.3f\n", f.Voice, f.Found, f.Phrases, share(f.Found), f.Moments, share(f.Moments),
+		len(f.FalseAlarms), f.TalkSeconds/60, f.PerTenMinutes, f.RealTimeFactor)
 	for _, m := range f.Missed {
 		fmt.Fprintln(w, "  missed", m)
 	}

@@ -228,17 +228,27 @@ func (e *endpointer) quietestFrame() int {
 	return found
 }
 
-// energy is a frame's level in dB of full scale. A constant offset is not heard, so it does not count.
+// energy is a frame's level in dB of full scale, of what lies above 200 Hz: an offset, a fan and the street are not heard as
+// speech, and must not hide its end.
 func energy(frame []byte) float64 {
-	var sum, squares float64
-	for i := 0; i+1 < len(frame); i += sampleBytes {
-		v := float64(int16(binary.LittleEndian.Uint16(frame[i:])))
-		sum += v
-		squares += v * v
+	const past = 0.9245 // exp(−2π·200 Hz / sampleRate): how much of the last sample's outcome is in the next one's
+	var once, twice, squares float64
+	last := sample(frame, 0)
+	n := len(frame) / sampleBytes
+	for i := range n {
+		v := sample(frame, i)
+		before := once
+		once = past * (once + v - last)
+		twice = past * (twice + once - before)
+		last = v
+		squares += twice * twice
 	}
-	n := float64(len(frame) / sampleBytes)
 	// Digital silence has a level too.
-	return 10 * math.Log10((1/n+max(0, squares/n-(sum/n)*(sum/n)))/(32768*32768))
+	return 10 * math.Log10((1+squares)/float64(n)/(32768*32768))
+}
+
+func sample(frame []byte, i int) float64 {
+	return float64(int16(binary.LittleEndian.Uint16(frame[i*sampleBytes:])))
 }
 
 // hum notices sound that does not vary: a tone, a machine, an endless chord.
@@ -261,18 +271,18 @@ type floor struct {
 	spans   [floorSpans]float64 // least level of each
 	current int
 	filled  time.Duration // of the current span
-	known   bool
+	heard   int           // spans, the current one too; at most all
 }
 
-// unknownFloor is assumed until the first seconds were heard.
-const unknownFloor = -50
+// firstFloor is assumed at first. For each span that was louder floorRises more is believed.
+const (
+	firstFloor = -50.0
+	floorRises = 4.0 // dB
+)
 
 func (f *floor) follow(level float64) {
-	if !f.known {
-		for i := range f.spans {
-			f.spans[i] = unknownFloor
-		}
-		f.known = true
+	if f.filled == 0 {
+		f.heard = min(f.heard+1, floorSpans)
 	}
 	if f.filled == 0 || level < f.spans[f.current] {
 		f.spans[f.current] = level
@@ -283,11 +293,11 @@ func (f *floor) follow(level float64) {
 }
 
 func (f *floor) level() float64 {
-	if !f.known {
-		return unknownFloor
+	least := math.Inf(1)
+	if f.heard < floorSpans {
+		least = firstFloor + floorRises*float64(f.heard)
 	}
-	least := f.spans[0]
-	for _, v := range f.spans[1:] {
+	for _, v := range f.spans[:f.heard] {
 		least = min(least, v)
 	}
 	return max(floorLeast, min(floorMost, least))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,6 +119,28 @@ func TestUtterancesAreCutAtPausesWithTheirOnset(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheFirstLineOfANoisyRoomEndsAtItsPause(t *testing.T) {
+	got := utterances(t, play(&endpointer{}, 0, scene{300 * time.Millisecond, noisyRoom}, scene{2 * time.Second, speech}, scene{time.Second, noisyRoom}))
+	if len(got) != 1 || !near(got[0].until, 2300*time.Millisecond+pause, 100*time.Millisecond) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestARumbleBelowSpeechDoesNotHideItsEnd(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	sound := slices.Concat(noise(6*time.Second, quietRoom, random), noise(2*time.Second, speech, random), noise(2*time.Second, quietRoom, random))
+	for i := 0; i < len(sound); i += sampleBytes {
+		at := float64(i/sampleBytes) / sampleRate
+		v := 700 * (1 + math.Sin(2*math.Pi*1.7*at)) * math.Sin(2*math.Pi*35*at)
+		binary.LittleEndian.PutUint16(sound[i:], uint16(int16(binary.LittleEndian.Uint16(sound[i:]))+int16(v)))
+	}
+	e := &endpointer{}
+	got := utterances(t, append(e.hear(0, sound), e.flush()...))
+	if len(got) != 1 || !near(got[0].until, 8*time.Second+pause, 100*time.Millisecond) {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -22,3 +22,18 @@ func Each(list string) []string {
 	}
 	return all
 }
+
+// Kinds gives each phrase of a list its kind of moment: the remark of one word that stands on a line before it.
+func Kinds(list string) map[string]string {
+	kinds, kind := map[string]string{}, ""
+	for line := range strings.Lines(list) {
+		phrase, remark, _ := strings.Cut(line, "#")
+		switch words := strings.Fields(remark); {
+		case strings.TrimSpace(phrase) != "":
+			kinds[strings.Join(strings.Fields(phrase), " ")] = kind
+		case len(words) == 1:
+			kind = words[0]
+		}
+	}
+	return kinds
+}
