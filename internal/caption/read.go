@@ -155,10 +155,18 @@ func clockTime(text string) (time.Duration, bool) {
 	return at, true
 }
 
-var markup = regexp.MustCompile(`<[^<>]{0,200}>|\{\\[^{}]{0,200}\}`)
+var markup = regexp.MustCompile(`<[^<>]*>|\{\\[^{}]*\}`)
+
+const longestTag = 200 // bytes: what is longer between two brackets is text
 
 func unmarked(line string) string {
-	return strings.Join(strings.Fields(html.UnescapeString(markup.ReplaceAllString(line, ""))), " ")
+	line = markup.ReplaceAllStringFunc(line, func(tag string) string {
+		if len(tag) > longestTag {
+			return tag
+		}
+		return ""
+	})
+	return strings.Join(strings.Fields(html.UnescapeString(line)), " ")
 }
 
 var digitsAtEnd = regexp.MustCompile(`(^| )[0-9]{1,7}$`)
