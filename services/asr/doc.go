@@ -30,11 +30,13 @@
 // kept beside the lines (recording.Writer.Unheard), counted and logged, whatever the reason. Late live speech is skipped, oldest
 // first: an utterance that nobody began to hear within asr.behind; the others had no place, were given up, or their engine is
 // deaf. What a killed process had not heard yet, and what was recorded while nobody listened or sent captions, is kept so, too.
-// SpeechLag says how late the newest final line was. load.go measures what
-// hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the rooms need, up to
-// asr.recognisers, stops those beyond the first that nobody needed for five minutes, and lets as many live rooms in as they can hear: one for which there is no place is recorded unheard, its
-// speech is missing in its health, the gaps are published, and the next time somebody speaks it asks again. Archives take what
-// live rooms leave. hotwords.go tells recognisers what to expect of a room; only transducers with known spelling heed it.
+// SpeechLag says how late the newest final line was.
+//
+// load.go measures what hearing takes (at a recogniser's start, then of every utterance), starts as many recognisers as the
+// rooms need, up to asr.recognisers, stops those beyond the first that nobody needed for five minutes, and lets as many live
+// rooms in as they can hear: one for which there is no place is recorded unheard, its speech is missing in its health, the gaps
+// are published, and the next time somebody speaks it asks again. Archives take what live rooms leave. hotwords.go tells
+// recognisers what to expect of a room; only transducers with known spelling heed it.
 //
 // Not every engine is a child: whisper.go sends whole utterances to a transcription server (internal/whisper), several at once and
 // without partial lines; one it refuses is skipped, and after three that failed, or a refusal of us, the engine is deaf, with the

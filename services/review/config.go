@@ -13,7 +13,7 @@ type Config struct {
 	Workers       int           `koanf:"workers"`     // clips finished at once
 	Waiting       int           `koanf:"waiting"`     // clips taken up beside them, that wait for a place or for their windows; costs next to nothing
 	Load          []LoadStep    `koanf:"load"`        // what is given up when much is to be finished at once
-	Warm          int           `koanf:"warm"`        // finishers started ahead: each saves a clip 60 ms and holds about 25 MB
+	Warm          int           `koanf:"warm"`        // finishers started ahead: each saves a clip 60 ms and holds about 33 MB
 	WarmCopies    int           `koanf:"warm_copies"` // the same for lossless cuts
 	Moderators    int           `koanf:"moderators"`  // clips waited for to be heard, at once; costs next to nothing
 	MaxRetry      int           `koanf:"max_retry"`   // attempts after the first

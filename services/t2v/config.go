@@ -13,7 +13,7 @@ import (
 // Config is the part "t2v" of the configuration.
 type Config struct {
 	Workers   int              `koanf:"workers"`   // shots drawn or looked at on this machine at once
-	Warm      int              `koanf:"warm"`      // children that draw, started ahead: each saves a shot 60 ms and holds about 25 MB
+	Warm      int              `koanf:"warm"`      // children that draw, started ahead: each saves a shot 60 ms and holds about 33 MB
 	Waiting   int              `koanf:"waiting"`   // plans taken up beside them, that wait for an engine; costs next to nothing
 	MaxRetry  int              `koanf:"max_retry"` // attempts after the first before a shot that fails for a while is left out
 	Timeout   time.Duration    `koanf:"timeout"`   // of one attempt at all shots of a plan

@@ -33,7 +33,7 @@ def main() -> None:
     p.add_argument("--write", action="store_true", help="into BENCHMARKS.md, in place of this device's section")
     args = p.parse_args()
     cuda = torch.cuda.is_available()
-    device = torch.cuda.get_device_name(0) if cuda else f"CPU, {torch.get_num_threads()} threads"
+    device = torch.cuda.get_device_name(0) if cuda else f"CPU, {torch.get_num_threads()} thread(s)"
     parts = dict(_small(args.tiny, args.frames))
     if cuda:
         cases = tuple(c for c in grid.CASES if not args.sizes or c.name.split()[0] in args.sizes.split(","))
