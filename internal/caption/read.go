@@ -157,11 +157,15 @@ func clockTime(text string) (time.Duration, bool) {
 
 var markup = regexp.MustCompile(`<[^<>]*>|\{\\[^{}]*\}`)
 
-const longestTag = 200 // bytes: what is longer between two brackets is text
+const longestTag = 200 // characters: what is longer between two brackets is text
 
 func unmarked(line string) string {
 	line = markup.ReplaceAllStringFunc(line, func(tag string) string {
-		if len(tag) > longestTag {
+		inside := tag[1 : len(tag)-1]
+		if tag[0] == '{' {
+			inside = inside[1:] // of the backslash
+		}
+		if utf8.RuneCountInString(inside) > longestTag {
 			return tag
 		}
 		return ""

@@ -78,6 +78,8 @@ func TestPacketsOfTracksAreReadWithoutTheirMarkup(t *testing.T) {
 	for _, c := range []struct{ codec, packet, want string }{
 		{"subrip", "<i>全场</i>\r\n五折", "全场五折"},
 		{"webvtt", "<v Host>flash &amp; sale", "flash & sale"},
+		{"webvtt", "<" + strings.Repeat("播", 200) + ">flash", "flash"},
+		{"webvtt", "1 <" + strings.Repeat("2", 201) + "> 3", "1 <" + strings.Repeat("2", 201) + "> 3"},
 		{"mov_text", "\x00\x05hello\x00\x00\x00\x0cstyl", "hello"},
 		{"mov_text", "\xff\xffcut", "cut"},
 		{"mov_text", "\x00", ""},
