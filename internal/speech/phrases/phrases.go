@@ -15,9 +15,8 @@ var Keywords string
 func Each(list string) []string {
 	var all []string
 	for line := range strings.Lines(list) {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			all = append(all, line)
+		if phrase, _ := parse(line); phrase != "" {
+			all = append(all, phrase)
 		}
 	}
 	return all
@@ -27,13 +26,18 @@ func Each(list string) []string {
 func Kinds(list string) map[string]string {
 	kinds, kind := map[string]string{}, ""
 	for line := range strings.Lines(list) {
-		phrase, remark, _ := strings.Cut(line, "#")
+		phrase, remark := parse(line)
 		switch words := strings.Fields(remark); {
-		case strings.TrimSpace(phrase) != "":
-			kinds[strings.Join(strings.Fields(phrase), " ")] = kind
+		case phrase != "":
+			kinds[phrase] = kind
 		case len(words) == 1:
 			kind = words[0]
 		}
 	}
 	return kinds
+}
+
+func parse(line string) (phrase, remark string) {
+	phrase, remark, _ = strings.Cut(line, "#")
+	return strings.Join(strings.Fields(phrase), " "), remark
 }
