@@ -112,6 +112,9 @@ func (b Book) sentence(text string) (said string, ok bool) {
 
 // values reads the values out of a text of Say, or reports that it is none of this sentence's.
 func (s Sentence) values(text string) (values []any, ok bool) {
+	if head, _, _ := strings.Cut(s.English, "%"); !strings.HasPrefix(text, head) {
+		return nil, false // as nearly always: told without taking the sentence apart
+	}
 	literals := s.literals()
 	text, ok = strings.CutPrefix(text, literals[0])
 	if !ok || len(literals) == 1 {
