@@ -152,7 +152,7 @@ func (b *broker) fetch(ctx context.Context, lane domain.Lane) error {
 	queue := queueName(b.leases.service, lane)
 	prefix := "asynq:{" + queue + "}:"
 	said, err := takeOff.Run(ctx, b.UniversalClient, []string{prefix + "pending", prefix + "paused", prefix + "active", prefix + "lease"},
-		time.Now().Add(asynqLease).Unix(), taskKey(queue, ""), n,
+		float64(time.Now().Add(asynqLease).UnixMicro())/1e6, taskKey(queue, ""), n,
 		key(queue, "lease", ""), key(queue, "waits", ""), key(queue, "died", ""), key(queue, "canceled", ""),
 		b.leases.token, b.leases.ttl.Milliseconds()).Slice()
 	if err != nil {
@@ -259,7 +259,7 @@ func (b *broker) putBack(ctx context.Context) error {
 		queue := queueName(b.leases.service, f.lane)
 		err := b.leases.giveAll(ctx, []giving{{job: Job{ID: f.id, Lane: f.lane}}})
 		if err == nil {
-			_, err = putBackTask(ctx, b.UniversalClient, queue, f.id, false)
+			_, err = putBackTask(ctx, b.UniversalClient, queue, f.id, "")
 		}
 		all = append(all, err)
 	}

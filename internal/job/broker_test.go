@@ -155,11 +155,11 @@ func TestADeadWorkerIsCountedOnceHoweverManyServersLook(t *testing.T) {
 	if err := b.fetch(t.Context(), domain.LaneLive); err != nil || rdb.Del(t.Context(), "liveclip:{test:live}:lease:0").Err() != nil {
 		t.Fatal(err)
 	}
+	seen := bareTaskIn(t, rdb, "0")
 	var all sync.WaitGroup
 	for range 8 {
-		server := &recovery{Server: NewServer(rdb, Config{Service: "test"}, nil, nil, slog.New(slog.DiscardHandler), nil)}
 		all.Go(func() {
-			if err := server.putBack(t.Context(), "test:live", "0"); err != nil {
+			if err := recoveryOf(rdb).putBack(t.Context(), "test:live", "0", seen.takenUntil); err != nil {
 				t.Error(err)
 			}
 			if died := rdb.Get(t.Context(), "liveclip:{test:live}:died:0").Val(); died != "1" {
@@ -168,6 +168,50 @@ func TestADeadWorkerIsCountedOnceHoweverManyServersLook(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func TestATaskThatWasTakenUpAgainIsNotPutBackByWhoSawItBareBefore(t *testing.T) {
+	rdb := embeddedtest.Redis(t)
+	b := brokerWith(t, rdb, 32, 1)
+	unlease := func() {
+		if err := rdb.Del(t.Context(), "liveclip:{test:live}:lease:0").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func() {
+		b.ready = nil
+		if err := b.fetch(t.Context(), domain.LaneLive); err != nil || len(b.ready) != 1 {
+			t.Fatalf("%d tasks, %v", len(b.ready), err)
+		}
+	}
+	take()
+	unlease() // its worker died
+	seen := bareTaskIn(t, rdb, "0")
+	for range 2 { // one server puts it back, and it is taken up; another still goes by what it saw
+		if err := recoveryOf(rdb).putBack(t.Context(), "test:live", "0", seen.takenUntil); err != nil {
+			t.Fatal(err)
+		}
+		if rdb.LLen(t.Context(), "asynq:{test:live}:active").Val() == 0 {
+			take()
+		}
+		unlease() // it ended, and asynq has yet to hear so
+	}
+	if active, died := rdb.LLen(t.Context(), "asynq:{test:live}:active").Val(), rdb.Get(t.Context(), "liveclip:{test:live}:died:0").Val(); active != 1 || died != "1" {
+		t.Errorf("%d active, %s workers died, want the task left with who took it", active, died)
+	}
+}
+
+func recoveryOf(rdb redis.UniversalClient) *recovery {
+	return &recovery{Server: NewServer(rdb, Config{Service: "test"}, nil, nil, slog.New(slog.DiscardHandler), nil)}
+}
+
+func bareTaskIn(t *testing.T, rdb redis.UniversalClient, id string) bareTask {
+	t.Helper()
+	bare, err := recoveryOf(rdb).bareIn(t.Context(), "test:live")
+	if _, there := bare[id]; err != nil || !there {
+		t.Fatalf("task %s is not bare: %v, %v", id, bare, err)
+	}
+	return bare[id]
 }
 
 func brokerWith(t *testing.T, rdb redis.UniversalClient, workers, jobs int) *broker {

@@ -2,6 +2,8 @@ package job
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -9,22 +11,27 @@ import (
 
 // putBack moves a task that asynq holds as active to the head of its queue, unless somebody did already, and counts
 // that its worker died, where it did. It is one step: a task that is back may begin at once, and knows then how often
-// its workers died. It answers 1 when it did so.
+// its workers died. A task that was taken up again after its worker died stays: whoever took it may have ended it, given
+// its lease back, and be about to tell asynq. It answers 1 when it put the task back.
 var putBack = redis.NewScript(`
+local died = ARGV[3] ~= ""
+if died and tonumber(redis.call("ZSCORE", KEYS[2], ARGV[1]) or "0") ~= tonumber(ARGV[3]) then return 0 end
 if redis.call("LREM", KEYS[1], 0, ARGV[1]) == 0 then return 0 end
 redis.call("ZREM", KEYS[2], ARGV[1])
 redis.call("RPUSH", KEYS[3], ARGV[1])
 redis.call("HSET", KEYS[4], "state", "pending", "pending_since", ARGV[2])
-if ARGV[3] == "1" then
+if died then
   redis.call("INCR", KEYS[5])
   redis.call("PEXPIRE", KEYS[5], ARGV[4])
 end
 return 1`)
 
-func putBackTask(ctx context.Context, rdb redis.UniversalClient, queue, id string, died bool) (done bool, err error) {
+// putBackTask is told by takenUntil that the task's worker died: the end of asynq's lease for it as the dead worker left
+// it, in Unix seconds. It is "" for a task of a worker that lives.
+func putBackTask(ctx context.Context, rdb redis.UniversalClient, queue, id, takenUntil string) (done bool, err error) {
 	prefix := "asynq:{" + queue + "}:"
 	keys := []string{prefix + "active", prefix + "lease", prefix + "pending", taskKey(queue, id), key(queue, "died", id)}
-	n, err := putBack.Run(ctx, rdb, keys, id, time.Now().UnixNano(), died, remembered.Milliseconds()).Int()
+	n, err := putBack.Run(ctx, rdb, keys, id, time.Now().UnixNano(), takenUntil, remembered.Milliseconds()).Int()
 	return n == 1, err
 }
 
@@ -33,7 +40,13 @@ const refillEvery = 5 * time.Second
 // recovery puts back on their queues what was running when its worker died.
 type recovery struct {
 	*Server
-	bare map[string]time.Time // active tasks without a lease, and since when they are seen so; by queue and ID
+	bare map[string]bareTask // by queue and ID
+}
+
+// bareTask is active and without a lease of ours.
+type bareTask struct {
+	takenUntil string    // the end of asynq's lease, which the next worker that takes the task moves
+	since      time.Time // seen so
 }
 
 // watch looks until ctx ends.
@@ -49,7 +62,7 @@ func (r *recovery) watch(ctx context.Context) {
 		}
 		if err := r.look(ctx); err != nil && ctx.Err() == nil {
 			r.log.Debug("jobs not looked after", "service", r.config.Service, "error", err)
-			r.bare = map[string]time.Time{} // how long they are bare is not known now
+			r.bare = map[string]bareTask{} // how long they are bare is not known now
 		}
 		if time.Since(refilled) > refillEvery {
 			refilled = time.Now()
@@ -63,29 +76,22 @@ func (r *recovery) watch(ctx context.Context) {
 // look puts back what has been bare for so long that its worker must be dead: one that lives takes the lease when it
 // begins, and keeps it until asynq knows that the job ended.
 func (r *recovery) look(ctx context.Context) error {
-	bare := map[string]time.Time{}
+	bare := map[string]bareTask{}
 	for lane := range lanes {
 		queue := queueName(r.config.Service, lane)
-		ids, err := r.rdb.LRange(ctx, "asynq:{"+queue+"}:active", 0, -1).Result()
+		seen, err := r.bareIn(ctx, queue)
 		if err != nil {
 			return err
 		}
-		held, err := r.leased(ctx, queue, ids)
-		if err != nil {
-			return err
-		}
-		for i, id := range ids {
-			if held[i] {
-				continue
-			}
-			since, known := r.bare[queue+"\x00"+id]
+		for id, task := range seen {
+			was, known := r.bare[queue+"\x00"+id]
 			switch {
-			case !known:
-				bare[queue+"\x00"+id] = time.Now()
-			case time.Since(since) < r.config.Lease/2:
-				bare[queue+"\x00"+id] = since
+			case !known || was.takenUntil != task.takenUntil:
+				bare[queue+"\x00"+id] = task
+			case time.Since(was.since) < r.config.Lease/2:
+				bare[queue+"\x00"+id] = was
 			default:
-				if err := r.putBack(ctx, queue, id); err != nil {
+				if err := r.putBack(ctx, queue, id, was.takenUntil); err != nil {
 					return err
 				}
 			}
@@ -95,26 +101,37 @@ func (r *recovery) look(ctx context.Context) error {
 	return nil
 }
 
-func (r *recovery) leased(ctx context.Context, queue string, ids []string) ([]bool, error) {
-	if len(ids) == 0 {
-		return nil, nil
+// bareIn are the bare tasks of a queue, by ID.
+func (r *recovery) bareIn(ctx context.Context, queue string) (map[string]bareTask, error) {
+	prefix := "asynq:{" + queue + "}:"
+	ids, err := r.rdb.LRange(ctx, prefix+"active", 0, -1).Result()
+	if err != nil || len(ids) == 0 {
+		return nil, err
 	}
-	asked := make([]*redis.IntCmd, len(ids))
-	_, err := r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	leased, taken := make([]*redis.IntCmd, len(ids)), make([]*redis.FloatCmd, len(ids))
+	_, err = r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, id := range ids {
-			asked[i] = pipe.Exists(ctx, key(queue, "lease", id))
+			leased[i], taken[i] = pipe.Exists(ctx, key(queue, "lease", id)), pipe.ZScore(ctx, prefix+"lease", id)
 		}
 		return nil
 	})
-	held := make([]bool, len(ids))
-	for i, a := range asked {
-		held[i] = a.Val() == 1
+	if err != nil && !errors.Is(err, redis.Nil) { // a task may end meanwhile
+		return nil, err
 	}
-	return held, err
+	bare := map[string]bareTask{}
+	for i, id := range ids {
+		if leased[i].Err() != nil {
+			return nil, leased[i].Err()
+		}
+		if leased[i].Val() == 0 {
+			bare[id] = bareTask{takenUntil: strconv.FormatFloat(taken[i].Val(), 'f', -1, 64), since: time.Now()}
+		}
+	}
+	return bare, nil
 }
 
-func (r *recovery) putBack(ctx context.Context, queue, id string) error {
-	done, err := putBackTask(ctx, r.rdb, queue, id, true)
+func (r *recovery) putBack(ctx context.Context, queue, id, takenUntil string) error {
+	done, err := putBackTask(ctx, r.rdb, queue, id, takenUntil)
 	if err != nil || !done {
 		return err
 	}
