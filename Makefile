@@ -20,7 +20,7 @@ setup: ## install FFmpeg, PocketSphinx, redis-server, espeak-ng and a CJK font (
 	@./scripts/setup.sh
 
 build: setup ## build bin/liveclip and bin/liveclip-media
-	CGO_ENABLED=0 go build -o bin/liveclip .
+	CGO_ENABLED=0 go build -o bin/liveclip ./cmd/liveclip
 	go build -o bin/liveclip-media ./cmd/liveclip-media
 	./scripts/sherpa.sh bin
 

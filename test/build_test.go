@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(folder)
 		binaries = folder
-		for _, build := range [][]string{{"CGO_ENABLED=0", "liveclip", "liveclip"}, {"CGO_ENABLED=1", "liveclip-media", "liveclip/cmd/liveclip-media"}} {
+		for _, build := range [][]string{{"CGO_ENABLED=0", "liveclip", "liveclip/cmd/liveclip"}, {"CGO_ENABLED=1", "liveclip-media", "liveclip/cmd/liveclip-media"}} {
 			command := exec.Command("go", "build", "-o", filepath.Join(folder, build[1]), build[2])
 			command.Env = append(os.Environ(), build[0])
 			if problems, err := command.CombinedOutput(); err != nil {
