@@ -107,6 +107,15 @@ var (
 	Deconfigured  = Sentence{"the destination is not configured any more", "该目的地已不在配置中"}
 	EndUnseen     = Sentence{"a call was begun and its end was not seen", "已发出请求，但结果未知"}
 	Unanswered    = Sentence{"the request was sent and no answer came", "请求已发出，没有收到答复"}
+	NoRendition   = Sentence{"the clip has no rendition in profile %q", "切片没有规格为 %[1]s 的成片"}
+	TakenDown     = Sentence{"taken down", "已下架"}
+	Replaced      = Sentence{"replaced by revision %d", "已由第 %[1]s 次修订取代"}
+	Unsent        = Sentence{"%s before it was sent", "尚未发送：%[1]s"}
+	NobodyTold    = Sentence{"the destination is not configured any more: nobody told it to take it down", "该目的地已不在配置中，未能通知其下架，请到平台上核对"}
+	RecallUnseen  = Sentence{"the destination was told to take it down, and its answer was not seen", "已通知目的地下架，但没有收到答复，请到平台上核对"}
+	NotRecalled   = Sentence{"the destination did not take the withdrawal: %v", "目的地没有接受下架，请到平台上手动处理：%[1]s"}
+	StillThere    = Sentence{"a revision before this one is still there", "此前的版本仍在该目的地"}
+	MayStillBe    = Sentence{"a revision before this one may still be there: %s", "此前的版本可能仍在该目的地：%[1]s"}
 	GaveUp        = Sentence{"gave up after %d calls: %v", "试了 %[1]s 次后放弃：%[2]s"}
 	TakenDownBy   = Sentence{"by %s: %s", "%[1]s：%[2]s"}
 )
@@ -120,7 +129,7 @@ var sentences = []Sentence{
 	MomentPassed, NoEngine, NoneAble, NotReady, NoTime, TooMuch, OthersFirst, SlowEngines, FailedOften, LeaveAlone, SaysNotWhy,
 	EngineSilent, EngineSlow, EngineAway, EngineAnswered, EngineFailed, EngineEmpty, NoReason,
 	NotGenerated, OwnPrompt, PromptCut, Cleaned, CutTo, NoControls, NoOpening, OtherOpening, RequestedBy, MovedBy, BadMode, TooEarly, EmptyWindow, TooLong,
-	StillSince, Still, OnAirYet, AnsweredWith, Answered, NoRedirects, NoDestination, Deconfigured, EndUnseen, Unanswered, GaveUp, TakenDownBy,
+	StillSince, Still, OnAirYet, AnsweredWith, Answered, NoRedirects, NoDestination, Deconfigured, EndUnseen, Unanswered, NoRendition, TakenDown, Replaced, Unsent, NobodyTold, RecallUnseen, NotRecalled, StillThere, MayStillBe, GaveUp, TakenDownBy,
 	{domain.ClippedToStart, "从录制开始处开始：此前没有录制"},
 	{domain.ClippedToEnd, "到直播结束为止：此后没有录制"},
 	{domain.ClippedToLoss, "到录制中断处为止"},

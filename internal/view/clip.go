@@ -31,7 +31,7 @@ type Clip struct {
 	Highlight *domain.Highlight // it came from; nil where only its steps are known
 	// Steps are the last record of each step, revision and destination, oldest first.
 	Steps        []domain.ClipStep
-	Publications []Publication   // by destination
+	Publications []Publication   // by destination and revision
 	ByPerson     *domain.Decided // the last verdict a person gave here; review's step follows it
 }
 
@@ -183,7 +183,9 @@ func readClip(id domain.ClipID, fields map[string]string) (Clip, error) {
 	slices.SortFunc(clip.Steps, func(a, b domain.ClipStep) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(order(a.Step), order(b.Step)), cmp.Compare(a.Destination, b.Destination))
 	})
-	slices.SortFunc(clip.Publications, func(a, b Publication) int { return cmp.Compare(a.Destination, b.Destination) })
+	slices.SortFunc(clip.Publications, func(a, b Publication) int {
+		return cmp.Or(cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Revision, b.Revision))
+	})
 	return clip, nil
 }
 

@@ -111,7 +111,7 @@ func (v *Views) Apply(ctx context.Context, e event.Event) error {
 		}
 		return v.applyClip(ctx, e, p.Clip, fact{field: fieldByPerson, version: number(e.Wall.UnixNano())})
 	case domain.PublicationChanged:
-		return v.applyClip(ctx, e, p.Clip, fact{field: fieldPublication + p.Destination, version: number(e.Wall.UnixNano())})
+		return v.applyClip(ctx, e, p.Clip, fact{field: fieldPublication + number(int64(p.Revision)) + "/" + p.Destination, version: number(e.Wall.UnixNano())})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -359,33 +360,50 @@ func verdictMessage(d *domain.Decided) *opsv1.Verdict {
 	return m
 }
 
+// publicationMessages tells of the newest revision at each destination, and of older ones what is still there of them.
 func publicationMessages(clip view.Clip) []*opsv1.Publication {
-	byDestination := map[string]*opsv1.Publication{}
-	var names []string
-	add := func(p domain.PublicationChanged, at time.Time) {
-		known, ok := byDestination[p.Destination]
-		if ok && at.Before(known.At.AsTime()) {
-			return
+	type at struct {
+		destination string
+		revision    int
+	}
+	known := map[at]view.Publication{}
+	add := func(p view.Publication) {
+		place := at{p.Destination, p.Revision}
+		if old, ok := known[place]; !ok || !p.At.Before(old.At) {
+			known[place] = p
 		}
-		if !ok {
-			names = append(names, p.Destination)
-		}
-		byDestination[p.Destination] = publicationMessage(p, at)
 	}
 	for _, step := range clip.Steps {
 		if step.Publication != nil {
-			add(*step.Publication, step.At)
+			add(view.Publication{PublicationChanged: *step.Publication, At: step.At})
 		}
 	}
 	for _, p := range clip.Publications {
-		add(p.PublicationChanged, p.At)
+		add(p)
 	}
-	slices.Sort(names)
+	all := slices.SortedFunc(maps.Values(known), func(a, b view.Publication) int {
+		return cmp.Or(cmp.Compare(a.Destination, b.Destination), cmp.Compare(b.Revision, a.Revision))
+	})
 	var messages []*opsv1.Publication
-	for _, name := range names {
-		messages = append(messages, byDestination[name])
+	for i, p := range all {
+		if i == 0 || all[i-1].Destination != p.Destination {
+			messages = append(messages, publicationMessage(p.PublicationChanged, p.At))
+			continue
+		}
+		m := messages[len(messages)-1]
+		switch p.State {
+		case domain.PublicationAccepted, domain.PublicationVisible:
+			m.Reason = joined(m.Reason, note.StillThere.Say())
+		case domain.PublicationUnknown:
+			m.Reason = joined(m.Reason, note.MayStillBe.Say(p.Reason))
+		}
+		m.Chinese = note.Chinese(m.Reason)
 	}
 	return messages
+}
+
+func joined(notes ...string) string {
+	return note.Join(slices.DeleteFunc(notes, func(s string) bool { return s == "" }))
 }
 
 func publicationMessage(p domain.PublicationChanged, at time.Time) *opsv1.Publication {

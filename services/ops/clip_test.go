@@ -256,3 +256,41 @@ func TestAPlayableClipMayBeAskedToGoToADestination(t *testing.T) {
 		Clip: clipOne, Verdict: domain.VerdictApproved, By: "otto", Hash: "abc", Destination: "webhook",
 	})
 }
+
+func TestADestinationIsShownByItsNewestRevisionAndWhatIsLeftOfOlderOnes(t *testing.T) {
+	r := newRig(t)
+	started := r.onAir(100 * time.Second)
+	at := r.story(started, 7)
+	publication := func(destination string, revision int, s domain.PublicationState, reason string, after time.Duration) {
+		p := domain.PublicationChanged{Clip: clipOne, Revision: revision, Destination: destination, State: s, Reason: reason}
+		r.publish(said(p, at.Add(after)))
+	}
+	publication("folder", 1, domain.PublicationVisible, "", 20*time.Second)
+	publication("folder", 0, domain.PublicationWithdrawn, "replaced by revision 1", 22*time.Second)
+	publication("front", 0, domain.PublicationAccepted, "", 10*time.Second)
+	publication("front", 1, domain.PublicationRejected, "the destination answered 422", 20*time.Second)
+	publication("shop", 1, domain.PublicationAccepted, "", 20*time.Second)
+	publication("shop", 0, domain.PublicationUnknown, "the destination did not take the withdrawal: it is shut", 22*time.Second)
+	want := []any{
+		map[string]any{"destination": "folder", "state": "visible", "reason": "", "chinese": ""},
+		map[string]any{
+			"destination": "front", "state": "rejected", "reason": "the destination answered 422; a revision before this one is still there",
+			"chinese": "目的地返回 422；此前的版本仍在该目的地",
+		},
+		map[string]any{
+			"destination": "shop", "state": "accepted",
+			"reason":  "a revision before this one may still be there: the destination did not take the withdrawal: it is shut",
+			"chinese": "此前的版本可能仍在该目的地：目的地没有接受下架，请到平台上手动处理：it is shut",
+		},
+	}
+	var got []any
+	r.eventually("all of it is shown", func() bool {
+		got = nil
+		for _, p := range r.operator("GET", "/v1/clips/"+string(clipOne)+"/publications", "").json()["publications"].([]any) {
+			p := p.(map[string]any)
+			got = append(got, map[string]any{"destination": p["destination"], "state": p["state"], "reason": p["reason"], "chinese": p["chinese"]})
+		}
+		return reflect.DeepEqual(got, want)
+	})
+	equal(t, "publications", got, want)
+}

@@ -16,6 +16,7 @@ type parcel struct {
 	hash      string          // of the revision, also when the manifest names a newer one
 	manifest  domain.Manifest // the clip's, as it is now
 	rendition domain.Rendition
+	replaces  *domain.PublicationChanged // the revision that the destination has now, of which this is to take the place
 }
 
 // outcome is a destination's answer.

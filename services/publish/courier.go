@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,10 +94,16 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 		return fmt.Errorf("push %s: the destination asked to wait until %s", at, e.NotBefore.Format(time.RFC3339))
 	}
 	parcel, err := c.pack(ctx, e, to)
-	if domain.IsPermanent(err) {
+	switch newer := parcel.manifest.Rendered; {
+	case err == nil && newer.Hash != e.Hash:
+		e.Overtaken, e.Recalled = true, note.Replaced.Say(newer.Revision)
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
+	case domain.IsPermanent(err):
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: err.Error()})
+	case err != nil:
+		return fmt.Errorf("push %s: %w", at, err)
 	}
-	if err != nil {
+	if parcel.replaces, err = c.ledger.before(ctx, e); err != nil {
 		return fmt.Errorf("push %s: %w", at, err)
 	}
 	e.Calls, e.Calling = e.Calls+1, c.now()
@@ -114,10 +121,7 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 
 // unsent says why something that was never sent is withdrawn.
 func unsent(e entry) string {
-	if e.Recalled == "" {
-		return takenDown + " before it was sent"
-	}
-	return e.Recalled + " before it was sent"
+	return note.Unsent.Say(cmp.Or(e.Recalled, note.TakenDown.Say()))
 }
 
 // pushed writes down what came of a push.
@@ -169,7 +173,8 @@ func (c *courier) close(ctx context.Context, e entry) error {
 	return c.ledger.unnote(ctx, e.place())
 }
 
-// replace has the older revisions at the same destination taken back.
+// replace has the older revisions at the same destination taken back. One whose ID the destination gave to the newer one was
+// replaced there: to take it back would take the newer one.
 func (c *courier) replace(ctx context.Context, by entry) error {
 	if by.Value.Revision == 0 { // the first
 		return nil
@@ -180,12 +185,28 @@ func (c *courier) replace(ctx context.Context, by entry) error {
 	}
 	for _, e := range entries {
 		if e.Value.Destination == by.Value.Destination && e.Value.Revision < by.Value.Revision {
-			if err := c.recall(ctx, e.place(), fmt.Sprintf("replaced by revision %d", by.Value.Revision)); err != nil {
+			reason := note.Replaced.Say(by.Value.Revision)
+			if id := by.Value.RemoteID; id != "" && id == e.Value.RemoteID && e.there() {
+				err = c.supplant(ctx, e.place(), reason)
+			} else {
+				err = c.recall(ctx, e.place(), reason)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// supplant writes that the destination has another revision in this one's place.
+func (c *courier) supplant(ctx context.Context, at place, reason string) error {
+	e, tag, err := c.ledger.read(ctx, at)
+	if err != nil || e.gone() {
+		return err
+	}
+	e.Recalled = reason
+	return c.withdrawn(ctx, e, tag, reason)
 }
 
 // recall has a publication taken back, unless there is nothing to take.
@@ -197,14 +218,14 @@ func (c *courier) recall(ctx context.Context, at place, reason string) error {
 	return c.begin(ctx, e)
 }
 
-// pack finds what is to be handed over. A clip that has a newer revision by now is not.
+// pack finds what is to be handed over. Of a clip that has a newer revision by now it gives the manifest only.
 func (c *courier) pack(ctx context.Context, e entry, to connector) (parcel, error) {
 	found := parcel{place: e.place(), hash: e.Hash}
 	if _, err := blob.ReadJSON(ctx, c.store, record.Manifest(e.Envelope.Tenant, e.Value.Clip), &found.manifest); err != nil {
 		return found, permanentIfMissing(err)
 	}
-	if rendered := found.manifest.Rendered; rendered.Hash != e.Hash {
-		return found, domain.Permanent(fmt.Errorf("replaced by revision %d", rendered.Revision))
+	if found.manifest.Rendered.Hash != e.Hash {
+		return found, nil
 	}
 	for _, rendition := range found.manifest.Rendered.Renditions {
 		if to.profile() == "" || to.profile() == rendition.Profile {
@@ -212,7 +233,7 @@ func (c *courier) pack(ctx context.Context, e entry, to connector) (parcel, erro
 			return found, nil
 		}
 	}
-	return found, domain.Permanent(fmt.Errorf("the clip has no rendition in profile %q", to.profile()))
+	return found, domain.Permanent(note.NoRendition.Errorf(to.profile()))
 }
 
 func permanentIfMissing(err error) error {

@@ -653,7 +653,7 @@ func TestAClipThatHasANewerRevisionIsNotSent(t *testing.T) {
 	d.decide(t, approval)
 	d.putJSON(t, record.Manifest("default", testClip), domain.Manifest{Tenant: "default", Rendered: domain.Rendered{Clip: testClip, Revision: 2, Hash: "hash2"}})
 	d.work(t)
-	if got, want := d.stands(t, "hook"), publication("hook", domain.PublicationFailed, "", "", "replaced by revision 2"); got != want || far.calls.Load() != 0 {
+	if got, want := d.stands(t, "hook"), publication("hook", domain.PublicationWithdrawn, "", "", "replaced by revision 2 before it was sent"); got != want || far.calls.Load() != 0 {
 		t.Errorf("after %d calls the ledger says %+v", far.calls.Load(), got)
 	}
 }

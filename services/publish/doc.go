@@ -20,7 +20,9 @@
 // A webhook gets a POST of JSON with signed links (message.go). Its headers are X-Liveclip-Timestamp (Unix seconds),
 // X-Liveclip-Signature (hex HMAC-SHA256 of timestamp + "." + body under the destination's secret) and Idempotency-Key
 // ("clip/revision/destination"). It answers 2xx, if it likes with {"state": "accepted" or "visible", "id", "url"}; 408, 425,
-// 429 and 5xx ask for another try, Retry-After honoured; any other answer is a rejection.
+// 429 and 5xx ask for another try, Retry-After honoured; any other answer is a rejection. A revision of a clip that it has
+// comes with "replaces" ({"revision", "remote_id"}): whoever puts it in the old one's place answers with the same id; any other
+// is told clip.withdrawn of the old one.
 //
 // A CDN before the VOD path has a clip as soon as somebody asks it, so nothing is pushed; to take a clip back, a hook is
 // posted, signed like a webhook's, whose body has the parameters of the CDN's own purge call (RefreshObjectCaches,
@@ -33,6 +35,7 @@
 // becomes "unknown", and it is not called again by itself. So does an answer that never came after the request was on its way.
 //
 // An entry is recalled when its clip is taken down, or once a newer revision has arrived at the same destination: older ones
-// do not stay there. While anything is left to do a note lies in the store beside the ledger; the sweep puts back on the
+// do not stay there. A newer revision goes wherever an older one is or may be, also where a person sent that. What could not be
+// taken back, or nobody knows whether, ends as "unknown", with its reason, for a person. While anything is left to do a note lies in the store beside the ledger; the sweep puts back on the
 // queue what is noted, so neither a flushed Redis nor a killed process forgets a push or a withdrawal.
 package publish

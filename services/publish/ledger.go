@@ -27,6 +27,9 @@ type entry struct {
 	Recalled    string // why it is to be taken back; empty: it is to be there
 	Withdrawals int    // calls begun to take it back
 	Withdrawing bool   // one of them has no answer yet
+	Left        bool   // nobody knows whether it could be taken back: a person is told, and it is not tried again
+
+	Overtaken bool // a newer revision was playable before this one was sent
 }
 
 // settled reports that a push has come to an end, whichever.
@@ -44,7 +47,7 @@ func (e entry) there() bool {
 }
 
 // open reports that something is left to do without a person.
-func (e entry) open() bool { return !e.settled() || e.Recalled != "" && !e.gone() }
+func (e entry) open() bool { return !e.settled() || e.Recalled != "" && !e.gone() && !e.Left }
 
 // work is the kind of job that is to be done next.
 func (e entry) work() string {
@@ -239,6 +242,22 @@ func (l *ledger) of(ctx context.Context, t domain.Tenant, c domain.ClipID) ([]en
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// before gives the newest of the older revisions that are at the entry's destination; nil: there is none.
+func (l *ledger) before(ctx context.Context, e entry) (*domain.PublicationChanged, error) {
+	if e.Value.Revision == 0 { // the first
+		return nil, nil
+	}
+	entries, err := l.of(ctx, e.Envelope.Tenant, e.Value.Clip)
+	var newest *domain.PublicationChanged
+	for _, older := range entries {
+		v := older.Value
+		if v.Destination == e.Value.Destination && v.Revision < e.Value.Revision && older.there() && (newest == nil || v.Revision > newest.Revision) {
+			newest = &v
+		}
+	}
+	return newest, err
 }
 
 // openNote lies beside the ledger while an entry is open.

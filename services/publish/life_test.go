@@ -13,6 +13,7 @@ import (
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 	"liveclip/internal/record"
 	"liveclip/internal/sign"
 )
@@ -63,22 +64,14 @@ func TestANewRevisionTakesThePlaceOfTheOldOne(t *testing.T) {
 }
 
 func TestAWebhookHearsOfTheNewRevisionBeforeTheOldOneIsTakenBack(t *testing.T) {
-	far := newHook(t, answerWith(200, `{"id":"v1"}`))
+	far := newHook(t, inTurn(answerWith(200, `{"id":"v1"}`), answerWith(200, `{"id":"v2"}`), answerWith(200, "")))
 	d := newDesk(t, hookConfig(far.URL))
 	d.decide(t, approval)
 	d.work(t)
 	d.decide(t, d.edited(t))
 	d.work(t)
-	var heard []string
-	for _, body := range far.bodies {
-		var m message
-		if err := json.Unmarshal(body, &m); err != nil {
-			t.Fatal(err)
-		}
-		heard = append(heard, m.Event+" "+m.Hash)
-	}
-	if want := []string{"clip.published hash1", "clip.published hash2", "clip.withdrawn hash1"}; !reflect.DeepEqual(heard, want) {
-		t.Errorf("heard %q", heard)
+	if got, want := far.heard(t), []string{"clip.published hash1", "clip.published hash2 for v1", "clip.withdrawn hash1"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("heard %q", got)
 	}
 }
 
@@ -144,7 +137,7 @@ func TestATakeDownDuringTheCallIsNotForgotten(t *testing.T) {
 	if err := d.do(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.entry(t, 1, "hook"); got.Value.State != domain.PublicationAccepted || got.Recalled != takenDown || len(d.open(t)) != 1 {
+	if got := d.entry(t, 1, "hook"); got.Value.State != domain.PublicationAccepted || got.Recalled != note.TakenDown.Say() || len(d.open(t)) != 1 {
 		t.Errorf("%+v, open %v", got, d.open(t))
 	}
 	d.work(t)
@@ -180,7 +173,7 @@ func TestATakeDownPurgesTheCDNUntilItIsDone(t *testing.T) {
 			t.Errorf("purged after %s: an origin that does not know yet would fill the CDN again", delay)
 		}
 		d.work(t)
-		if got := d.stands(t, "edge"); got.State != domain.PublicationWithdrawn || got.Reason != takenDown || far.calls.Load() != 3 {
+		if got := d.stands(t, "edge"); got.State != domain.PublicationWithdrawn || got.Reason != note.TakenDown.Say() || far.calls.Load() != 3 {
 			t.Errorf("after %d calls %+v", far.calls.Load(), got)
 		}
 		body, timestamp := far.bodies[2], far.requests[2].Header.Get("X-Liveclip-Timestamp")

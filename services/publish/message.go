@@ -24,6 +24,7 @@ type message struct {
 	BroadcastID string     `json:"broadcast_id"`
 	Destination string     `json:"destination"`
 	RemoteID    string     `json:"remote_id,omitempty"`
+	Replaces    *replaced  `json:"replaces,omitempty"` // what the destination has of this clip
 	Title       string     `json:"title"`
 	Text        string     `json:"text"`
 	Generated   bool       `json:"generated"` // to be labelled as AI-generated
@@ -37,6 +38,13 @@ type message struct {
 	Cover       string     `json:"cover,omitempty"`
 	Thumbnails  string     `json:"thumbnails,omitempty"`
 	Subtitles   string     `json:"subtitles,omitempty"`
+}
+
+// replaced is an older revision: a destination that puts the new one in its place answers with the same ID, and another is
+// told clip.withdrawn of it afterwards.
+type replaced struct {
+	Revision int    `json:"revision"`
+	RemoteID string `json:"remote_id,omitempty"`
 }
 
 type videoFile struct {
@@ -61,7 +69,7 @@ type heads struct {
 // messageOf tells of the clip without its files.
 func messageOf(event string, p parcel, remoteID string) message {
 	m := p.manifest
-	return message{
+	said := message{
 		Event:       event,
 		ClipID:      string(p.Clip),
 		Revision:    p.Revision,
@@ -78,6 +86,10 @@ func messageOf(event string, p parcel, remoteID string) message {
 		PublishedAt: m.Published.UTC(),
 		Hash:        p.hash,
 	}
+	if r := p.replaces; r != nil {
+		said.Replaces = &replaced{r.Revision, r.RemoteID}
+	}
+	return said
 }
 
 func videoOf(r domain.Rendition, url string) *videoFile {

@@ -31,10 +31,15 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	return nil
 }
 
-// sendEverywhere has a clip brought to every destination that takes clips by itself.
+// sendEverywhere has a clip brought to every destination that takes clips by itself, and to those that a person chose for a
+// revision before it.
 func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d domain.Decided) error {
+	entries, err := s.ledger.of(ctx, cause.Tenant, d.Clip)
+	if err != nil {
+		return fmt.Errorf("publish clip %s: %w", d.Clip, err)
+	}
 	for _, dest := range s.cfg.Destinations {
-		if dest.Manual {
+		if dest.Manual && !follows(entries, dest.Name, d.Revision) {
 			continue
 		}
 		e, err := s.ledger.intend(ctx, cause, d, dest.Name)
@@ -48,6 +53,25 @@ func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d do
 	return nil
 }
 
+// follows reports that a revision goes to where a person sent one before it: such a one is there, or may be or come to be, or
+// the newest of them was not sent only because this one was there already.
+func follows(entries []entry, destination string, revision int) bool {
+	var newest entry
+	found := false
+	for _, e := range entries {
+		if e.Value.Destination != destination || e.Value.Revision >= revision {
+			continue
+		}
+		if !e.gone() {
+			return true
+		}
+		if !found || e.Value.Revision > newest.Value.Revision {
+			newest, found = e, true
+		}
+	}
+	return newest.Overtaken
+}
+
 // sendTo brings a clip to one destination because a person said so: also to one that is younger than the clip, and again to
 // one where it failed, was refused, or nobody knows what became of it.
 func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Decided) error {
@@ -59,6 +83,14 @@ func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Dec
 			return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)
 		}
 		return nil
+	}
+	var m domain.Manifest
+	_, err := blob.ReadJSON(ctx, s.deps.Store, record.Manifest(cause.Tenant, d.Clip), &m)
+	if err != nil && !errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("publish clip %s to %s: %w", d.Clip, d.Destination, err)
+	}
+	if m.Rendered.Revision > d.Revision { // whose verdict may have been handled before this request
+		d.Revision, d.Hash = m.Rendered.Revision, m.Rendered.Hash
 	}
 	e, err := s.ledger.intend(ctx, cause, d, d.Destination)
 	if err == nil && renews(e, cause) {
@@ -94,7 +126,7 @@ func (s *Service) takeBack(ctx context.Context, cause event.Envelope, c domain.C
 		if e.gone() {
 			continue
 		}
-		if err := s.courier.recall(ctx, e.place(), takenDown); err != nil {
+		if err := s.courier.recall(ctx, e.place(), note.TakenDown.Say()); err != nil {
 			return fmt.Errorf("withdraw clip %s: %w", c, err)
 		}
 	}

@@ -8,10 +8,8 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/job"
+	"liveclip/internal/note"
 )
-
-// takenDown is the reason of a recall by a take-down.
-const takenDown = "taken down"
 
 // withdraw is the handler of kindWithdraw: it takes a publication that was recalled back.
 func (c *courier) withdraw(ctx context.Context, j job.Job) error {
@@ -25,16 +23,16 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	}
 	to, known := c.connectors[at.Destination]
 	switch {
-	case e.gone():
+	case e.gone() || e.Left:
 		return c.close(ctx, e)
 	case !e.settled() && e.Calling.IsZero():
 		return c.withdrawn(ctx, e, tag, unsent(e))
 	case !e.settled() && c.now().Sub(e.Calling) < c.timeout:
 		return fmt.Errorf("withdraw %s: it is being sent", at)
 	case !known:
-		return c.withdrawn(ctx, e, tag, "the destination is not configured any more: nobody told it")
+		return c.leave(ctx, e, tag, note.NobodyTold.Say())
 	case e.Withdrawing && !to.repeatable():
-		return c.withdrawn(ctx, e, tag, "the destination was told, and its answer was not seen")
+		return c.leave(ctx, e, tag, note.RecallUnseen.Say())
 	case c.now().Before(e.NotBefore):
 		return fmt.Errorf("withdraw %s: the destination asked to wait until %s", at, e.NotBefore.Format(time.RFC3339))
 	}
@@ -55,9 +53,9 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	case err == nil:
 		return c.withdrawn(ctx, e, tag, e.Recalled)
 	case errors.Is(err, errUnanswered) && !to.repeatable():
-		return c.withdrawn(ctx, e, tag, "the destination was told, and its answer was not seen")
+		return c.leave(ctx, e, tag, note.RecallUnseen.Say())
 	case domain.IsPermanent(err) || e.Withdrawals >= c.attempts:
-		return c.withdrawn(ctx, e, tag, "the destination did not take the withdrawal: "+err.Error())
+		return c.leave(ctx, e, tag, note.NotRecalled.Say(err))
 	}
 	e.Withdrawing, e.NotBefore = false, c.now().Add(pauseAfter(e.Withdrawals, err))
 	if _, err := c.ledger.write(ctx, e, tag); err != nil {
@@ -66,14 +64,26 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	return c.enqueue(ctx, e)
 }
 
-// withdrawn settles at the version of the tag only: what changed meanwhile is looked at anew.
+// withdrawn ends a publication that is not there any more.
 func (c *courier) withdrawn(ctx context.Context, e entry, tag, reason string) error {
-	e.Value.State, e.Value.Reason = domain.PublicationWithdrawn, reason
+	e.Value.State = domain.PublicationWithdrawn
+	return c.end(ctx, e, tag, reason)
+}
+
+// leave ends a publication of which only a person can find out whether it is still there.
+func (c *courier) leave(ctx context.Context, e entry, tag, reason string) error {
+	e.Value.State, e.Left = domain.PublicationUnknown, true
+	return c.end(ctx, e, tag, reason)
+}
+
+// end settles at the version of the tag only: what changed meanwhile is looked at anew.
+func (c *courier) end(ctx context.Context, e entry, tag, reason string) error {
+	e.Value.Reason = reason
 	e.Calling, e.NotBefore, e.Changed = time.Time{}, time.Time{}, c.now()
 	if _, err := c.ledger.write(ctx, e, tag); err != nil {
 		return fmt.Errorf("withdraw %s: %w", e.place(), err)
 	}
 	c.settled.WithLabelValues(string(e.Value.State)).Inc()
-	c.log.Info("publication withdrawn", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "reason", reason)
+	c.log.Info("publication ended", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "state", e.Value.State, "reason", reason)
 	return c.close(ctx, e)
 }
