@@ -16,25 +16,25 @@ import (
 
 // Attach is idempotent: the same source again is the same answer, another is a conflict.
 func (s *Service) Attach(ctx context.Context, req *opsv1.AttachRequest) (*opsv1.Stream, error) {
-	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.attach(ctx, ref, order{source: req.Source, context: req.Context, lane: domain.LaneLive})
+	stream, err := s.attach(ctx, ref, attachment{source: req.Source, context: req.Context, lane: domain.LaneLive})
 	if err != nil {
 		return nil, err
 	}
 	return s.streamMessage(ctx, c, stream)
 }
 
-// order is what a stream shall be attached as.
-type order struct {
+// attachment is how a stream is to be attached.
+type attachment struct {
 	source  string         // empty: by the template
 	context *opsv1.Context // nil: as it was
 	lane    domain.Lane
 }
 
-func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Stream, error) {
+func (s *Service) attach(ctx context.Context, ref domain.Ref, o attachment) (view.Stream, error) {
 	if err := cmp.Or(checkContext(o.context), s.checkEngine(o.context)); err != nil {
 		return view.Stream{}, err
 	}
@@ -50,31 +50,31 @@ func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Str
 		return view.Stream{}, err
 	}
 	defer unlock()
-	known, err := s.known(ctx, ref)
+	known, err := s.streamOrNew(ctx, ref)
 	if err != nil {
 		return view.Stream{}, err
 	}
 	if known.State.Attached && source != "" && source != known.State.Source {
-		if known, err = s.replace(ctx, known); err != nil {
+		if known, err = s.replaceSource(ctx, known); err != nil {
 			return view.Stream{}, err
 		}
 	}
-	if err := s.stay(ctx, ref); err != nil {
+	if err := s.cancelDetach(ctx, ref); err != nil {
 		return view.Stream{}, err
 	}
 	if known.State.Attached {
-		return s.recontext(ctx, known, o.context, nil)
+		return s.updateContext(ctx, known, o.context, nil)
 	}
 	next := domain.StreamState{Ref: ref, Attached: true, Source: source, Lane: o.lane, Context: known.State.Context}
 	if next.Source == "" {
-		if next.Source, err = s.templated(ref); err != nil {
+		if next.Source, err = s.templateSource(ref); err != nil {
 			return view.Stream{}, err
 		}
 		if next.Source, err = s.checkSource(ctx, next.Source); err != nil {
 			return view.Stream{}, err
 		}
 	}
-	merge(&next.Context, o.context)
+	mergeContext(&next.Context, o.context)
 	if next.Source == domain.SourcePush {
 		_, err = s.pushAddress(ctx, ref)
 	} else {
@@ -86,32 +86,33 @@ func (s *Service) attach(ctx context.Context, ref domain.Ref, o order) (view.Str
 	return s.setState(ctx, known, next)
 }
 
-// replace ends a stream whose publisher left, so that it can have another source at once. Any other is not to be replaced.
-func (s *Service) replace(ctx context.Context, known view.Stream) (view.Stream, error) {
+// replaceSource detaches a stream whose publisher left, so that it can be attached to another source at once. Any other stream is
+// a conflict.
+func (s *Service) replaceSource(ctx context.Context, known view.Stream) (view.Stream, error) {
 	ref := known.State.Ref
-	parted, err := s.parted(ctx, ref)
+	parted, err := s.detachPending(ctx, ref)
 	if err != nil {
 		return known, fmt.Errorf("read whether the publisher of stream %s left: %w", ref, err)
 	}
 	if !parted {
-		return known, conflict("stream %s is attached to another source, %s: detach it first", ref.Stream, shown(known.State.Source, viewer))
+		return known, conflict("stream %s is attached to another source, %s: detach it first", ref.Stream, redactSource(known.State.Source, viewer))
 	}
-	return s.end(ctx, known)
+	return s.endAttachment(ctx, known)
 }
 
-// known is what the views say of a stream; zero when nothing.
-func (s *Service) known(ctx context.Context, ref domain.Ref) (view.Stream, error) {
+// streamOrNew gives a stream from the views; one that was never attached is there with nothing but its ref.
+func (s *Service) streamOrNew(ctx context.Context, ref domain.Ref) (view.Stream, error) {
 	known, err := s.views.Stream(ctx, ref)
 	if errors.Is(err, view.ErrNotFound) {
 		return view.Stream{State: domain.StreamState{Ref: ref}}, nil
 	}
-	return known, lookup(err, "stream %s", ref.Stream)
+	return known, lookupProblem(err, "stream %s", ref.Stream)
 }
 
-// existing is known, of a stream that was attached once.
-func (s *Service) existing(ctx context.Context, ref domain.Ref) (view.Stream, error) {
+// findStream gives a stream from the views; one that was never attached is not found.
+func (s *Service) findStream(ctx context.Context, ref domain.Ref) (view.Stream, error) {
 	known, err := s.views.Stream(ctx, ref)
-	return known, lookup(err, "stream %s", ref.Stream)
+	return known, lookupProblem(err, "stream %s", ref.Stream)
 }
 
 // setState tells the others first, then the views, so that the caller reads what it wrote.
@@ -137,7 +138,7 @@ func (s *Service) setState(ctx context.Context, known view.Stream, next domain.S
 
 // UpdateStream changes the context.
 func (s *Service) UpdateStream(ctx context.Context, req *opsv1.UpdateStreamRequest) (*opsv1.Stream, error) {
-	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -154,18 +155,18 @@ func (s *Service) UpdateStream(ctx context.Context, req *opsv1.UpdateStreamReque
 		return nil, err
 	}
 	defer unlock()
-	known, err := s.existing(ctx, ref)
+	known, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if known, err = s.recontext(ctx, known, req.Context, req.Clear); err != nil {
+	if known, err = s.updateContext(ctx, known, req.Context, req.Clear); err != nil {
 		return nil, err
 	}
 	return s.streamMessage(ctx, c, known)
 }
 
-// recontext publishes a changed context, if it is one.
-func (s *Service) recontext(ctx context.Context, known view.Stream, given *opsv1.Context, empty []string) (view.Stream, error) {
+// updateContext publishes a changed context, if it is one.
+func (s *Service) updateContext(ctx context.Context, known view.Stream, given *opsv1.Context, empty []string) (view.Stream, error) {
 	next := known.State
 	next.Context.Extra = maps.Clone(next.Context.Extra)
 	for _, field := range empty {
@@ -178,7 +179,7 @@ func (s *Service) recontext(ctx context.Context, known view.Stream, given *opsv1
 			next.Context.Hotwords = nil
 		}
 	}
-	merge(&next.Context, given)
+	mergeContext(&next.Context, given)
 	if sameContext(next.Context, known.State.Context) {
 		return known, nil
 	}
@@ -187,7 +188,7 @@ func (s *Service) recontext(ctx context.Context, known view.Stream, given *opsv1
 
 // Detach ends the recording; again is no error.
 func (s *Service) Detach(ctx context.Context, req *opsv1.DetachRequest) (*opsv1.Stream, error) {
-	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -204,15 +205,15 @@ func (s *Service) detach(ctx context.Context, ref domain.Ref) (view.Stream, erro
 		return view.Stream{}, err
 	}
 	defer unlock()
-	known, err := s.existing(ctx, ref)
+	known, err := s.findStream(ctx, ref)
 	if err != nil {
 		return known, err
 	}
-	return s.end(ctx, known)
+	return s.endAttachment(ctx, known)
 }
 
-// end detaches the stream, if it is attached. The caller holds its lock.
-func (s *Service) end(ctx context.Context, known view.Stream) (view.Stream, error) {
+// endAttachment detaches the stream if it is attached. The caller holds the stream's lock.
+func (s *Service) endAttachment(ctx context.Context, known view.Stream) (view.Stream, error) {
 	if !known.State.Attached {
 		return known, nil
 	}

@@ -20,14 +20,14 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// Bounds at the door.
+// Bounds of what a caller may send.
 const (
 	maxSignals   = 1000 // a call
 	maxComment   = 500  // characters
 	maxUser      = 256  // bytes, before hashing
 	maxSignalID  = 128  // bytes
 	maxCount     = int64(1) << 40
-	seenFor      = time.Hour        // an ID seen so long ago may come again
+	seenTTL      = time.Hour        // an ID seen longer ago may come again
 	maxEarly     = 10 * time.Second // a platform's clock may be ahead so far
 	audienceSeen = "liveclip:ops:seen:"
 )
@@ -77,19 +77,20 @@ func (u userHash) of(t domain.Tenant, user string) string {
 
 // SendAudience takes signals of a stream that is on air. What it can't use is dropped and counted; the rest is accepted.
 func (s *Service) SendAudience(ctx context.Context, req *opsv1.SendAudienceRequest) (*opsv1.SendAudienceReply, error) {
-	_, ref, err := s.needStream(ctx, operator, req.StreamId)
+	_, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
 	if len(req.Signals) > maxSignals {
 		return nil, problemf(http.StatusRequestEntityTooLarge, "%d signals: at most %d a call", len(req.Signals), maxSignals)
 	}
-	return s.takeAudience(ctx, ref, req.Signals)
+	return s.acceptAudience(ctx, ref, req.Signals)
 }
 
-// takeAudience is the door for every form: people lose their names, signals get their media time, repeats are dropped.
-func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv1.AudienceSignal) (*opsv1.SendAudienceReply, error) {
-	stream, err := s.existing(ctx, ref)
+// acceptAudience is the one way in for audience signals of every form: users are replaced by their hashes, signals get their media
+// time, repeats are dropped.
+func (s *Service) acceptAudience(ctx context.Context, ref domain.Ref, said []*opsv1.AudienceSignal) (*opsv1.SendAudienceReply, error) {
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv
 	now, alike := s.Now(), map[string]int{}
 	var signals []domain.AudienceSignal
 	for _, m := range said {
-		signal, why := s.signal(ref.Tenant, stream.Broadcast, m, now)
+		signal, why := s.readSignal(ref.Tenant, stream.Broadcast, m, now)
 		if why != "" {
 			drop(why)
 			continue
@@ -113,7 +114,7 @@ func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv
 		}
 		signals = append(signals, signal)
 	}
-	fresh, marks, err := s.unseen(ctx, ref, signals)
+	fresh, marks, err := s.filterRepeats(ctx, ref, signals)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv
 		drop(dropDuplicate)
 	}
 	if err := s.Bus.Publish(ctx, audienceEvents(stream.Broadcast, ref, fresh, now)...); err != nil {
-		s.forgetSeen(ctx, marks) // the caller sends them again
+		s.forgetMarks(ctx, marks) // the caller sends them again
 		return nil, fmt.Errorf("publish audience of stream %s: %w", ref, err)
 	}
 	reply.Accepted = int32(len(fresh))
@@ -130,14 +131,14 @@ func (s *Service) takeAudience(ctx context.Context, ref domain.Ref, said []*opsv
 	return reply, nil
 }
 
-// signal reads one, or says why it is dropped.
-func (s *Service) signal(t domain.Tenant, b view.Broadcast, m *opsv1.AudienceSignal, now time.Time) (domain.AudienceSignal, string) {
+// readSignal reads one signal, or says why it is dropped.
+func (s *Service) readSignal(t domain.Tenant, b view.Broadcast, m *opsv1.AudienceSignal, now time.Time) (domain.AudienceSignal, string) {
 	signal := domain.AudienceSignal{
 		ID: m.GetId(), Kind: domain.SignalKind(m.GetKind()), Text: m.GetText(), Count: m.GetCount(), User: s.users.of(t, m.GetUser()),
 		Action: domain.ProductAction(m.GetAction()),
 	}
 	if m.GetItem() != nil {
-		signal.Item = product(m.Item)
+		signal.Item = productFromMessage(m.Item)
 	}
 	if signal.Count == 0 && signal.Kind != domain.SignalViewers {
 		signal.Count = 1
@@ -162,7 +163,7 @@ func (s *Service) signal(t domain.Tenant, b view.Broadcast, m *opsv1.AudienceSig
 	return signal, assignTime(&signal, b, m, now)
 }
 
-// assignTime sets the media time: as given, from the platform's clock, or now.
+// assignTime sets the media time: the given one, else from the platform's clock, else now.
 func assignTime(signal *domain.AudienceSignal, b view.Broadcast, m *opsv1.AudienceSignal, now time.Time) string {
 	head := mediaNow(b, now)
 	switch {
@@ -197,14 +198,15 @@ func tooLong(text string, most int) bool {
 	return !utf8.ValidString(text) || utf8.RuneCountInString(text) > most
 }
 
-// unseen leaves out the signals whose IDs were seen, here or by another replica. marks are what it set to remember the rest.
-func (s *Service) unseen(ctx context.Context, ref domain.Ref, signals []domain.AudienceSignal) (fresh []domain.AudienceSignal, marks []string, err error) {
+// filterRepeats leaves out the signals whose IDs were seen before, here or by another replica. marks are the Redis keys that it
+// set for the fresh ones.
+func (s *Service) filterRepeats(ctx context.Context, ref domain.Ref, signals []domain.AudienceSignal) (fresh []domain.AudienceSignal, marks []string, err error) {
 	pipe := s.Redis.Pipeline()
 	answers := make([]*redis.BoolCmd, len(signals))
 	keys := make([]string, len(signals))
 	for i, signal := range signals {
 		keys[i] = audienceSeen + domain.H(ref.String(), signal.ID)
-		answers[i] = pipe.SetNX(ctx, keys[i], "1", seenFor)
+		answers[i] = pipe.SetNX(ctx, keys[i], "1", seenTTL)
 	}
 	_, err = pipe.Exec(ctx)
 	for i, signal := range signals {
@@ -216,13 +218,13 @@ func (s *Service) unseen(ctx context.Context, ref domain.Ref, signals []domain.A
 		}
 	}
 	if err != nil { // some may be marked: the caller sends all of them again
-		s.forgetSeen(ctx, marks)
+		s.forgetMarks(ctx, marks)
 		return nil, nil, fmt.Errorf("look for repeated audience signals of stream %s: %w", ref, err)
 	}
 	return fresh, marks, nil
 }
 
-func (s *Service) forgetSeen(ctx context.Context, marks []string) {
+func (s *Service) forgetMarks(ctx context.Context, marks []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	pipe := s.Redis.Pipeline()

@@ -88,7 +88,7 @@ func FuzzAudienceSignalIsBoundedOrDropped(f *testing.F) {
 		if protojson.Unmarshal([]byte(body), &m) != nil {
 			return
 		}
-		signal, why := s.signal("default", b, &m, now)
+		signal, why := s.readSignal("default", b, &m, now)
 		if why != "" {
 			return
 		}

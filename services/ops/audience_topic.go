@@ -10,15 +10,15 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// takeRecord takes one message of ops.audience_topic. What can never be used is dropped, counted and logged; an error is
-// ours, and the message comes again.
-func (s *Service) takeRecord(ctx context.Context, value []byte) error {
-	said, err := readRecord(value)
+// consumeAudience handles one message of ops.audience_topic. One that can never be used is dropped, counted and logged. An error
+// is this service's own, and the message comes again.
+func (s *Service) consumeAudience(ctx context.Context, value []byte) error {
+	said, err := readAudienceRecord(value)
 	if err == nil {
 		ref := domain.Ref{Tenant: domain.Tenant(said.Tenant), Stream: domain.StreamID(said.StreamId)}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		if _, err = s.takeAudience(ctx, ref, said.Signals); err != nil && !refusal(err) {
+		if _, err = s.acceptAudience(ctx, ref, said.Signals); err != nil && !isCallerFault(err) {
 			return err
 		}
 	}
@@ -29,10 +29,10 @@ func (s *Service) takeRecord(ctx context.Context, value []byte) error {
 	return nil
 }
 
-func readRecord(value []byte) (*opsv1.AudienceRecord, error) {
+func readAudienceRecord(value []byte) (*opsv1.AudienceRecord, error) {
 	var said opsv1.AudienceRecord
 	if err := protojson.Unmarshal(value, &said); err != nil {
-		return nil, badRequest("read audience message: %s", readable(err.Error()))
+		return nil, badRequest("read audience message: %s", cleanDecodeError(err.Error()))
 	}
 	said.Tenant = tenantOf(said.Tenant)
 	if _, err := domain.ParseTenant(said.Tenant); err != nil {

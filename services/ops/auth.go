@@ -34,7 +34,7 @@ func (r role) String() string {
 	return "unknown"
 }
 
-// caller is whoever holds a token.
+// caller is the holder of a token.
 type caller struct {
 	name   string
 	role   role
@@ -45,14 +45,14 @@ func (c caller) ref(stream domain.StreamID) domain.Ref {
 	return domain.Ref{Tenant: c.tenant, Stream: stream}
 }
 
-// door knows the tokens by their hashes.
-type door struct {
+// authenticator recognises tokens by their SHA-256 hashes.
+type authenticator struct {
 	sums    [][]byte
 	callers []caller
 }
 
-func newDoor(tokens []Token) door {
-	var d door
+func newAuthenticator(tokens []Token) authenticator {
+	var d authenticator
 	for _, t := range tokens {
 		sum := sha256.Sum256([]byte(t.Token))
 		known := sum[:]
@@ -65,8 +65,9 @@ func newDoor(tokens []Token) door {
 	return d
 }
 
-// knock compares with every token, so that the time tells nothing.
-func (d door) knock(token string) (caller, error) {
+// authenticate gives the token's holder. It compares with every token in constant time, so that its duration says nothing of
+// them.
+func (d authenticator) authenticate(token string) (caller, error) {
 	if token == "" {
 		return caller{}, problemf(http.StatusUnauthorized, "no token: send the header \"Authorization: Bearer …\"")
 	}
@@ -89,14 +90,14 @@ func withCaller(ctx context.Context, c caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// need gives the caller if it may do what the role may. Over HTTP the door let it in already; over gRPC its metadata
-// carries the token.
-func (s *Service) need(ctx context.Context, least role) (caller, error) {
+// authorize gives the caller if its role is at least least. Over HTTP requireRole put the caller into ctx; over gRPC the call's
+// metadata carries the token.
+func (s *Service) authorize(ctx context.Context, least role) (caller, error) {
 	c, ok := ctx.Value(callerKey{}).(caller)
 	if !ok {
 		md, _ := metadata.FromIncomingContext(ctx)
 		var err error
-		if c, err = s.door.knock(bearer(strings.Join(md.Get("authorization"), ""))); err != nil {
+		if c, err = s.auth.authenticate(bearer(strings.Join(md.Get("authorization"), ""))); err != nil {
 			return caller{}, err
 		}
 	}
@@ -106,9 +107,9 @@ func (s *Service) need(ctx context.Context, least role) (caller, error) {
 	return c, nil
 }
 
-// needStream is need for a call about a stream of the caller's tenant.
-func (s *Service) needStream(ctx context.Context, least role, id string) (caller, domain.Ref, error) {
-	c, err := s.need(ctx, least)
+// authorizeStream is authorize for a call about a stream of the caller's tenant.
+func (s *Service) authorizeStream(ctx context.Context, least role, id string) (caller, domain.Ref, error) {
+	c, err := s.authorize(ctx, least)
 	if err != nil {
 		return caller{}, domain.Ref{}, err
 	}
@@ -124,8 +125,8 @@ func bearer(header string) string {
 	return strings.TrimSpace(token)
 }
 
-// tokenOf reads the header, or the query where headers can't be set (EventSource, media elements, callbacks).
-func tokenOf(r *http.Request, query bool) string {
+// requestToken reads the header, or the query where headers can't be set (EventSource, media elements, callbacks).
+func requestToken(r *http.Request, query bool) string {
 	if token := bearer(r.Header.Get("Authorization")); token != "" || !query {
 		return token
 	}

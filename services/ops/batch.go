@@ -15,7 +15,7 @@ import (
 // maxBatch is how many sources a batch may have.
 const maxBatch = 200
 
-// batch is the record of what was asked for; how far it is the views say.
+// batch is the record of what was asked for. Its progress is in the views.
 type batch struct {
 	ID      string
 	Created time.Time
@@ -32,7 +32,7 @@ func batchKey(t domain.Tenant, id string) string { return fmt.Sprintf("%s/batche
 
 // StartBatch attaches every source as a stream of its own. The same sources again are the same batch.
 func (s *Service) StartBatch(ctx context.Context, req *opsv1.StartBatchRequest) (*opsv1.Batch, error) {
-	c, err := s.need(ctx, operator)
+	c, err := s.authorize(ctx, operator)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Service) StartBatch(ctx context.Context, req *opsv1.StartBatchRequest) 
 			err = unprocessable("source: a push is no archived recording")
 		}
 		if err != nil {
-			return nil, within(fmt.Sprintf("sources[%d]: ", i), err)
+			return nil, prefixProblem(fmt.Sprintf("sources[%d]: ", i), err)
 		}
 		stream := domain.StreamID("file-" + domain.H("batch source", source))
 		if slices.Contains(names, source) {
@@ -62,22 +62,22 @@ func (s *Service) StartBatch(ctx context.Context, req *opsv1.StartBatchRequest) 
 		return nil, fmt.Errorf("keep batch %s: %w", b.ID, err)
 	}
 	for _, source := range b.Sources {
-		known, err := s.known(ctx, c.ref(source.Stream))
+		known, err := s.streamOrNew(ctx, c.ref(source.Stream))
 		if err != nil {
 			return nil, err
 		}
 		if known.Broadcast.Closed != nil {
 			continue // done in an earlier batch
 		}
-		if _, err := s.attach(ctx, c.ref(source.Stream), order{source: source.Source, lane: domain.LaneBatch}); err != nil {
+		if _, err := s.attach(ctx, c.ref(source.Stream), attachment{source: source.Source, lane: domain.LaneBatch}); err != nil {
 			return nil, err
 		}
 	}
 	return s.batchMessage(ctx, c, b)
 }
 
-// within says where in the request a problem lies.
-func within(where string, err error) error {
+// prefixProblem puts before a problem's detail where in the request it lies.
+func prefixProblem(where string, err error) error {
 	var p problem
 	if errors.As(err, &p) {
 		p.detail = where + p.detail
@@ -88,7 +88,7 @@ func within(where string, err error) error {
 
 // GetBatch gives a batch's progress.
 func (s *Service) GetBatch(ctx context.Context, req *opsv1.GetBatchRequest) (*opsv1.Batch, error) {
-	c, err := s.need(ctx, viewer)
+	c, err := s.authorize(ctx, viewer)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Service) GetBatch(ctx context.Context, req *opsv1.GetBatchRequest) (*op
 }
 
 func (s *Service) batchMessage(ctx context.Context, c caller, b batch) (*opsv1.Batch, error) {
-	m := &opsv1.Batch{BatchId: b.ID, CreatedAt: stamp(b.Created), State: "done"}
+	m := &opsv1.Batch{BatchId: b.ID, CreatedAt: timestamp(b.Created), State: "done"}
 	for _, source := range b.Sources {
 		progress, err := s.batchProgress(ctx, c, source)
 		if err != nil {
@@ -123,13 +123,13 @@ func (s *Service) batchMessage(ctx context.Context, c caller, b batch) (*opsv1.B
 
 // batchProgress is done once the recording is at its end, heard to it, and every clip known has ended.
 func (s *Service) batchProgress(ctx context.Context, c caller, source batchSource) (*opsv1.BatchSource, error) {
-	known, err := s.known(ctx, c.ref(source.Stream))
+	known, err := s.streamOrNew(ctx, c.ref(source.Stream))
 	if err != nil {
 		return nil, err
 	}
 	b := known.Broadcast
 	m := &opsv1.BatchSource{
-		Source: shown(source.Source, c.role), StreamId: string(source.Stream), State: "waiting",
+		Source: redactSource(source.Source, c.role), StreamId: string(source.Stream), State: "waiting",
 		RecordedToS: b.RecordedTo.Seconds(), HeardToS: b.HeardTo.Seconds(),
 	}
 	if err := s.countClips(ctx, c, source.Stream, m); err != nil {
@@ -149,7 +149,7 @@ func (s *Service) countClips(ctx context.Context, c caller, stream domain.Stream
 	for {
 		clips, next, err := s.views.Clips(ctx, c.tenant, stream, after, maxPage)
 		if err != nil {
-			return lookup(err, "clips of %s", stream)
+			return lookupProblem(err, "clips of %s", stream)
 		}
 		for _, clip := range clips {
 			m.Clips++
@@ -157,7 +157,7 @@ func (s *Service) countClips(ctx context.Context, c caller, stream domain.Stream
 			case state == "published":
 				m.Published++
 				m.Ended++
-			case ended(state):
+			case isFinalState(state):
 				m.Ended++
 			}
 		}
@@ -167,7 +167,7 @@ func (s *Service) countClips(ctx context.Context, c caller, stream domain.Stream
 	}
 }
 
-// ended tells whether nothing more happens to a clip by itself.
-func ended(state string) bool {
+// isFinalState reports whether nothing more happens by itself to a clip in the state; "published" is told apart.
+func isFinalState(state string) bool {
 	return slices.Contains([]string{"rejected", "failed", "taken_down", "needs_person"}, state)
 }

@@ -24,7 +24,7 @@ type Config struct {
 	BodyLimit      int64         `koanf:"body_limit"`      // bytes
 	UserSecret     string        `koanf:"user_secret"`     // keys the hash of people's IDs; empty: made from the signing key
 	KeepClips      time.Duration `koanf:"keep_clips"`      // in the views
-	EventClients   int           `koanf:"event_clients"`   // readers of /v1/events at once
+	EventClients   int           `koanf:"event_clients"`   // clients of /v1/events at once
 	Hooks          Hooks         `koanf:"hooks"`
 	Receivers      []Receiver    `koanf:"receivers"`      // of platforms' own callbacks
 	AudienceTopic  string        `koanf:"audience_topic"` // Kafka topic of others, whose JSON messages are audience signals; empty: none
@@ -40,7 +40,7 @@ type Token struct {
 }
 
 // Hooks are where media servers that call back are pulled from; {server} is the caller's address, {app}, {stream}, {vhost}
-// and {path} are what it said.
+// and {path} are what its callback names.
 type Hooks struct {
 	SRS       string        `koanf:"srs"`
 	NginxRTMP string        `koanf:"nginx_rtmp"`

@@ -15,7 +15,7 @@ var consoleFiles embed.FS
 const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
 	"img-src 'self' https: http: data:; media-src 'self' blob: https: http:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
-// serveConsole serves the console's one page and its files. It knows nothing: whoever opens it needs a token.
+// serveConsole serves the console's one page and its files, to everyone: all that it shows it asks the API for, with a token.
 func serveConsole(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	if name == "" {

@@ -8,9 +8,9 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// ListEngines gives the video engines, by the process that sees them so.
+// ListEngines gives the video engines as each t2v process sees them.
 func (s *Service) ListEngines(ctx context.Context, _ *opsv1.ListEnginesRequest) (*opsv1.ListEnginesReply, error) {
-	if _, err := s.need(ctx, viewer); err != nil {
+	if _, err := s.authorize(ctx, viewer); err != nil {
 		return nil, err
 	}
 	shown, err := standing.List(ctx, s.Redis, s.Now())

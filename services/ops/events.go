@@ -17,18 +17,18 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// followed are the topics of the live feed.
-var followed = []event.Topic{
+// feedTopics are the topics of the live feed.
+var feedTopics = []event.Topic{
 	event.TranscriptLine, event.HighlightFound, event.ClipState, event.PublicationChanged,
 	event.StreamProgress, event.StreamState, event.BroadcastChanged,
 }
 
-// follow feeds what happens from now on to the readers of /v1/events until ctx ends.
-func (s *Service) follow(ctx context.Context) {
-	told := map[domain.Ref]toldHealth{}
-	handle := func(ctx context.Context, e event.Event) error { return s.show(ctx, e, told) }
+// feedEvents sends what happens from now on to the subscribers of /v1/events until ctx ends.
+func (s *Service) feedEvents(ctx context.Context) {
+	told := map[domain.Ref]sentHealth{}
+	handle := func(ctx context.Context, e event.Event) error { return s.sendToFeed(ctx, e, told) }
 	for ctx.Err() == nil {
-		if err := s.Bus.Tail(ctx, followed, bus.FromNow, handle, nil); err != nil && ctx.Err() == nil {
+		if err := s.Bus.Tail(ctx, feedTopics, bus.FromNow, handle, nil); err != nil && ctx.Err() == nil {
 			s.Log.Warn("follow topics for the live feed", "error", err)
 		}
 		select {
@@ -38,14 +38,14 @@ func (s *Service) follow(ctx context.Context) {
 	}
 }
 
-// toldHealth is what the feed last said of a stream.
-type toldHealth struct {
+// sentHealth is the health of a stream that the feed last sent, and when.
+type sentHealth struct {
 	at     time.Time
 	health string
 }
 
-// show turns an event into what readers see. What they may ask about next is in the views before they hear of it.
-func (s *Service) show(ctx context.Context, e event.Event, told map[domain.Ref]toldHealth) error {
+// sendToFeed turns an event into what subscribers read. The views hold what they may ask about next before they are told of it.
+func (s *Service) sendToFeed(ctx context.Context, e event.Event, told map[domain.Ref]sentHealth) error {
 	var name string
 	var data proto.Message
 	switch p := e.Payload.(type) {
@@ -58,7 +58,7 @@ func (s *Service) show(ctx context.Context, e event.Event, told map[domain.Ref]t
 	case domain.PublicationChanged:
 		name, data = "publication", publicationMessage(p, e.Wall)
 	case domain.StreamProgress:
-		if !worthTelling(told, e, p) {
+		if !shouldSendProgress(told, e, p) {
 			return nil
 		}
 		name = "stream"
@@ -69,7 +69,7 @@ func (s *Service) show(ctx context.Context, e event.Event, told map[domain.Ref]t
 	}
 	if name != "line" {
 		if err := s.views.Apply(ctx, e); err != nil {
-			s.Log.Warn("keep event in views", "event_id", e.ID, "error", err) // fold does it again
+			s.Log.Warn("keep event in views", "event_id", e.ID, "error", err) // applyEvent does it again
 		}
 	}
 	if name == "stream" {
@@ -88,13 +88,13 @@ func (s *Service) show(ctx context.Context, e event.Event, told map[domain.Ref]t
 	if err != nil {
 		return fmt.Errorf("show event %s: %w", e.ID, err)
 	}
-	s.feed.send(news{id: e.ID, name: name, ref: e.Ref(), body: body})
+	s.feed.send(feedEvent{id: e.ID, name: name, ref: e.Ref(), body: body})
 	return nil
 }
 
-// worthTelling holds progress back to once a second, unless a signal's health changed or the broadcast ended.
-func worthTelling(told map[domain.Ref]toldHealth, e event.Event, p domain.StreamProgress) bool {
-	last, now := told[e.Ref()], toldHealth{e.Wall, fmt.Sprint(p.By, p.Health, p.Closed)}
+// shouldSendProgress lets a stream's progress through once a second, and whenever a signal's health changed or the broadcast ended.
+func shouldSendProgress(told map[domain.Ref]sentHealth, e event.Event, p domain.StreamProgress) bool {
+	last, now := told[e.Ref()], sentHealth{e.Wall, fmt.Sprint(p.By, p.Health, p.Closed)}
 	if p.By != "asr" {
 		return false // its health is in the next mark of asr
 	}
@@ -118,18 +118,18 @@ func highlightMessage(e event.Envelope, h domain.Highlight) *opsv1.Highlight {
 	return &opsv1.Highlight{
 		StreamId: string(e.Stream), BroadcastId: string(e.Broadcast), HighlightId: string(h.ID),
 		ClipId: string(domain.NewClipID(h.ID, "main")), Kind: h.Kind, StartS: h.Window.Start.Seconds(), EndS: h.Window.End.Seconds(),
-		Score: h.Score, Reasons: reasonMessages(h.Reasons), Text: h.Text, TriggeredAt: stamp(h.TriggeredAt),
+		Score: h.Score, Reasons: reasonMessages(h.Reasons), Text: h.Text, TriggeredAt: timestamp(h.TriggeredAt),
 	}
 }
 
 const (
 	heartbeat = 10 * time.Second
-	writeTime = 10 * time.Second // for one event to reach a reader
+	writeTime = 10 * time.Second // for one event to reach a subscriber
 )
 
-// serveEvents sends server-sent events: stream, line, highlight, clip, publication. With Last-Event-ID it goes on from
-// there, as far as that is still at hand; if it is not, it begins with the event "reset": read everything anew. With
-// ?recent=N it begins with the last lines and highlights, at most N; with ?stream_id= it tells of that stream only.
+// serveEvents sends server-sent events: stream, line, highlight, clip, publication. With Last-Event-ID it goes on after that
+// event if the feed still holds it; if not, it begins with the event "reset", and the client reads everything anew. With
+// ?recent=N it begins with the last lines and highlights, at most N; with ?stream_id= it sends those of that stream only.
 func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(callerKey{}).(caller)
 	var only domain.StreamID
@@ -146,12 +146,12 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 		last = r.URL.Query().Get("last_event_id")
 	}
 	recent, _ := strconv.Atoi(r.URL.Query().Get("recent"))
-	reader, missed, ok := s.feed.join(c.tenant, only, last, max(0, recent))
+	reader, missed, ok := s.feed.subscribe(c.tenant, only, last, max(0, recent))
 	if !ok {
 		writeProblem(w, r, problem{http.StatusServiceUnavailable, "too many readers of the live feed (ops.event_clients)"})
 		return
 	}
-	defer s.feed.leave(reader)
+	defer s.feed.unsubscribe(reader)
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
@@ -177,7 +177,7 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case n, open := <-reader.news:
+		case n, open := <-reader.events:
 			if !open || !write(n.text()) {
 				return // read too slowly, or the server ends: it comes back with Last-Event-ID
 			}

@@ -127,24 +127,24 @@ func TestTheLiveFeedTellsLinesHighlightsClipsAndStreams(t *testing.T) {
 
 func TestASlowReaderIsLetGoAndTheOthersAreNot(t *testing.T) {
 	f := newFeed(2, newTestMetrics())
-	slow, _, _ := f.join("default", "", "", 0)
-	quick, _, _ := f.join("default", "", "", 0)
-	if _, _, ok := f.join("default", "", "", 0); ok {
+	slow, _, _ := f.subscribe("default", "", "", 0)
+	quick, _, _ := f.subscribe("default", "", "", 0)
+	if _, _, ok := f.subscribe("default", "", "", 0); ok {
 		t.Error("a third reader was let in")
 	}
 	got := 0
-	for range readerQueue + 1 {
-		f.send(news{id: "x", ref: room})
-		<-quick.news
+	for range subscriberQueue + 1 {
+		f.send(feedEvent{id: "x", ref: room})
+		<-quick.events
 		got++
 	}
 	held := 0
-	for range slow.news {
+	for range slow.events {
 		held++
 	}
-	if held != readerQueue || got != readerQueue+1 {
+	if held != subscriberQueue || got != subscriberQueue+1 {
 		t.Errorf("slow held %d and then ended, quick got %d", held, got)
 	}
-	f.leave(slow)
-	f.leave(quick)
+	f.unsubscribe(slow)
+	f.unsubscribe(quick)
 }

@@ -8,50 +8,50 @@ import (
 )
 
 const (
-	readerQueue = 256 // full: the reader is let go, and comes back with Last-Event-ID; the others can't wait for it
-	feedKept    = 1024
+	subscriberQueue = 256 // full: the subscriber is dropped, and comes back with Last-Event-ID; the others can't wait for it
+	feedKept        = 1024
 )
 
-// news is one event as readers see it.
-type news struct {
+// feedEvent is one event as subscribers read it.
+type feedEvent struct {
 	id   string
 	name string
 	ref  domain.Ref
 	body []byte // one line of JSON
 }
 
-func (n news) text() string {
+func (n feedEvent) text() string {
 	return fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", n.id, n.name, n.body)
 }
 
-// reader is someone who reads the feed: of a tenant, and of one stream unless only is empty.
-type reader struct {
+// subscriber is a client of the feed: of a tenant's streams, or of one of them unless only is empty.
+type subscriber struct {
 	tenant domain.Tenant
 	only   domain.StreamID
-	news   chan news
+	events chan feedEvent
 }
 
-func (r *reader) wants(n news) bool {
+func (r *subscriber) matches(n feedEvent) bool {
 	return n.ref.Tenant == r.tenant && (r.only == "" || r.only == n.ref.Stream)
 }
 
-// feed hands news to every reader, and keeps the last for those who come back. Safe for concurrent use.
+// feed hands events to every subscriber, and keeps the last ones for those who come back. Safe for concurrent use.
 type feed struct {
 	most    int
 	metrics metrics
 
-	mu      sync.Mutex
-	readers map[*reader]struct{}
-	kept    []news // a ring once full
-	next    int    // where the ring goes on
-	closed  bool
+	mu          sync.Mutex
+	subscribers map[*subscriber]struct{}
+	kept        []feedEvent // a ring once full
+	next        int         // where the ring goes on
+	closed      bool
 }
 
 func newFeed(most int, m metrics) *feed {
-	return &feed{most: most, metrics: m, readers: map[*reader]struct{}{}}
+	return &feed{most: most, metrics: m, subscribers: map[*subscriber]struct{}{}}
 }
 
-func (f *feed) send(n news) {
+func (f *feed) send(n feedEvent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -63,12 +63,12 @@ func (f *feed) send(n news) {
 		f.kept[f.next] = n
 		f.next = (f.next + 1) % feedKept
 	}
-	for r := range f.readers {
-		if !r.wants(n) {
+	for r := range f.subscribers {
+		if !r.matches(n) {
 			continue
 		}
 		select {
-		case r.news <- n:
+		case r.events <- n:
 		default:
 			f.drop(r)
 			f.metrics.slow.Inc()
@@ -76,17 +76,17 @@ func (f *feed) send(n news) {
 	}
 }
 
-// join gives a reader and what it missed since the event of ID last; missed is nil when that is not at hand any more. A
-// reader that comes first, last being empty, is given the recent lines and highlights, at most so many.
-func (f *feed) join(t domain.Tenant, only domain.StreamID, last string, recent int) (r *reader, missed []news, ok bool) {
+// subscribe adds a subscriber and gives the events since the one of ID last; missed is nil when the feed no longer holds that
+// event. A new client, with last empty, is given the last lines and highlights, at most recent. Not ok: there are too many.
+func (f *feed) subscribe(t domain.Tenant, only domain.StreamID, last string, recent int) (r *subscriber, missed []feedEvent, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || len(f.readers) >= f.most {
+	if f.closed || len(f.subscribers) >= f.most {
 		return nil, nil, false
 	}
-	r = &reader{tenant: t, only: only, news: make(chan news, readerQueue)}
-	f.readers[r] = struct{}{}
-	f.metrics.readers.Set(float64(len(f.readers)))
+	r = &subscriber{tenant: t, only: only, events: make(chan feedEvent, subscriberQueue)}
+	f.subscribers[r] = struct{}{}
+	f.metrics.readers.Set(float64(len(f.subscribers)))
 	if last != "" {
 		missed = f.since(r, last)
 	} else {
@@ -95,50 +95,50 @@ func (f *feed) join(t domain.Tenant, only domain.StreamID, last string, recent i
 	return r, missed, true
 }
 
-func (f *feed) recent(r *reader, most int) []news {
-	var recent []news
+func (f *feed) recent(r *subscriber, most int) []feedEvent {
+	var recent []feedEvent
 	for i := range f.kept {
-		if n := f.kept[(f.next+i)%len(f.kept)]; r.wants(n) && (n.name == "line" || n.name == "highlight") {
+		if n := f.kept[(f.next+i)%len(f.kept)]; r.matches(n) && (n.name == "line" || n.name == "highlight") {
 			recent = append(recent, n)
 		}
 	}
 	return recent[max(0, len(recent)-most):]
 }
 
-func (f *feed) since(r *reader, last string) []news {
-	var missed []news
+func (f *feed) since(r *subscriber, last string) []feedEvent {
+	var missed []feedEvent
 	for i := range f.kept {
 		n := f.kept[(f.next+i)%len(f.kept)]
 		switch {
 		case n.id == last && n.ref.Tenant == r.tenant:
-			missed = []news{}
-		case missed != nil && r.wants(n):
+			missed = []feedEvent{}
+		case missed != nil && r.matches(n):
 			missed = append(missed, n)
 		}
 	}
 	return missed
 }
 
-func (f *feed) leave(r *reader) {
+func (f *feed) unsubscribe(r *subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, here := f.readers[r]; here {
+	if _, here := f.subscribers[r]; here {
 		f.drop(r)
 	}
 }
 
-func (f *feed) drop(r *reader) {
-	delete(f.readers, r)
-	close(r.news)
-	f.metrics.readers.Set(float64(len(f.readers)))
+func (f *feed) drop(r *subscriber) {
+	delete(f.subscribers, r)
+	close(r.events)
+	f.metrics.readers.Set(float64(len(f.subscribers)))
 }
 
-// close lets every reader go.
+// close drops every subscriber.
 func (f *feed) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
-	for r := range f.readers {
+	for r := range f.subscribers {
 		f.drop(r)
 	}
 }

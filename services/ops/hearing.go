@@ -7,8 +7,8 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// hearingNotes say to an operator what the trouble with hearing a room is: in English and in Chinese. ENGINE hears it, ABOUT is
-// what the trouble is with.
+// hearingNotes say to an operator, in English and in Chinese, what is wrong with hearing a room. ENGINE stands for the engine that
+// hears it, ABOUT for what the trouble is about.
 var hearingNotes = map[domain.HearingTrouble][2]string{
 	domain.HearingUnknown: {"there is no engine ABOUT: ENGINE hears the room instead", "没有名为 ABOUT 的语音识别引擎，现由 ENGINE 代替"},
 	domain.HearingForeign: {"nobody hears the room: no engine is set for its language, ABOUT (asr.languages; mandarin hears synthetic voices only)",
@@ -19,7 +19,7 @@ var hearingNotes = map[domain.HearingTrouble][2]string{
 	domain.HearingLater: {"ABOUT hears the room from its next broadcast on; this one is ENGINE's", "ABOUT 自下一场直播起生效；本场仍为 ENGINE"},
 }
 
-// hearingMessage is nil where nobody said who hears.
+// hearingMessage is nil where no engine is named.
 func hearingMessage(h domain.Hearing) *opsv1.Hearing {
 	if h.Engine == "" {
 		return nil

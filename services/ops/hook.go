@@ -20,22 +20,22 @@ type callback struct {
 	values  map[string]string
 }
 
-// part is what an app's, stream's or host's name may hold: nothing that could leave its place in a URL.
-var part = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,128}$`)
+// urlPart is what the name of an app, a stream or a host may hold: nothing that could leave its place in a URL.
+var urlPart = regexp.MustCompile(`^[A-Za-z0-9_.~-]{1,128}$`)
 
 // serveHook attaches a stream when a media server says that its publisher came, has it detached when the publisher went and
 // stays away, and answers as that server expects.
 func (s *Service) serveHook(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(callerKey{}).(caller)
 	server := r.PathValue("server")
-	read, template := hookReader(server, s.cfg.Hooks)
+	read, template := callbackReader(server, s.cfg.Hooks)
 	if read == nil {
 		writeProblem(w, r, problem{http.StatusNotFound, "no such media server: " + server + "; known are srs, nginx-rtmp and mediamtx"})
 		return
 	}
 	said, err := read(r)
 	if err == nil && !said.ignored {
-		err = s.heed(r, c, said, template)
+		err = s.applyCallback(r, c, said, template)
 	}
 	if err != nil {
 		p := problemOf(s.Log, r.URL.Path, err)
@@ -52,7 +52,7 @@ func (s *Service) serveHook(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-func hookReader(server string, hooks Hooks) (read func(r *http.Request) (callback, error), template string) {
+func callbackReader(server string, hooks Hooks) (read func(r *http.Request) (callback, error), template string) {
 	switch server {
 	case "srs":
 		return readSRS, hooks.SRS
@@ -64,7 +64,9 @@ func hookReader(server string, hooks Hooks) (read func(r *http.Request) (callbac
 	return nil, ""
 }
 
-func (s *Service) heed(r *http.Request, c caller, said callback, template string) error {
+// applyCallback attaches the stream of a publisher that came, from the URL that the template gives; it schedules the detaching of
+// one whose publisher went.
+func (s *Service) applyCallback(r *http.Request, c caller, said callback, template string) error {
 	stream, err := domain.ParseStreamID(said.values["stream"])
 	if err != nil {
 		return badRequest("%s", err)
@@ -81,19 +83,19 @@ func (s *Service) heed(r *http.Request, c caller, said callback, template string
 		host = "[" + host + "]"
 	}
 	said.values["server"] = host
-	source := fill(template, said.values)
+	source := fillTemplate(template, said.values)
 	if said.publish {
-		_, err := s.attach(r.Context(), ref, order{source: source, lane: domain.LaneLive})
+		_, err := s.attach(r.Context(), ref, attachment{source: source, lane: domain.LaneLive})
 		return err
 	}
-	known, err := s.known(r.Context(), ref)
+	known, err := s.streamOrNew(r.Context(), ref)
 	if err != nil || !known.State.Attached {
 		return err // gone already
 	}
 	if source, err = s.checkSource(r.Context(), source); err != nil || source != known.State.Source {
 		return err // attached by another, from elsewhere: not this publisher's to end
 	}
-	return s.left(r.Context(), ref)
+	return s.scheduleDetach(r.Context(), ref)
 }
 
 // readSRS reads what SRS posts to on_publish and on_unpublish: one JSON object, action and names in it.
@@ -108,7 +110,7 @@ func readSRS(r *http.Request) (callback, error) {
 		return callback{}, badRequest("SRS callback: the body is not JSON: %s", err)
 	}
 	said := callback{publish: body.Action == "on_publish", ignored: body.Action != "on_publish" && body.Action != "on_unpublish"}
-	return said.with(map[string]string{"vhost": body.Vhost, "app": body.App, "stream": body.Stream})
+	return said.withValues(map[string]string{"vhost": body.Vhost, "app": body.App, "stream": body.Stream})
 }
 
 // readNginx reads what nginx-rtmp's on_publish and on_publish_done send: a form, or a query with notify_method get.
@@ -119,7 +121,7 @@ func readNginx(r *http.Request) (callback, error) {
 	}
 	call := form.Get("call")
 	said := callback{publish: call == "publish", ignored: call != "publish" && call != "publish_done"}
-	return said.with(map[string]string{"app": form.Get("app"), "stream": form.Get("name")})
+	return said.withValues(map[string]string{"app": form.Get("app"), "stream": form.Get("name")})
 }
 
 // readMediaMTX reads what the commands of runOnReady and runOnNotReady are told to send, as JSON, a form or a query:
@@ -150,25 +152,25 @@ func readMediaMTX(r *http.Request) (callback, error) {
 	path = strings.Trim(path, "/")
 	names := strings.Split(path, "/")
 	for _, name := range names {
-		if !part.MatchString(name) || strings.Trim(name, ".") == "" {
+		if !urlPart.MatchString(name) || strings.Trim(name, ".") == "" {
 			return callback{}, badRequest("MediaMTX callback: path %.200q can't be part of a URL", path)
 		}
 	}
-	said, err := callback{publish: event == "ready"}.with(map[string]string{"stream": names[len(names)-1]})
+	said, err := callback{publish: event == "ready"}.withValues(map[string]string{"stream": names[len(names)-1]})
 	if err == nil {
 		said.values["path"] = path
 	}
 	return said, err
 }
 
-// with checks the names: they come from whoever publishes.
-func (c callback) with(values map[string]string) (callback, error) {
+// withValues takes the names after checking them: they come from whoever publishes.
+func (c callback) withValues(values map[string]string) (callback, error) {
 	c.values = values
 	if c.ignored {
 		return c, nil
 	}
 	for name, value := range values {
-		if value != "" && (!part.MatchString(value) || strings.Trim(value, ".") == "") {
+		if value != "" && (!urlPart.MatchString(value) || strings.Trim(value, ".") == "") {
 			return c, badRequest("callback: %s %.200q can't be part of a URL", name, value)
 		}
 	}

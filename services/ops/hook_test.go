@@ -87,14 +87,14 @@ func TestAPublisherWhoComesBackWithinTheGraceIsNotCutOff(t *testing.T) {
 	r.wait(3 * time.Second)
 	publish("live")
 	r.wait(time.Minute)
-	if err := r.s.detachParted(t.Context()); err != nil {
+	if err := r.s.detachDue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	leave("live")
 	publish("other") // elsewhere: no need to wait for the grace
 	leave("live")    // late: not its to end
 	r.wait(time.Minute)
-	if err := r.s.detachParted(t.Context()); err != nil {
+	if err := r.s.detachDue(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	leave("other")
@@ -141,7 +141,7 @@ func FuzzCallbackNamesAreHarmlessOrRefused(f *testing.F) {
 	f.Add("nginx-rtmp", "call=publish&app=live&name=room1")
 	f.Add("mediamtx", "event=ready&path=a/b/../c")
 	f.Fuzz(func(t *testing.T, server, body string) {
-		read, template := hookReader(server, Defaults().Hooks)
+		read, template := callbackReader(server, Defaults().Hooks)
 		if read == nil {
 			return
 		}
@@ -150,7 +150,7 @@ func FuzzCallbackNamesAreHarmlessOrRefused(f *testing.F) {
 			return
 		}
 		said.values["server"] = "media.example"
-		u, err := url.Parse(fill(template, said.values))
+		u, err := url.Parse(fillTemplate(template, said.values))
 		if err != nil || u.Host != "media.example" || u.RawQuery != "" || u.Fragment != "" || strings.Contains(u.Path, "/../") {
 			t.Errorf("%s %q makes the source %v: %v", server, body, u, err)
 		}

@@ -33,22 +33,22 @@ func (s *Service) newHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", serveConsole)
 	mux.HandleFunc("GET /console/{file}", serveConsole)
-	mux.Handle("GET /v1/events", s.guard(viewer, true, http.HandlerFunc(s.serveEvents)))
-	mux.Handle("GET /preview/{clip}/{file}", s.guard(operator, true, http.HandlerFunc(s.servePreview)))
-	mux.Handle("POST /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook))))
-	mux.Handle("GET /v1/hooks/{server}", s.guard(hook, true, s.limit(http.HandlerFunc(s.serveHook)))) // nginx-rtmp's notify_method get
-	mux.Handle("POST /v1/receivers/{name}", s.limit(http.HandlerFunc(s.serveReceiver)))               // the platform's signature is its token
-	mux.Handle("POST /v1/streams/{stream}/audience/{form}", s.guard(operator, false, s.limit(http.HandlerFunc(s.serveFrame))))
-	mux.Handle("POST /v1/playback", s.limit(s.jsonOnly(s.playbackDoor(api))))
-	mux.Handle("/v1/", s.guard(viewer, false, s.limit(s.jsonOnly(api))))
+	mux.Handle("GET /v1/events", s.requireRole(viewer, true, http.HandlerFunc(s.serveEvents)))
+	mux.Handle("GET /preview/{clip}/{file}", s.requireRole(operator, true, http.HandlerFunc(s.servePreview)))
+	mux.Handle("POST /v1/hooks/{server}", s.requireRole(hook, true, s.limitBody(http.HandlerFunc(s.serveHook))))
+	mux.Handle("GET /v1/hooks/{server}", s.requireRole(hook, true, s.limitBody(http.HandlerFunc(s.serveHook)))) // nginx-rtmp's notify_method get
+	mux.Handle("POST /v1/receivers/{name}", s.limitBody(http.HandlerFunc(s.serveReceiver)))                     // the platform's signature is its token
+	mux.Handle("POST /v1/streams/{stream}/audience/{form}", s.requireRole(operator, false, s.limitBody(http.HandlerFunc(s.serveFrame))))
+	mux.Handle("POST /v1/playback", s.limitBody(s.jsonOnly(s.authenticatePlayback(api))))
+	mux.Handle("/v1/", s.requireRole(viewer, false, s.limitBody(s.jsonOnly(api))))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, problem{http.StatusNotFound, "no such page: " + r.URL.Path})
 	})
-	return s.grpcToo(s.observe(secure(mux))), nil
+	return s.withGRPC(s.observe(securityHeaders(mux))), nil
 }
 
-// grpcToo answers gRPC on the same port, where the server in front speaks HTTP/2.
-func (s *Service) grpcToo(next http.Handler) http.Handler {
+// withGRPC answers gRPC calls on the same port, where the server speaks HTTP/2.
+func (s *Service) withGRPC(next http.Handler) http.Handler {
 	calls := grpc.NewServer(grpc.MaxRecvMsgSize(int(s.cfg.BodyLimit)))
 	s.Register(calls)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -80,7 +80,7 @@ func (s *Service) newGateway() (http.Handler, error) {
 			w.Header().Set("Cache-Control", "no-store")
 			switch m.(type) {
 			case *opsv1.RequestClipReply, *opsv1.ReportPlaybackReply:
-				w.WriteHeader(http.StatusAccepted) // what follows from it is told later
+				w.WriteHeader(http.StatusAccepted) // the work goes on after this response
 			}
 			return nil
 		}),
@@ -88,13 +88,13 @@ func (s *Service) newGateway() (http.Handler, error) {
 	return gateway, opsv1.RegisterOpsHandlerServer(context.Background(), gateway, s)
 }
 
-// guard lets in who holds a token of the role or a greater one.
-func (s *Service) guard(least role, query bool, next http.Handler) http.Handler {
+// requireRole lets in a caller whose token has the role or a greater one; query: the token may be in the URL's query.
+func (s *Service) requireRole(least role, query bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := s.door.knock(tokenOf(r, query))
+		c, err := s.auth.authenticate(requestToken(r, query))
 		if err == nil {
 			ctx := withCaller(r.Context(), c)
-			if _, err = s.need(ctx, least); err == nil {
+			if _, err = s.authorize(ctx, least); err == nil {
 				next.ServeHTTP(w, r.WithContext(ctx))
 				return
 			}
@@ -105,8 +105,8 @@ func (s *Service) guard(least role, query bool, next http.Handler) http.Handler 
 
 const bodyTime = 30 * time.Second // to send a whole body
 
-// limit reads the body before anything looks at it: 413 when it is too large.
-func (s *Service) limit(next http.Handler) http.Handler {
+// limitBody reads the whole body before it is handled: 413 when it is too large.
+func (s *Service) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in := http.NewResponseController(w)
 		_ = in.SetReadDeadline(time.Now().Add(bodyTime)) // else a sender that goes silent is waited for without end
@@ -143,8 +143,8 @@ func (s *Service) jsonOnly(next http.Handler) http.Handler {
 	})
 }
 
-// secure sets what every answer carries.
-func secure(next http.Handler) http.Handler {
+// securityHeaders sets the headers that every response carries.
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -156,7 +156,7 @@ func secure(next http.Handler) http.Handler {
 func (s *Service) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/events" {
-			next.ServeHTTP(w, r) // open as long as its reader stays
+			next.ServeHTTP(w, r) // open as long as its client stays
 			return
 		}
 		began := s.Now()

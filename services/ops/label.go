@@ -10,18 +10,18 @@ import (
 	"liveclip/internal/view"
 )
 
-// labelDecision keeps what a person thought of a clip that was noticed, for detect tune. It never fails a decision.
+// labelDecision keeps a person's verdict on a clip that detection found as a label for tuning it. It never fails a decision.
 func (s *Service) labelDecision(ctx context.Context, clip view.Clip, e event.Event, verdict domain.Verdict) {
-	st := storyOf(clip)
-	if st.plan == nil || st.plan.By != "" {
-		return // a window that a person chose says nothing of what was noticed
+	rev := newestRevision(clip)
+	if rev.plan == nil || rev.plan.By != "" {
+		return // a window that a person chose says nothing of detection
 	}
 	s.keepLabel(ctx, e, domain.Label{
-		Clip: clip.ID, Kind: st.plan.Kind, Window: st.plan.Window, Verdict: verdict, Score: st.plan.Score, Features: st.plan.Features,
+		Clip: clip.ID, Kind: rev.plan.Kind, Window: rev.plan.Window, Verdict: verdict, Score: rev.plan.Score, Features: rev.plan.Features,
 	})
 }
 
-// labelRequest keeps a window that a person asked for: a moment that was missed, or noticed with other ends.
+// labelRequest keeps a window that a person asked for as a label: detection missed it, or gave it other ends.
 func (s *Service) labelRequest(ctx context.Context, e event.Event) {
 	h := e.Payload.(domain.Highlight)
 	s.keepLabel(ctx, e, domain.Label{Clip: domain.NewClipID(h.ID, "main"), Kind: h.Kind, Window: h.Window, Verdict: domain.VerdictApproved, Manual: true})

@@ -21,18 +21,18 @@ import (
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
-// Bounds of lines that others heard.
+// Bounds of lines that were heard elsewhere.
 const (
-	maxLines     = 500 // a call
-	maxLine      = 500 // characters
-	maxLineWords = 300
-	longestLine  = 30 * time.Second
-	maxRevision  = 1 << 20
-	mostSeconds  = 1_000_000
-	wordsBeyond  = 500 * time.Millisecond // a word may end so long after its line
+	maxLines      = 500 // a call
+	maxLine       = 500 // characters
+	maxLineWords  = 300
+	maxLineLength = 30 * time.Second
+	maxRevision   = 1 << 20
+	maxSeconds    = 1_000_000
+	wordsBeyond   = 500 * time.Millisecond // a word may end so long after its line
 )
 
-// Why a line is dropped at the door; its owner has further reasons.
+// Why a line is dropped here; the stream's owner has further reasons.
 const (
 	dropEmpty     = "no text"
 	dropControl   = "control character in the text"
@@ -45,8 +45,8 @@ const (
 	dropRevision  = "revision out of range"
 )
 
-// inChinese are the reasons as operators in China read them.
-var inChinese = map[string]string{
+// dropReasonsChinese are the reasons in Chinese, those of the stream's owner too.
+var dropReasonsChinese = map[string]string{
 	dropEmpty: "没有文字", dropControl: "文字中有控制字符", dropText: "文字过长或不是 UTF-8", dropID: "id 过长", dropPartial: "未定稿的字幕须有 id",
 	dropTimes: "开始与结束须各给一次：媒体时间或时钟时间", dropBackwards: "结束早于开始", dropLong: "长于 30 秒", dropWords: "词的时间乱序，或在这一行之外",
 	dropSpelling: "词与文字不一致", dropRevision: "修订号超出范围", dropBefore: "早于本场直播开始", dropFuture: "时间在将来",
@@ -56,14 +56,14 @@ var inChinese = map[string]string{
 
 // SendLines hands lines to whoever owns the stream: that process alone writes its transcript.
 func (s *Service) SendLines(ctx context.Context, req *opsv1.SendLinesRequest) (*opsv1.SendLinesReply, error) {
-	_, ref, err := s.needStream(ctx, operator, req.StreamId)
+	_, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
 	if len(req.Lines) > maxLines {
 		return nil, problemf(http.StatusRequestEntityTooLarge, "%d lines: at most %d a call", len(req.Lines), maxLines)
 	}
-	stream, err := s.existing(ctx, ref)
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) SendLines(ctx context.Context, req *opsv1.SendLinesRequest) (*
 	}
 	reply := &opsv1.SendLinesReply{}
 	drop := func(line int, why string) {
-		reply.Dropped = append(reply.Dropped, &opsv1.DroppedLine{Line: int32(line), Id: req.Lines[line].GetId(), Reason: why, Chinese: inChinese[why]})
+		reply.Dropped = append(reply.Dropped, &opsv1.DroppedLine{Line: int32(line), Id: req.Lines[line].GetId(), Reason: why, Chinese: dropReasonsChinese[why]})
 	}
 	var lines []*recordingv1.SentLine
 	var places []int
@@ -91,7 +91,7 @@ func (s *Service) SendLines(ctx context.Context, req *opsv1.SendLinesRequest) (*
 	}
 	taken, err := s.Recording.SendLines(ctx, ref, stream.Broadcast.ID, lines, int64(heardTo))
 	if err != nil {
-		return nil, refused(ref, err)
+		return nil, ownerRefusal(ref, err)
 	}
 	for i, why := range taken.Dropped {
 		if why != "" && i < len(places) {
@@ -105,8 +105,8 @@ func (s *Service) SendLines(ctx context.Context, req *opsv1.SendLinesRequest) (*
 	return reply, nil
 }
 
-// refused tells the caller why the owner takes no lines.
-func refused(ref domain.Ref, err error) error {
+// ownerRefusal turns an error of the stream's owner into what the caller may see.
+func ownerRefusal(ref domain.Ref, err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.FailedPrecondition:
@@ -119,7 +119,7 @@ func refused(ref domain.Ref, err error) error {
 	return fmt.Errorf("send lines of stream %s: %w", ref, err)
 }
 
-// mediaClock turns what senders say of time into media time.
+// mediaClock turns a sender's times, given as media time or by the wall clock, into media time.
 type mediaClock struct {
 	broadcast view.Broadcast
 	now       time.Time
@@ -127,18 +127,18 @@ type mediaClock struct {
 
 func (c mediaClock) head() time.Duration { return mediaNow(c.broadcast, c.now) }
 
-// of gives the media time of whichever is given; false: not exactly one is, or it is none.
-func (c mediaClock) of(seconds *float64, at *timestamppb.Timestamp) (time.Duration, bool) {
+// mediaTime gives the media time of whichever of the two is given; false: not exactly one is given, or it is out of range.
+func (c mediaClock) mediaTime(seconds *float64, at *timestamppb.Timestamp) (time.Duration, bool) {
 	switch {
 	case (seconds == nil) == (at == nil):
 		return 0, false
 	case seconds == nil:
 		ago := c.now.Sub(at.AsTime())
-		if at.CheckValid() != nil || ago.Abs() > mostSeconds*time.Second {
+		if at.CheckValid() != nil || ago.Abs() > maxSeconds*time.Second {
 			return 0, false
 		}
 		return c.head() - ago, true
-	case math.IsNaN(*seconds) || math.Abs(*seconds) > mostSeconds:
+	case math.IsNaN(*seconds) || math.Abs(*seconds) > maxSeconds:
 		return 0, false
 	}
 	return time.Duration(math.Round(*seconds * float64(time.Second))), true
@@ -148,21 +148,21 @@ func (c mediaClock) heardTo(req *opsv1.SendLinesRequest) (time.Duration, error) 
 	if req.HeardToS == nil && req.HeardToAt == nil {
 		return 0, nil
 	}
-	to, ok := c.of(req.HeardToS, req.HeardToAt)
+	to, ok := c.mediaTime(req.HeardToS, req.HeardToAt)
 	if !ok || to > c.head()+maxEarly {
 		return 0, unprocessable("heard_to: must be one of heard_to_s and heard_to_at, not in the future")
 	}
 	return max(0, to), nil
 }
 
-// line reads one, or says why it is dropped.
+// line reads one line, or says why it is dropped.
 func (c mediaClock) line(m *opsv1.SentLine) (*recordingv1.SentLine, string) {
 	if m == nil {
 		return nil, dropEmpty
 	}
-	start, ok := c.of(m.StartS, m.StartAt)
-	end, ok2 := c.of(m.EndS, m.EndAt)
-	text, why := textOf(m)
+	start, ok := c.mediaTime(m.StartS, m.StartAt)
+	end, ok2 := c.mediaTime(m.EndS, m.EndAt)
+	text, why := lineText(m)
 	switch {
 	case why != "":
 		return nil, why
@@ -178,16 +178,16 @@ func (c mediaClock) line(m *opsv1.SentLine) (*recordingv1.SentLine, string) {
 		return nil, dropBackwards
 	case start < 0:
 		return nil, dropBefore
-	case end-start > longestLine:
+	case end-start > maxLineLength:
 		return nil, dropLong
 	case end > c.head()+maxEarly:
 		return nil, dropFuture
 	}
 	id := m.GetId()
-	if id == "" { // of what was said, not of what it became: the wall clock's media time is another with every call
+	if id == "" { // from what was sent: the media time of a wall clock differs with every call
 		id = domain.H("sent", fmt.Sprint(m.GetStartS()), m.GetStartAt().AsTime().String(), text)
 	}
-	words, ok := wordsOf(m, start, end)
+	words, ok := lineWords(m, start, end)
 	if !ok {
 		return nil, dropWords
 	}
@@ -195,8 +195,8 @@ func (c mediaClock) line(m *opsv1.SentLine) (*recordingv1.SentLine, string) {
 		Id: id, Start: int64(start), End: int64(end), Text: text, Words: words, Revision: int64(m.GetRevision())}}, ""
 }
 
-// textOf is what a line says: its text, or its words.
-func textOf(m *opsv1.SentLine) (text, why string) {
+// lineText is a line's text, or its words joined where it has none; why says why neither can be used.
+func lineText(m *opsv1.SentLine) (text, why string) {
 	if len(m.GetWords()) > maxLineWords {
 		return "", dropText
 	}
@@ -210,7 +210,7 @@ func textOf(m *opsv1.SentLine) (text, why string) {
 	spelled := wording.Join(words)
 	if text = strings.TrimSpace(m.GetText()); text == "" {
 		text = spelled
-	} else if len(words) > 0 && letters(text) != letters(spelled) {
+	} else if len(words) > 0 && spokenLetters(text) != spokenLetters(spelled) {
 		return "", dropSpelling
 	}
 	switch {
@@ -224,8 +224,8 @@ func textOf(m *opsv1.SentLine) (text, why string) {
 	return text, ""
 }
 
-// letters of a text: what is heard of it.
-func letters(text string) string {
+// spokenLetters are the letters and digits of a text in lower case: what of it can be heard.
+func spokenLetters(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsNumber(r) {
 			return -1
@@ -234,12 +234,12 @@ func letters(text string) string {
 	}, text)
 }
 
-// wordsOf a line, in media time; false: they are not in order within it.
-func wordsOf(m *opsv1.SentLine, start, end time.Duration) ([]*recordingv1.Word, bool) {
+// lineWords are a line's words in media time; false: they are out of order, or outside the line.
+func lineWords(m *opsv1.SentLine, start, end time.Duration) ([]*recordingv1.Word, bool) {
 	var words []*recordingv1.Word
 	last := start
 	for _, w := range m.GetWords() {
-		if math.IsNaN(w.GetStartS()+w.GetEndS()) || math.Abs(w.GetStartS())+math.Abs(w.GetEndS()) > 2*longestLine.Seconds() || !(w.Confidence >= 0 && w.Confidence <= 1) {
+		if math.IsNaN(w.GetStartS()+w.GetEndS()) || math.Abs(w.GetStartS())+math.Abs(w.GetEndS()) > 2*maxLineLength.Seconds() || !(w.Confidence >= 0 && w.Confidence <= 1) {
 			return nil, false
 		}
 		from, to := start+time.Duration(w.StartS*float64(time.Second)), start+time.Duration(w.EndS*float64(time.Second))

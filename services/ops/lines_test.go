@@ -164,7 +164,7 @@ func TestLinesThatCannotBeAreDroppedEachWithItsReason(t *testing.T) {
 		if _, why := clock.line(&m); why != want {
 			t.Errorf("%s: %q, want %q", body, why, want)
 		}
-		if want != "" && inChinese[want] == "" {
+		if want != "" && dropReasonsChinese[want] == "" {
 			t.Errorf("%q has no Chinese", want)
 		}
 	}

@@ -9,15 +9,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// lockTTL is how long a replica that died keeps the others out.
+// lockTTL is how long the lock of a replica that died keeps the others out.
 const lockTTL = 10 * time.Second
 
 var unlockScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
-// lock keeps the other replicas, and this one's other calls, from changing the same thing. It waits its turn while ctx and
-// a few seconds last.
+// lock keeps the other replicas, and other calls to this one, from changing the same thing. It waits for its turn at most three
+// seconds.
 func (s *Service) lock(ctx context.Context, name string) (unlock func(), err error) {
 	key, token := "liveclip:ops:lock:"+name, rand.Text()
 	waiting, cancel := context.WithTimeout(ctx, 3*time.Second)

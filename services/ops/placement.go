@@ -13,9 +13,9 @@ import (
 	"liveclip/internal/view"
 )
 
-// place gives every pull without a living owner to the least loaded asr process.
-func (s *Service) place(ctx context.Context) error {
-	streams, err := s.pulls(ctx)
+// placePulls gives every stream to be pulled that has no live owner to the least loaded asr process.
+func (s *Service) placePulls(ctx context.Context) error {
+	streams, err := s.streamsToPull(ctx)
 	if err != nil || len(streams) == 0 {
 		return err
 	}
@@ -29,21 +29,21 @@ func (s *Service) place(ctx context.Context) error {
 	}
 	for _, stream := range streams {
 		if !alive[stream.State.Owner] {
-			err = errors.Join(err, s.placeAnew(ctx, stream.State.Ref, alive))
+			err = errors.Join(err, s.placePull(ctx, stream.State.Ref, alive))
 		}
 	}
 	return err
 }
 
-// placeAnew looks again under the stream's lock: another replica may have placed it meanwhile.
-func (s *Service) placeAnew(ctx context.Context, ref domain.Ref, alive map[string]bool) error {
+// placePull looks again under the stream's lock: another replica may have placed it meanwhile.
+func (s *Service) placePull(ctx context.Context, ref domain.Ref, alive map[string]bool) error {
 	unlock, err := s.lock(ctx, "stream:"+ref.String())
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	known, err := s.known(ctx, ref)
-	if err != nil || !pulled(known) || alive[known.State.Owner] {
+	known, err := s.streamOrNew(ctx, ref)
+	if err != nil || !needsPull(known) || alive[known.State.Owner] {
 		return err
 	}
 	next := known.State
@@ -55,14 +55,14 @@ func (s *Service) placeAnew(ctx context.Context, ref domain.Ref, alive map[strin
 	return err
 }
 
-// pulled tells whether an asr process shall pull the stream now.
-func pulled(s view.Stream) bool {
+// needsPull reports whether an asr process shall pull the stream now.
+func needsPull(s view.Stream) bool {
 	done := s.State.Lane == domain.LaneBatch && s.Broadcast.Closed != nil
 	return s.State.Attached && s.State.Source != domain.SourcePush && !done
 }
 
-// pulls are the streams of all tenants that shall be pulled.
-func (s *Service) pulls(ctx context.Context) ([]view.Stream, error) {
+// streamsToPull are the streams of all tenants that shall be pulled.
+func (s *Service) streamsToPull(ctx context.Context) ([]view.Stream, error) {
 	tenants, err := s.views.Tenants(ctx)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *Service) pulls(ctx context.Context) ([]view.Stream, error) {
 			return nil, err
 		}
 		for _, stream := range streams {
-			if pulled(stream) {
+			if needsPull(stream) {
 				pulls = append(pulls, stream)
 			}
 		}
@@ -86,20 +86,20 @@ func (s *Service) pulls(ctx context.Context) ([]view.Stream, error) {
 }
 
 // leastLoaded is the asr process with the fewest streams, owned or given to it a moment ago; empty: none has room, and
-// place tries again.
+// placePulls tries again.
 func (s *Service) leastLoaded(ctx context.Context) (string, error) {
 	processes, err := s.Leases.Processes(ctx)
 	if err != nil || len(processes) == 0 {
 		return "", err
 	}
-	pulls, err := s.pulls(ctx)
+	pulls, err := s.streamsToPull(ctx)
 	if err != nil {
 		return "", err
 	}
-	return choose(processes, pulls), nil
+	return chooseProcess(processes, pulls), nil
 }
 
-func choose(processes []lease.Process, pulls []view.Stream) string {
+func chooseProcess(processes []lease.Process, pulls []view.Stream) string {
 	given := map[string]int{}
 	for _, p := range pulls {
 		given[p.State.Owner]++
@@ -117,8 +117,8 @@ func choose(processes []lease.Process, pulls []view.Stream) string {
 	return chosen
 }
 
-// settle ends a batch's recording when its broadcast closed: pulled again, it would begin anew.
-func (s *Service) settle(ctx context.Context, e event.Event) error {
+// detachEndedBatch detaches a batch's source when its broadcast closed: pulled again, it would begin anew.
+func (s *Service) detachEndedBatch(ctx context.Context, e event.Event) error {
 	p, ok := e.Payload.(domain.BroadcastChanged)
 	if !ok || p.Change != domain.BroadcastClosed {
 		return nil

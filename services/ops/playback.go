@@ -18,17 +18,17 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// player is the name of whoever plays a clip by a signed URL, without a token.
+// player is the name of a caller that plays a clip by a signed URL, without a token.
 const player = "player"
 
 type grantKey struct{}
 
-// playbackDoor lets in a token, or a player that shows the signed URL it played: a beacon sets no headers, and viewers have
-// no tokens.
-func (s *Service) playbackDoor(next http.Handler) http.Handler {
+// authenticatePlayback lets in a caller with a token, or a player that shows the signed URL it played: a beacon sets no headers,
+// and viewers have no tokens.
+func (s *Service) authenticatePlayback(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if tokenOf(r, true) != "" {
-			s.guard(viewer, true, next).ServeHTTP(w, r)
+		if requestToken(r, true) != "" {
+			s.requireRole(viewer, true, next).ServeHTTP(w, r)
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
@@ -37,7 +37,7 @@ func (s *Service) playbackDoor(next http.Handler) http.Handler {
 			URL string `json:"url"`
 		}
 		_ = json.Unmarshal(body, &shown) // what does not fit the gateway says
-		grant, err := s.played(shown.URL)
+		grant, err := s.playedGrant(shown.URL)
 		if err != nil {
 			writeProblem(w, r, problemOf(s.Log, r.URL.Path, err))
 			return
@@ -47,7 +47,8 @@ func (s *Service) playbackDoor(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Service) played(signed string) (sign.Grant, error) {
+// playedGrant is the grant of the signed URL that a player played.
+func (s *Service) playedGrant(signed string) (sign.Grant, error) {
 	if signed == "" {
 		return sign.Grant{}, problemf(http.StatusUnauthorized, "no token, and no url: send the signed URL that was played")
 	}
@@ -68,9 +69,9 @@ const (
 	maxStalls  = 10000
 )
 
-// ReportPlayback takes a player's account of itself; it is a claim, and is kept as one.
+// ReportPlayback publishes what a player says of its playback: a claim, which nobody has checked.
 func (s *Service) ReportPlayback(ctx context.Context, req *opsv1.ReportPlaybackRequest) (*opsv1.ReportPlaybackReply, error) {
-	c, err := s.need(ctx, viewer)
+	c, err := s.authorize(ctx, viewer)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (s *Service) ReportPlayback(ctx context.Context, req *opsv1.ReportPlaybackR
 	if signed && report.Session == "" {
 		report.Session = grant.Session
 	}
-	clip, err := s.clip(ctx, c, req.ClipId)
+	clip, err := s.findClip(ctx, c, req.ClipId)
 	if err != nil {
 		return nil, err
 	}

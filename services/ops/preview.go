@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	previewsKept = 32              // indexes at once; full: the one that was asked for longest ago goes
-	previewIdle  = time.Minute     // an index nobody asked for so long is let go
+	previewsKept = 32              // indexes at once; full: the one that was requested longest ago is dropped
+	previewIdle  = time.Minute     // an index that nobody requested for so long is dropped
 	previewWait  = 3 * time.Second // for the first part
 	previewRead  = 15 * time.Second
-	previewAgain = time.Second // between two tries to read on
+	previewRetry = time.Second // between two tries to read on
 )
 
 // previews are playlists over the recorded parts of clips' windows: nothing is copied or encoded. Each follows the recording
@@ -37,20 +37,20 @@ type previewKey struct {
 // preview is the index of one clip's window, growing until done. Each run of the recording is, to whoever plays it, one file:
 // the run's initialisation segment, then its parts.
 type preview struct {
-	stop   context.CancelFunc
-	ref    domain.Ref
-	of     domain.BroadcastID
-	window domain.Window
+	stop      context.CancelFunc
+	ref       domain.Ref
+	broadcast domain.BroadcastID
+	window    domain.Window
 
-	mu     sync.Mutex
-	asked  time.Time
-	parts  []previewPart
-	inits  map[int]int64 // by run: how many bytes its initialisation segment has
-	sizes  map[int]int64 // by run: how many bytes its file has so far
-	done   bool
-	told   bool          // that it is done, to somebody who plays it
-	grown  chan struct{} // closed, and made anew, when something changed
-	failed error         // for good
+	mu          sync.Mutex
+	lastRequest time.Time
+	parts       []previewPart
+	inits       map[int]int64 // by run: how many bytes its initialisation segment has
+	sizes       map[int]int64 // by run: how many bytes its file has so far
+	done        bool
+	endSent     bool          // a playlist with #EXT-X-ENDLIST went out
+	grown       chan struct{} // closed, and made anew, when something changed
+	failed      error         // for good
 }
 
 // previewPart is a part of the recording, or several that make a segment of the playlist.
@@ -65,7 +65,7 @@ func newPreviews(r *recording.Reader) *previews {
 	return &previews{recording: r, open: map[previewKey]*preview{}}
 }
 
-// run lets go of what nobody looks at, until ctx ends, and then of everything.
+// run drops the indexes that nobody looks at, until ctx ends, and then all of them.
 func (p *previews) run(ctx context.Context) {
 	p.mu.Lock()
 	p.base = ctx
@@ -75,11 +75,11 @@ func (p *previews) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return // the readers' contexts end with it
+			return // the context of every index ends with it
 		case now := <-tick.C:
 			p.mu.Lock()
 			for key, one := range p.open {
-				if now.Sub(one.lastAsked()) > previewIdle {
+				if now.Sub(one.requestedAt()) > previewIdle {
 					one.stop()
 					delete(p.open, key)
 				}
@@ -89,13 +89,13 @@ func (p *previews) run(ctx context.Context) {
 	}
 }
 
-func (o *preview) lastAsked() time.Time {
+func (o *preview) requestedAt() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.asked
+	return o.lastRequest
 }
 
-// get gives the clip's index, which begins to be read at the first call.
+// get gives the clip's index; its first call starts the reading of the recording.
 func (p *previews) get(clip view.Clip, w domain.Window) (*preview, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,14 +110,14 @@ func (p *previews) get(clip view.Clip, w domain.Window) (*preview, error) {
 		}
 		ctx, stop := context.WithCancel(p.base)
 		one = &preview{
-			stop: stop, ref: clip.Envelope.Ref(), of: clip.Envelope.Broadcast, window: w,
+			stop: stop, ref: clip.Envelope.Ref(), broadcast: clip.Envelope.Broadcast, window: w,
 			inits: map[int]int64{}, sizes: map[int]int64{}, grown: make(chan struct{}),
 		}
 		p.open[key] = one
 		go one.follow(ctx, p.recording)
 	}
 	one.mu.Lock()
-	one.asked = time.Now()
+	one.lastRequest = time.Now()
 	one.mu.Unlock()
 	return one, nil
 }
@@ -126,7 +126,7 @@ func (p *previews) dropOldest() {
 	var oldest previewKey
 	var asked time.Time
 	for key, one := range p.open {
-		if at := one.lastAsked(); asked.IsZero() || at.Before(asked) {
+		if at := one.requestedAt(); asked.IsZero() || at.Before(asked) {
 			oldest, asked = key, at
 		}
 	}
@@ -134,12 +134,13 @@ func (p *previews) dropOldest() {
 	delete(p.open, oldest)
 }
 
-// follow reads to the window's end, or the broadcast's. While the recording breaks off, it waits for whoever takes it up.
+// follow reads to the end of the window or of the broadcast. When the recording breaks off, it waits for the process that takes it
+// over.
 func (o *preview) follow(ctx context.Context, r *recording.Reader) {
 	defer o.stop()
 	window := o.window
 	for {
-		end, err := r.Read(ctx, o.ref, o.of, window, func(c recording.Chunk) error {
+		end, err := r.Read(ctx, o.ref, o.broadcast, window, func(c recording.Chunk) error {
 			o.add(c)
 			return nil
 		})
@@ -152,7 +153,7 @@ func (o *preview) follow(ctx context.Context, r *recording.Reader) {
 			window.Start = o.parts[n-1].window.End
 		}
 		over := o.done || o.failed != nil
-		o.wake()
+		o.signalGrowth()
 		o.mu.Unlock()
 		if over {
 			return
@@ -160,12 +161,12 @@ func (o *preview) follow(ctx context.Context, r *recording.Reader) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(previewAgain):
+		case <-time.After(previewRetry):
 		}
 	}
 }
 
-// add puts a part at the end of its run's file. One that begins before what is there ends was read again.
+// add puts a part at the end of its run's file. One that begins before the last part's end was read again, and is left out.
 func (o *preview) add(c recording.Chunk) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -179,10 +180,10 @@ func (o *preview) add(c recording.Chunk) {
 	size := int64(len(p.Data))
 	o.parts = append(o.parts, previewPart{p.Run, p.Window, p.Keyframe, o.sizes[p.Run], size})
 	o.sizes[p.Run] += size
-	o.wake()
+	o.signalGrowth()
 }
 
-func (o *preview) wake() {
+func (o *preview) signalGrowth() {
 	close(o.grown)
 	o.grown = make(chan struct{})
 }

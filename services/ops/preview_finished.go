@@ -14,11 +14,11 @@ import (
 	"liveclip/internal/view"
 )
 
-// previewWatched is how long after its last call somebody still plays a preview.
+// previewWatched is how long after its last request a preview is taken to be playing.
 const previewWatched = 10 * time.Second
 
-// playing: somebody plays the clip's growing preview and was not told its end yet.
-func (p *previews) playing(clip view.Clip, w domain.Window) bool {
+// isPlaying reports whether somebody plays the clip's growing preview and was not sent its end yet.
+func (p *previews) isPlaying(clip view.Clip, w domain.Window) bool {
 	p.mu.Lock()
 	one := p.open[previewKey{clip.Envelope.Tenant, clip.ID, w}]
 	p.mu.Unlock()
@@ -27,27 +27,27 @@ func (p *previews) playing(clip view.Clip, w domain.Window) bool {
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
-	return !one.told && one.failed == nil && time.Since(one.asked) < previewWatched
+	return !one.endSent && one.failed == nil && time.Since(one.lastRequest) < previewWatched
 }
 
-// finishedOf is the rendition that takes the preview's place: the largest that has an index. It may still wait for a verdict.
-func finishedOf(st story) *domain.Rendition {
-	if st.rendered == nil {
+// finishedRendition is the rendition that takes the preview's place: the largest that has an index. It may still wait for a verdict.
+func finishedRendition(rev revision) *domain.Rendition {
+	if rev.rendered == nil {
 		return nil
 	}
 	var best *domain.Rendition
-	for i, r := range st.rendered.Renditions {
+	for i, r := range rev.rendered.Renditions {
 		if r.Index != "" && (best == nil || r.Width*r.Height > best.Width*best.Height) {
-			best = &st.rendered.Renditions[i]
+			best = &rev.rendered.Renditions[i]
 		}
 	}
 	return best
 }
 
-// finishedFile is never a run's name.
+// finishedFile is the file's name in the playlist; it is never the name of a run's file.
 func finishedFile(r domain.Rendition) string { return "finished-" + r.Profile + ".mp4" }
 
-// sendFinished answers from the store what was finished: its playlist, or its bytes.
+// sendFinished answers with a finished rendition from the store: its playlist, or its bytes.
 func (s *Service) sendFinished(w http.ResponseWriter, r *http.Request, finished domain.Rendition, index bool) error {
 	if index {
 		body, _, err := s.Store.Get(r.Context(), finished.Index, 0, -1)

@@ -38,8 +38,8 @@ func (o *preview) segments() []previewPart {
 	return segments
 }
 
-// first waits a little for something to show.
-func (o *preview) first(ctx context.Context) error {
+// awaitFirstSegment waits up to previewWait for a segment to play.
+func (o *preview) awaitFirstSegment(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, previewWait)
 	defer cancel()
 	for {
@@ -89,7 +89,7 @@ func (o *preview) playlist(query string) string {
 	}
 	if o.done {
 		b.WriteString("#EXT-X-ENDLIST\n")
-		o.told = true
+		o.endSent = true
 	}
 	return b.String()
 }

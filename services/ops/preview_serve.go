@@ -24,23 +24,23 @@ func (s *Service) servePreview(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) sendPreview(w http.ResponseWriter, r *http.Request) error {
 	c := r.Context().Value(callerKey{}).(caller)
-	clip, err := s.clip(r.Context(), c, r.PathValue("clip"))
+	clip, err := s.findClip(r.Context(), c, r.PathValue("clip"))
 	if err != nil {
 		return err
 	}
-	st, window := storyOf(clip), clipWindow(clip)
-	if window.Length() == 0 || clip.Envelope.Broadcast == "" || st.takenDown {
+	rev, window := newestRevision(clip), clipWindow(clip)
+	if window.Length() == 0 || clip.Envelope.Broadcast == "" || rev.takenDown {
 		return notFound("clip %s has no window to preview", clip.ID)
 	}
 	w.Header().Set("Cache-Control", "private, no-store")
 	file := r.PathValue("file")
 	index := file == "index.m3u8"
-	if finished := finishedOf(st); finished != nil && (!index && file == finishedFile(*finished) || index && !s.preview.playing(clip, window)) {
+	if finished := finishedRendition(rev); finished != nil && (!index && file == finishedFile(*finished) || index && !s.preview.isPlaying(clip, window)) {
 		return s.sendFinished(w, r, *finished, index)
 	}
 	one, err := s.preview.get(clip, window)
 	if err == nil {
-		err = one.first(r.Context())
+		err = one.awaitFirstSegment(r.Context())
 	}
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (s *Service) sendPreview(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// tokenQuery is the query by which a player that sends no headers is known.
+// tokenQuery is the query that carries the token of a player that sends no headers.
 func tokenQuery(r *http.Request) string {
 	if token := r.URL.Query().Get("access_token"); token != "" {
 		return "?access_token=" + url.QueryEscape(token)
@@ -69,16 +69,16 @@ func tokenQuery(r *http.Request) string {
 func sendPlaylist(w http.ResponseWriter, text string) error {
 	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
 	_, err := io.WriteString(w, text)
-	return ignore(err)
+	return ignoreSendError(err)
 }
 
-// ignore an error of sending: the reader went away.
-func ignore(error) error { return nil }
+// ignoreSendError drops an error of sending: the client went away.
+func ignoreSendError(error) error { return nil }
 
 // clipWindow is the window a clip shows: planned, else asked for or found.
 func clipWindow(clip view.Clip) domain.Window {
-	if st := storyOf(clip); st.plan != nil {
-		return st.plan.Window
+	if rev := newestRevision(clip); rev.plan != nil {
+		return rev.plan.Window
 	}
 	if clip.Highlight != nil {
 		return clip.Highlight.Window
@@ -164,11 +164,11 @@ func (o *preview) size(run int) (size int64, whole bool) {
 	return o.sizes[run], o.done
 }
 
-// span are the parts of a run's file that hold bytes [from, to), by where they begin, and the window to read them by.
-func (o *preview) span(run int, from, to int64) (parts map[recordedAt]previewPart, w domain.Window) {
+// partsWithin are the parts of a run's file that hold bytes [from, to), and the window of the recording to read them from.
+func (o *preview) partsWithin(run int, from, to int64) (parts map[partKey]previewPart, w domain.Window) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	parts = map[recordedAt]previewPart{}
+	parts = map[partKey]previewPart{}
 	for _, p := range o.parts {
 		beginning := from < o.inits[run] && len(parts) == 0 // comes with the run's first part
 		if p.run != run || !beginning && (p.at >= to || p.at+p.size <= from) {
@@ -178,22 +178,22 @@ func (o *preview) span(run int, from, to int64) (parts map[recordedAt]previewPar
 			w.Start = p.window.Start
 		}
 		w.End = p.window.End
-		parts[recordedAt{p.window, p.size}] = p
+		parts[partKey{p.window, p.size}] = p
 	}
 	return parts, w
 }
 
-// recordedAt tells a part from all others of its run.
-type recordedAt struct {
+// partKey tells a part from all other parts of its run.
+type partKey struct {
 	window domain.Window
 	size   int64
 }
 
-var errHave = errors.New("have what was asked for")
+var errRangeComplete = errors.New("the range is complete")
 
 // send writes bytes [from, to) of a run's file, read again from wherever the recording lies.
 func (o *preview) send(ctx context.Context, r *recording.Reader, out io.Writer, run int, from, to int64) error {
-	parts, window := o.span(run, from, to)
+	parts, window := o.partsWithin(run, from, to)
 	at := from
 	write := func(data []byte, dataAt int64) error {
 		end := min(to, dataAt+int64(len(data)))
@@ -202,24 +202,24 @@ func (o *preview) send(ctx context.Context, r *recording.Reader, out io.Writer, 
 		}
 		n, err := out.Write(data[at-dataAt : end-dataAt])
 		if at += int64(n); err == nil && at == to {
-			err = errHave
+			err = errRangeComplete
 		}
 		return err
 	}
-	_, err := r.Read(ctx, o.ref, o.of, window, func(c recording.Chunk) error {
+	_, err := r.Read(ctx, o.ref, o.broadcast, window, func(c recording.Chunk) error {
 		if c.Init != nil && c.Init.Run == run {
 			return write(c.Init.Data, 0)
 		}
 		if c.Part == nil || c.Part.Run != run {
 			return nil
 		}
-		p, wanted := parts[recordedAt{c.Part.Window, int64(len(c.Part.Data))}]
+		p, wanted := parts[partKey{c.Part.Window, int64(len(c.Part.Data))}]
 		if !wanted {
 			return nil
 		}
 		return write(c.Part.Data, p.at)
 	})
-	if errors.Is(err, errHave) {
+	if errors.Is(err, errRangeComplete) {
 		return nil
 	}
 	return errors.Join(err, fmt.Errorf("run %d of stream %s: %d bytes are missing", run, o.ref, to-at))

@@ -62,8 +62,8 @@ func unavailable(format string, args ...any) error {
 	return problemf(http.StatusServiceUnavailable, format, args...)
 }
 
-// lookup turns what a view answered into a problem; what names the thing looked up.
-func lookup(err error, what string, args ...any) error {
+// lookupProblem turns an error of the views into a problem; what names the thing looked up.
+func lookupProblem(err error, what string, args ...any) error {
 	switch {
 	case err == nil:
 		return nil
@@ -99,7 +99,7 @@ func grpcCode(status int) codes.Code {
 	return codes.InvalidArgument
 }
 
-// problemOf gives what the caller may see of err. What is none of the caller's business is logged and called internal.
+// problemOf gives what the caller may see of err. An error that is none of the caller's business is logged and called internal.
 func problemOf(log *slog.Logger, path string, err error) problem {
 	var p problem
 	if errors.As(err, &p) {
@@ -110,7 +110,7 @@ func problemOf(log *slog.Logger, path string, err error) problem {
 	case errors.Is(err, context.Canceled) || s.Code() == codes.Canceled:
 		return problem{499, "the caller went away"}
 	case known && s.Code() == codes.InvalidArgument: // the gateway could not read the request
-		return problem{http.StatusBadRequest, "the request could not be read: " + readable(s.Message())}
+		return problem{http.StatusBadRequest, "the request could not be read: " + cleanDecodeError(s.Message())}
 	case known && (s.Code() == codes.NotFound || s.Code() == codes.Unimplemented):
 		return problem{runtime.HTTPStatusFromCode(s.Code()), s.Message()}
 	}
@@ -118,8 +118,8 @@ func problemOf(log *slog.Logger, path string, err error) problem {
 	return problem{http.StatusInternalServerError, "the call could not be done; the server's log says why"}
 }
 
-// readable takes the library's name and its unstable spaces out of a decoding error.
-func readable(message string) string {
+// cleanDecodeError takes the library's name and its varying spaces out of a decoding error.
+func cleanDecodeError(message string) string {
 	message = strings.ReplaceAll(message, "\u00a0", " ")
 	return strings.TrimPrefix(strings.TrimPrefix(message, "proto: "), "proto:")
 }

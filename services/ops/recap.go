@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	usualRecap  = 3 * time.Minute
-	leastRecap  = 5 * time.Second
-	recapSecret = "\x00recap/" // keeps a recap's key apart from a clip's: no caller's key holds a zero
+	defaultRecap   = 3 * time.Minute
+	minRecap       = 5 * time.Second
+	recapKeyPrefix = "\x00recap/" // keeps a recap's key apart from a clip's: no caller's key holds a zero byte
 )
 
-// RequestRecap asks for the best of a broadcast as one reel. What it shows is chosen now, among the clips that are known and
-// that nobody rejected; the clip's ID comes from the idempotency key.
+// RequestRecap asks for the best of a broadcast as one reel. Its clips are chosen now, among those that are known and not
+// rejected; the recap's clip ID comes from the idempotency key.
 func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapRequest) (*opsv1.RequestRecapReply, error) {
-	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +40,15 @@ func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapReque
 	}
 	asked := domain.H("recap", length.String(), req.BroadcastId, req.Title)
 	reply := &opsv1.RequestRecapReply{}
-	if known, err := s.remembered(ctx, ref, recapSecret+key, asked, reply); known || err != nil {
+	if known, err := s.loadReply(ctx, ref, recapKeyPrefix+key, asked, reply); known || err != nil {
 		return reply, err
 	}
-	stream, err := s.existing(ctx, ref)
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	broadcast := domain.BroadcastID(cmp.Or(req.BroadcastId, string(stream.Broadcast.ID)))
-	clips, err := s.recappable(ctx, ref, broadcast)
+	clips, err := s.recapCandidates(ctx, ref, broadcast)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapReque
 	if len(chosen) == 0 {
 		return nil, conflict("stream %s: of its %d clips of broadcast %q none is there to show in %s", ref.Stream, len(clips), broadcast, length)
 	}
-	e := s.recapRequested(c, ref, broadcast, chosen, req.Title, key)
+	e := s.recapEvent(c, ref, broadcast, chosen, req.Title, key)
 	if err := s.Bus.Publish(ctx, e); err != nil {
 		return nil, fmt.Errorf("publish request for a recap of stream %s: %w", ref, err)
 	}
@@ -67,17 +67,17 @@ func (s *Service) RequestRecap(ctx context.Context, req *opsv1.RequestRecapReque
 	if stream.Broadcast.ID == broadcast && stream.Broadcast.Open() {
 		reply.Note, reply.Chinese = note.OnAirYet.English, note.OnAirYet.Chinese
 	}
-	s.remember(ctx, ref, recapSecret+key, asked, reply)
+	s.storeReply(ctx, ref, recapKeyPrefix+key, asked, reply)
 	return reply, nil
 }
 
 func (s *Service) recapLength(seconds float64) (time.Duration, error) {
 	if seconds == 0 {
-		return usualRecap, nil
+		return defaultRecap, nil
 	}
-	length, err := span("length_s", seconds)
-	if err == nil && (length < leastRecap || length > s.cfg.ClipMax) {
-		err = fmt.Errorf("length_s: must be %g to %g (ops.clip_max), is %g", leastRecap.Seconds(), s.cfg.ClipMax.Seconds(), seconds)
+	length, err := parseSeconds("length_s", seconds)
+	if err == nil && (length < minRecap || length > s.cfg.ClipMax) {
+		err = fmt.Errorf("length_s: must be %g to %g (ops.clip_max), is %g", minRecap.Seconds(), s.cfg.ClipMax.Seconds(), seconds)
 	}
 	if err != nil {
 		return 0, unprocessable("%s", err)
@@ -85,8 +85,8 @@ func (s *Service) recapLength(seconds float64) (time.Duration, error) {
 	return length, nil
 }
 
-// recappable are the clips of a broadcast that a recap may show: those whose recording is still kept.
-func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast domain.BroadcastID) ([]reel.Clip, error) {
+// recapCandidates are the clips of a broadcast that a recap may show: not rejected, and with their recording still kept.
+func (s *Service) recapCandidates(ctx context.Context, ref domain.Ref, broadcast domain.BroadcastID) ([]reel.Clip, error) {
 	kept, err := s.Recording.KeptFrom(ctx, ref, broadcast)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast doma
 	for scanned := 0; scanned < maxScan; scanned += maxPage {
 		page, next, err := s.views.Clips(ctx, ref.Tenant, ref.Stream, after, maxPage)
 		if err != nil {
-			return nil, lookup(err, "clips of stream %s", ref.Stream)
+			return nil, lookupProblem(err, "clips of stream %s", ref.Stream)
 		}
 		for _, clip := range page {
 			if shown, ok := recapClip(clip); ok && clip.Envelope.Broadcast == broadcast && shown.Window.Start >= kept {
@@ -112,24 +112,24 @@ func (s *Service) recappable(ctx context.Context, ref domain.Ref, broadcast doma
 
 // recapClip is a clip as a recap would show it: planned, and neither withdrawn nor a recap itself.
 func recapClip(clip view.Clip) (reel.Clip, bool) {
-	st := storyOf(clip)
-	switch st.state() {
+	rev := newestRevision(clip)
+	switch rev.state() {
 	case "rejected", "taken_down", "failed", "needs_person":
 		return reel.Clip{}, false
 	}
-	if st.plan == nil || len(st.plan.Chapters) > 0 {
+	if rev.plan == nil || len(rev.plan.Chapters) > 0 {
 		return reel.Clip{}, false
 	}
-	shown := reel.Clip{ID: clip.ID, Window: st.plan.Window, Score: st.plan.Score, Title: st.plan.Title, Text: st.plan.Text, Product: st.plan.Product}
-	if r := st.rendered; r != nil && r.Window.Length() > 0 {
+	shown := reel.Clip{ID: clip.ID, Window: rev.plan.Window, Score: rev.plan.Score, Title: rev.plan.Title, Text: rev.plan.Text, Product: rev.plan.Product}
+	if r := rev.rendered; r != nil && r.Window.Length() > 0 {
 		shown.Window, shown.Title, shown.Text = r.Window, cmp.Or(r.Title, shown.Title), cmp.Or(r.Text, shown.Text)
 	}
 	return shown, true
 }
 
-func (s *Service) recapRequested(c caller, ref domain.Ref, broadcast domain.BroadcastID, chosen []reel.Clip, title, key string) event.Event {
+func (s *Service) recapEvent(c caller, ref domain.Ref, broadcast domain.BroadcastID, chosen []reel.Clip, title, key string) event.Event {
 	h := reel.Highlight(chosen)
-	h.ID, h.Title, h.By, h.TriggeredAt = domain.NewRequestID(ref, recapSecret+key), title, c.name, s.Now()
+	h.ID, h.Title, h.By, h.TriggeredAt = domain.NewRequestID(ref, recapKeyPrefix+key), title, c.name, s.Now()
 	h.Reasons = []domain.Reason{{Signal: "request", Detail: fmt.Sprintf("asked for by %s: the best of %d clips", c.name, len(chosen)), At: h.Window.Start, Weight: 1}}
 	return event.Event{
 		Envelope: event.Envelope{

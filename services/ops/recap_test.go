@@ -49,7 +49,7 @@ func TestARecapIsTheBestOfABroadcastsClipsInOrder(t *testing.T) {
 	}
 	h := r.next(requests).Payload.(domain.Highlight)
 	equal(t, "request", h, domain.Highlight{
-		ID: domain.NewRequestID(room, recapSecret+"k"), Kind: "recap", Window: domain.Window{Start: 100 * s, End: 820 * s}, Score: 1,
+		ID: domain.NewRequestID(room, recapKeyPrefix+"k"), Kind: "recap", Window: domain.Window{Start: 100 * s, End: 820 * s}, Score: 1,
 		Chapters: []domain.Chapter{{Window: domain.Window{Start: 100 * s, End: 120 * s}, Title: "title 2"}, {Window: domain.Window{Start: 800 * s, End: 820 * s}, Title: "title 1"}},
 		Reasons:  []domain.Reason{{Signal: "request", Detail: "asked for by otto: the best of 2 clips", At: 100 * s, Weight: 1}},
 		Title:    "best of", By: "otto", TriggeredAt: h.TriggeredAt,

@@ -72,7 +72,7 @@ func (s *Service) serveReceiver(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), receiveTime)
 	defer cancel()
-	if err := s.receive(ctx, receiver, push, body); err != nil {
+	if err := s.acceptPush(ctx, receiver, push, body); err != nil {
 		s.Log.Error("callback not taken", "receiver", receiver.Name, "error", err)
 		writeProblem(w, r, problem{http.StatusServiceUnavailable, "these messages could not be taken now"})
 		return
@@ -81,16 +81,16 @@ func (s *Service) serveReceiver(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"err_no":0,"err_msg":""}`)
 }
 
-// receive takes a callback's messages. An error is ours alone.
-func (s *Service) receive(ctx context.Context, receiver Receiver, push douyin.Push, body []byte) error {
+// acceptPush accepts a callback's messages. An error is always this service's own: what the platform sent amiss is dropped.
+func (s *Service) acceptPush(ctx context.Context, receiver Receiver, push douyin.Push, body []byte) error {
 	messages, err := push.Messages(body)
 	var ref domain.Ref
 	if err == nil {
 		ref, err = receiver.stream(push.Room)
 	}
 	if err == nil {
-		_, err = s.hearAudience(ctx, ref, messages)
-		if err != nil && !refusal(err) {
+		_, err = s.acceptMessages(ctx, ref, messages)
+		if err != nil && !isCallerFault(err) {
 			return err
 		}
 	}
@@ -101,8 +101,8 @@ func (s *Service) receive(ctx context.Context, receiver Receiver, push douyin.Pu
 	return nil
 }
 
-// refusal tells a fault of what was sent, or of its moment, from one of ours.
-func refusal(err error) bool {
+// isCallerFault reports whether what was sent, or when, is at fault, and not this service.
+func isCallerFault(err error) bool {
 	var p problem
 	return errors.As(err, &p) && p.status < http.StatusInternalServerError
 }
@@ -110,7 +110,7 @@ func refusal(err error) bool {
 // serveFrame takes a frame of a platform's web feed, as whoever is connected to it got it. The answer's body is what the
 // platform wants to hear back; what became of the frame is in the headers Liveclip-Accepted and Liveclip-Dropped.
 func (s *Service) serveFrame(w http.ResponseWriter, r *http.Request) {
-	accepted, dropped, answer, err := s.takeFrame(r)
+	accepted, dropped, answer, err := s.acceptFrame(r)
 	if err != nil {
 		writeProblem(w, r, problemOf(s.Log, r.URL.Path, err))
 		return
@@ -122,8 +122,8 @@ func (s *Service) serveFrame(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
-func (s *Service) takeFrame(r *http.Request) (accepted, dropped int, answer []byte, err error) {
-	c, err := s.need(r.Context(), operator)
+func (s *Service) acceptFrame(r *http.Request) (accepted, dropped int, answer []byte, err error) {
+	c, err := s.authorize(r.Context(), operator)
 	if err != nil {
 		return 0, 0, nil, err
 	}
@@ -144,19 +144,19 @@ func (s *Service) takeFrame(r *http.Request) (accepted, dropped int, answer []by
 	if err != nil {
 		return 0, 0, nil, unprocessable("%s", err)
 	}
-	reply, err := s.hearAudience(r.Context(), ref, messages)
+	reply, err := s.acceptMessages(r.Context(), ref, messages)
 	return int(reply.GetAccepted()), int(reply.GetDropped()), answer, err
 }
 
-// hearAudience passes a platform's messages through the door.
-func (s *Service) hearAudience(ctx context.Context, ref domain.Ref, messages []audience.Message) (*opsv1.SendAudienceReply, error) {
+// acceptMessages accepts a platform's messages as audience signals.
+func (s *Service) acceptMessages(ctx context.Context, ref domain.Ref, messages []audience.Message) (*opsv1.SendAudienceReply, error) {
 	total := &opsv1.SendAudienceReply{Reasons: map[string]int32{}}
 	for some := range slices.Chunk(messages, maxSignals) {
 		said := make([]*opsv1.AudienceSignal, len(some))
 		for i, m := range some {
-			said[i] = signalOf(m)
+			said[i] = messageSignal(m)
 		}
-		reply, err := s.takeAudience(ctx, ref, said)
+		reply, err := s.acceptAudience(ctx, ref, said)
 		if err != nil {
 			return total, err
 		}
@@ -169,7 +169,7 @@ func (s *Service) hearAudience(ctx context.Context, ref domain.Ref, messages []a
 	return total, nil
 }
 
-func signalOf(m audience.Message) *opsv1.AudienceSignal {
+func messageSignal(m audience.Message) *opsv1.AudienceSignal {
 	signal := &opsv1.AudienceSignal{
 		Id: m.ID, Kind: string(m.Kind), Text: m.Text, User: m.User, Count: m.Count, Action: string(m.Action),
 	}

@@ -181,9 +181,9 @@ func FuzzReadRecord(f *testing.F) {
 	f.Add([]byte(`{"stream_id":"room1","signals":[{"kind":"like"}]}`))
 	f.Add([]byte(`{"tenant":"../x","stream_id":"a/b"}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		said, err := readRecord(value)
+		said, err := readAudienceRecord(value)
 		if err != nil {
-			if !refusal(err) {
+			if !isCallerFault(err) {
 				t.Errorf("%v would be tried for ever", err)
 			}
 			return

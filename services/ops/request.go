@@ -23,15 +23,15 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// rememberFor is how long an idempotency key gives the answer it gave first. Its clip ID stays the same for ever.
-const rememberFor = 24 * time.Hour
+// replyTTL is how long an idempotency key is answered with its first reply. Its clip ID stays the same for ever.
+const replyTTL = 24 * time.Hour
 
-// openingName is how a template may be called. Whether there is one of that name, prompt says in the clip's story.
+// openingName is the form of a template's name. Whether there is such a template, prompt says in the clip's steps.
 var openingName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // RequestClip asks for a window by hand. The clip's ID comes from the idempotency key: asked again, nothing new begins.
 func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest) (*opsv1.RequestClipReply, error) {
-	c, ref, err := s.needStream(ctx, operator, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, operator, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +53,10 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 		return nil, err
 	}
 	reply := &opsv1.RequestClipReply{}
-	if known, err := s.remembered(ctx, ref, key, fingerprint(req), reply); known || err != nil {
+	if known, err := s.loadReply(ctx, ref, key, fingerprint(req), reply); known || err != nil {
 		return reply, err
 	}
-	stream, err := s.existing(ctx, ref)
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 	if err != nil {
 		return nil, err
 	}
-	e := requested(c, stream, window, req, key, now)
+	e := clipRequestedEvent(c, stream, window, req, key, now)
 	if err := s.Bus.Publish(ctx, e); err != nil {
 		return nil, fmt.Errorf("publish request for a clip of stream %s: %w", ref, err)
 	}
@@ -82,11 +82,11 @@ func (s *Service) RequestClip(ctx context.Context, req *opsv1.RequestClipRequest
 		StreamId: string(ref.Stream), BroadcastId: string(stream.Broadcast.ID),
 		StartS: window.Start.Seconds(), EndS: window.End.Seconds(), Note: cut, Chinese: note.Chinese(cut),
 	}
-	s.remember(ctx, ref, key, fingerprint(req), reply)
+	s.storeReply(ctx, ref, key, fingerprint(req), reply)
 	return reply, nil
 }
 
-func requested(c caller, stream view.Stream, w domain.Window, req *opsv1.RequestClipRequest, key string, now time.Time) event.Event {
+func clipRequestedEvent(c caller, stream view.Stream, w domain.Window, req *opsv1.RequestClipRequest, key string, now time.Time) event.Event {
 	ref := stream.State.Ref
 	id := domain.NewRequestID(ref, key)
 	return event.Event{
@@ -114,12 +114,12 @@ func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, kept tim
 	case around && (req.StartS != nil || req.EndS != nil):
 		return w, "", unprocessable("window: give before_s and after_s, or start_s and end_s, not both")
 	case around:
-		before, err1 := span("before_s", req.GetBeforeS())
-		after, err2 := span("after_s", req.GetAfterS())
+		before, err1 := parseSeconds("before_s", req.GetBeforeS())
+		after, err2 := parseSeconds("after_s", req.GetAfterS())
 		w, err = domain.Window{Start: head - before, End: head + after}, errors.Join(err1, err2)
 	case req.StartS != nil && req.EndS != nil:
-		start, err1 := span("start_s", *req.StartS)
-		end, err2 := span("end_s", *req.EndS)
+		start, err1 := parseSeconds("start_s", *req.StartS)
+		end, err2 := parseSeconds("end_s", *req.EndS)
 		w, err = domain.Window{Start: start, End: end}, errors.Join(err1, err2)
 	default:
 		return w, "", unprocessable("window: none given; send before_s and after_s, or start_s and end_s")
@@ -127,12 +127,12 @@ func requestedWindow(req *opsv1.RequestClipRequest, stream view.Stream, kept tim
 	if err != nil {
 		return w, "", unprocessable("window: %s", err)
 	}
-	return fit(w, b, kept, head, cfg)
+	return clampWindow(w, b, kept, head, cfg)
 }
 
-// fit cuts a window to the recording from kept on, and refuses one of which nothing is left or that is too long. One that ends
-// in the future is waited for.
-func fit(w domain.Window, b view.Broadcast, kept, head time.Duration, cfg Config) (domain.Window, string, error) {
+// clampWindow cuts a window to the recording from kept on, and refuses one of which nothing is left or that is too long. A window
+// that ends in the future is waited for.
+func clampWindow(w domain.Window, b view.Broadcast, kept, head time.Duration, cfg Config) (domain.Window, string, error) {
 	var notes []string
 	switch {
 	case w.End < w.Start:
@@ -176,8 +176,8 @@ func mediaNow(b view.Broadcast, now time.Time) time.Duration {
 	return b.RecordedTo
 }
 
-// span is a length or a media time given in seconds.
-func span(name string, seconds float64) (time.Duration, error) {
+// parseSeconds reads a length or a media time given in seconds.
+func parseSeconds(name string, seconds float64) (time.Duration, error) {
 	if math.IsNaN(seconds) || seconds < 0 || seconds > 1e6 {
 		return 0, fmt.Errorf("%s: must be 0 to 1000000, is %g", name, seconds)
 	}
@@ -211,13 +211,13 @@ func parseKey(key string) (string, error) {
 	return key, nil
 }
 
-// answer is a reply kept under its idempotency key, and a fingerprint of what was asked.
-type answer struct {
+// storedReply is a reply kept under its idempotency key, with a fingerprint of the request.
+type storedReply struct {
 	Asked string
 	Reply json.RawMessage
 }
 
-func answerKey(ref domain.Ref, key string) string {
+func replyKey(ref domain.Ref, key string) string {
 	return "liveclip:ops:answer:" + domain.H(ref.String(), key)
 }
 
@@ -241,13 +241,13 @@ func fingerprint(req *opsv1.RequestClipRequest) string {
 	return domain.H(asked...)
 }
 
-// remembered fills in the first answer to the key; a different question under it is refused.
-func (s *Service) remembered(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) (bool, error) {
-	value, err := s.Redis.Get(ctx, answerKey(ref, key)).Bytes()
+// loadReply fills in the first reply to the key; another request under the same key is refused.
+func (s *Service) loadReply(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) (bool, error) {
+	value, err := s.Redis.Get(ctx, replyKey(ref, key)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
-	var kept answer
+	var kept storedReply
 	if err == nil {
 		err = json.Unmarshal(value, &kept)
 	}
@@ -263,14 +263,14 @@ func (s *Service) remembered(ctx context.Context, ref domain.Ref, key, asked str
 	return true, nil
 }
 
-// remember is best effort: without it the same key still gives the same clip.
-func (s *Service) remember(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) {
+// storeReply is best effort: without the reply the same key still gives the same clip.
+func (s *Service) storeReply(ctx context.Context, ref domain.Ref, key, asked string, reply proto.Message) {
 	body, err := protojson.Marshal(reply)
 	if err == nil {
-		body, err = json.Marshal(answer{Asked: asked, Reply: body})
+		body, err = json.Marshal(storedReply{Asked: asked, Reply: body})
 	}
 	if err == nil {
-		err = s.Redis.SetNX(ctx, answerKey(ref, key), body, rememberFor).Err()
+		err = s.Redis.SetNX(ctx, replyKey(ref, key), body, replyTTL).Err()
 	}
 	if err != nil {
 		s.Log.Warn("remember answer", "stream_id", ref.Stream, "error", err)

@@ -35,8 +35,8 @@ var (
 	}
 )
 
-// viewed are the topics folded into the views; the rest of Takes is only for the live feed.
-var viewed = []event.Topic{
+// viewTopics are the topics folded into the views; the rest of Takes is only for the live feed.
+var viewTopics = []event.Topic{
 	event.StreamState, event.BroadcastChanged, event.StreamProgress, event.SegmentRecorded,
 	event.HighlightFound, event.ClipRendered, event.PublicationChanged, event.ClipState,
 }
@@ -63,7 +63,7 @@ type Service struct {
 	opsv1.UnimplementedOpsServer
 	Deps
 	cfg     Config
-	door    door
+	auth    authenticator
 	views   *view.Views
 	feed    *feed
 	preview *previews
@@ -79,7 +79,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("configure ops: %s", faults[0])
 	}
 	s := &Service{
-		Deps: deps, cfg: cfg, door: newDoor(cfg.Tokens), views: view.New(deps.Redis, cfg.KeepClips, deps.Now),
+		Deps: deps, cfg: cfg, auth: newAuthenticator(cfg.Tokens), views: view.New(deps.Redis, cfg.KeepClips, deps.Now),
 		users: newUserHash(cfg.UserSecret, deps.Keys), metrics: newMetrics(deps.Metrics), resolve: resolve,
 	}
 	s.feed = newFeed(cfg.EventClients, s.metrics)
@@ -110,26 +110,26 @@ func (s *Service) Ready(ctx context.Context) error {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.feed.close()
 	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return s.Bus.Consume(ctx, "ops", viewed, s.fold) })
-	work.Go(func() error { s.every(ctx, time.Second, "rebuild views", s.rebuild); return nil })
-	work.Go(func() error { s.every(ctx, 2*time.Second, "place streams", s.place); return nil })
-	work.Go(func() error { s.every(ctx, time.Second, "detach streams", s.detachParted); return nil })
-	work.Go(func() error { s.every(ctx, time.Hour, "forget old clips", s.forget); return nil })
+	work.Go(func() error { return s.Bus.Consume(ctx, "ops", viewTopics, s.applyEvent) })
+	work.Go(func() error { s.runEvery(ctx, time.Second, "rebuild views", s.rebuild); return nil })
+	work.Go(func() error { s.runEvery(ctx, 2*time.Second, "place streams", s.placePulls); return nil })
+	work.Go(func() error { s.runEvery(ctx, time.Second, "detach streams", s.detachDue); return nil })
+	work.Go(func() error { s.runEvery(ctx, time.Hour, "forget old clips", s.forgetOldClips); return nil })
 	if topic := s.cfg.AudienceTopic; topic != "" {
-		work.Go(func() error { return s.Bus.ConsumeForeign(ctx, "ops", topic, s.takeRecord) })
+		work.Go(func() error { return s.Bus.ConsumeForeign(ctx, "ops", topic, s.consumeAudience) })
 	}
-	work.Go(func() error { s.follow(ctx); return nil })
+	work.Go(func() error { s.feedEvents(ctx); return nil })
 	work.Go(func() error { s.preview.run(ctx); return nil })
 	return work.Wait()
 }
 
-// fold keeps an event in the views. While Redis is away it waits: an event must not be lost to the dead letters for that.
-func (s *Service) fold(ctx context.Context, e event.Event) error {
+// applyEvent folds an event into the views. It retries while Redis is away: that must not send an event to the dead letters.
+func (s *Service) applyEvent(ctx context.Context, e event.Event) error {
 	wait := 50 * time.Millisecond
 	for {
 		err := s.views.Apply(ctx, e)
 		if err == nil {
-			return s.settle(ctx, e)
+			return s.detachEndedBatch(ctx, e)
 		}
 		s.Log.Warn("keep event in views", "event_id", e.ID, "error", err)
 		select {
@@ -150,7 +150,7 @@ func (s *Service) rebuild(ctx context.Context) error {
 	return err
 }
 
-func (s *Service) forget(ctx context.Context) error {
+func (s *Service) forgetOldClips(ctx context.Context) error {
 	tenants, err := s.views.Tenants(ctx)
 	for _, t := range tenants {
 		err = errors.Join(err, s.views.Forget(ctx, t))
@@ -158,8 +158,8 @@ func (s *Service) forget(ctx context.Context) error {
 	return err
 }
 
-// every does something at once and then each period, and logs what fails.
-func (s *Service) every(ctx context.Context, period time.Duration, what string, do func(ctx context.Context) error) {
+// runEvery calls do at once and then each period, and logs its errors.
+func (s *Service) runEvery(ctx context.Context, period time.Duration, what string, do func(ctx context.Context) error) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {

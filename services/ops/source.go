@@ -25,7 +25,7 @@ const (
 	maxSource  = 2048 // bytes
 )
 
-// checkSource gives the source in the form it is kept in, or why it is refused.
+// checkSource gives the source in the form it is kept in, or the problem for which it is refused.
 func (s *Service) checkSource(ctx context.Context, source string) (string, error) {
 	if source == domain.SourcePush {
 		return source, nil
@@ -77,8 +77,8 @@ func (s *Service) checkFile(u *url.URL) (string, error) {
 	return fileurl.Of(path), nil
 }
 
-// numeric is a last label that some resolvers read as an address in another notation ("127.1", "0x7f000001").
-var numeric = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
+// numericHost is a last label that some resolvers read as an address in another notation ("127.1", "0x7f000001").
+var numericHost = regexp.MustCompile(`(?i)(^|\.)(\d+|0x[0-9a-f]*)\.?$`)
 
 func (s *Service) checkHost(ctx context.Context, host string) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -87,7 +87,7 @@ func (s *Service) checkHost(ctx context.Context, host string) error {
 		}
 		return nil
 	}
-	if numeric.MatchString(host) {
+	if numericHost.MatchString(host) {
 		return unprocessable("source: %.100q is neither a host name nor an address in the usual notation", host)
 	}
 	if name := strings.ToLower(strings.TrimSuffix(host, ".")); name == "localhost" || strings.HasSuffix(name, ".localhost") {
@@ -111,8 +111,8 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// fill puts values into a template of {names}. The caller has checked that no value can leave its place in a URL.
-func fill(template string, values map[string]string) string {
+// fillTemplate puts values in place of a template's {names}. The caller has checked that no value can leave its place in a URL.
+func fillTemplate(template string, values map[string]string) string {
 	pairs := make([]string, 0, 2*len(values))
 	for name, value := range values {
 		pairs = append(pairs, "{"+name+"}", value)
@@ -120,16 +120,16 @@ func fill(template string, values map[string]string) string {
 	return strings.NewReplacer(pairs...).Replace(template)
 }
 
-// templated is the source of a stream attached without one.
-func (s *Service) templated(ref domain.Ref) (string, error) {
+// templateSource is the source of a stream attached without one (ops.source_template).
+func (s *Service) templateSource(ref domain.Ref) (string, error) {
 	if s.cfg.SourceTemplate == "" {
 		return "", unprocessable("source: none given, and there is no template to find stream %s by (ops.source_template)", ref.Stream)
 	}
-	return fill(s.cfg.SourceTemplate, map[string]string{"stream_id": string(ref.Stream), "tenant": string(ref.Tenant)}), nil
+	return fillTemplate(s.cfg.SourceTemplate, map[string]string{"stream_id": string(ref.Stream), "tenant": string(ref.Tenant)}), nil
 }
 
-// shown is a source as people may see it: without a password, and without the query, which holds keys, for viewers.
-func shown(source string, r role) string {
+// redactSource is a source as people may see it: without its password and, for viewers, without its query, which may hold keys.
+func redactSource(source string, r role) string {
 	u, err := url.Parse(source)
 	if err != nil || source == domain.SourcePush {
 		return source

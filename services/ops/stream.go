@@ -25,13 +25,13 @@ const (
 
 // ListStreams lists the attached streams, or all ever known.
 func (s *Service) ListStreams(ctx context.Context, req *opsv1.ListStreamsRequest) (*opsv1.ListStreamsReply, error) {
-	c, err := s.need(ctx, viewer)
+	c, err := s.authorize(ctx, viewer)
 	if err != nil {
 		return nil, err
 	}
 	streams, err := s.views.Streams(ctx, c.tenant)
 	if err != nil {
-		return nil, lookup(err, "streams")
+		return nil, lookupProblem(err, "streams")
 	}
 	reply := &opsv1.ListStreamsReply{}
 	for _, stream := range streams {
@@ -49,11 +49,11 @@ func (s *Service) ListStreams(ctx context.Context, req *opsv1.ListStreamsRequest
 
 // GetStream gives one stream.
 func (s *Service) GetStream(ctx context.Context, req *opsv1.GetStreamRequest) (*opsv1.Stream, error) {
-	c, ref, err := s.needStream(ctx, viewer, req.StreamId)
+	c, ref, err := s.authorizeStream(ctx, viewer, req.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.existing(ctx, ref)
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +91,9 @@ func streamState(v view.Stream, now time.Time) (state, reason string) {
 func (s *Service) streamMessage(ctx context.Context, c caller, v view.Stream) (*opsv1.Stream, error) {
 	now, b := s.Now(), v.Broadcast
 	m := &opsv1.Stream{
-		StreamId: string(v.State.Ref.Stream), Source: shown(v.State.Source, c.role), Context: contextMessage(v.State.Context),
-		Lane: string(v.State.Lane), Owner: v.State.Owner, ChangedAt: stamp(v.State.Changed),
-		BroadcastId: string(b.ID), StartedAt: stamp(b.StartedAt), ClosedAt: stamp(b.ClosedAt),
+		StreamId: string(v.State.Ref.Stream), Source: redactSource(v.State.Source, c.role), Context: contextMessage(v.State.Context),
+		Lane: string(v.State.Lane), Owner: v.State.Owner, ChangedAt: timestamp(v.State.Changed),
+		BroadcastId: string(b.ID), StartedAt: timestamp(b.StartedAt), ClosedAt: timestamp(b.ClosedAt),
 		RecordedToS: b.RecordedTo.Seconds(), HeardToS: b.HeardTo.Seconds(), StoredToS: b.StoredTo.Seconds(),
 		LagS: max(0, b.RecordedTo-b.HeardTo).Seconds(), Signals: map[string]string{},
 	}
@@ -126,7 +126,7 @@ func (s *Service) streamMessage(ctx context.Context, c caller, v view.Stream) (*
 	return m, nil
 }
 
-func stamp(t time.Time) *timestamppb.Timestamp {
+func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
 	}

@@ -12,37 +12,37 @@ import (
 	opsv1 "liveclip/proto/ops/v1"
 )
 
-// Trim moves the ends of a clip that was planned: a new revision of it is asked for, and the window is kept as a label. Of two
-// that trim one revision the first is made.
+// Trim moves the ends of a clip that was planned: a new revision of it is asked for, and the window is kept as a label. When two
+// calls trim the same revision, the first is made.
 func (s *Service) Trim(ctx context.Context, req *opsv1.TrimRequest) (*opsv1.Clip, error) {
-	c, err := s.need(ctx, operator)
+	c, err := s.authorize(ctx, operator)
 	if err != nil {
 		return nil, err
 	}
-	clip, err := s.clip(ctx, c, req.ClipId)
+	clip, err := s.findClip(ctx, c, req.ClipId)
 	if err != nil {
 		return nil, err
 	}
-	st := storyOf(clip)
+	rev := newestRevision(clip)
 	switch {
-	case st.takenDown:
+	case rev.takenDown:
 		return nil, conflict("clip %s was taken down: it can't be changed any more", clip.ID)
-	case st.plan == nil:
-		return nil, conflict("clip %s is %s: its ends can be moved once it is planned", clip.ID, st.state())
-	case len(st.plan.Chapters) > 0:
+	case rev.plan == nil:
+		return nil, conflict("clip %s is %s: its ends can be moved once it is planned", clip.ID, rev.state())
+	case len(rev.plan.Chapters) > 0:
 		return nil, unprocessable("clip %s is a recap: it has no two ends", clip.ID)
 	}
-	start, err1 := span("start_s", req.StartS)
-	end, err2 := span("end_s", req.EndS)
+	start, err1 := parseSeconds("start_s", req.StartS)
+	end, err2 := parseSeconds("end_s", req.EndS)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, unprocessable("window: %s", err)
 	}
 	window := domain.Window{Start: start, End: end}
-	if window == st.plan.Window {
+	if window == rev.plan.Window {
 		return s.clipMessage(ctx, c, clip, nil), nil
 	}
 	ref := clip.Envelope.Ref()
-	stream, err := s.existing(ctx, ref)
+	stream, err := s.findStream(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +54,22 @@ func (s *Service) Trim(ctx context.Context, req *opsv1.TrimRequest) (*opsv1.Clip
 		return nil, err
 	}
 	now := s.Now()
-	if window, _, err = fit(window, stream.Broadcast, kept, mediaNow(stream.Broadcast, now), s.cfg); err != nil {
+	if window, _, err = clampWindow(window, stream.Broadcast, kept, mediaNow(stream.Broadcast, now), s.cfg); err != nil {
 		return nil, err
 	}
-	e := trimmed(clip.Envelope, *st.plan, window, st.revision+1, c.name, now)
+	e := trimEvent(clip.Envelope, *rev.plan, window, rev.number+1, c.name, now)
 	if err := s.Bus.Publish(ctx, e); err != nil {
 		return nil, fmt.Errorf("trim clip %s: %w", clip.ID, err)
 	}
 	s.labelRequest(ctx, e)
 	m := s.clipMessage(ctx, c, clip, nil)
-	m.Revision, m.State, m.StartS, m.EndS = int32(st.revision+1), "requested", window.Start.Seconds(), window.End.Seconds()
+	m.Revision, m.State, m.StartS, m.EndS = int32(rev.number+1), "requested", window.Start.Seconds(), window.End.Seconds()
 	return m, nil
 }
 
-// trimmed is the request for a revision of a clip with another window, and the same in all else: a title that liveclip worded is
-// worded again.
-func trimmed(of event.Envelope, p domain.Plan, w domain.Window, revision int, by string, now time.Time) event.Event {
+// trimEvent is the request for a revision of a clip with another window and all else the same; only a title that liveclip worded
+// is worded again.
+func trimEvent(of event.Envelope, p domain.Plan, w domain.Window, revision int, by string, now time.Time) event.Event {
 	vertical, opening, title := false, domain.OpeningNone, ""
 	if p.Titled {
 		title = p.Title

@@ -69,7 +69,7 @@ func TestMovedEndsChangeNothingElseOfAClip(t *testing.T) {
 		Highlight: "h1", Kind: "manual", Title: "我的片段", Titled: true, Text: "the scarf", Product: "p7", Shortest: 5 * time.Second,
 		Shots: []domain.Shot{{Kind: domain.ShotTemplate, Template: "praise"}, {Kind: domain.ShotFootage}}, Profiles: []domain.Profile{{Name: "vertical"}},
 	}
-	equal(t, "request", trimmed(event.Envelope{}, plan, window, 1, "ann", at).Payload.(domain.Highlight), domain.Highlight{
+	equal(t, "request", trimEvent(event.Envelope{}, plan, window, 1, "ann", at).Payload.(domain.Highlight), domain.Highlight{
 		ID: "h1", Kind: "manual", Window: window, Title: "我的片段", Text: "the scarf", By: "ann", TriggeredAt: at, Vertical: true,
 		Opening: "praise", Product: "p7", Shortest: 5 * time.Second, Revision: 1,
 	})

@@ -32,7 +32,7 @@ func checkText(what, text string) error {
 	return nil
 }
 
-// checkEngine refuses an engine that nobody has, where those there are are known.
+// checkEngine refuses an engine that is not among the known ones, where they are known.
 func (s *Service) checkEngine(c *opsv1.Context) error {
 	if name := c.GetEngine(); name != "" && len(s.Engines) > 0 && !slices.Contains(s.Engines, name) {
 		return unprocessable("context.engine: must be one of %s, is %.80q", strings.Join(s.Engines, ", "), name)
@@ -85,8 +85,8 @@ func checkContext(c *opsv1.Context) error {
 	return nil
 }
 
-// merge lays what is given over what is known; an empty value takes a variable out of Extra.
-func merge(known *domain.Context, given *opsv1.Context) {
+// mergeContext lays the given context over the known one; an empty value takes a variable out of Extra.
+func mergeContext(known *domain.Context, given *opsv1.Context) {
 	if given == nil {
 		return
 	}
@@ -111,7 +111,7 @@ func merge(known *domain.Context, given *opsv1.Context) {
 	if len(given.Products) > 0 {
 		known.Products = nil
 		for _, p := range given.Products {
-			known.Products = append(known.Products, product(p))
+			known.Products = append(known.Products, productFromMessage(p))
 		}
 	}
 	for key, value := range given.Extra {
@@ -126,7 +126,7 @@ func merge(known *domain.Context, given *opsv1.Context) {
 	}
 }
 
-func product(p *opsv1.Product) domain.Product {
+func productFromMessage(p *opsv1.Product) domain.Product {
 	return domain.Product{ID: p.GetId(), Name: p.GetName(), Price: p.GetPrice(), Image: p.GetImage(), Was: p.GetWas()}
 }
 
