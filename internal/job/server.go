@@ -155,7 +155,7 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 		return Later{known.leasedFor, errHeld}
 	}
 	s.leases.hold(j, lose)
-	if known.canceled || s.broker.justCanceled(j.ID) { // what is heard from here on ends it by its lease
+	if known.canceled || s.broker.justCanceled(j.ID) && s.stillCanceled(ctx, j) { // what is heard from here on ends it by its lease
 		lose(ErrCanceled)
 	}
 	j.Waited, j.Attempt = known.waited, j.Attempt+known.died
@@ -164,6 +164,12 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	s.leases.drop(j)
 	s.broker.ends.leave(ending{lease: &giving{j, how(err)}})
 	return err
+}
+
+// stillCanceled tells whether nobody has taken a job's cancellation back.
+func (s *Server) stillCanceled(ctx context.Context, j Job) bool {
+	n, err := s.rdb.Exists(ctx, key(j.queue(s.config.Service), "canceled", j.ID)).Result()
+	return n > 0 || err != nil
 }
 
 // attempt runs the job's handler once.

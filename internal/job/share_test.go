@@ -111,6 +111,39 @@ func TestACancelledJobEndsWhereverItIs(t *testing.T) {
 	}
 }
 
+func TestACanceledJobThatIsAllowedAgainRuns(t *testing.T) {
+	rdb := embeddedtest.Redis(t)
+	client := job.NewClient(rdb, "test")
+	begun, causes, wanted := make(chan struct{}, 1), make(chan error, 1), make(chan struct{}, 100)
+	var allowed atomic.Bool
+	serve(t, rdb, job.Config{}, func(ctx context.Context, _ job.Job) error {
+		if allowed.Load() {
+			wanted <- struct{}{}
+			return nil
+		}
+		begun <- struct{}{}
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return ctx.Err()
+	}, nil)
+	enqueue(t, rdb, finish("c1"))
+	next(t, begun)
+	if err := client.Cancel(t.Context(), finish("c1").ID); err != nil {
+		t.Fatal(err)
+	}
+	if cause := next(t, causes); !errors.Is(cause, job.ErrCanceled) {
+		t.Errorf("ended because of %v", cause)
+	}
+	allowed.Store(true)
+	if err := client.Allow(t.Context(), finish("c1").ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "done after all", func() bool { // asked for again and again, as a sweeper does
+		enqueue(t, rdb, finish("c1"))
+		return len(wanted) > 0
+	})
+}
+
 func TestACancelThatWasMissedIsFoundWhenTheLeaseIsRenewed(t *testing.T) {
 	rdb := embeddedtest.Redis(t)
 	begun, causes := make(chan struct{}), make(chan error, 1)
