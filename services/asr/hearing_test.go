@@ -95,7 +95,15 @@ func TestAMandarinRoomIsHeardThoughItsRecogniserIsKilledAgainAndAgain(t *testing
 			}
 			return len(ids) > partials || closedOf("zh")(events)
 		})
-		for _, pid := range children(t, "recognise") {
+		pool := s.service.engines[engineMandarin].listener.(*pool)
+		var hearing []int
+		s.until("a recogniser hears", func() bool { // one that dies over its model is another matter
+			pool.mu.Lock()
+			defer pool.mu.Unlock()
+			hearing = children(t, "recognise")
+			return pool.alive > 0 && len(hearing) > 0
+		})
+		for _, pid := range hearing {
 			kill(t, pid)
 			killed++
 		}

@@ -39,7 +39,12 @@ func children(t *testing.T, mode string) (pids []int) {
 
 func kill(t *testing.T, pid int) {
 	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	send(t, pid, syscall.SIGKILL)
+}
+
+func send(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -67,12 +72,21 @@ func (s *station) awaitEars(name string) {
 func TestAKilledRecogniserCostsARetry(t *testing.T) {
 	s := newGround(t).start(nil)
 	s.awaitEars(kindPocketSphinx)
+	p := s.service.engines[kindPocketSphinx].listener.(*pool)
+	hears := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.idle < p.load.streams
+	}
+	s.until("nobody is heard", func() bool { return !hears() })
+	recognisers := children(t, "recognise")
+	for _, pid := range recognisers { // it may not be done before it is killed
+		send(t, pid, syscall.SIGSTOP)
+	}
 	s.attach(domain.StreamState{Ref: ref("a"), Source: domain.SourcePush})
 	s.push(s.url("a", s.keys.PushKey(ref("a"))), 8, "the price drops to nineteen dollars")
-	s.await("a partial line", func(events []event.Event) bool {
-		return slices.ContainsFunc(events, func(e event.Event) bool { l, ok := e.Payload.(domain.TranscriptLine); return ok && !l.Final })
-	})
-	for _, pid := range children(t, "recognise") {
+	s.until("somebody is heard", hears)
+	for _, pid := range recognisers {
 		kill(t, pid)
 	}
 	events := s.await("closed", closedOf("a"))
@@ -106,11 +120,16 @@ func TestAKilledRecorderCostsAReconnect(t *testing.T) {
 // copySpool is what a kill -9 leaves: the spool as it was at one instant, with its last record torn.
 func copySpool(t *testing.T, from string) string {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "spool")
-	if out, err := exec.Command("cp", "-r", from, to).CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
+	var out []byte
+	var err error
+	for range 20 { // what is stored meanwhile is taken away
+		to := filepath.Join(t.TempDir(), "spool")
+		if out, err = exec.Command("cp", "-r", from, to).CombinedOutput(); err == nil {
+			return to
+		}
 	}
-	return to
+	t.Fatalf("%v %s", err, out)
+	return ""
 }
 
 func TestAfterAKillARejoinContinuesTheBroadcastAndNothingRecordedIsLost(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -437,12 +438,12 @@ func TestPublishersThatMayNotAreToldWhyAndNobodyElseSuffers(t *testing.T) {
 	good.stop()
 	events := s.await("a closed", closedOf("a"))
 	holdsPromise(t, events, "a")
-	last := events[slices.IndexFunc(events, func(e event.Event) bool {
+	want := map[string]domain.Health{domain.SignalSpeech: domain.HealthMissing, domain.SignalPicture: domain.HealthPresent, domain.SignalSound: domain.HealthPresent}
+	if !slices.ContainsFunc(events, func(e event.Event) bool {
 		p, ok := e.Payload.(domain.StreamProgress)
-		return ok && p.RecordedTo > 3*time.Second
-	})]
-	if h := last.Payload.(domain.StreamProgress).Health; h[domain.SignalSpeech] != domain.HealthMissing || h[domain.SignalPicture] != domain.HealthPresent || h[domain.SignalSound] != domain.HealthPresent {
-		t.Errorf("health %v", h)
+		return ok && p.RecordedTo > 3*time.Second && maps.Equal(p.Health, want)
+	}) {
+		t.Errorf("never said to be %v: %s", want, summary(events))
 	}
 }
 

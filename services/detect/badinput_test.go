@@ -153,7 +153,9 @@ func TestADayOfABusyRoomStaysSmall(t *testing.T) {
 			t.Fatalf("kept state by the hour: %v bytes", sizes)
 		}
 	}
-	runtime.GC()
+	for range 2 { // what other tests left in pools goes at the second
+		runtime.GC()
+	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	before := memory.HeapAlloc

@@ -389,8 +389,11 @@ func TestAClipIsFinishedWhileItsMomentStillHappensAndIsPlayableOnceItWasHeard(t 
 	l.must(l.Heard(12 * time.Second))
 
 	h.decision("future", "approved by rule, playable")
-	h.step("future", domain.StepRendered)
-	h.step("future", domain.StepDecided)
+	h.decision("future", "approved by rule")
+	h.wait("rendered", "future", func(p any) bool { _, ok := p.(domain.Rendered); return ok })
+	for _, step := range []domain.Step{domain.StepRendered, domain.StepDecided, domain.StepPublished} {
+		h.step("future", step)
+	}
 	m, etag, found := h.manifest("future")
 	if !found || m.Tenant != tenant || m.Stream != "room" || m.Broadcast != l.id || m.Rendered.Window != seconds(5.2, 11.7) || m.Rendered.ClippedTo != "" ||
 		m.Rendered.Title != "Last three minutes" || m.Rendered.Text != "only three minutes left" || len(m.Rendered.Renditions) != 2 {
