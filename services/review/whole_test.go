@@ -389,7 +389,6 @@ func TestAClipIsFinishedWhileItsMomentStillHappensAndIsPlayableOnceItWasHeard(t 
 	l.must(l.Heard(12 * time.Second))
 
 	h.decision("future", "approved by rule, playable")
-	h.decision("future", "approved by rule")
 	h.wait("rendered", "future", func(p any) bool { _, ok := p.(domain.Rendered); return ok })
 	for _, step := range []domain.Step{domain.StepRendered, domain.StepDecided, domain.StepPublished} {
 		h.step("future", step)
