@@ -16,7 +16,7 @@ import (
 	"liveclip/internal/event"
 )
 
-// Clip is what is known of one clip's newest revision: the last record of each step.
+// Clip is what is known of one clip's newest revision: the latest record of each step, by its time.
 type Clip struct {
 	Envelope event.Envelope // of the newest step
 	Steps    map[domain.Step]domain.ClipStep
@@ -81,8 +81,11 @@ func (t *Table) take(envelope event.Envelope, step domain.ClipStep) {
 		c = &clipEntry{revision: step.Revision, Clip: Clip{Steps: map[domain.Step]domain.ClipStep{}, Sent: map[string]domain.ClipStep{}}}
 		t.clips[step.Clip] = c
 	}
-	c.Steps[step.Step] = step
-	if step.Step == domain.StepSent {
+	// A rule's verdict may be told after the person's that came between its writing and its telling.
+	if !step.At.Before(c.Steps[step.Step].At) {
+		c.Steps[step.Step] = step
+	}
+	if step.Step == domain.StepSent && !step.At.Before(c.Sent[step.Destination].At) {
 		c.Sent[step.Destination] = step
 	}
 	if !at.Before(c.newest) {

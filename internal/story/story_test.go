@@ -61,6 +61,9 @@ func TestWaitingIsWhoseNextStepNeverCame(t *testing.T) {
 		{"one approved after it was rejected does", []domain.ClipStep{
 			ago("c", domain.StepCut, time.Minute), decided("c", domain.VerdictRejected, 30*time.Second), decided("c", domain.VerdictApproved, 0),
 		}, []domain.ClipID{"c"}},
+		{"one whose rejection by rule is told after a person approved it does, too", []domain.ClipStep{
+			ago("c", domain.StepCut, time.Minute), decided("c", domain.VerdictApproved, 0), decided("c", domain.VerdictRejected, 30*time.Second),
+		}, []domain.ClipID{"c"}},
 		{"a new revision begins its story anew", []domain.ClipStep{
 			ago("c", domain.StepCut, time.Hour/2), ago("c", domain.StepRendered, time.Hour/2), revised(ago("c", domain.StepCut, time.Minute), 2),
 		}, []domain.ClipID{"c"}},
