@@ -114,7 +114,7 @@ func (s *Service) acceptAudience(ctx context.Context, ref domain.Ref, said []*op
 		}
 		signals = append(signals, signal)
 	}
-	fresh, marks, err := s.filterRepeats(ctx, ref, signals)
+	fresh, err := s.filterRepeats(ctx, ref, signals)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +122,9 @@ func (s *Service) acceptAudience(ctx context.Context, ref domain.Ref, said []*op
 		drop(dropDuplicate)
 	}
 	if err := s.Bus.Publish(ctx, audienceEvents(stream.Broadcast, ref, fresh, now)...); err != nil {
-		s.forgetMarks(ctx, marks) // the caller sends them again
-		return nil, fmt.Errorf("publish audience of stream %s: %w", ref, err)
+		return nil, fmt.Errorf("publish audience of stream %s: %w", ref, err) // the caller sends them again
 	}
+	s.markSeen(ctx, ref, fresh)
 	reply.Accepted = int32(len(fresh))
 	s.metrics.audience.WithLabelValues("accepted").Add(float64(reply.Accepted))
 	s.metrics.audience.WithLabelValues("dropped").Add(float64(reply.Dropped))
@@ -198,42 +198,42 @@ func tooLong(text string, most int) bool {
 	return !utf8.ValidString(text) || utf8.RuneCountInString(text) > most
 }
 
-// filterRepeats leaves out the signals whose IDs were seen before, here or by another replica. marks are the Redis keys that it
-// set for the fresh ones.
-func (s *Service) filterRepeats(ctx context.Context, ref domain.Ref, signals []domain.AudienceSignal) (fresh []domain.AudienceSignal, marks []string, err error) {
+// filterRepeats leaves out the signals whose IDs were told before, here or by another replica, or come twice in one call.
+func (s *Service) filterRepeats(ctx context.Context, ref domain.Ref, signals []domain.AudienceSignal) (fresh []domain.AudienceSignal, err error) {
 	pipe := s.Redis.Pipeline()
-	answers := make([]*redis.BoolCmd, len(signals))
-	keys := make([]string, len(signals))
+	told := make([]*redis.IntCmd, len(signals))
 	for i, signal := range signals {
-		keys[i] = audienceSeen + domain.H(ref.String(), signal.ID)
-		answers[i] = pipe.SetNX(ctx, keys[i], "1", seenTTL)
+		told[i] = pipe.Exists(ctx, seenKey(ref, signal))
 	}
-	_, err = pipe.Exec(ctx)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("look for repeated audience signals of stream %s: %w", ref, err)
+	}
+	here := map[string]bool{}
 	for i, signal := range signals {
-		if answers[i].Err() != nil && err == nil {
-			err = answers[i].Err()
+		if told[i].Val() == 0 && !here[signal.ID] {
+			fresh = append(fresh, signal)
 		}
-		if answers[i].Val() {
-			fresh, marks = append(fresh, signal), append(marks, keys[i])
-		}
+		here[signal.ID] = true
 	}
-	if err != nil { // some may be marked: the caller sends all of them again
-		s.forgetMarks(ctx, marks)
-		return nil, nil, fmt.Errorf("look for repeated audience signals of stream %s: %w", ref, err)
-	}
-	return fresh, marks, nil
+	return fresh, nil
 }
 
-func (s *Service) forgetMarks(ctx context.Context, marks []string) {
+// markSeen marks signals that were published. Not before: what a killed process had not told yet would be lost, though it is sent
+// again. Of what is told twice meanwhile, detect counts one.
+func (s *Service) markSeen(ctx context.Context, ref domain.Ref, signals []domain.AudienceSignal) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	pipe := s.Redis.Pipeline()
-	for _, mark := range marks {
-		pipe.Del(ctx, mark)
+	for _, signal := range signals {
+		pipe.Set(ctx, seenKey(ref, signal), "1", seenTTL)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		s.Log.Warn("forget audience signals that were not published", "error", err)
+		s.Log.Warn("audience signals not marked as seen", "stream_id", ref.Stream, "error", err)
 	}
+}
+
+func seenKey(ref domain.Ref, signal domain.AudienceSignal) string {
+	return audienceSeen + domain.H(ref.String(), signal.ID)
 }
 
 func audienceEvents(b view.Broadcast, ref domain.Ref, signals []domain.AudienceSignal, now time.Time) []event.Event {

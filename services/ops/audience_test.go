@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ func TestAudienceSignalsGetMediaTimeAndLosePeoplesNames(t *testing.T) {
 	r := newRig(t)
 	started := r.onAir(100 * time.Second)
 	signals := r.listen(event.AudienceSignal)
+	r.wait(time.Until(started.Add(101 * time.Second))) // however long that took, the recording does not stand still
 
 	got := r.operator("POST", "/v1/streams/room1/audience", `[
 		{"id":"m1","kind":"comment","text":"抢到了！","user":"张三","at":"`+started.Add(95*time.Second).Format(time.RFC3339Nano)+`"},
@@ -73,6 +75,25 @@ func TestRepeatedAndUselessSignalsAreDroppedAndCounted(t *testing.T) {
 	if got := r.operator("POST", "/v1/streams/room1/audience", many); got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.detail(), "1000") {
 		t.Errorf("1001 signals: %d %s", got.status, got.body)
 	}
+}
+
+func TestASignalCountsAsSeenOnceItWasToldAndNotBefore(t *testing.T) {
+	r := newRig(t)
+	unseen := func(want ...string) {
+		t.Helper()
+		fresh, err := r.s.filterRepeats(t.Context(), room, []domain.AudienceSignal{{ID: "a"}, {ID: "b"}, {ID: "a"}})
+		var got []string
+		for _, signal := range fresh {
+			got = append(got, signal.ID)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("unseen are %q, %v, want %q", got, err, want)
+		}
+	}
+	unseen("a", "b")
+	unseen("a", "b") // whoever looked was killed before it told them
+	r.s.markSeen(t.Context(), room, []domain.AudienceSignal{{ID: "a"}})
+	unseen("b")
 }
 
 func FuzzAudienceSignalIsBoundedOrDropped(f *testing.F) {
