@@ -90,8 +90,8 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: note.EndUnseen.Say()})
 	case down || e.Recalled != "":
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
-	case c.now().Before(e.NotBefore):
-		return fmt.Errorf("push %s: the destination asked to wait until %s", at, e.NotBefore.Format(time.RFC3339))
+	case c.now().Before(e.NotBefore): // the queue counts in whole seconds
+		return job.Later{After: e.NotBefore.Sub(c.now()), Why: fmt.Errorf("push %s: not before %s", at, e.NotBefore.Format(time.RFC3339))}
 	}
 	parcel, err := c.pack(ctx, e, to)
 	switch newer := parcel.manifest.Rendered; {

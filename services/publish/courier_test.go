@@ -636,6 +636,28 @@ func TestATakeDownTellsTheWebhookOnce(t *testing.T) {
 	}
 }
 
+func TestAJobThatComesBeforeItsTimeIsPutOffAndThatIsNoTry(t *testing.T) {
+	far := newHook(t, inTurn(answerWith(503, ""), answerWith(200, ""), answerWith(204, "")))
+	d := newDesk(t, hookConfig(far.URL))
+	early := func(calls int32) {
+		t.Helper()
+		var later job.Later
+		if err := d.do(t.Context(), d.jobs[0]); !errors.As(err, &later) || later.After != d.jobs[0].Delay || far.calls.Load() != calls {
+			t.Errorf("%v, to come back after %s, want %s; %d calls", err, later.After, d.jobs[0].Delay, far.calls.Load())
+		}
+	}
+	d.decide(t, approval)
+	first := d.jobs[0]
+	d.jobs = nil
+	if err := d.do(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	early(1)
+	d.work(t)
+	d.decide(t, takeDown)
+	early(2)
+}
+
 func TestWhatIsTakenDownBeforeItWasSentIsNotSent(t *testing.T) {
 	far := newHook(t, answerWith(200, ""))
 	d := newDesk(t, hookConfig(far.URL))

@@ -28,13 +28,13 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	case !e.settled() && e.Calling.IsZero():
 		return c.withdrawn(ctx, e, tag, unsent(e))
 	case !e.settled() && c.now().Sub(e.Calling) < c.timeout:
-		return fmt.Errorf("withdraw %s: it is being sent", at)
+		return job.Later{After: e.Calling.Add(c.timeout).Sub(c.now()), Why: fmt.Errorf("withdraw %s: it is being sent", at)}
 	case !known:
 		return c.leave(ctx, e, tag, note.NobodyTold.Say())
 	case e.Withdrawing && !to.repeatable():
 		return c.leave(ctx, e, tag, note.RecallUnseen.Say())
 	case c.now().Before(e.NotBefore):
-		return fmt.Errorf("withdraw %s: the destination asked to wait until %s", at, e.NotBefore.Format(time.RFC3339))
+		return job.Later{After: e.NotBefore.Sub(c.now()), Why: fmt.Errorf("withdraw %s: not before %s", at, e.NotBefore.Format(time.RFC3339))}
 	}
 	parcel, err := c.pack(ctx, e, to)
 	if err != nil && !domain.IsPermanent(err) { // replaced, or without its rendition, it is taken back all the same
