@@ -24,7 +24,7 @@ type Page struct {
 	last int
 }
 
-const patience = 30 * time.Second // for the browser to start, and for every answer
+const patience = 2 * time.Minute // for the browser to start, and for every answer
 
 // Open starts a browser with an empty page; the test's end ends it. Without one on this machine the test is skipped.
 func Open(t testing.TB) *Page {
