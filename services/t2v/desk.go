@@ -76,6 +76,7 @@ type desk struct {
 type deskEngine struct {
 	cfg    engines.Config
 	engine engines.Engine
+	well   bool // when it was last asked; under the desk's lock
 }
 
 // turn is what the schedule decided of a shot: it begins, or it is refused.
@@ -96,7 +97,7 @@ func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*de
 		if err != nil {
 			return nil, fmt.Errorf("t2v.engines: %w", err)
 		}
-		d.engines = append(d.engines, &deskEngine{c, e})
+		d.engines = append(d.engines, &deskEngine{cfg: c, engine: e})
 		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
 		d.plan.Add(schedule.Engine{
 			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2, Openings: c.Kind == engines.KindOwn,

@@ -75,7 +75,8 @@ func (d *desk) lookAtAll(ctx context.Context) {
 	all.Wait()
 }
 
-// look asks an engine how it is, and tells the schedule.
+// look asks an engine how it is, and tells the schedule. One that was well and does not answer in time is asked once more before it
+// is given up: it may have been at work.
 func (d *desk) look(ctx context.Context, s *deskEngine) bool {
 	within, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
@@ -91,6 +92,11 @@ func (d *desk) look(ctx context.Context, s *deskEngine) bool {
 		return false
 	}
 	d.mu.Lock()
+	slow := s.well && err != nil && within.Err() != nil
+	if s.well = health.Ready; slow {
+		d.mu.Unlock()
+		return false
+	}
 	d.plan.Report(s.cfg.Name, health)
 	d.advance()
 	d.mu.Unlock()
