@@ -215,7 +215,7 @@ func (e evaluation) one(ctx context.Context, trial *asr.Trial, i recordingItem, 
 
 // finals are how long after a sentence's end its line was final: after the end that is known of the recording's last, else after
 // that of the last word as it was heard.
-func finals(of recordingItem, tried asr.Tried) []time.Duration {
+func finals(of recordingItem, tried asr.TrialResult) []time.Duration {
 	out := make([]time.Duration, len(tried.Lines))
 	for i, l := range tried.Lines {
 		out[i] = tried.Came[i] - l.End
@@ -248,7 +248,7 @@ func written(lines []domain.TranscriptLine) string {
 }
 
 // addLive adds a recording that was heard as fast as it plays.
-func (t *engineTally) addLive(i recordingItem, tried asr.Tried) {
+func (t *engineTally) addLive(i recordingItem, tried asr.TrialResult) {
 	t.partials, t.finals = append(t.partials, tried.Partials...), append(t.finals, finals(i, tried)...)
 	compare := t.scorer.Characters
 	if i.language == "en" {
@@ -257,7 +257,7 @@ func (t *engineTally) addLive(i recordingItem, tried asr.Tried) {
 	t.live.Add(compare(i.Said, written(tried.Lines)))
 }
 
-func (t *engineTally) add(i recordingItem, sound []byte, tried asr.Tried) (text string) {
+func (t *engineTally) add(i recordingItem, sound []byte, tried asr.TrialResult) (text string) {
 	var words []domain.Word
 	for _, l := range tried.Lines {
 		words = append(words, l.Words...)

@@ -153,7 +153,7 @@ func recognisers(ctx context.Context, s settings) []finding {
 		return []finding{{name: "recogniser", cost: "no words are heard: only comments and requests make clips (make build)"}}
 	}
 	var out []finding
-	for _, h := range asr.Look(ctx, s.ASR, starter) {
+	for _, h := range asr.CheckEngines(ctx, s.ASR, starter) {
 		f := finding{name: "hears " + cmp.Or(h.Language, h.Engine), cost: "its rooms make clips by comments and requests only"}
 		if h.Err != nil {
 			f.cost = fmt.Sprintf("%s: %s: %v", f.cost, h.Engine, h.Err)
@@ -163,7 +163,7 @@ func recognisers(ctx context.Context, s settings) []finding {
 		out = append(out, f)
 	}
 	voice := finding{name: "voice detector", cost: "music and applause are given to recognisers as if somebody spoke (liveclip models get silero-vad)"}
-	folder, err := asr.LookForVoice(ctx, s.ASR, starter)
+	folder, err := asr.CheckVoiceDetector(ctx, s.ASR, starter)
 	if voice.have = folder; err != nil {
 		voice.cost += ": " + err.Error()
 	}

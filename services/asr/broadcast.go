@@ -1,5 +1,7 @@
 package asr
 
+// A broadcast from its opening to its end, and its events.
+
 import (
 	"context"
 	"fmt"
@@ -15,20 +17,20 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// publisherOfEvents is what a broadcast needs of the bus.
-type publisherOfEvents interface {
+// eventPublisher is what a broadcast needs of the bus.
+type eventPublisher interface {
 	Publish(ctx context.Context, events ...event.Event) error
 }
 
-// roomHearing is how a broadcast's room is to be heard, now.
-type roomHearing interface {
-	heardBy() domain.Hearing
-	captioned() bool
-	silenced() bool // by nobody, as its operator wants
+// roomSettings is how the broadcast's room is to be heard now, as its context says.
+type roomSettings interface {
+	chosenHearing() domain.Hearing
+	usesCaptions() bool
+	hearingOff() bool // its operator wants no engine
 }
 
-// about is what a broadcast is, for good.
-type about struct {
+// broadcastIdentity is what never changes of a broadcast.
+type broadcastIdentity struct {
 	ref       domain.Ref
 	id        domain.BroadcastID
 	epoch     int64
@@ -38,82 +40,82 @@ type about struct {
 	startedAt time.Time
 }
 
-// broadcast is one time on air: its recording, what was heard of it, and what the others were told.
+// broadcast is one time on air: its recording, its transcript, and what was published of them.
 type broadcast struct {
-	about
-	writer  *recording.Writer
-	ear     *ear            // nil: nobody listens
-	room    roomHearing     // how its room is to be heard
-	heardBy domain.Hearing  // as last logged
-	beside  *sound.Listener // to what is no speech
-	bus     publisherOfEvents
-	log     *slog.Logger
-	now     func() time.Time
+	broadcastIdentity
+	writer        *recording.Writer
+	transcriber   *transcriber // nil: no engine hears it
+	room          roomSettings
+	loggedHearing domain.Hearing  // as last logged
+	soundListener *sound.Listener // finds what is not speech: music, applause
+	bus           eventPublisher
+	log           *slog.Logger
+	now           func() time.Time
 
-	wake      chan struct{} // capacity 1: there is something to tell
-	ending    chan struct{} // closed: tell the rest, then stop
-	published chan struct{} // closed: nothing more is told
+	wake      chan struct{} // capacity 1: there is something to publish
+	ending    chan struct{} // closed: publish the rest, then stop
+	published chan struct{} // closed: everything is published
 	stored    chan struct{} // closed: everything lies in the store, or the process ends
 
-	captions *captions // nil: lines are heard
+	captions *captions // nil: lines come from the transcriber
 
-	mu         sync.Mutex
-	onAir      bool // a source is connected
-	parameters domain.MediaParameters
-	run        int // the next one's number
-	recordedTo time.Duration
-	begunAt    time.Duration // of the newest run
-	lastPart   time.Time
-	soundTo    time.Duration // of sound that the ear was given
-	loudTo     time.Duration
-	lastSound  time.Time
-	lines      []event.Event          // final, not published yet
-	partial    map[string]event.Event // by line: the newest only
-	sound      []domain.SoundMeasured // not published yet
-	noticed    []domain.SoundEvent    // to be told with the next of sound
-	sceneCuts  []time.Duration        // not published yet
-	unheard    []domain.Window        // not published yet
-	complained time.Time              // of speech that nobody heard
-	sequence   map[event.Topic]int64
-	mark       domain.StreamProgress // as last published
-	marked     time.Time
+	mu              sync.Mutex
+	onAir           bool // a source is connected
+	parameters      domain.MediaParameters
+	run             int // the next one's number
+	recordedTo      time.Duration
+	begunAt         time.Duration // of the newest run
+	lastPart        time.Time
+	soundTo         time.Duration // of sound that the transcriber was given
+	loudTo          time.Duration
+	lastSound       time.Time
+	lines           []event.Event          // final, not published yet
+	partial         map[string]event.Event // by line: the newest only
+	sound           []domain.SoundMeasured // not published yet
+	soundEvents     []domain.SoundEvent    // published with the next of sound
+	sceneCuts       []time.Duration        // not published yet
+	unheard         []domain.Window        // not published yet
+	unheardLoggedAt time.Time              // when unheard speech was last logged
+	sequence        map[event.Topic]int64
+	lastMark        domain.StreamProgress // as last published
+	lastMarkAt      time.Time
 }
 
-// resumption is how a broadcast that is opened, or continued, differs from a new one.
+// resumption is where a broadcast that a killed process left goes on; zero for a new one.
 type resumption struct {
 	recordedTo, heardTo time.Duration
 	run                 int
 }
 
 // openBroadcast starts a broadcast's goroutines. They end after close, or with ctx.
-func (r *room) openBroadcast(ctx context.Context, a about, from resumption) (*broadcast, error) {
+func (r *room) openBroadcast(ctx context.Context, a broadcastIdentity, from resumption) (*broadcast, error) {
 	s := r.Service
-	b := &broadcast{about: a, room: r, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
+	b := &broadcast{broadcastIdentity: a, room: r, bus: s.bus, now: s.now, log: s.log.With("stream_id", a.ref.String(), "broadcast", a.id),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), published: make(chan struct{}), stored: make(chan struct{}),
 		run: from.run, recordedTo: from.recordedTo, soundTo: from.recordedTo, loudTo: from.recordedTo,
-		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, beside: sound.NewListener(),
-		mark: domain.StreamProgress{HeardTo: from.heardTo},
+		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, soundListener: sound.NewListener(),
+		lastMark: domain.StreamProgress{HeardTo: from.heardTo},
 	}
 	var err error
 	b.writer, err = recording.Create(recording.WriterConfig{
 		Folder: s.cfg.Spool, Ref: a.ref, Broadcast: a.id, Epoch: a.epoch, StartedAt: a.startedAt,
-		Segment: s.cfg.Segment, KeepHot: s.cfg.KeepHot, Stored: b.segment, Now: s.now,
+		Segment: s.cfg.Segment, KeepHot: s.cfg.KeepHot, Stored: b.segmentStored, Now: s.now,
 		Spool:  recording.Limits{Age: s.cfg.Retention.Age, Bytes: s.cfg.SpoolBytes},
-		Needed: func() []domain.Window { return s.keeper.needed(a.id) }, Dropped: s.keeper.dropped(b.log),
+		Needed: func() []domain.Window { return s.retention.needed(a.id) }, Dropped: s.retention.onSpoolDrop(b.log),
 	}, s.store, b.log)
 	if err != nil {
 		return nil, err
 	}
-	if r.listens() {
-		b.ear = newEar(earConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, wish: r.heardWish(), voices: s.voices, line: b.line, now: s.now,
-			skip: func(unheard domain.Window) { s.unheard.Add(unheard.Length().Seconds()); b.skip(unheard) }})
-		b.ear.writer = s.writer
-	} else if r.captioned() {
+	if r.needsSound() {
+		b.transcriber = newTranscriber(transcriberConfig{broadcast: a.id, live: a.live, behind: s.cfg.Behind, nextSettings: r.transcriberSettings(), voiceDetector: s.voiceDetector, onLine: b.addLine, now: s.now,
+			onUnheard: func(unheard domain.Window) { s.unheard.Add(unheard.Length().Seconds()); b.addUnheard(unheard) }})
+		b.transcriber.writer = s.writer
+	} else if r.usesCaptions() {
 		b.captions = r.newCaptions(b, from)
 	}
 	remove := s.hot.Add(b.writer)
-	s.hearing.add(b, func() (string, bool) {
-		engine := r.heardBy().Engine
+	s.lineServer.add(b, func() (string, bool) {
+		engine := r.chosenHearing().Engine
 		return engine, s.cfg.kind(engine) == kindCaptions
 	})
 	s.broadcasts.Go(func() {
@@ -125,13 +127,13 @@ func (r *room) openBroadcast(ctx context.Context, a about, from resumption) (*br
 	})
 	s.broadcasts.Go(func() {
 		defer close(b.published)
-		defer s.hearing.remove(b)
-		b.tell(ctx)
+		defer s.lineServer.remove(b)
+		b.publishLoop(ctx)
 	})
 	return b, nil
 }
 
-// event makes an event of this broadcast. id is the same when the same fact is told again.
+// event makes an event of this broadcast. id is the same when the same fact is published again.
 func (b *broadcast) event(payload any, at time.Duration, id ...string) event.Event {
 	topic, err := event.TopicOf(payload)
 	if err != nil {
@@ -148,14 +150,14 @@ func (b *broadcast) event(payload any, at time.Duration, id ...string) event.Eve
 	}, Payload: payload}
 }
 
-// changed makes a broadcast.changed event; there is one of a kind at one media time.
-func (b *broadcast) changed(c domain.BroadcastChanged) event.Event {
+// changedEvent makes a broadcast.changed event; there is one of a kind at one media time.
+func (b *broadcast) changedEvent(c domain.BroadcastChanged) event.Event {
 	c.StartedAt, c.Source = b.startedAt, b.source
 	return b.event(c, c.At, string(c.Change), strconv.FormatInt(int64(c.At), 10), strconv.FormatInt(b.epoch, 10))
 }
 
-// begin begins a run.
-func (b *broadcast) begin(ctx context.Context, p *mediav1.Parameters, reason string) error {
+// beginRun begins a run, and publishes the opening of the broadcast, or the gap before it.
+func (b *broadcast) beginRun(ctx context.Context, p *mediav1.Parameters, reason string) error {
 	at := time.Duration(p.At)
 	parameters := domain.MediaParameters{
 		VideoCodec: p.VideoCodec, Width: int(p.Width), Height: int(p.Height), FrameRate: p.FrameRate,
@@ -173,194 +175,62 @@ func (b *broadcast) begin(ctx context.Context, p *mediav1.Parameters, reason str
 	}
 	b.mu.Unlock()
 	if first {
-		return b.publish(ctx, b.changed(domain.BroadcastChanged{Change: domain.BroadcastOpened, At: at, Parameters: parameters}))
+		return b.publish(ctx, b.changedEvent(domain.BroadcastChanged{Change: domain.BroadcastOpened, At: at, Parameters: parameters}))
 	}
 	var events []event.Event
 	if at > before {
-		events = append(events, b.changed(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before, Gap: domain.Window{Start: before, End: at}, Reason: reason}))
+		events = append(events, b.changedEvent(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before, Gap: domain.Window{Start: before, End: at}, Reason: reason}))
 	}
 	if !same {
-		events = append(events, b.changed(domain.BroadcastChanged{Change: domain.BroadcastParameters, At: at, Parameters: parameters}))
+		events = append(events, b.changedEvent(domain.BroadcastChanged{Change: domain.BroadcastParameters, At: at, Parameters: parameters}))
 	}
 	return b.publish(ctx, events...)
 }
 
-// gapLeast is the least silence of a source, within a connection, that is told as a gap.
-const gapLeast = time.Second
-
-func (b *broadcast) part(ctx context.Context, p *mediav1.Part) error {
-	window := domain.Window{Start: time.Duration(p.Start), End: time.Duration(p.End)}
-	if err := b.writer.Part(recording.Part{Run: int(p.Run), Window: window, Keyframe: p.Keyframe, Data: p.Data}); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	before := max(b.recordedTo, b.begunAt)
-	b.recordedTo, b.lastPart = window.End, b.now()
-	for _, at := range p.SceneCuts {
-		b.sceneCuts = append(b.sceneCuts, time.Duration(at))
-	}
-	due := !b.live && b.recordedTo-b.mark.RecordedTo >= time.Second
-	b.mu.Unlock()
-	if by := b.awaited(); due || by > 0 && window.End >= by {
-		b.nudge()
-	}
-	if window.Start-before >= gapLeast {
-		return b.publish(ctx, b.changed(domain.BroadcastChanged{Change: domain.BroadcastGap, At: before,
-			Gap: domain.Window{Start: before, End: window.Start}, Reason: "the source gave nothing"}))
-	}
-	return nil
-}
-
-func (b *broadcast) pcm(ctx context.Context, p *mediav1.Pcm) error {
-	at := time.Duration(p.At)
-	by := b.awaited()
-	if b.ear != nil {
-		if err := b.ear.hear(ctx, at, p.Samples, by); err != nil {
-			return err
-		}
-	}
-	noticed := b.beside.Hear(at, p.Samples)
-	b.mu.Lock()
-	b.soundTo, b.lastSound = at+soundLength(len(p.Samples)), b.now()
-	b.noticed = append(b.noticed, noticed...)
-	b.mu.Unlock()
-	if by > 0 && b.earMark() >= by {
-		b.nudge()
-	}
-	return nil
-}
-
-// awaited is the media time that a clip waits to be heard to: the nearest one; 0: none does. A recording that comes as fast
-// as it can is not waited for: its lines end where its speaker pauses.
-func (b *broadcast) awaited() time.Duration {
-	if !b.live {
-		return 0
-	}
-	return b.writer.Awaited()
-}
-
-func (b *broadcast) loudness(l *mediav1.Loudness) {
-	s := domain.SoundMeasured{Start: time.Duration(l.Start), Step: time.Duration(l.Step), Momentary: l.Momentary}
-	if err := b.writer.Sound(s); err != nil {
-		b.log.Error("loudness not kept", "error", err)
-	}
-	b.mu.Lock()
-	s.Events, b.noticed = b.noticed, nil
-	b.sound = append(b.sound, s)
-	b.loudTo = s.Start + time.Duration(len(s.Momentary))*s.Step
-	b.lastSound = b.now()
-	b.mu.Unlock()
-}
-
-// line takes a line from the ear. A final one is on disk before anybody is told.
-func (b *broadcast) line(l domain.TranscriptLine) {
-	e := b.event(l, l.Start, l.ID, strconv.Itoa(l.Revision))
-	if l.Final {
-		e.ID = lineEventID(b.id, l.ID)
-		if l.Text != "" {
-			if err := b.writer.Line(l); err != nil {
-				b.log.Error("line not kept", "error", err)
-			}
-		}
-	}
-	b.mu.Lock()
-	if l.Final {
-		delete(b.partial, l.ID)
-		b.lines = append(b.lines, e)
-	} else {
-		b.partial[l.ID] = e
-	}
-	b.mu.Unlock()
-	b.nudge()
-}
-
-// untold is how many final lines wait to be published.
-func (b *broadcast) untold() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.lines)
-}
-
-// complainEvery bounds how often the log has it that speech is not heard: a deaf engine hears no utterance.
-const complainEvery = time.Minute
-
-// skip takes speech that nobody heard.
-func (b *broadcast) skip(unheard domain.Window) {
-	b.mu.Lock()
-	b.unheard = append(b.unheard, unheard)
-	due := b.now().Sub(b.complained) >= complainEvery
-	if due {
-		b.complained = b.now()
-	}
-	b.mu.Unlock()
-	if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.room.silenced()}); err != nil {
-		b.log.Error("speech unheard is not kept", "error", err)
-	}
-	if due {
-		b.log.Warn("speech was not heard", "from", unheard.Start, "to", unheard.End)
-	}
-	b.nudge()
-}
-
-// keepHeard keeps how far the broadcast was heard; of what nobody was there to hear, that.
-func (b *broadcast) keepHeard(to time.Duration) error {
-	if b.ear == nil && (b.captions == nil || b.captions.nobody()) {
-		unheard := domain.Window{Start: b.writer.HeardTo(), End: to}
-		if err := b.writer.Unheard(domain.Unheard{Window: unheard, Chosen: b.room.silenced()}); err != nil {
-			return err
-		}
-	}
-	return b.writer.Heard(to)
-}
-
-// segment is told by the writer.
-func (b *broadcast) segment(ctx context.Context, s domain.SegmentRecorded) error {
-	return b.bus.Publish(ctx, b.event(s, s.Window.Start, s.Key))
-}
-
-// rejoin gives the number of the next run and the media time that it is now.
-func (b *broadcast) rejoin(now time.Time) (run, startAt int64) {
+// nextRun gives the number of the next run and the media time that it is now.
+func (b *broadcast) nextRun(now time.Time) (run, startAt int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return int64(b.run), int64(max(b.recordedTo, now.Sub(b.startedAt)))
 }
 
-// recorded is how far the recording is, and how long nothing was added to it.
+// recorded is how far the recording reaches, and how long ago something was added to it.
 func (b *broadcast) recorded() (to, since time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.recordedTo, b.now().Sub(b.lastPart)
 }
 
+// connected reports whether a source is connected.
 func (b *broadcast) connected() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.onAir
 }
 
-// pauseHere says that the source is gone for now.
-func (b *broadcast) pauseHere(ctx context.Context) {
-	if b.ear != nil {
-		if err := b.ear.pauseHere(ctx); err != nil {
+// pause notes that the source is gone for now.
+func (b *broadcast) pause(ctx context.Context) {
+	if b.transcriber != nil {
+		if err := b.transcriber.flush(ctx); err != nil {
 			b.log.Warn("last words not heard", "error", err)
 		}
 	}
 	if b.captions != nil {
-		b.captions.pauseHere()
+		b.captions.pause()
 	}
 	b.mu.Lock()
 	b.onAir = false
 	b.mu.Unlock()
-	b.nudge()
+	b.wakePublisher()
 }
 
-// close ends the broadcast: what is still being recognised may take until patience ends.
+// close ends the broadcast. Utterances that are still being recognised may take as long as patience.
 func (b *broadcast) close(ctx context.Context, reason string, patience time.Duration) {
-	b.pauseHere(ctx)
-	b.awaitWords(ctx, patience)
-	if b.ear != nil {
-		b.ear.giveUp()
-		b.ear.leave()
+	b.pause(ctx)
+	b.awaitDrained(ctx, patience)
+	if b.transcriber != nil {
+		b.transcriber.abandonAll()
+		b.transcriber.releasePlace()
 	}
 	if b.captions != nil {
 		b.captions.close()
@@ -372,13 +242,13 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 		return // what is left is recovered at the next start
 	}
 	end := b.writer.RecordedTo()
-	if err := b.keepHeard(end); err != nil {
+	if err := b.storeHeardTo(end); err != nil {
 		b.log.Error("end of hearing not kept", "error", err)
 	}
 	if err := b.writer.Close(end, reason); err != nil {
 		b.log.Error("broadcast not closed", "error", err)
 	}
-	closed := b.changed(domain.BroadcastChanged{Change: domain.BroadcastClosed, At: end, Reason: reason})
+	closed := b.changedEvent(domain.BroadcastChanged{Change: domain.BroadcastClosed, At: end, Reason: reason})
 	if b.publish(ctx, closed) != nil {
 		return
 	}
@@ -388,13 +258,13 @@ func (b *broadcast) close(ctx context.Context, reason string, patience time.Dura
 	}
 }
 
-func (b *broadcast) awaitWords(ctx context.Context, patience time.Duration) {
+func (b *broadcast) awaitDrained(ctx context.Context, patience time.Duration) {
 	drained := func() bool { return true }
 	switch {
 	case b.captions != nil:
-		drained = b.captions.drained
-	case b.ear != nil:
-		drained = b.ear.drained
+		drained = b.captions.isDrained
+	case b.transcriber != nil:
+		drained = b.transcriber.isDrained
 	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -412,7 +282,7 @@ func (b *broadcast) awaitWords(ctx context.Context, patience time.Duration) {
 	}
 }
 
-func (b *broadcast) nudge() {
+func (b *broadcast) wakePublisher() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -424,7 +294,7 @@ const (
 	publishRetryMost  = 5 * time.Second
 )
 
-// publish tries until the brokers acknowledged or ctx ends.
+// publish retries until the brokers acknowledge or ctx ends.
 func (b *broadcast) publish(ctx context.Context, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil

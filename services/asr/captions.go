@@ -22,24 +22,24 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// captions are what is said in a broadcast as somebody wrote it: nothing is heard. They come from the first place that gives any:
-// the file beside a recording (ROOM.vtt or ROOM.srt for ROOM.mp4), captions within the source, or the API (sent.go).
+// captions are the lines of a broadcast that somebody wrote: nothing is recognised. They come from the first place that has any:
+// the file beside a recording (ROOM.vtt or ROOM.srt for ROOM.mp4), captions within the source, or the API (captions_sent.go).
 type captions struct {
-	on      *broadcast
-	written *wording.Writer
-	names   func() []string // as the operator writes them
-	wait    time.Duration   // for what may still be sent of live speech
-	behind  time.Duration   // the same, for a sender that says how far it is
+	broadcast *broadcast
+	writer    *wording.Writer
+	names     func() []string // as the operator writes them
+	wait      time.Duration   // for what may still be sent of live speech
+	behind    time.Duration   // the same, for a sender that says how far it is
 
-	mu      sync.Mutex
-	from    captionSource
-	cues    []caption.Cue // beside, not told yet, in order
-	within  time.Duration // every line in the source that begins before it was told; endless: it is not looked at
-	newest  time.Time     // when the newest line came
-	finalTo time.Duration // every line that ends before it was published
-	faults  int           // of lines in the source
-	sent    sentLines
-	closing bool
+	mu       sync.Mutex
+	source   captionSource
+	cues     []caption.Cue // of the file beside, not emitted yet, in order
+	withinTo time.Duration // every line in the source that begins before it was emitted; endless: it has no captions
+	newest   time.Time     // when the newest line came
+	finalTo  time.Duration // every line that ends before it was published
+	faults   int           // of lines in the source
+	sent     sentLines
+	closing  bool
 }
 
 type captionSource string
@@ -50,8 +50,8 @@ const (
 	captionsSent   captionSource = "the API"
 )
 
-// longestCaption bounds how long what is heard stands still for a caption.
-const longestCaption = 15 * time.Second
+// maxCaption bounds how long a caption holds back the mark to which the broadcast is heard.
+const maxCaption = 15 * time.Second
 
 var errNoSidecar = errors.New("no .vtt or .srt beside the recording")
 
@@ -80,15 +80,15 @@ func readSidecar(source string) ([]caption.Cue, caption.Faults, error) {
 	return nil, caption.Faults{}, errNoSidecar
 }
 
-// captioned: the room's lines come from captions, not from a recogniser.
-func (r *room) captioned() bool { return r.cfg.kind(r.heardBy().Engine) == kindCaptions }
+// usesCaptions reports whether the room's lines come from captions, not from a recogniser.
+func (r *room) usesCaptions() bool { return r.cfg.kind(r.chosenHearing().Engine) == kindCaptions }
 
 // kind of a named engine.
 func (c Config) kind(engine string) string { return c.engines()[engine].Kind }
 
-// channel of captions in the source that the room reads; empty: none.
-func (r *room) channel() string {
-	engine := r.cfg.engines()[r.wish().name]
+// captionChannel is the channel of captions in the source that the room reads; empty: none.
+func (r *room) captionChannel() string {
+	engine := r.cfg.engines()[r.hearingSettings().name]
 	if engine.Kind != kindCaptions || engine.Options[optionChannel] == engineNone {
 		return ""
 	}
@@ -106,10 +106,10 @@ func channelFaults(at string, e EngineConfig) []string {
 	return nil
 }
 
-// newCaptions has the broadcast take its lines from what lies beside its recording, else from whoever gives any.
+// newCaptions takes a broadcast's lines from the file beside its recording, else from the first place that has any.
 func (r *room) newCaptions(b *broadcast, from resumption) *captions {
-	c := &captions{on: b, written: r.writer, names: func() []string { return r.wish().names }, wait: r.cfg.CaptionWait, behind: r.cfg.Behind,
-		within: endless, finalTo: max(from.heardTo, from.recordedTo), sent: newSentLines()}
+	c := &captions{broadcast: b, writer: r.writer, names: func() []string { return r.hearingSettings().names }, wait: r.cfg.CaptionWait, behind: r.cfg.Behind,
+		withinTo: endless, finalTo: max(from.heardTo, from.recordedTo), sent: newSentLines()}
 	cues, faults, err := readSidecar(b.source)
 	switch {
 	case errors.Is(err, errNoSidecar):
@@ -121,82 +121,82 @@ func (r *room) newCaptions(b *broadcast, from resumption) *captions {
 		b.log.Warn("captions were mended", "faults", faults.String())
 	}
 	for _, cue := range cues {
-		cue.End = min(cue.End, cue.Start+longestCaption)
+		cue.End = min(cue.End, cue.Start+maxCaption)
 		if cue.End > from.heardTo {
 			c.cues = append(c.cues, cue)
 		}
 	}
-	c.from = captionsBeside
+	c.source = captionsBeside
 	return c
 }
 
-// mark is the media time before which every line that ends was told.
-func (c *captions) mark() time.Duration {
-	to, since := c.on.recorded()
+// heardTo is the media time before which every line that ends was emitted.
+func (c *captions) heardTo() time.Duration {
+	to, since := c.broadcast.recorded()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.from {
+	switch c.source {
 	case captionsBeside:
-		c.tellCues(to, false)
+		c.emitCues(to, false)
 		if len(c.cues) > 0 {
 			to = min(to, c.cues[0].Start) // a line that is still being spoken
 		}
 	case captionsWithin:
-		to = min(to, c.within)
+		to = min(to, c.withinTo)
 	case captionsSent:
-		c.takeBack(to - longestSent - c.wait)
+		c.retractOpen(to - maxPartialAge - c.wait)
 		to = c.sentTo(to, since)
 	default:
-		to = min(c.sentTo(to, since), c.within)
+		to = min(c.sentTo(to, since), c.withinTo)
 	}
 	c.finalTo = max(c.finalTo, to)
 	return c.finalTo
 }
 
-// tellCues tells the lines that the recording has come to the end of; with last, those it ends within.
-func (c *captions) tellCues(to time.Duration, last bool) {
+// emitCues emits the lines that end before to; with last, also the one that to lies within.
+func (c *captions) emitCues(to time.Duration, last bool) {
 	for len(c.cues) > 0 && (c.cues[0].End <= to || last && c.cues[0].Start < to) {
 		cue := c.cues[0]
 		c.cues = c.cues[1:]
-		c.give(cue, min(cue.End, to))
+		c.emit(cue, min(cue.End, to))
 	}
 }
 
-// take takes lines in the source, and how far it was read.
-func (c *captions) take(m *mediav1.Captions) {
+// acceptCues takes lines in the source, and the media time to which it was read for them.
+func (c *captions) acceptCues(m *mediav1.Captions) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range m.Captions {
 		cue := caption.Cue{Start: time.Duration(m.Start), End: time.Duration(m.End), Text: m.Text}
-		if c.from == "" {
-			c.from = captionsWithin
-			c.on.log.Info("lines are taken from captions in the stream", "channel", m.Channel)
+		if c.source == "" {
+			c.source = captionsWithin
+			c.broadcast.log.Info("lines are taken from captions in the stream", "channel", m.Channel)
 		}
-		if c.from != captionsWithin {
+		if c.source != captionsWithin {
 			continue
 		}
 		if cue.End <= c.finalTo { // a source whose clock leapt
 			c.faults++
 			continue
 		}
-		c.give(cue, cue.End)
+		c.emit(cue, cue.End)
 	}
-	c.within = time.Duration(m.To)
+	c.withinTo = time.Duration(m.To)
 }
 
-// pauseHere: the source is gone for now, and what was open in it with it.
-func (c *captions) pauseHere() {
+// pause notes that the source is gone for now, and with it the line that was open in it.
+func (c *captions) pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.within = endless
+	c.withinTo = endless
 }
 
-// give tells a line; called with mu held.
-func (c *captions) give(cue caption.Cue, end time.Duration) {
-	c.newest = c.on.now()
-	c.on.line(domain.TranscriptLine{
-		ID: domain.H("line", string(c.on.id), "caption", strconv.FormatInt(int64(cue.Start), 10), cue.Text), Final: true, Start: cue.Start, End: end,
-		Text: c.written.Text(cue.Text, wording.Style{Names: c.names()}), Heard: cue.Text, Engine: kindCaptions, Language: languageOf(cue.Text),
+// emit emits a cue as a final line; called with mu held.
+func (c *captions) emit(cue caption.Cue, end time.Duration) {
+	c.newest = c.broadcast.now()
+	c.broadcast.addLine(domain.TranscriptLine{
+		ID: domain.H("line", string(c.broadcast.id), "caption", strconv.FormatInt(int64(cue.Start), 10), cue.Text), Final: true, Start: cue.Start, End: end,
+		Text: c.writer.Text(cue.Text, wording.Style{Names: c.names()}), Heard: cue.Text, Engine: kindCaptions, Language: languageOf(cue.Text),
 	})
 }
 
@@ -208,27 +208,27 @@ func languageOf(text string) string {
 	return "en"
 }
 
-// close tells what is left of the file beside. From here on nothing is taken.
+// close emits what is left of the file beside. From here on no line is accepted.
 func (c *captions) close() {
-	to, _ := c.on.recorded()
+	to, _ := c.broadcast.recorded()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closing = true
-	c.tellCues(to, true)
-	c.takeBack(endless)
-	if c.from == "" {
-		c.on.log.Warn("no captions came: nothing that was said is known")
+	c.emitCues(to, true)
+	c.retractOpen(endless)
+	if c.source == "" {
+		c.broadcast.log.Warn("no captions came: nothing that was said is known")
 	}
 	if c.faults > 0 {
-		c.on.log.Warn("captions in the stream came too late", "lines", c.faults)
+		c.broadcast.log.Warn("captions in the stream came too late", "lines", c.faults)
 	}
 }
 
-// nobody gives lines: none came from anywhere, or their sender is gone.
-func (c *captions) nobody() bool {
+// hasNoSource reports whether no lines come from anywhere, or their sender is gone.
+func (c *captions) hasNoSource() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return (c.from == "" || c.from == captionsSent) && c.on.now().Sub(c.sent.called) > senderGone
+	return (c.source == "" || c.source == captionsSent) && c.broadcast.now().Sub(c.sent.called) > senderTimeout
 }
 
 // health of speech as a signal.
@@ -236,9 +236,9 @@ func (c *captions) health(now time.Time) domain.Health {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.from == "" || c.from == captionsSent && now.Sub(c.sent.called) > senderGone:
+	case c.source == "" || c.source == captionsSent && now.Sub(c.sent.called) > senderTimeout:
 		return domain.HealthMissing
-	case c.on.live && now.Sub(c.newest) > quietAfter:
+	case c.broadcast.live && now.Sub(c.newest) > quietAfter:
 		return domain.HealthQuiet
 	}
 	return domain.HealthPresent

@@ -111,7 +111,7 @@ func TestCaptionsInAStreamAreItsLinesLiveAndArchived(t *testing.T) {
 		holdsPromise(t, events, id)
 	}
 	i := slices.IndexFunc(events, func(e event.Event) bool { return e.Stream == "live" && e.Broadcast != "" })
-	_, err := s.service.hearing.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: "live", Broadcast: string(events[i].Broadcast)})
+	_, err := s.service.lineServer.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: "live", Broadcast: string(events[i].Broadcast)})
 	if status.Code(err) != codes.NotFound {
 		t.Errorf("a line for what is over: %v", err)
 	}

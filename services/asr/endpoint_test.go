@@ -35,7 +35,7 @@ type heardUtterance struct {
 func utterances(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, pieces []stretch) []heardUtterance {
+}, pieces []speechChunk) []heardUtterance {
 	t.Helper()
 	var out []heardUtterance
 	open := false
@@ -66,15 +66,15 @@ type scene struct {
 	level  float64
 }
 
-func play(e *endpointer, at time.Duration, scenes ...scene) []stretch {
+func play(e *endpointer, at time.Duration, scenes ...scene) []speechChunk {
 	random := rand.New(rand.NewPCG(1, 2))
 	var sound []byte
 	for _, s := range scenes {
 		sound = append(sound, noise(s.length, s.level, random)...)
 	}
-	var out []stretch
+	var out []speechChunk
 	for step := range slicesOf(sound, 3200) {
-		out = append(out, e.hear(at, step)...)
+		out = append(out, e.accept(at, step)...)
 		at += soundLength(len(step))
 	}
 	return append(out, e.flush()...)
@@ -110,7 +110,7 @@ func TestUtterancesAreCutAtPausesWithTheirOnset(t *testing.T) {
 			if len(got) != 2 {
 				t.Fatalf("got %v", got)
 			}
-			for i, want := range []heardUtterance{{from: 5*time.Second - lead, until: 7*time.Second + pause}, {from: 8*time.Second - lead, until: 9*time.Second + pause}} {
+			for i, want := range []heardUtterance{{from: 5*time.Second - preRoll, until: 7*time.Second + pause}, {from: 8*time.Second - preRoll, until: 9*time.Second + pause}} {
 				if !near(got[i].from, want.from, 100*time.Millisecond) || !near(got[i].until, want.until, 100*time.Millisecond) {
 					t.Errorf("utterance %d: %v to %v, want %v to %v", i, got[i].from, got[i].until, want.from, want.until)
 				}
@@ -138,7 +138,7 @@ func TestARumbleBelowSpeechDoesNotHideItsEnd(t *testing.T) {
 		binary.LittleEndian.PutUint16(sound[i:], uint16(int16(binary.LittleEndian.Uint16(sound[i:]))+int16(v)))
 	}
 	e := &endpointer{}
-	got := utterances(t, append(e.hear(0, sound), e.flush()...))
+	got := utterances(t, append(e.accept(0, sound), e.flush()...))
 	if len(got) != 1 || !near(got[0].until, 8*time.Second+pause, 100*time.Millisecond) {
 		t.Errorf("got %v", got)
 	}
@@ -154,11 +154,11 @@ func TestSpeechWithoutAPauseIsCutAtItsQuietestFrame(t *testing.T) {
 
 func TestALineThatIsWaitedForIsCutSoonAfterWhereItIsWaitedFor(t *testing.T) {
 	scenes := []scene{{time.Second, quietRoom}, {3100 * time.Millisecond, speech}, {40 * time.Millisecond, -45}, {3 * time.Second, speech}, {time.Second, quietRoom}}
-	got := utterances(t, play(&endpointer{by: 4 * time.Second}, 0, scenes...))
+	got := utterances(t, play(&endpointer{awaitedTo: 4 * time.Second}, 0, scenes...))
 	if len(got) != 2 || !near(got[0].until, 4120*time.Millisecond, 40*time.Millisecond) || got[1].from != got[0].until {
 		t.Errorf("got %v", got)
 	}
-	if got := utterances(t, play(&endpointer{by: time.Second / 2}, 0, scenes...)); len(got) != 1 {
+	if got := utterances(t, play(&endpointer{awaitedTo: time.Second / 2}, 0, scenes...)); len(got) != 1 {
 		t.Errorf("speech after what is waited for was cut: %v", got)
 	}
 }
@@ -180,9 +180,9 @@ func TestAClickIsNoSpeech(t *testing.T) {
 func TestAJumpInTimeEndsAnUtteranceWhereItStopped(t *testing.T) {
 	e := &endpointer{}
 	random := rand.New(rand.NewPCG(1, 2))
-	pieces := e.hear(0, noise(time.Second, quietRoom, random))
-	pieces = append(pieces, e.hear(time.Second, noise(time.Second, speech, random))...)
-	pieces = append(pieces, e.hear(10*time.Second, noise(time.Second, speech, random))...)
+	pieces := e.accept(0, noise(time.Second, quietRoom, random))
+	pieces = append(pieces, e.accept(time.Second, noise(time.Second, speech, random))...)
+	pieces = append(pieces, e.accept(10*time.Second, noise(time.Second, speech, random))...)
 	pieces = append(pieces, e.flush()...)
 	got := utterances(t, pieces)
 	if len(got) != 2 || got[0].until != 2*time.Second || got[1].from != 10*time.Second {
@@ -200,18 +200,18 @@ func TestTheMarkIsKeptAndPiecesDoNotMatter(t *testing.T) {
 			sound = append(sound, noise(time.Duration(rapid.IntRange(1, 4000).Draw(t, "ms"))*time.Millisecond, level, random)...)
 		}
 		whole := &endpointer{}
-		want := utterances(t, append(whole.hear(0, sound), whole.flush()...))
+		want := utterances(t, append(whole.accept(0, sound), whole.flush()...))
 		e, at, mark := &endpointer{}, time.Duration(0), time.Duration(0)
-		var pieces []stretch
+		var pieces []speechChunk
 		for rest := sound; len(rest) > 0; {
 			n := min(len(rest), 2*rapid.IntRange(1, 8000).Draw(t, "samples"))
-			got := e.hear(at, rest[:n])
+			got := e.accept(at, rest[:n])
 			for _, p := range got {
 				if p.begins && p.at < mark {
 					t.Fatalf("an utterance begins at %v, after the mark %v", p.at, mark)
 				}
 			}
-			if now := e.mark(); now < mark {
+			if now := e.settledTo(); now < mark {
 				t.Fatalf("mark %v after %v", now, mark)
 			} else {
 				mark = now
@@ -259,10 +259,10 @@ func TestWhatIsLoudAndNoSpeechBecomesNoUtterance(t *testing.T) {
 				binary.LittleEndian.PutUint16(sound[sampleBytes*i:], uint16(int16(32767*c.sample(i))))
 			}
 			var e endpointer
-			var out []stretch
+			var out []speechChunk
 			at := time.Duration(0)
 			for step := range slicesOf(sound, 3200) {
-				out = append(out, e.hear(at, step)...)
+				out = append(out, e.accept(at, step)...)
 				at += soundLength(len(step))
 			}
 			taken := time.Duration(0)
@@ -279,7 +279,7 @@ func TestWhatIsLoudAndNoSpeechBecomesNoUtterance(t *testing.T) {
 func TestAVoiceDetectorOutweighsLoudness(t *testing.T) {
 	var e endpointer
 	random := rand.New(rand.NewPCG(1, 2))
-	var out []stretch
+	var out []speechChunk
 	for at := time.Duration(0); at < 9*time.Second; at += 100 * time.Millisecond {
 		// Loud throughout; somebody speaks from 3 s to 5 s.
 		p := float32(0.02)
@@ -287,9 +287,9 @@ func TestAVoiceDetectorOutweighsLoudness(t *testing.T) {
 			p = 0.95
 		}
 		for i := range 3 {
-			e.expect(probability{at + time.Duration(i+1)*32*time.Millisecond, p})
+			e.addProbabilities(probability{at + time.Duration(i+1)*32*time.Millisecond, p})
 		}
-		out = append(out, e.hear(at, noise(100*time.Millisecond, speech, random))...)
+		out = append(out, e.accept(at, noise(100*time.Millisecond, speech, random))...)
 	}
 	got := utterances(t, append(out, e.flush()...))
 	if len(got) != 1 || got[0].from > 3*time.Second || got[0].from < 2600*time.Millisecond || got[0].until < 5*time.Second || got[0].until > 5500*time.Millisecond {

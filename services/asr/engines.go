@@ -23,7 +23,7 @@ import (
 	"liveclip/services/asr/models"
 )
 
-// EngineConfig is a way of hearing, under a name of the operator's.
+// EngineConfig is an engine that turns speech into lines, under a name of the operator's.
 type EngineConfig struct {
 	Kind        string            `koanf:"kind"`        // pocketsphinx, keyword, sherpa, whisper or captions
 	Language    string            `koanf:"language"`    // that it hears, BCP 47; empty: what its model says, or several
@@ -39,15 +39,15 @@ const (
 	engineNone       = "none"
 	kindPocketSphinx = "pocketsphinx"
 	kindSherpa       = "sherpa"
-	kindSilero       = "silero"   // tells voice from other sound, hears no words
-	kindCaptions     = "captions" // lines that others wrote: nothing is heard
+	kindSilero       = "silero"   // a voice detector: it recognises no words
+	kindCaptions     = "captions" // lines that others wrote: nothing is recognised
 	kindKeyword      = "keyword"
 	kindWhisper      = "whisper"
 )
 
 var kinds = []string{kindPocketSphinx, kindKeyword, kindSherpa, kindWhisper, kindCaptions}
 
-// engineMandarin hears with the model that comes with liveclip.
+// engineMandarin uses the Mandarin model that comes with liveclip.
 const engineMandarin = "mandarin"
 
 // engines are all that can be named: the built-in ones, and the operator's.
@@ -62,11 +62,11 @@ func (c Config) engines() map[string]EngineConfig {
 	return all
 }
 
-// engineOf is who hears a room: the engine that it asks for, or the one for its language. The small Mandarin model is taken
-// only by its name: of what people say it hears next to nothing, and it does not fall silent over that.
+// engineOf is the engine of a room: the one that its context names, or the one for its language. The small Mandarin model is taken
+// only by its name: of what people say it gets next to nothing right, and its lines look no worse for that.
 func (c Config) engineOf(room domain.Context) domain.Hearing {
 	if _, ok := c.engines()[room.Engine]; ok || room.Engine == engineNone {
-		return c.rated(domain.Hearing{Engine: room.Engine})
+		return c.noteWeakness(domain.Hearing{Engine: room.Engine})
 	}
 	h := domain.Hearing{Engine: c.Engine}
 	if language := strings.ToLower(room.Spoken()); language != "" && c.Engine != engineNone {
@@ -75,43 +75,43 @@ func (c Config) engineOf(room domain.Context) domain.Hearing {
 	if room.Engine != "" {
 		h.Trouble, h.About = domain.HearingUnknown, room.Engine
 	}
-	return c.rated(h)
+	return c.noteWeakness(h)
 }
 
-// engineFor is who hears a language: the engine of the very tag, else of its base, else of a tag with the same base, the first
-// by name; else asr.engine or PocketSphinx, where it is theirs.
+// engineFor is the engine of a language: that of the very tag, else of its base language, else of the first tag by name with the
+// same base; else asr.engine or PocketSphinx, if it is theirs.
 func (c Config) engineFor(language string) domain.Hearing {
 	tags := slices.SortedFunc(maps.Keys(c.Languages), func(a, b string) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 	})
 	for _, same := range []func(tag string) bool{
 		func(tag string) bool { return tag == language },
-		func(tag string) bool { return tag == base(language) },
-		func(tag string) bool { return base(tag) == base(language) },
+		func(tag string) bool { return tag == baseLanguage(language) },
+		func(tag string) bool { return baseLanguage(tag) == baseLanguage(language) },
 	} {
 		if i := slices.IndexFunc(tags, func(tag string) bool { return same(strings.ToLower(tag)) }); i >= 0 {
 			return domain.Hearing{Engine: c.Languages[tags[i]]}
 		}
 	}
-	if of := c.engines()[c.Engine].Language; of == "" || base(of) == base(language) {
+	if of := c.engines()[c.Engine].Language; of == "" || baseLanguage(of) == baseLanguage(language) {
 		return domain.Hearing{Engine: c.Engine}
 	}
-	if base(language) == "en" {
+	if baseLanguage(language) == "en" {
 		return domain.Hearing{Engine: kindPocketSphinx}
 	}
 	return domain.Hearing{Engine: engineNone, Trouble: domain.HearingForeign, About: language}
 }
 
-// rated says where the engine that was chosen hears badly.
-func (c Config) rated(h domain.Hearing) domain.Hearing {
+// noteWeakness adds to a choice that its engine recognises badly.
+func (c Config) noteWeakness(h domain.Hearing) domain.Hearing {
 	if h.Trouble == "" && c.engines()[h.Engine].builtin != "" {
 		h.Trouble = domain.HearingWeak
 	}
 	return h
 }
 
-// base is a BCP 47 tag's language: "zh" of "zh-Hans-CN".
-func base(tag string) string {
+// baseLanguage is a BCP 47 tag's language: "zh" of "zh-Hans-CN".
+func baseLanguage(tag string) string {
 	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
 	return language
 }
@@ -159,47 +159,47 @@ func (c Config) engineFaults() []string {
 	return faults
 }
 
-// engine is a way of hearing, at work.
+// engine is an engine that is running.
 type engine struct {
 	name, language string
 	listener
 }
 
-// listener is what an ear needs of the pool.
+// listener is what a transcriber needs of a pool.
 type listener interface {
-	enter() bool // a live room; false: there is no place for it
-	leave()
-	ready() // soon to be wanted
-	put(u *utterance)
-	end(u *utterance, sound []byte)
+	admitRoom() bool // a live room; false: there is no place for it
+	releaseRoom()
+	preload() // it is needed soon
+	enqueue(u *utterance)
+	endUtterance(u *utterance, sound []byte)
 	withdraw(u *utterance) bool
 	abandon(u *utterance)
 	deafness() string
 }
 
-// nobody listens.
-type nobody struct{}
+// noListener recognises nothing.
+type noListener struct{}
 
-func (nobody) enter() bool              { return true }
-func (nobody) leave()                   {}
-func (nobody) ready()                   {}
-func (nobody) put(u *utterance)         { u.answered(nil) }
-func (nobody) end(*utterance, []byte)   {}
-func (nobody) abandon(*utterance)       {}
-func (nobody) withdraw(*utterance) bool { return false }
-func (nobody) deafness() string         { return "nobody listens" }
+func (noListener) admitRoom() bool                 { return true }
+func (noListener) releaseRoom()                    {}
+func (noListener) preload()                        {}
+func (noListener) enqueue(u *utterance)            { u.onHeard(nil) }
+func (noListener) endUtterance(*utterance, []byte) {}
+func (noListener) abandon(*utterance)              {}
+func (noListener) withdraw(*utterance) bool        { return false }
+func (noListener) deafness() string                { return "nobody listens" }
 
 // workers is how many recognisers an engine has at most.
 func (c Config) workers(e EngineConfig) int {
 	if e.Kind == kindWhisper {
-		return 1 // of many requests
+		return 1 // that sends many requests at once
 	}
 	return cmp.Or(e.Recognisers, c.Recognisers)
 }
 
-// voice is the folder of the model that tells voice from other sound: the one configured, or the one that was downloaded;
-// empty: none is.
-func (c Config) voice() string {
+// voiceModel is the folder of the voice detector's model: the one configured, else the one that was downloaded; empty: there is
+// none.
+func (c Config) voiceModel() string {
 	if c.Voice == engineNone {
 		return ""
 	}
@@ -219,23 +219,23 @@ func (c Config) voice() string {
 
 // makeEngines opens nothing: a pool loads its models when the first stream wants them.
 func (s *Service) makeEngines(reg prometheus.Registerer) {
-	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: nobody{}}}
+	s.engines = map[string]*engine{engineNone: {name: engineNone, listener: noListener{}}}
 	for name, cfg := range s.cfg.engines() {
 		if cfg.Kind == kindCaptions {
-			s.engines[name] = &engine{name: name, listener: nobody{}}
+			s.engines[name] = &engine{name: name, listener: noListener{}}
 			continue
 		}
 		p := newPool(s.cfg.workers(cfg), s.starter(cfg), s.log.With("engine", name),
 			prometheus.WrapRegistererWith(prometheus.Labels{"engine": name}, reg))
-		p.load.bound = cfg.Rooms
+		p.load.maxRooms = cfg.Rooms
 		s.pools = append(s.pools, p)
 		s.engines[name] = &engine{name: name, language: cfg.Language, listener: p}
 	}
 }
 
 // starter starts a recogniser of the kind; it returns when it has its models.
-func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, error) {
-	return func(ctx context.Context) (ready, error) {
+func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (loadedRecogniser, error) {
+	return func(ctx context.Context) (loadedRecogniser, error) {
 		if cfg.Kind == kindWhisper {
 			return startWhisper(ctx, cfg)
 		}
@@ -243,7 +243,7 @@ func (s *Service) starter(cfg EngineConfig) func(ctx context.Context) (ready, er
 	}
 }
 
-func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, error) {
+func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (loadedRecogniser, error) {
 	options := maps.Clone(cfg.Options)
 	if options == nil {
 		options = map[string]string{}
@@ -254,7 +254,7 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 	if cfg.builtin != "" {
 		var err error
 		if options["models"], err = models.Unpack(modelsFolder(), cfg.builtin); err != nil {
-			return ready{}, err
+			return loadedRecogniser{}, err
 		}
 	}
 	if s.cfg.Libraries != "" && (cfg.Kind == kindSherpa || cfg.Kind == kindSilero) {
@@ -263,7 +263,7 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 	process, err := s.media.Start(ctx, child.Recognise, &mediav1.ToChild{Message: &mediav1.ToChild_Recognise{
 		Recognise: &mediav1.RecogniseOrder{Engine: cfg.Kind, Options: options}}})
 	if err != nil {
-		return ready{}, err
+		return loadedRecogniser{}, err
 	}
 	m, err := process.Receive()
 	if err == nil && m.GetReady() == nil {
@@ -271,10 +271,10 @@ func (s *Service) startChild(ctx context.Context, cfg EngineConfig) (ready, erro
 	}
 	if err != nil {
 		_ = process.Close()
-		return ready{}, err
+		return loadedRecogniser{}, err
 	}
 	r := m.GetReady()
-	return ready{recogniser: process, streams: int(r.Streams), partialEvery: time.Duration(r.PartialEvery), factor: r.RealTimeFactor}, nil
+	return loadedRecogniser{recogniser: process, streams: int(r.Streams), partialEvery: time.Duration(r.PartialEvery), factor: r.RealTimeFactor}, nil
 }
 
 // modelsFolder is where models that come with liveclip are unpacked.
@@ -285,45 +285,45 @@ func modelsFolder() string {
 	return filepath.Join(os.TempDir(), "liveclip-models-"+strconv.Itoa(os.Getuid()))
 }
 
-// wish is how a room shall be heard.
-type wish struct {
+// hearingSettings is how a room is to be heard: by which engine, and what that is told to expect.
+type hearingSettings struct {
 	*engine
 	hotwords []string // to be expected
 	names    []string // as the operator writes them
 }
 
-// wish of a room, as its context says now.
-func (r *room) wish() wish {
+// hearingSettings of the room, as its context says now.
+func (r *room) hearingSettings() hearingSettings {
 	said := r.context()
-	return wish{engine: r.engines[r.cfg.engineOf(said).Engine], hotwords: expected(said, r.hotwords...), names: said.Hotwords}
+	return hearingSettings{engine: r.engines[r.cfg.engineOf(said).Engine], hotwords: expectedHotwords(said, r.hotwords...), names: said.Hotwords}
 }
 
 func (r *room) context() domain.Context {
-	if order, ok := r.standing(r); ok {
+	if order, ok := r.newestState(r); ok {
 		return order.Context
 	}
 	return r.order.Context
 }
 
-// heardBy is who is to hear the room.
-func (r *room) heardBy() domain.Hearing { return r.cfg.engineOf(r.context()) }
+// chosenHearing is the engine that is to hear the room now.
+func (r *room) chosenHearing() domain.Hearing { return r.cfg.engineOf(r.context()) }
 
-// heardWish is the wish of a broadcast whose sound is heard: captions can only take over when the next one begins.
-func (r *room) heardWish() func() wish {
-	last := r.wish()
-	return func() wish {
-		if now := r.wish(); r.cfg.kind(now.name) != kindCaptions {
+// transcriberSettings gives the settings of a broadcast that has a transcriber: captions take over only with the next broadcast.
+func (r *room) transcriberSettings() func() hearingSettings {
+	last := r.hearingSettings()
+	return func() hearingSettings {
+		if now := r.hearingSettings(); r.cfg.kind(now.name) != kindCaptions {
 			last = now
 		}
 		return last
 	}
 }
 
-// silenced: its operator wants the room heard by nobody.
-func (r *room) silenced() bool {
-	h := r.heardBy()
+// hearingOff reports whether the operator wants no engine to hear the room.
+func (r *room) hearingOff() bool {
+	h := r.chosenHearing()
 	return h.Engine == engineNone && h.Trouble == ""
 }
 
-// listens: the room is heard by anybody at all.
-func (r *room) listens() bool { return r.heardBy().Engine != engineNone && !r.captioned() }
+// needsSound reports whether an engine that recognises sound is to hear the room.
+func (r *room) needsSound() bool { return r.chosenHearing().Engine != engineNone && !r.usesCaptions() }

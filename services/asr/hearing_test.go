@@ -244,8 +244,8 @@ func TestMusicIsNeverGivenToARecogniserWhereAVoiceDetectorIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newGround(t).start(func(c *Config) { c.Voice, c.Libraries = folder, found })
-	s.service.voices.ready()
-	s.until("voice detector", func() bool { return s.service.voices.present() })
+	s.service.voiceDetector.preload()
+	s.until("voice detector", func() bool { return s.service.voiceDetector.present() })
 	// Chords with a beat, then somebody speaks.
 	music := "aevalsrc='0.3*(0.55+0.45*sin(2*PI*2*t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t)+0.4*sin(2*PI*660*t))':d=20:s=44100"
 	speech := "flite=text='the price drops to nineteen dollars':voice=rms,aresample=44100,apad=pad_dur=1"

@@ -76,9 +76,9 @@ func readHotwordsFile(path string) ([]string, error) {
 	return words, nil
 }
 
-// expected are the words of a room: its products and what its operator said first, then the configured ones and those that
+// expectedHotwords are the words of a room: its products and what its operator said first, then the configured ones and those that
 // make a highlight. Each once, no more than a recogniser can bear.
-func expected(room domain.Context, general ...[]string) []string {
+func expectedHotwords(room domain.Context, general ...[]string) []string {
 	var out []string
 	seen := map[string]bool{}
 	add := func(text string) {

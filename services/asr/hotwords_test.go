@@ -14,7 +14,7 @@ import (
 
 func TestARoomExpectsItsProductsItsOperatorsWordsAndThoseOfTheRulesInThisOrderEachOnce(t *testing.T) {
 	room := domain.Context{Products: []domain.Product{{Name: "保温杯"}, {Name: " iPhone  17 "}, {}}, Hotwords: []string{"家人们", "保温杯"}}
-	got := expected(room, []string{"小美"}, []string{"全场五折", "家人们", "#no word"})
+	got := expectedHotwords(room, []string{"小美"}, []string{"全场五折", "家人们", "#no word"})
 	if want := []string{"保温杯", "iPhone 17", "家人们", "小美", "全场五折"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -33,7 +33,7 @@ func TestAListOfAHundredThousandHotWordsIsSurvivedAndNamed(t *testing.T) {
 	if len(words) != mostHotwords || words[0] != "商品0" || !errors.Is(err, ErrHotwords) || !strings.Contains(err.Error(), "99000") {
 		t.Errorf("%d words, %v", len(words), err)
 	}
-	if got := expected(domain.Context{Hotwords: strings.Split(list.String(), "\n")}, words); len(got) != mostHotwords {
+	if got := expectedHotwords(domain.Context{Hotwords: strings.Split(list.String(), "\n")}, words); len(got) != mostHotwords {
 		t.Errorf("%d words of a room", len(got))
 	}
 }

@@ -51,13 +51,13 @@ func (f *fakeRecogniser) Close() error { f.close.Do(func() { close(f.closed) });
 // runPool runs a pool of fakes until the test ends.
 func runPool(t *testing.T, workers int, heard func(*mediav1.Hear) error) *pool {
 	t.Helper()
-	start := func(context.Context) (ready, error) {
-		return ready{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond, 0}, nil
+	start := func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond, 0}, nil
 	}
 	return runPoolOf(t, workers, start)
 }
 
-func runPoolOf(t *testing.T, workers int, start func(context.Context) (ready, error)) *pool {
+func runPoolOf(t *testing.T, workers int, start func(context.Context) (loadedRecogniser, error)) *pool {
 	t.Helper()
 	p := newPool(workers, start, embeddedtest.Log(t), prometheus.NewRegistry())
 	ctx, stop := context.WithCancel(context.Background())
@@ -75,7 +75,7 @@ func runPoolOf(t *testing.T, workers int, start func(context.Context) (ready, er
 func newUtterance(id string, live bool) (*utterance, chan *mediav1.Heard) {
 	answers := make(chan *mediav1.Heard, 1)
 	return &utterance{id: id, live: live, sound: make([]byte, 32000), more: make(chan struct{}, 1),
-		partial: func(*mediav1.Heard) {}, answered: func(h *mediav1.Heard) { answers <- h }}, answers
+		onPartial: func(*mediav1.Heard) {}, onHeard: func(h *mediav1.Heard) { answers <- h }}, answers
 }
 
 func answer(t *testing.T, answers chan *mediav1.Heard) *mediav1.Heard {
@@ -106,15 +106,15 @@ func TestACrashedRecognisersUtteranceIsHeardByAnotherOnce(t *testing.T) {
 			bad, badAnswer := newUtterance("bad", true)
 			good, goodAnswer := newUtterance("good", true)
 			bad.ended, good.ended = true, true
-			p.put(bad)
-			p.put(good)
+			p.enqueue(bad)
+			p.enqueue(good)
 			if got := answer(t, badAnswer); (got != nil) != (crashes == 1) {
 				t.Errorf("the bad one: %v", got)
 			}
 			if got := answer(t, goodAnswer); got == nil {
 				t.Error("the good one was not heard")
 			}
-			if mu.Lock(); crashes > 2 && left != crashes-maxTries {
+			if mu.Lock(); crashes > 2 && left != crashes-maxFailures {
 				t.Errorf("%d recognisers died of one utterance", crashes-left)
 			}
 			mu.Unlock()
@@ -140,20 +140,20 @@ func TestWhoHasFinishedSpeakingGoesBeforeWhoStillSpeaksAndLiveBeforeBatch(t *tes
 		return nil
 	})
 	speaking, speakingAnswer := newUtterance("speaking", true)
-	p.put(speaking)
+	p.enqueue(speaking)
 	<-following
 	batch, batchAnswer := newUtterance("batch", false)
 	live, liveAnswer := newUtterance("live", true)
 	batch.ended, live.ended = true, true
 	p.mu.Lock() // both at once
 	p.waiting = append(p.waiting, batch, live)
-	p.wake()
+	p.notify()
 	p.mu.Unlock()
 	speaking.add(make([]byte, 3200), false)
 	for _, a := range []chan *mediav1.Heard{liveAnswer, batchAnswer} {
 		answer(t, a)
 	}
-	p.end(speaking, nil)
+	p.endUtterance(speaking, nil)
 	answer(t, speakingAnswer)
 	if want := []string{"live", "batch", "speaking"}; !slices.Equal(order, want) {
 		t.Errorf("heard %v, want %v", order, want)
@@ -161,9 +161,11 @@ func TestWhoHasFinishedSpeakingGoesBeforeWhoStillSpeaksAndLiveBeforeBatch(t *tes
 }
 
 func TestWithoutAModelNothingBlocks(t *testing.T) {
-	p := runPoolOf(t, 1, func(context.Context) (ready, error) { return ready{}, domain.Permanent(errors.New("no model")) })
+	p := runPoolOf(t, 1, func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{}, domain.Permanent(errors.New("no model"))
+	})
 	u, answers := newUtterance("u", true)
-	p.put(u)
+	p.enqueue(u)
 	if got := answer(t, answers); got != nil || p.deafness() == "" {
 		t.Errorf("heard %v, deaf because %q", got, p.deafness())
 	}
@@ -179,35 +181,35 @@ type stuckPool struct {
 	abandoned int
 }
 
-func (s *stuckPool) abandon(u *utterance)           { s.abandoned++ }
-func (s *stuckPool) enter() bool                    { return !s.full }
-func (s *stuckPool) leave()                         { s.left++ }
-func (s *stuckPool) ready()                         {}
-func (s *stuckPool) put(u *utterance)               { s.waiting = append(s.waiting, u) }
-func (s *stuckPool) end(u *utterance, sound []byte) { u.add(sound, true) }
-func (s *stuckPool) withdraw(u *utterance) bool     { return !s.hearing && slices.Contains(s.waiting, u) }
-func (s *stuckPool) deafness() string               { return "" }
+func (s *stuckPool) abandon(u *utterance)                    { s.abandoned++ }
+func (s *stuckPool) admitRoom() bool                         { return !s.full }
+func (s *stuckPool) releaseRoom()                            { s.left++ }
+func (s *stuckPool) preload()                                {}
+func (s *stuckPool) enqueue(u *utterance)                    { s.waiting = append(s.waiting, u) }
+func (s *stuckPool) endUtterance(u *utterance, sound []byte) { u.add(sound, true) }
+func (s *stuckPool) withdraw(u *utterance) bool              { return !s.hearing && slices.Contains(s.waiting, u) }
+func (s *stuckPool) deafness() string                        { return "" }
 
-func heardBy(l listener) func() wish {
-	return func() wish { return wish{engine: &engine{name: "e", listener: l}} }
+func heardBy(l listener) func() hearingSettings {
+	return func() hearingSettings { return hearingSettings{engine: &engine{name: "e", listener: l}} }
 }
 
 func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 	var skipped []domain.Window
 	var lines []domain.TranscriptLine
 	pool := &stuckPool{}
-	e := newEar(earConfig{broadcast: "b", live: true, behind: 2 * time.Second, wish: heardBy(pool), line: func(l domain.TranscriptLine) { lines = append(lines, l) },
-		skip: func(w domain.Window) { skipped = append(skipped, w) }, now: time.Now})
+	e := newTranscriber(transcriberConfig{broadcast: "b", live: true, behind: 2 * time.Second, nextSettings: heardBy(pool), onLine: func(l domain.TranscriptLine) { lines = append(lines, l) },
+		onUnheard: func(w domain.Window) { skipped = append(skipped, w) }, now: time.Now})
 	say := func(at time.Duration, level float64) {
 		sound := noise(time.Second, level, rand.New(rand.NewPCG(1, 2)))
-		if err := e.hear(t.Context(), at, sound, 0); err != nil {
+		if err := e.accept(t.Context(), at, sound, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	say(0, quietRoom)
 	say(time.Second, speech)
 	say(2*time.Second, quietRoom)
-	if mark := e.mark(); mark > time.Second || len(skipped) != 0 {
+	if mark := e.heardTo(); mark > time.Second || len(skipped) != 0 {
 		t.Fatalf("marked %v while speech was waited for, skipped %v", mark, skipped)
 	}
 	say(3*time.Second, quietRoom)
@@ -215,7 +217,7 @@ func TestLiveSpeechThatIsNotHeardInTimeIsSkippedAndCounted(t *testing.T) {
 	if len(skipped) != 1 || skipped[0].Start > time.Second || skipped[0].End < 2*time.Second || skipped[0].End > 3*time.Second || len(lines) != 0 {
 		t.Errorf("skipped %v, lines %v", skipped, lines)
 	}
-	if mark := e.mark(); mark < 4*time.Second {
+	if mark := e.heardTo(); mark < 4*time.Second {
 		t.Errorf("still waits at %v", mark)
 	}
 	if got := e.health(time.Now()); got != domain.HealthBehind {
@@ -227,43 +229,43 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	var got []string
 	var unheard []domain.Window
 	pool := &stuckPool{}
-	e := newEar(earConfig{broadcast: "b", wish: heardBy(pool), line: func(l domain.TranscriptLine) { got = append(got, l.Text) },
-		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
+	e := newTranscriber(transcriberConfig{broadcast: "b", nextSettings: heardBy(pool), onLine: func(l domain.TranscriptLine) { got = append(got, l.Text) },
+		onUnheard: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
 	for i := range 6 {
 		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
-		if err := e.hear(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
+		if err := e.accept(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := e.pauseHere(t.Context()); err != nil {
+	if err := e.flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(pool.waiting) != 3 {
 		t.Fatalf("%d utterances", len(pool.waiting))
 	}
-	pool.waiting[2].answered(&mediav1.Heard{Text: "three", Words: words("three")})
-	pool.waiting[0].answered(&mediav1.Heard{Text: "one", Words: words("one")})
-	if mark := e.mark(); !slices.Equal(got, []string{"one"}) || mark != pool.waiting[1].start {
+	pool.waiting[2].onHeard(&mediav1.Heard{Text: "three", Words: words("three")})
+	pool.waiting[0].onHeard(&mediav1.Heard{Text: "one", Words: words("one")})
+	if mark := e.heardTo(); !slices.Equal(got, []string{"one"}) || mark != pool.waiting[1].start {
 		t.Errorf("lines %v, mark %v", got, mark)
 	}
-	pool.waiting[1].answered(nil)
-	if !slices.Equal(got, []string{"one", "three"}) || len(unheard) != 1 || !e.drained() {
+	pool.waiting[1].onHeard(nil)
+	if !slices.Equal(got, []string{"one", "three"}) || len(unheard) != 1 || !e.isDrained() {
 		t.Errorf("lines %v, unheard %v", got, unheard)
 	}
 }
 
 func TestAnEarThatWasHeldUpUntilItWasStoppedCanStillBeClosed(t *testing.T) {
-	e := newEar(earConfig{broadcast: "b", wish: heardBy(&stuckPool{}), line: func(domain.TranscriptLine) {}, now: time.Now})
-	for range ahead {
-		e.space <- struct{}{}
+	e := newTranscriber(transcriberConfig{broadcast: "b", nextSettings: heardBy(&stuckPool{}), onLine: func(domain.TranscriptLine) {}, now: time.Now})
+	for range maxPending {
+		e.queueSpace <- struct{}{}
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	sound := noise(time.Second, speech, rand.New(rand.NewPCG(1, 2)))
-	if err := e.hear(stopped, 0, sound, 0); !errors.Is(err, context.Canceled) {
+	if err := e.accept(stopped, 0, sound, 0); !errors.Is(err, context.Canceled) {
 		t.Fatalf("heard: %v", err)
 	}
-	if err := e.pauseHere(t.Context()); err != nil || !e.drained() {
+	if err := e.flush(t.Context()); err != nil || !e.isDrained() {
 		t.Errorf("closed with %v", err)
 	}
 }

@@ -31,29 +31,29 @@ func (r *room) pull(ctx context.Context) (done bool) {
 	}
 	switch {
 	case recorded:
-		r.fails, r.trouble = 0, ""
-	case !errors.Is(err, errFull): // a place is only waited for
-		r.fails++
+		r.pullFailures, r.lastTrouble = 0, ""
+	case !errors.Is(err, errFull): // a free place is only waited for
+		r.pullFailures++
 	}
-	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.fails >= batchTries) {
+	if ended || r.unpaced() && (recorded || domain.IsPermanent(err) || r.pullFailures >= batchTries) {
 		r.finish(reason, err)
 		return true
 	}
 	r.sourceGone(ctx, reason, err)
-	r.leaveUnused()
-	if !recorded && r.air == nil {
-		r.unreachable(ctx, err)
+	r.releaseUnusedLease()
+	if !recorded && r.broadcast == nil {
+		r.publishUnreachable(ctx, err)
 	}
-	wait := min(pullLeast<<min(r.fails, 10), pullMost)
+	wait := min(pullLeast<<min(r.pullFailures, 10), pullMost)
 	if domain.IsPermanent(err) {
 		wait = pullRefused
 	}
-	r.waitOut(ctx, wait)
+	r.awaitRetry(ctx, wait)
 	return false
 }
 
-// waitOut waits between two pulls; a broadcast whose source stays away is closed meanwhile.
-func (r *room) waitOut(ctx context.Context, wait time.Duration) {
+// awaitRetry waits between two pulls; a broadcast whose source stays away is closed meanwhile.
+func (r *room) awaitRetry(ctx context.Context, wait time.Duration) {
 	again := time.NewTimer(wait)
 	defer again.Stop()
 	for {
@@ -62,26 +62,26 @@ func (r *room) waitOut(ctx context.Context, wait time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-again.C:
-			if r.air != nil && r.timeLeft() <= 0 {
-				r.endBroadcast(r.why)
+			if r.broadcast != nil && r.timeLeft() <= 0 {
+				r.endBroadcast(r.goneReason)
 			}
 			return
 		case <-rejoin:
-			r.endBroadcast(r.why)
+			r.endBroadcast(r.goneReason)
 		case <-r.stored:
-			r.leave()
-		case err := <-r.lost:
-			r.evicted(err)
+			r.releaseLease()
+		case err := <-r.leaseErr:
+			r.loseLease(err)
 		}
 	}
 }
 
 func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended bool, err error) {
-	schemes, err := r.gate.admit(ctx, r.order.Source, r.order.Lane)
+	schemes, err := r.sourcePolicy.check(ctx, r.order.Source, r.order.Lane)
 	if err != nil {
 		return "", false, false, err
 	}
-	if err := r.own(ctx); err != nil {
+	if err := r.acquireLease(ctx); err != nil {
 		return "", false, false, err
 	}
 	s := &session{order: r.recordOrder(r.order.Source, schemes)}
@@ -90,16 +90,16 @@ func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended boo
 	return reason, s.recorded, ended, err
 }
 
-// unreachable says why there is nothing to record, when that is news.
-func (r *room) unreachable(ctx context.Context, err error) {
+// publishUnreachable publishes why there is nothing to record, when the reason changed.
+func (r *room) publishUnreachable(ctx context.Context, err error) {
 	reason := "the source gave nothing"
 	if err != nil {
 		reason = err.Error()
 	}
-	if reason == r.trouble {
+	if reason == r.lastTrouble {
 		return
 	}
-	r.trouble = reason
-	r.say(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
+	r.lastTrouble = reason
+	r.publish(ctx, event.Envelope{ID: domain.H("event", "unreachable", r.order.Ref.String(), r.now().String())},
 		domain.BroadcastChanged{Change: domain.BroadcastUnreachable, Source: r.order.Source, Reason: reason})
 }

@@ -202,7 +202,7 @@ func TestOnlyPublicSourcesAreLetThrough(t *testing.T) {
 	}
 	for _, test := range []struct {
 		source    string
-		gate      gate
+		gate      sourcePolicy
 		lane      domain.Lane
 		ok        bool
 		permanent bool
@@ -211,7 +211,7 @@ func TestOnlyPublicSourcesAreLetThrough(t *testing.T) {
 		{source: "https://good.example/live.m3u8", ok: true},
 		{source: "srt://good.example:9000", ok: true},
 		{source: "rtmp://evil.example/live/x", permanent: true},
-		{source: "rtmp://evil.example/live/x", gate: gate{allowPrivate: true}, ok: true},
+		{source: "rtmp://evil.example/live/x", gate: sourcePolicy{allowPrivate: true}, ok: true},
 		{source: "rtmp://missing.example/x"},
 		{source: "http://127.0.0.1/", permanent: true},
 		{source: "http://[::1]/", permanent: true},
@@ -222,7 +222,7 @@ func TestOnlyPublicSourcesAreLetThrough(t *testing.T) {
 		{source: "http://[64:ff9b::a00:1]/", permanent: true},
 		{source: "http://0.0.0.0/", permanent: true},
 		{source: "file:///etc/passwd", permanent: true},
-		{source: "file:///a.mp4", gate: gate{allowFiles: true}, ok: true},
+		{source: "file:///a.mp4", gate: sourcePolicy{allowFiles: true}, ok: true},
 		{source: "file:///a.mp4", lane: domain.LaneBatch, ok: true},
 		{source: "concat:a|b", permanent: true},
 		{source: "rtmp:///x", permanent: true},
@@ -231,7 +231,7 @@ func TestOnlyPublicSourcesAreLetThrough(t *testing.T) {
 	} {
 		t.Run(test.source, func(t *testing.T) {
 			test.gate.resolver = names
-			schemes, err := test.gate.admit(t.Context(), test.source, test.lane)
+			schemes, err := test.gate.check(t.Context(), test.source, test.lane)
 			if (err == nil) != test.ok || domain.IsPermanent(err) != test.permanent {
 				t.Errorf("got %v, %v", schemes, err)
 			}

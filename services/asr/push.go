@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	publishWithin  = 10 * time.Second // of connecting; then the connection is closed
-	beforePublish  = 64 << 10         // bytes that a connection may send until it publishes
-	maxTag         = 8 << 20          // bytes of one RTMP message
-	pushQueue      = 512              // tags that wait for the recorder
-	pushBytes      = 64 << 20         // of them
-	recorderStalls = 5 * time.Second  // full for so long: the stream is given up, so that the server need not wait
+	publishTimeout   = 10 * time.Second // of connecting; then the connection is closed
+	maxBeforePublish = 64 << 10         // bytes that a connection may send until it publishes
+	maxTag           = 8 << 20          // bytes of one RTMP message
+	pushQueue        = 512              // tags that wait for the recorder
+	pushBytes        = 64 << 20         // of them
+	stallTimeout     = 5 * time.Second  // full for so long: the stream is given up, so that the server need not wait
 )
 
 // publisher is one RTMP connection that publishes, or wants to.
@@ -36,7 +36,7 @@ type publisher struct {
 	ref    domain.Ref
 	first  time.Time // wall clock of the first frame; valid once tags gave it
 	tags   chan []byte
-	room   *semaphore.Weighted // bytes that may still wait among tags
+	budget *semaphore.Weighted // bytes that may still wait among tags
 
 	ending sync.Once
 	ended  chan struct{} // closed: nothing more comes
@@ -77,7 +77,7 @@ func (s *pushServer) serve(ctx context.Context, l net.Listener) error {
 	server := rtmp.NewServer(&rtmp.ServerConfig{OnConnect: s.connect})
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(patient{l, ctx, s.log}); err != nil && ctx.Err() == nil {
+	if err := server.Serve(retryListener{l, ctx, s.log}); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("serve RTMP on %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -85,14 +85,14 @@ func (s *pushServer) serve(ctx context.Context, l net.Listener) error {
 
 func (s *pushServer) connect(conn net.Conn) (io.ReadWriteCloser, *rtmp.ConnConfig) {
 	h := &pushHandler{server: s, publisher: &publisher{conn: conn, remote: conn.RemoteAddr().String(), tags: make(chan []byte, pushQueue),
-		room: semaphore.NewWeighted(pushBytes), ended: make(chan struct{})}}
+		budget: semaphore.NewWeighted(pushBytes), ended: make(chan struct{})}}
 	h.stop = context.AfterFunc(s.ctx, func() { h.publisher.end(errShutdown) })
 	if s.open.Add(1) > int64(s.limit) {
 		s.refused.WithLabelValues("too many").Inc()
 		_ = conn.Close()
 	}
 	h.wire = &timedConn{Conn: conn}
-	h.wire.allow(publishWithin)
+	h.wire.setReadTimeout(publishTimeout)
 	return h.wire, &rtmp.ConnConfig{
 		Handler: h,
 		ControlState: rtmp.StreamControlStateConfig{
@@ -106,27 +106,27 @@ var errShutdown = errors.New("the server is shutting down")
 // timedConn gives up a connection that is idle, or that talks much and never publishes.
 type timedConn struct {
 	net.Conn
-	patience  atomic.Int64 // of one read
-	unbounded atomic.Bool
-	taken     int
-	written   atomic.Int64
+	readTimeout atomic.Int64 // of one read
+	unbounded   atomic.Bool
+	received    int
+	written     atomic.Int64
 }
 
-func (c *timedConn) allow(d time.Duration) { c.patience.Store(int64(d)) }
+func (c *timedConn) setReadTimeout(d time.Duration) { c.readTimeout.Store(int64(d)) }
 
 func (c *timedConn) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(time.Duration(c.patience.Load()))); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Duration(c.readTimeout.Load()))); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if c.taken += n; !c.unbounded.Load() && c.taken > beforePublish {
+	if c.received += n; !c.unbounded.Load() && c.received > maxBeforePublish {
 		return 0, errors.New("too much before publishing")
 	}
 	return n, err
 }
 
 func (c *timedConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(publishWithin)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(publishTimeout)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(b)
@@ -137,13 +137,13 @@ func (c *timedConn) Write(b []byte) (int, error) {
 // pushHandler is one connection's side of the RTMP conversation. Its methods are called one after another.
 type pushHandler struct {
 	rtmp.DefaultHandler
-	server    *pushServer
-	publisher *publisher
-	wire      *timedConn
-	conn      *rtmp.Conn
-	app       string
-	in        bool
-	stop      func() bool
+	server     *pushServer
+	publisher  *publisher
+	wire       *timedConn
+	conn       *rtmp.Conn
+	app        string
+	publishing bool
+	stop       func() bool
 }
 
 func (h *pushHandler) OnServe(conn *rtmp.Conn) { h.conn = conn }
@@ -155,14 +155,14 @@ func (h *pushHandler) OnConnect(_ uint32, cmd *message.NetConnectionConnect) err
 
 func (h *pushHandler) OnPublish(ctx *rtmp.StreamContext, at uint32, cmd *message.NetStreamPublish) error {
 	p := h.publisher
-	ref, key, err := parseName(h.app, cmd.PublishingName)
+	ref, key, err := parsePublishName(h.app, cmd.PublishingName)
 	if err == nil {
 		p.ref = ref
 		err = h.server.admit(h.server.ctx, p, key)
 	}
 	if err == nil {
-		h.in = true
-		h.wire.allow(h.server.idle)
+		h.publishing = true
+		h.wire.setReadTimeout(h.server.idle)
 		h.wire.unbounded.Store(true)
 		h.server.log.Info("publisher taken", "stream_id", ref, "remote", p.remote)
 		return nil
@@ -174,11 +174,11 @@ func (h *pushHandler) OnPublish(ctx *rtmp.StreamContext, at uint32, cmd *message
 	}
 	h.server.refused.WithLabelValues(reason).Inc()
 	h.server.log.Warn("publisher refused", "stream_id", p.ref, "remote", p.remote, "error", err)
-	h.explain(ctx, at, err)
+	h.sendRefusal(ctx, at, err)
 	return err
 }
 
-// refusal is an admission's answer that a publisher is told; label is bounded.
+// refusal is why a publisher was not admitted, as it is told; label is bounded.
 type refusal struct {
 	label string
 	err   error
@@ -187,8 +187,8 @@ type refusal struct {
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
-// explain tells the publisher why, before the library says only that publishing failed.
-func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) {
+// sendRefusal tells the publisher why, before the library says only that publishing failed.
+func (h *pushHandler) sendRefusal(stream *rtmp.StreamContext, at uint32, why error) {
 	body := new(bytes.Buffer)
 	status := &message.NetStreamOnStatus{InfoObject: message.NetStreamOnStatusInfoObject{
 		Level: message.NetStreamOnStatusLevelError, Code: message.NetStreamOnStatusCodePublishBadName, Description: why.Error(),
@@ -196,26 +196,26 @@ func (h *pushHandler) explain(stream *rtmp.StreamContext, at uint32, why error) 
 	if err := message.EncodeBodyAnyValues(message.NewAMFEncoder(body, message.EncodingTypeAMF0), status); err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(h.server.ctx, publishWithin)
+	ctx, cancel := context.WithTimeout(h.server.ctx, publishTimeout)
 	defer cancel()
 	before := h.wire.written.Load()
 	err := h.conn.Write(ctx, 3, at, &rtmp.ChunkMessage{StreamID: stream.StreamID, Message: &message.CommandMessage{
 		CommandName: "onStatus", Encoding: message.EncodingTypeAMF0, Body: body,
 	}})
 	if err == nil {
-		h.part(before)
+		h.awaitDeparture(before)
 	}
 }
 
-// part waits until the explanation is on the wire and the publisher has gone, so that neither the library's own answer nor a
-// reset of the connection overtakes it.
-func (h *pushHandler) part(before int64) {
-	gone := time.Now().Add(publishWithin)
+// awaitDeparture waits until the refusal is sent and the publisher has gone, so that neither the library's own answer nor a reset
+// of the connection overtakes it.
+func (h *pushHandler) awaitDeparture(before int64) {
+	gone := time.Now().Add(publishTimeout)
 	for h.wire.written.Load() == before && time.Now().Before(gone) {
-		time.Sleep(time.Millisecond) // the library tells nobody when it has written
+		time.Sleep(time.Millisecond) // the library does not tell when it has written
 	}
 	if h.wire.SetReadDeadline(gone) == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(h.wire.Conn, beforePublish))
+		_, _ = io.Copy(io.Discard, io.LimitReader(h.wire.Conn, maxBeforePublish))
 	}
 }
 
@@ -230,9 +230,9 @@ func (h *pushHandler) OnSetDataFrame(at uint32, data *message.NetStreamSetDataFr
 	return h.tag(flvScript, at, bytes.NewReader(data.Payload))
 }
 
-// tag queues one message for the recorder. A recorder that stalls loses the stream, not the server.
+// tag queues one message for the recorder.
 func (h *pushHandler) tag(kind byte, at uint32, payload io.Reader) error {
-	if !h.in {
+	if !h.publishing {
 		return errors.New("media before publish")
 	}
 	body, err := io.ReadAll(io.LimitReader(payload, maxTag+1))
@@ -246,24 +246,24 @@ func (h *pushHandler) tag(kind byte, at uint32, payload io.Reader) error {
 	if p.first.IsZero() {
 		p.first = h.server.now()
 	}
-	return p.put(flvTag(kind, at, body))
+	return p.enqueue(flvTag(kind, at, body))
 }
 
-// put has a tag wait for the recorder, or ends the publisher whose recorder takes none.
-func (p *publisher) put(tag []byte) error {
-	if p.room.TryAcquire(int64(len(tag))) {
+// enqueue queues a tag for the recorder, and ends the publisher when the recorder stalls.
+func (p *publisher) enqueue(tag []byte) error {
+	if p.budget.TryAcquire(int64(len(tag))) {
 		select {
 		case p.tags <- tag:
 			return nil
 		default:
-			p.room.Release(int64(len(tag)))
+			p.budget.Release(int64(len(tag)))
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recorderStalls)
+	ctx, cancel := context.WithTimeout(context.Background(), stallTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { p.end(fmt.Errorf("the recorder of stream %s stalls", p.ref)) })
 	defer stop()
-	if p.room.Acquire(ctx, int64(len(tag))) == nil {
+	if p.budget.Acquire(ctx, int64(len(tag))) == nil {
 		select {
 		case p.tags <- tag:
 			return nil
@@ -275,9 +275,9 @@ func (p *publisher) put(tag []byte) error {
 	return p.reason
 }
 
-// taken is a tag that waits no more.
-func (p *publisher) taken(tag []byte) []byte {
-	p.room.Release(int64(len(tag)))
+// dequeue takes a tag's bytes off the budget.
+func (p *publisher) dequeue(tag []byte) []byte {
+	p.budget.Release(int64(len(tag)))
 	return tag
 }
 

@@ -53,7 +53,7 @@ func send(t *testing.T, pid int, s syscall.Signal) {
 func (s *station) awaitEars(name string) {
 	s.t.Helper()
 	p := s.service.engines[name].listener.(*pool)
-	p.ready()
+	p.preload()
 	for deadline := time.After(patience); ; {
 		p.mu.Lock()
 		alive, changed := p.alive, p.changed

@@ -24,25 +24,25 @@ type room struct {
 	hard  context.Context    // outlives a stop, so that what was recorded is brought home
 	log   *slog.Logger
 
-	arrived chan arrival
-	stopped chan struct{} // closed when run has returned
-	mu      sync.Mutex
-	taken   bool // somebody publishes, or is being let in
+	arrived    chan arrival
+	stopped    chan struct{} // closed when run has returned
+	mu         sync.Mutex
+	publishing bool // somebody publishes, or is being let in
 
-	lease   *lease.Lease
-	lost    chan error // of the lease
-	unhold  context.CancelFunc
-	air     *broadcast // nil: not on air
-	stored  <-chan struct{}
-	gone    time.Time // when the source of air left
-	why     string    // and why
-	fails   int       // pulls in a row that recorded nothing
-	trouble string    // of a source that cannot be reached, as last logged
+	lease        *lease.Lease
+	leaseErr     chan error // gives why the lease was lost
+	stopHolding  context.CancelFunc
+	broadcast    *broadcast // nil: not on air
+	stored       <-chan struct{}
+	goneAt       time.Time // when the source of broadcast left
+	goneReason   string    // and why
+	pullFailures int       // pulls in a row that recorded nothing
+	lastTrouble  string    // why the source cannot be reached, as last published
 
 	stopping bool // told to stop, rather than at the source's end
 }
 
-// arrival is a publisher at the door.
+// arrival is a publisher that waits to be admitted.
 type arrival struct {
 	publisher *publisher
 	answer    chan error
@@ -53,12 +53,12 @@ var (
 	errBusy     = errors.New("the stream is being published already")
 )
 
-// archivePatience is for the words at the end of a recording that is read faster than it is heard: as many as may wait.
+// archivePatience is how long the utterances that wait at the end of an archived recording may take.
 const archivePatience = 10 * time.Minute
 
-func (r *room) pushed() bool { return r.order.Source == domain.SourcePush }
+func (r *room) isPush() bool { return r.order.Source == domain.SourcePush }
 
-// unpaced: read as fast as it is heard, to its end, once.
+// unpaced reports whether the source is read once, to its end, as fast as it is recognised.
 func (r *room) unpaced() bool { return r.order.Lane == domain.LaneBatch }
 
 // run keeps the stream recorded until ctx ends; its cause is the reason.
@@ -66,14 +66,14 @@ func (r *room) run(ctx context.Context) {
 	defer func() {
 		r.stopping = true
 		r.endBroadcast(reasonOf(context.Cause(ctx)))
-		r.leave()
+		r.releaseLease()
 	}()
 	if done := r.resume(ctx); done {
 		r.detach()
 		return
 	}
 	for ctx.Err() == nil {
-		if r.pushed() {
+		if r.isPush() {
 			r.awaitPush(ctx)
 		} else if done := r.pull(ctx); done {
 			return
@@ -88,47 +88,47 @@ func reasonOf(cause error) string {
 	return cause.Error()
 }
 
-// timeLeft until the broadcast that lost its source is closed.
-func (r *room) timeLeft() time.Duration { return r.cfg.Rejoin - r.now().Sub(r.gone) }
+// timeLeft is how long until the broadcast that lost its source is closed.
+func (r *room) timeLeft() time.Duration { return r.cfg.Rejoin - r.now().Sub(r.goneAt) }
 
-// rejoinEnds is told when that is over; never, with no broadcast on air.
+// rejoinEnds fires when that time is over; never, with no broadcast on air.
 func (r *room) rejoinEnds() <-chan time.Time {
-	if r.air == nil {
+	if r.broadcast == nil {
 		return nil
 	}
 	return time.After(r.timeLeft())
 }
 
-// awaitPush waits for a publisher, and for what else falls due.
+// awaitPush waits for a publisher, the end of the rejoin window, or the loss of the lease, and handles it.
 func (r *room) awaitPush(ctx context.Context) {
 	rejoin := r.rejoinEnds()
 	select {
 	case <-ctx.Done():
 	case <-rejoin:
-		r.endBroadcast(r.why)
+		r.endBroadcast(r.goneReason)
 	case <-r.stored:
-		r.leave()
-	case err := <-r.lost:
-		r.evicted(err)
+		r.releaseLease()
+	case err := <-r.leaseErr:
+		r.loseLease(err)
 	case a := <-r.arrived:
-		err := r.own(ctx)
+		err := r.acquireLease(ctx)
 		a.answer <- err
 		if err == nil {
 			reason, err := r.record(ctx, &session{push: a.publisher, order: r.recordOrder("", nil)})
 			r.sourceGone(ctx, reason, err)
-			r.leaveUnused()
+			r.releaseUnusedLease()
 		}
 		r.mu.Lock()
-		r.taken = false
+		r.publishing = false
 		r.mu.Unlock()
 	}
 }
 
-// admit lets a publisher in, or says why not.
+// admit lets a publisher in, or gives the reason why not.
 func (r *room) admit(ctx context.Context, p *publisher) error {
 	r.mu.Lock()
-	busy := r.taken
-	r.taken = true
+	busy := r.publishing
+	r.publishing = true
 	r.mu.Unlock()
 	if busy {
 		return refusal{"busy", fmt.Errorf("stream %s: %w", p.ref, errBusy)}
@@ -158,7 +158,7 @@ func (r *room) recordOrder(source string, schemes []string) *mediav1.RecordOrder
 		part = time.Second
 	}
 	return &mediav1.RecordOrder{Url: source, Paced: strings.HasPrefix(source, "file:") && !r.unpaced(), PartLength: int64(part), IdleTimeout: int64(r.cfg.Idle),
-		Pcm: r.listens(), Captions: r.channel(), AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
+		Pcm: r.needsSound(), Captions: r.captionChannel(), AllowedSchemes: schemes, PublicOnly: !r.cfg.AllowPrivate}
 }
 
 // record runs a session; a lost lease stops it at once.
@@ -167,7 +167,7 @@ func (r *room) record(ctx context.Context, s *session) (reason string, err error
 	defer stop(nil)
 	ended := make(chan struct{})
 	var watch sync.WaitGroup
-	lost := r.lost
+	lost := r.leaseErr
 	watch.Go(func() {
 		select {
 		case err := <-lost:
@@ -176,16 +176,16 @@ func (r *room) record(ctx context.Context, s *session) (reason string, err error
 		case <-ended:
 		}
 	})
-	s.room, s.gap, s.began = r, r.why, r.now()
-	if r.air != nil {
-		s.order.Run, s.order.StartAt = r.air.rejoin(r.now())
+	s.room, s.gap, s.began = r, r.goneReason, r.now()
+	if r.broadcast != nil {
+		s.order.Run, s.order.StartAt = r.broadcast.nextRun(r.now())
 	}
 	reason, err = s.run(ctx)
 	close(ended)
 	watch.Wait()
 	select {
-	case err := <-r.lost:
-		r.evicted(err)
+	case err := <-r.leaseErr:
+		r.loseLease(err)
 	default:
 	}
 	return reason, err
@@ -193,20 +193,20 @@ func (r *room) record(ctx context.Context, s *session) (reason string, err error
 
 // begin is called with every run's parameters; the first open the broadcast.
 func (r *room) begin(ctx context.Context, s *session, p *mediav1.Parameters) error {
-	if r.air == nil {
+	if r.broadcast == nil {
 		started := s.began
 		if s.push != nil {
 			started = s.push.first
 		}
-		b, err := r.openBroadcast(r.hard, about{ref: r.order.Ref, id: r.newID(started), epoch: r.lease.Owner.Epoch, lane: r.lane(),
+		b, err := r.openBroadcast(r.hard, broadcastIdentity{ref: r.order.Ref, id: r.newID(started), epoch: r.lease.Owner.Epoch, lane: r.lane(),
 			live: !r.unpaced(), source: r.order.Source, startedAt: started}, resumption{})
 		if err != nil {
 			return err
 		}
-		r.air, r.stored = b, nil
+		r.broadcast, r.stored = b, nil
 		b.log.Info("broadcast opened", "source", redacted(r.order.Source))
 	}
-	return r.air.begin(ctx, p, s.gap)
+	return r.broadcast.beginRun(ctx, p, s.gap)
 }
 
 func (r *room) newID(started time.Time) domain.BroadcastID {
@@ -229,61 +229,61 @@ func (r *room) sourceGone(ctx context.Context, reason string, err error) {
 		reason = err.Error()
 		r.log.Warn("source failed", "error", err)
 	}
-	if r.air == nil || !r.air.connected() {
+	if r.broadcast == nil || !r.broadcast.connected() {
 		return
 	}
-	r.gone, r.why = r.now(), reason
-	r.air.pauseHere(ctx)
+	r.goneAt, r.goneReason = r.now(), reason
+	r.broadcast.pause(ctx)
 }
 
 // endBroadcast closes the broadcast, if there is one.
 func (r *room) endBroadcast(reason string) {
-	if r.air == nil {
+	if r.broadcast == nil {
 		return
 	}
 	patience := r.cfg.Drain
 	if r.unpaced() && !r.stopping {
 		patience = archivePatience
 	}
-	r.air.close(r.hard, reason, patience)
-	r.stored, r.air, r.why, r.gone = r.air.stored, nil, "", time.Time{}
+	r.broadcast.close(r.hard, reason, patience)
+	r.stored, r.broadcast, r.goneReason, r.goneAt = r.broadcast.stored, nil, "", time.Time{}
 }
 
-// finish ends a source that gives no more, and detaches the stream.
+// finish closes the broadcast of a source that has ended, and detaches the stream.
 func (r *room) finish(reason string, err error) {
 	if err != nil {
 		reason = err.Error()
 	}
-	if r.air == nil {
-		r.failed(reason)
+	if r.broadcast == nil {
+		r.publishFailed(reason)
 	}
 	r.endBroadcast(reason)
-	r.leave()
+	r.releaseLease()
 	r.detach()
 }
 
-// detach leaves the stream as it was last ordered, but for its end. What was ordered anew since is not ended.
+// detach publishes the stream's newest state as detached, unless the stream was attached anew since.
 func (r *room) detach() {
-	state, ok := r.standing(r)
+	state, ok := r.newestState(r)
 	if !ok {
 		return
 	}
 	state.Attached, state.Changed = false, r.now()
-	r.say(r.hard, event.Envelope{ID: domain.H("event", string(event.StreamState), r.order.Ref.String(), r.order.Changed.String(), "ended")}, state)
+	r.publish(r.hard, event.Envelope{ID: domain.H("event", string(event.StreamState), r.order.Ref.String(), r.order.Changed.String(), "ended")}, state)
 }
 
-// failed says of a recording that nothing could be read of it: it is over, for those who wait for its end.
-func (r *room) failed(reason string) {
+// publishFailed publishes the end of a recording of which nothing could be read, for those who wait for its end.
+func (r *room) publishFailed(reason string) {
 	envelope := event.Envelope{Broadcast: domain.ArchivedBroadcast(r.order.Ref)}
 	id := r.order.Changed.String()
 	envelope.ID = domain.H("event", "failed", string(envelope.Broadcast), id)
-	r.say(r.hard, envelope, domain.BroadcastChanged{Change: domain.BroadcastClosed, Source: r.order.Source, Reason: reason})
+	r.publish(r.hard, envelope, domain.BroadcastChanged{Change: domain.BroadcastClosed, Source: r.order.Source, Reason: reason})
 	envelope.ID = domain.H("event", "failed", string(envelope.Broadcast), id, "closed")
-	r.say(r.hard, envelope, domain.StreamProgress{Closed: true, By: "asr"})
+	r.publish(r.hard, envelope, domain.StreamProgress{Closed: true, By: "asr"})
 }
 
-// say publishes an event that is no broadcast's.
-func (r *room) say(ctx context.Context, e event.Envelope, payload any) {
+// publish publishes an event that belongs to no broadcast, and retries until ctx ends.
+func (r *room) publish(ctx context.Context, e event.Envelope, payload any) {
 	e.Tenant, e.Stream, e.Lane, e.Wall = r.order.Ref.Tenant, r.order.Ref.Stream, r.lane(), r.now()
 	if r.lease != nil {
 		e.Epoch = r.lease.Owner.Epoch

@@ -49,50 +49,50 @@ type Deps struct {
 
 // Service records and hears the streams that this process owns.
 type Service struct {
-	cfg      Config
-	bus      *bus.Bus
-	store    blob.Store
-	media    *child.Starter
-	leases   *lease.Leases
-	keys     sign.Keys
-	log      *slog.Logger
-	now      func() time.Time
-	process  string
-	gate     gate
-	writer   *wording.Writer
-	engines  map[string]*engine // by name
-	pools    []*pool
-	hotwords [][]string // of every room
-	voices   *voices    // nil: voice is told by its loudness
-	pushes   *pushServer
-	hot      *recording.Hot
-	hearing  *hearing
-	keeper   *keeper
-	archives *semaphore.Weighted
-	unheard  prometheus.Counter
+	cfg           Config
+	bus           *bus.Bus
+	store         blob.Store
+	media         *child.Starter
+	leases        *lease.Leases
+	keys          sign.Keys
+	log           *slog.Logger
+	now           func() time.Time
+	process       string
+	sourcePolicy  sourcePolicy
+	writer        *wording.Writer
+	engines       map[string]*engine // by name
+	pools         []*pool
+	hotwords      [][]string     // of every room
+	voiceDetector *voiceDetector // nil: voice is told by its loudness
+	pushes        *pushServer
+	hot           *recording.Hot
+	lineServer    *lineServer
+	retention     *retention
+	archives      *semaphore.Weighted
+	unheard       prometheus.Counter
 
 	address, rtmp string         // as others reach them; set when they listen
 	broadcasts    sync.WaitGroup // goroutines of broadcasts
 
-	mu       sync.Mutex
-	rooms    map[domain.Ref]*running
-	attached map[domain.Ref]bool // here or elsewhere
-	owned    int
-	left     lefts
-	caughtUp bool // every stream's state was read once
+	mu        sync.Mutex
+	rooms     map[domain.Ref]*openRoom
+	attached  map[domain.Ref]bool // here or elsewhere
+	owned     int
+	leftovers leftovers
+	caughtUp  bool // every stream's state was read once
 }
 
-// running is a room and how to stop it.
-type running struct {
+// openRoom is a room and how to stop it.
+type openRoom struct {
 	*room
 	stop   context.CancelCauseFunc
-	newest domain.StreamState // the newest order that left the room as it is: its context may be another than the room's
+	newest domain.StreamState // of the stream; it differs from the room's order in no more than its context
 }
 
-// New opens nothing.
+// New builds the service; nothing is opened before Run.
 func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, bus: deps.Bus, store: deps.Store, media: deps.Media, leases: deps.Leases, keys: deps.Keys, log: deps.Log, now: deps.Now,
-		process: cfg.Process, gate: gate{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), hearing: newHearing(), archives: semaphore.NewWeighted(int64(cfg.Archives)), rooms: map[domain.Ref]*running{}, attached: map[domain.Ref]bool{},
+		process: cfg.Process, sourcePolicy: sourcePolicy{net.DefaultResolver, cfg.AllowPrivate, cfg.AllowFiles}, hot: recording.NewHot(), lineServer: newLineServer(), archives: semaphore.NewWeighted(int64(cfg.Archives)), rooms: map[domain.Ref]*openRoom{}, attached: map[domain.Ref]bool{},
 		unheard: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_unheard_seconds_total", Help: "Speech that nobody heard: late, without a place, given up, or with no recogniser at work."}),
 	}
 	if s.process == "" {
@@ -106,7 +106,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.writer, err = wording.New(); err != nil {
 		return nil, err
 	}
-	s.keeper = newKeeper(cfg, deps)
+	s.retention = newRetention(cfg, deps)
 	configured, err := readHotwordsFile(cfg.Hotwords)
 	if errors.Is(err, ErrHotwords) {
 		s.log.Warn("not every hot word is expected", "error", err)
@@ -115,8 +115,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s.hotwords = [][]string{configured, deps.Phrases}
 	s.makeEngines(deps.Metrics)
-	if folder := cfg.voice(); folder != "" {
-		s.voices = newVoices(s.starter(EngineConfig{Kind: kindSilero, Models: folder}), deps.Log, deps.Metrics)
+	if folder := cfg.voiceModel(); folder != "" {
+		s.voiceDetector = newVoiceDetector(s.starter(EngineConfig{Kind: kindSilero, Models: folder}), deps.Log, deps.Metrics)
 	}
 	s.pushes = newPushServer(cfg.Publishers, cfg.Idle, s.admit, deps.Now, deps.Log, deps.Metrics)
 	deps.Metrics.MustRegister(s.unheard, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -124,7 +124,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// Ready: the streams' states were read, so that a publisher is known when it comes.
+// Ready reports why publishers cannot be admitted yet, or nil: the streams' states were read.
 func (s *Service) Ready(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +141,8 @@ func (s *Service) state() lease.Process {
 	return lease.Process{ID: s.process, Address: s.address, RTMP: s.rtmp, Streams: s.owned, Max: s.cfg.Streams}
 }
 
-// enter counts a stream as owned, unless there are too many.
-func (s *Service) enter() bool {
+// reserveStream counts a stream as owned, unless there are too many.
+func (s *Service) reserveStream() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.Streams > 0 && s.owned >= s.cfg.Streams {
@@ -152,7 +152,7 @@ func (s *Service) enter() bool {
 	return true
 }
 
-func (s *Service) exit() {
+func (s *Service) freeStream() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.owned--
@@ -170,13 +170,13 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.recover(); err != nil {
 		return errors.Join(err, closeAll(rpc, pushes))
 	}
-	// hard outlives ctx: what serves the draining ends last.
+	// hard outlives ctx: the pools and the recording server that draining needs end last.
 	hard, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	serving := new(errgroup.Group)
 	serving.Go(func() error { return s.serveHot(hard, rpc) })
-	if s.voices != nil {
-		serving.Go(func() error { return s.voices.run(hard) })
+	if s.voiceDetector != nil {
+		serving.Go(func() error { return s.voiceDetector.run(hard) })
 	}
 	for _, p := range s.pools {
 		serving.Go(func() error { return p.run(hard) })
@@ -185,14 +185,14 @@ func (s *Service) Run(ctx context.Context) error {
 	taking, ctx := errgroup.WithContext(ctx)
 	rooms := new(sync.WaitGroup)
 	taking.Go(func() error { return s.leases.Announce(ctx, s.state) })
-	taking.Go(func() error { return s.follow(ctx, hard, rooms) })
-	taking.Go(func() error { return s.keeper.run(ctx, s.process) })
-	rooms.Go(func() { s.closeLefts(ctx, hard) })
+	taking.Go(func() error { return s.followStates(ctx, hard, rooms) })
+	taking.Go(func() error { return s.retention.run(ctx, s.process) })
+	rooms.Go(func() { s.closeLeftovers(ctx, hard) })
 	if pushes != nil {
 		taking.Go(func() error { return s.pushes.serve(ctx, pushes) })
 	}
 	takingErr := taking.Wait()
-	late := time.AfterFunc(s.cfg.Drain+stopWithin, end)
+	late := time.AfterFunc(s.cfg.Drain+stopTimeout, end)
 	defer late.Stop()
 	rooms.Wait()
 	s.broadcasts.Wait()
@@ -235,7 +235,7 @@ func (s *Service) listen(ctx context.Context) (rpc, pushes net.Listener, err err
 func (s *Service) serveHot(ctx context.Context, l net.Listener) error {
 	server := grpc.NewServer(grpc.MaxConcurrentStreams(1024))
 	recordingv1.RegisterRecordingServer(server, s.hot)
-	recordingv1.RegisterHearingServer(server, s.hearing)
+	recordingv1.RegisterHearingServer(server, s.lineServer)
 	stop := context.AfterFunc(ctx, server.Stop)
 	defer stop()
 	if err := server.Serve(l); err != nil && ctx.Err() == nil {
@@ -244,11 +244,11 @@ func (s *Service) serveHot(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// follow keeps a room for every stream that is attached here.
-func (s *Service) follow(ctx, hard context.Context, rooms *sync.WaitGroup) error {
+// followStates keeps a room for every stream that is attached here.
+func (s *Service) followStates(ctx, hard context.Context, rooms *sync.WaitGroup) error {
 	handle := func(_ context.Context, e event.Event) error {
 		if state, ok := e.Payload.(domain.StreamState); ok {
-			s.settle(ctx, hard, rooms, state)
+			s.applyState(ctx, hard, rooms, state)
 		}
 		return nil
 	}
@@ -263,8 +263,8 @@ func (s *Service) follow(ctx, hard context.Context, rooms *sync.WaitGroup) error
 	return nil
 }
 
-// settle opens or closes the stream's room.
-func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state domain.StreamState) {
+// applyState opens or closes the stream's room.
+func (s *Service) applyState(ctx, hard context.Context, rooms *sync.WaitGroup, state domain.StreamState) {
 	mine := state.Attached && (state.Source == domain.SourcePush || state.Owner == s.process)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,23 +284,23 @@ func (s *Service) settle(ctx, hard context.Context, rooms *sync.WaitGroup, state
 		return
 	}
 	if name := s.cfg.engineOf(state.Context).Engine; name != engineNone {
-		s.engines[name].ready()
-		s.voices.ready()
+		s.engines[name].preload()
+		s.voiceDetector.preload()
 	}
 	r := s.newRoom(hard, state)
 	roomCtx, stop := context.WithCancelCause(ctx)
-	s.rooms[state.Ref] = &running{r, stop, state}
+	s.rooms[state.Ref] = &openRoom{r, stop, state}
 	rooms.Go(func() {
 		defer close(r.stopped)
 		if open != nil {
-			<-open.stopped // its lease is given up by then
+			<-open.stopped // it has released the lease by then
 		}
 		r.run(roomCtx)
 	})
 }
 
-// standing is the newest order of the stream; false when the room is no longer the stream's.
-func (s *Service) standing(r *room) (domain.StreamState, bool) {
+// newestState is the newest state of the stream; false when the room is no longer the stream's.
+func (s *Service) newestState(r *room) (domain.StreamState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	open := s.rooms[r.order.Ref]
@@ -315,7 +315,7 @@ func (s *Service) newRoom(hard context.Context, state domain.StreamState) *room 
 		arrived: make(chan arrival), stopped: make(chan struct{})}
 }
 
-// admit lets a publisher into its stream's room, or says why not.
+// admit lets a publisher into its stream's room, or gives the reason why not.
 func (s *Service) admit(ctx context.Context, p *publisher, key string) error {
 	s.mu.Lock()
 	open, caughtUp := s.rooms[p.ref], s.caughtUp
@@ -325,7 +325,7 @@ func (s *Service) admit(ctx context.Context, p *publisher, key string) error {
 		return refusal{"starting", errors.New("the server is starting; try again")}
 	case open == nil:
 		return refusal{"unknown", fmt.Errorf("stream %s is not attached", p.ref)}
-	case !open.pushed():
+	case !open.isPush():
 		return refusal{"pulled", fmt.Errorf("stream %s is pulled from its source, not pushed", p.ref)}
 	case !s.keys.CheckPushKey(p.ref, key):
 		return refusal{"key", fmt.Errorf("stream %s: the push key is wrong", p.ref)}

@@ -247,7 +247,7 @@ func (s *station) free(id string) {
 		r := s.service.rooms[ref(id)]
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return !r.taken
+		return !r.publishing
 	})
 }
 

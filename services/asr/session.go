@@ -23,8 +23,8 @@ type session struct {
 	recorded bool          // something was
 }
 
-// stopWithin is how long a recorder may take to hand over what it holds.
-const stopWithin = 5 * time.Second
+// stopTimeout is how long a recorder may take to hand over what it holds.
+const stopTimeout = 5 * time.Second
 
 // run records until the source ends (its reason), ctx ends, or something fails. What the recorder holds when ctx ends is
 // recorded too.
@@ -50,10 +50,10 @@ func (s *session) run(ctx context.Context) (reason string, err error) {
 	}()
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), lease.ErrLost) {
-			kill() // what it still holds is another's
+			kill() // another process records now
 			return
 		}
-		time.AfterFunc(stopWithin, kill)
+		time.AfterFunc(stopTimeout, kill)
 	})
 	defer stop()
 	for {
@@ -68,32 +68,32 @@ func (s *session) run(ctx context.Context) (reason string, err error) {
 			reason = m.GetDone().Reason
 			continue
 		}
-		if err := s.take(hard, m); err != nil {
+		if err := s.handle(hard, m); err != nil {
 			return "", err
 		}
 	}
 }
 
-func (s *session) take(ctx context.Context, m *mediav1.FromChild) error {
+func (s *session) handle(ctx context.Context, m *mediav1.FromChild) error {
 	if p := m.GetParameters(); p != nil {
 		s.duration = time.Duration(p.Duration)
 		return s.room.begin(ctx, s, p)
 	}
-	b := s.room.air
+	b := s.room.broadcast
 	if b == nil {
 		return domain.Permanent(errors.New("recorder began without parameters"))
 	}
 	switch m := m.Message.(type) {
 	case *mediav1.FromChild_Part:
 		s.recorded = true
-		return b.part(ctx, m.Part)
+		return b.addPart(ctx, m.Part)
 	case *mediav1.FromChild_Pcm:
-		return b.pcm(ctx, m.Pcm)
+		return b.addSound(ctx, m.Pcm)
 	case *mediav1.FromChild_Loudness:
-		b.loudness(m.Loudness)
+		b.addLoudness(m.Loudness)
 	case *mediav1.FromChild_Captions:
 		if b.captions != nil {
-			b.captions.take(m.Captions)
+			b.captions.acceptCues(m.Captions)
 		}
 	}
 	return nil
@@ -118,8 +118,8 @@ func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 	for {
 		select {
 		case tag := <-s.push.tags:
-			time.Sleep(feedEvery) // what comes meanwhile goes along: a message costs more than its bytes
-			if !s.sendQueued(s.push.taken(tag), send) {
+			time.Sleep(feedEvery) // what comes meanwhile goes in the same message
+			if !s.sendQueued(s.push.dequeue(tag), send) {
 				return
 			}
 		case <-s.push.ended:
@@ -133,7 +133,7 @@ func (s *session) feed(ctx, hard context.Context, process *child.Process) {
 
 const (
 	feedEvery = 30 * time.Millisecond
-	feedMost  = 1 << 20 // bytes in one message, but for its last tag
+	maxFeed   = 1 << 20 // bytes in one message, but for its last tag
 )
 
 // sendQueued sends the tag and those that wait behind it.
@@ -142,7 +142,7 @@ func (s *session) sendQueued(tag []byte, send func([]byte) bool) bool {
 	for {
 		select {
 		case more := <-s.push.tags:
-			if data = append(data, s.push.taken(more)...); len(data) >= feedMost {
+			if data = append(data, s.push.dequeue(more)...); len(data) >= maxFeed {
 				if !send(data) {
 					return false
 				}

@@ -17,11 +17,11 @@ import (
 	"liveclip/internal/domain"
 )
 
-// EngineFor names the engine that recordings of a language are tried with; empty: of none that is known. It is the one that
-// would hear a room; for Mandarin, where none would, the small model, so that it can be measured.
+// EngineFor names the engine that recordings of a language are measured with: the one that would hear a room, or for Mandarin,
+// where none would, the small model.
 func (c Config) EngineFor(language string) string {
 	h := c.engineOf(domain.Context{Language: language})
-	if h.Trouble == domain.HearingForeign && base(language) == "zh" {
+	if h.Trouble == domain.HearingForeign && baseLanguage(language) == "zh" {
 		return engineMandarin
 	}
 	return h.Engine
@@ -38,8 +38,8 @@ type Trial struct {
 	child interface{ ProcessorTime() time.Duration } // nil: on another machine
 }
 
-// Tried is what was heard of a recording.
-type Tried struct {
+// TrialResult is what was heard of a recording.
+type TrialResult struct {
 	Lines     []domain.TranscriptLine // final, as heard: nothing is written otherwise
 	Processor time.Duration           // of the recogniser; 0: it runs on another machine
 	Wall      time.Duration
@@ -56,7 +56,7 @@ func NewTrial(ctx context.Context, cfg Config, media *child.Starter, name string
 	s := &Service{cfg: cfg, media: media, log: log}
 	t := &Trial{ended: make(chan struct{})}
 	started := make(chan error, 1)
-	start := func(ctx context.Context) (ready, error) {
+	start := func(ctx context.Context) (loadedRecogniser, error) {
 		r, err := s.starter(of)(ctx)
 		if p, ok := r.recogniser.(interface{ ProcessorTime() time.Duration }); ok && err == nil {
 			t.mu.Lock()
@@ -71,7 +71,7 @@ func NewTrial(ctx context.Context, cfg Config, media *child.Starter, name string
 	}
 	t.pool = newPool(1, start, log, prometheus.NewRegistry())
 	t.engine = &engine{name: name, language: of.Language, listener: t.pool}
-	t.pool.ready()
+	t.pool.preload()
 	go func() {
 		defer close(t.ended)
 		_ = t.pool.run(ctx)
@@ -84,43 +84,43 @@ func NewTrial(ctx context.Context, cfg Config, media *child.Starter, name string
 	}
 }
 
-// EngineNames are all that a room can name, but none.
+// EngineNames are all engines that a room can name, without "none".
 func (c Config) EngineNames() []string { return slices.Sorted(maps.Keys(c.engines())) }
 
-// Wait returns when a trial whose context ended has left nothing behind.
+// Wait returns when a trial whose context ended has stopped its goroutines.
 func (t *Trial) Wait() { <-t.ended }
 
 const trialStep = 100 * time.Millisecond // of sound at once
 
 // Hear hears a recording: 16 kHz, mono, 16 bits little-endian; paced: as fast as it plays, else as fast as it can be heard.
-func (t *Trial) Hear(ctx context.Context, sound []byte, paced bool) (Tried, error) {
+func (t *Trial) Hear(ctx context.Context, sound []byte, paced bool) (TrialResult, error) {
 	l := &trialLines{begun: time.Now(), paced: paced, seen: map[string]bool{}}
 	before := t.processor()
-	e := newEar(earConfig{broadcast: domain.BroadcastID(fmt.Sprintf("trial-%d", l.begun.UnixNano())), live: paced, behind: time.Hour, wish: func() wish { return wish{engine: t.engine} },
-		line: l.take, skip: func(domain.Window) {}, now: time.Now})
-	defer e.leave()
+	e := newTranscriber(transcriberConfig{broadcast: domain.BroadcastID(fmt.Sprintf("trial-%d", l.begun.UnixNano())), live: paced, behind: time.Hour, nextSettings: func() hearingSettings { return hearingSettings{engine: t.engine} },
+		onLine: l.take, onUnheard: func(domain.Window) {}, now: time.Now})
+	defer e.releasePlace()
 	step := int(trialStep * sampleRate * sampleBytes / time.Second)
 	for at := 0; at < len(sound); at += step {
 		piece := sound[at:min(len(sound), at+step)]
 		if paced {
 			if err := await.For(ctx, time.Until(l.begun.Add(soundLength(at+len(piece))))); err != nil {
-				return Tried{}, err
+				return TrialResult{}, err
 			}
 		}
-		if err := e.hear(ctx, soundLength(at), piece, 0); err != nil {
-			return Tried{}, err
+		if err := e.accept(ctx, soundLength(at), piece, 0); err != nil {
+			return TrialResult{}, err
 		}
 	}
-	if err := e.pauseHere(ctx); err != nil {
-		return Tried{}, err
+	if err := e.flush(ctx); err != nil {
+		return TrialResult{}, err
 	}
-	for !e.drained() {
+	for !e.isDrained() {
 		if err := await.For(ctx, 5*time.Millisecond); err != nil {
-			return Tried{}, err
+			return TrialResult{}, err
 		}
 	}
 	if why := t.pool.deafness(); why != "" {
-		return Tried{}, errors.New(why)
+		return TrialResult{}, errors.New(why)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,7 +144,7 @@ type trialLines struct {
 
 	mu    sync.Mutex
 	seen  map[string]bool // lines with a partial one
-	tried Tried
+	tried TrialResult
 }
 
 func (l *trialLines) take(line domain.TranscriptLine) {

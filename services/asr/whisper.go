@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	remoteRequests = 4               // at once, where nothing is said: what waits beyond is heard live before batch
+	remoteRequests = 4               // at once by default; the rest waits in the pool's queue
 	remoteTimeout  = 8 * time.Second // of one try
-	remoteFailures = 3               // utterances one after another that were not heard: the server is taken for gone
+	remoteFailures = 3               // failed utterances in a row after which the server is taken for gone
 	never          = time.Duration(1<<63 - 1)
 )
 
-// transcriber is what a remote recogniser needs of its client.
-type transcriber interface {
+// transcriptionClient is what a remote recogniser needs of its client.
+type transcriptionClient interface {
 	Transcribe(ctx context.Context, samples []byte, expect []string) ([]domain.Word, error)
 	Close()
 }
@@ -62,41 +62,41 @@ func whisperConfig(e EngineConfig) (cfg whisper.Config, faults []string) {
 }
 
 // startWhisper asks the server about half a second of silence first, so that one that is down or refuses us is named at once.
-func startWhisper(ctx context.Context, e EngineConfig) (ready, error) {
+func startWhisper(ctx context.Context, e EngineConfig) (loadedRecogniser, error) {
 	cfg, _ := whisperConfig(e)
 	client := whisper.New(cfg, nil)
 	if _, err := client.Transcribe(ctx, make([]byte, sampleRate), nil); err != nil && !errors.Is(err, whisper.ErrUtterance) {
 		client.Close()
-		return ready{}, domain.Permanent(err)
+		return loadedRecogniser{}, domain.Permanent(err)
 	}
 	streams := remoteRequests
 	if e.Recognisers > 0 {
 		streams = e.Recognisers
 	}
-	return ready{recogniser: newRemote(client), streams: streams, partialEvery: never}, nil
+	return loadedRecogniser{recogniser: newRemoteRecogniser(client), streams: streams, partialEvery: never}, nil
 }
 
-// remote is a recogniser on another machine: an utterance is sent when it has ended, several at once.
-type remote struct {
-	client transcriber
+// remoteRecogniser is a recogniser on another machine: an utterance is sent when it has ended, several at once.
+type remoteRecogniser struct {
+	client transcriptionClient
 	ctx    context.Context
 	stop   context.CancelFunc
 	answer chan *mediav1.FromChild
 	failed chan error // capacity 1
 
-	mu      sync.Mutex
-	open    map[string]*mediav1.Hear // by utterance, with all its sound so far
-	failing int                      // utterances in a row
+	mu       sync.Mutex
+	open     map[string]*mediav1.Hear // by utterance, with all its sound so far
+	failures int                      // utterances in a row
 }
 
-func newRemote(client transcriber) *remote {
-	r := &remote{client: client, answer: make(chan *mediav1.FromChild), failed: make(chan error, 1), open: map[string]*mediav1.Hear{}}
+func newRemoteRecogniser(client transcriptionClient) *remoteRecogniser {
+	r := &remoteRecogniser{client: client, answer: make(chan *mediav1.FromChild), failed: make(chan error, 1), open: map[string]*mediav1.Hear{}}
 	r.ctx, r.stop = context.WithCancel(context.Background()) // a recogniser ends with Close
 	return r
 }
 
 // Send takes sound; the last of an utterance has it transcribed.
-func (r *remote) Send(m *mediav1.ToChild) error {
+func (r *remoteRecogniser) Send(m *mediav1.ToChild) error {
 	h := m.GetHear()
 	if err := r.ctx.Err(); err != nil {
 		return err
@@ -115,12 +115,12 @@ func (r *remote) Send(m *mediav1.ToChild) error {
 	known.Samples = append(known.Samples, h.Samples...)
 	if h.End {
 		delete(r.open, h.Utterance)
-		go r.ask(known)
+		go r.transcribe(known)
 	}
 	return nil
 }
 
-func (r *remote) ask(h *mediav1.Hear) {
+func (r *remoteRecogniser) transcribe(h *mediav1.Hear) {
 	words, err := r.client.Transcribe(r.ctx, h.Samples, h.Hotwords)
 	heard := &mediav1.Heard{Utterance: h.Utterance, Final: true}
 	for _, w := range words {
@@ -130,7 +130,7 @@ func (r *remote) ask(h *mediav1.Hear) {
 	if err != nil {
 		heard.Unheard = err.Error()
 	}
-	if r.gone(err) {
+	if r.serverGone(err) {
 		select {
 		case r.failed <- domain.Permanent(err):
 		default:
@@ -143,20 +143,20 @@ func (r *remote) ask(h *mediav1.Hear) {
 	}
 }
 
-// gone: nothing more is to be expected of the server for a while.
-func (r *remote) gone(err error) bool {
+// serverGone counts failures in a row, and reports whether the server is to be left alone for a while.
+func (r *remoteRecogniser) serverGone(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil || errors.Is(err, whisper.ErrUtterance) {
-		r.failing = 0
+		r.failures = 0
 		return false
 	}
-	r.failing++
-	return domain.IsPermanent(err) || r.failing >= remoteFailures
+	r.failures++
+	return domain.IsPermanent(err) || r.failures >= remoteFailures
 }
 
 // Receive gives answers as they come.
-func (r *remote) Receive() (*mediav1.FromChild, error) {
+func (r *remoteRecogniser) Receive() (*mediav1.FromChild, error) {
 	select {
 	case m := <-r.answer:
 		return m, nil
@@ -167,8 +167,8 @@ func (r *remote) Receive() (*mediav1.FromChild, error) {
 	}
 }
 
-// Close gives up what is being transcribed.
-func (r *remote) Close() error {
+// Close cancels the requests under way.
+func (r *remoteRecogniser) Close() error {
 	r.stop()
 	r.client.Close()
 	return nil

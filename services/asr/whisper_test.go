@@ -13,7 +13,7 @@ import (
 
 func remotePool(t *testing.T, s *whispertest.Server, requests int) *pool {
 	cfg := EngineConfig{Kind: kindWhisper, Language: "zh", Recognisers: requests, Options: map[string]string{"url": s.URL, "model": "m", "timeout": "1m"}}
-	return runPoolOf(t, 1, func(ctx context.Context) (ready, error) { return startWhisper(ctx, cfg) })
+	return runPoolOf(t, 1, func(ctx context.Context) (loadedRecogniser, error) { return startWhisper(ctx, cfg) })
 }
 
 func TestATranscriptionServerHearsUtterancesWithTheirMediaTimesAndNotTooManyAtOnce(t *testing.T) {
@@ -23,7 +23,7 @@ func TestATranscriptionServerHearsUtterancesWithTheirMediaTimesAndNotTooManyAtOn
 	for i := range 6 {
 		u, answers := newUtterance(string(rune('a'+i)), i%2 == 0)
 		u.start, u.ended = time.Duration(i)*time.Minute, true
-		p.put(u)
+		p.enqueue(u)
 		defer func() {
 			h := answer(t, answers)
 			if len(h.GetWords()) != 2 || h.Words[0].Text != "全场" || h.Words[1].Start != int64(u.start+500*time.Millisecond) {
@@ -42,7 +42,7 @@ func TestAnUtteranceThatAServerCannotHearIsSkippedAndTheNextIsHeard(t *testing.T
 	p := remotePool(t, s, 1)
 	first, firstAnswer := newUtterance("first", true)
 	first.ended = true
-	p.put(first)
+	p.enqueue(first)
 	if h := answer(t, firstAnswer); h == nil {
 		t.Fatal("not heard")
 	}
@@ -50,11 +50,11 @@ func TestAnUtteranceThatAServerCannotHearIsSkippedAndTheNextIsHeard(t *testing.T
 	odd, oddAnswer := newUtterance("odd", true)
 	next, nextAnswer := newUtterance("next", true)
 	odd.ended, next.ended = true, true
-	p.put(odd)
+	p.enqueue(odd)
 	if h := answer(t, oddAnswer); h != nil {
 		t.Errorf("heard %v", h)
 	}
-	p.put(next)
+	p.enqueue(next)
 	if h := answer(t, nextAnswer); h == nil || p.deafness() != "" {
 		t.Errorf("heard %v, deaf %q", h, p.deafness())
 	}
@@ -75,8 +75,8 @@ func TestAServerThatIsGoneIsNamedAndNobodyWaitsForIt(t *testing.T) {
 			p := remotePool(t, s, 1)
 			u, answers := newUtterance("a", true)
 			u.ended = true
-			p.put(u)
-			for range maxTries { // heard again by those that replace it, as long as nobody knows that it is gone
+			p.enqueue(u)
+			for range maxFailures { // heard again by those that replace it, as long as nobody knows that it is gone
 				if answer(t, answers) == nil {
 					break
 				}

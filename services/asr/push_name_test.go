@@ -29,7 +29,7 @@ func TestPublishersNameStreamsAsEncodersDo(t *testing.T) {
 		{"live", strings.Repeat("a", 65)}:        {},
 		{"live/" + strings.Repeat("a", 65), "a"}: {},
 	} {
-		ref, key, err := parseName(in[0], in[1])
+		ref, key, err := parsePublishName(in[0], in[1])
 		if ref != want.ref && want.ok || key != want.key || (err == nil) != want.ok {
 			t.Errorf("%q: got %v, %q, %v", in, ref, key, err)
 		}
@@ -41,7 +41,7 @@ func FuzzParseName(f *testing.F) {
 	f.Add("live/shop?key=x", "room")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, app, name string) {
-		ref, _, err := parseName(app, name)
+		ref, _, err := parsePublishName(app, name)
 		if err != nil {
 			if !domain.IsPermanent(err) {
 				t.Errorf("temporary error %v", err)

@@ -15,44 +15,44 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// voices tells speech from other sound, for all streams, with one child that holds the detector.
+// voiceDetector tells speech from other sound, for all streams, with one child that holds the detector.
 //
 // It stands before the recognisers, so that what is no speech never becomes an utterance, whichever engine hears the room;
 // and in a child of its own, because a recorder that opened a runtime would weigh 30 MB more for each room, and a recogniser
 // may be another machine's. What is silent is not sent to it. While it is away the endpointer goes by loudness.
-type voices struct {
-	start   func(ctx context.Context) (ready, error)
-	log     *slog.Logger
-	wanted  chan struct{}
-	want    sync.Once
-	seconds prometheus.Counter
+type voiceDetector struct {
+	start       func(ctx context.Context) (loadedRecogniser, error)
+	log         *slog.Logger
+	preloaded   chan struct{}
+	preloadOnce sync.Once
+	seconds     prometheus.Counter
 
-	asking sync.Mutex // one question after another
-	mu     sync.Mutex
-	talk   recogniser // nil: away
-	epoch  int        // of the child: another one has forgotten everybody
+	requestMu sync.Mutex // one request after another
+	mu        sync.Mutex
+	child     recogniser // nil: away
+	epoch     int        // counts the children: a new one has forgotten every stream
 }
 
-func newVoices(start func(ctx context.Context) (ready, error), log *slog.Logger, reg prometheus.Registerer) *voices {
-	v := &voices{start: start, log: log, wanted: make(chan struct{}),
+func newVoiceDetector(start func(ctx context.Context) (loadedRecogniser, error), log *slog.Logger, reg prometheus.Registerer) *voiceDetector {
+	v := &voiceDetector{start: start, log: log, preloaded: make(chan struct{}),
 		seconds: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_voice_seconds_total", Help: "Sound that the voice detector looked at, in seconds."})}
 	reg.MustRegister(v.seconds)
 	return v
 }
 
-// ready loads the model now rather than at the first sound.
-func (v *voices) ready() {
+// preload loads the model now rather than at the first sound.
+func (v *voiceDetector) preload() {
 	if v != nil {
-		v.want.Do(func() { close(v.wanted) })
+		v.preloadOnce.Do(func() { close(v.preloaded) })
 	}
 }
 
 // run keeps the detector alive until ctx ends.
-func (v *voices) run(ctx context.Context) error {
+func (v *voiceDetector) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-v.wanted:
+	case <-v.preloaded:
 	}
 	wait, failed := restartLeast, 0
 	for ctx.Err() == nil {
@@ -60,7 +60,7 @@ func (v *voices) run(ctx context.Context) error {
 		if err == nil {
 			wait, failed = restartLeast, 0
 			gone := make(chan struct{})
-			v.set(&endNoticed{recogniser: r, gone: gone})
+			v.set(&watchedRecogniser{recogniser: r, gone: gone})
 			select {
 			case <-ctx.Done():
 			case <-gone:
@@ -83,45 +83,45 @@ func (v *voices) run(ctx context.Context) error {
 	return nil
 }
 
-func (v *voices) set(talk recogniser) {
+func (v *voiceDetector) set(child recogniser) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.talk = talk
+	v.child = child
 	v.epoch++
 }
 
-// endNoticed tells when the child fails.
-type endNoticed struct {
+// watchedRecogniser closes gone when the child fails.
+type watchedRecogniser struct {
 	recogniser
 	gone chan struct{}
 	once sync.Once
 }
 
-func (e *endNoticed) fail() { e.once.Do(func() { close(e.gone) }) }
+func (e *watchedRecogniser) fail() { e.once.Do(func() { close(e.gone) }) }
 
-const lookWithin = 2 * time.Second // a detector that says nothing for so long hangs
+const detectorTimeout = 2 * time.Second // a detector that says nothing for so long hangs
 
-// look gives how likely somebody speaks, for each step of sound that the voice's sound fills; an error: nobody can tell.
-// epoch tells detectors apart: a voice begins anew with another.
-func (v *voices) look(voice string, sound []byte, anew bool, epoch *int) (*mediav1.Voiced, error) {
+// probabilities gives how likely speech is in each step of sound that is complete; an error: the detector is away. voice names the
+// stream; epoch tells children apart, for a stream begins anew with another.
+func (v *voiceDetector) probabilities(voice string, sound []byte, anew bool, epoch *int) (*mediav1.Voiced, error) {
 	v.mu.Lock()
-	talk, now := v.talk, v.epoch
+	child, now := v.child, v.epoch
 	v.mu.Unlock()
-	if talk == nil {
+	if child == nil {
 		return nil, errors.New("no voice detector")
 	}
 	anew = anew || *epoch != now
 	*epoch = now
-	v.asking.Lock()
-	defer v.asking.Unlock()
-	end := talk.(*endNoticed)
-	hanging := time.AfterFunc(lookWithin, func() { _ = talk.Close() })
+	v.requestMu.Lock()
+	defer v.requestMu.Unlock()
+	end := child.(*watchedRecogniser)
+	hanging := time.AfterFunc(detectorTimeout, func() { _ = child.Close() })
 	defer hanging.Stop()
 	m, err := func() (*mediav1.FromChild, error) {
-		if err := talk.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Listen{Listen: &mediav1.Listen{Voice: voice, Samples: sound, Anew: anew}}}); err != nil {
+		if err := child.Send(&mediav1.ToChild{Message: &mediav1.ToChild_Listen{Listen: &mediav1.Listen{Voice: voice, Samples: sound, Anew: anew}}}); err != nil {
 			return nil, err
 		}
-		return talk.Receive()
+		return child.Receive()
 	}()
 	if err == nil && (m.GetVoiced() == nil || m.GetVoiced().Voice != voice || m.GetVoiced().Step <= 0) {
 		err = fmt.Errorf("voice detector answered something else: %.40s", strings.ToValidUTF8(m.String(), "?"))

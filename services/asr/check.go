@@ -10,8 +10,8 @@ import (
 	"liveclip/internal/child"
 )
 
-// Hearing is what an engine can do on this machine.
-type Hearing struct {
+// EngineCheck is what an engine can do on this machine.
+type EngineCheck struct {
 	Engine   string
 	Language string  // empty: what its model says, or several
 	Factor   float64 // processor seconds for a second of sound; 0: unknown
@@ -19,11 +19,11 @@ type Hearing struct {
 	Err      error
 }
 
-// lookFor is how long an engine may take to load.
-const lookFor = 30 * time.Second
+// loadTimeout is how long an engine may take to load.
+const loadTimeout = 30 * time.Second
 
-// Look starts a recogniser of each engine that rooms are heard with and of those built in, and ends it again.
-func Look(ctx context.Context, cfg Config, media *child.Starter) []Hearing {
+// CheckEngines starts a recogniser of each engine that rooms are heard with and of those built in, and ends it again.
+func CheckEngines(ctx context.Context, cfg Config, media *child.Starter) []EngineCheck {
 	names := map[string]bool{cfg.Engine: true, kindPocketSphinx: true, engineMandarin: true}
 	for name := range cfg.Engines {
 		names[name] = true
@@ -34,17 +34,17 @@ func Look(ctx context.Context, cfg Config, media *child.Starter) []Hearing {
 	delete(names, engineNone)
 	maps.DeleteFunc(names, func(name string, _ bool) bool { return cfg.engines()[name].Kind == kindCaptions })
 	s := &Service{cfg: cfg, media: media, log: slog.New(slog.DiscardHandler)}
-	var out []Hearing
+	var out []EngineCheck
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		out = append(out, s.lookAt(ctx, name, cfg.engines()[name]))
+		out = append(out, s.checkEngine(ctx, name, cfg.engines()[name]))
 	}
 	return out
 }
 
-func (s *Service) lookAt(ctx context.Context, name string, cfg EngineConfig) Hearing {
-	ctx, stop := context.WithTimeout(ctx, lookFor)
+func (s *Service) checkEngine(ctx context.Context, name string, cfg EngineConfig) EngineCheck {
+	ctx, stop := context.WithTimeout(ctx, loadTimeout)
 	defer stop()
-	h := Hearing{Engine: name, Language: cfg.Language}
+	h := EngineCheck{Engine: name, Language: cfg.Language}
 	r, err := s.starter(cfg)(ctx)
 	if err != nil {
 		h.Err = err
@@ -53,19 +53,19 @@ func (s *Service) lookAt(ctx context.Context, name string, cfg EngineConfig) Hea
 	defer r.Close()
 	h.Factor = r.factor
 	if r.factor > 0 {
-		l := load{most: s.cfg.workers(cfg), bound: cfg.Rooms, streams: r.streams, factor: r.factor}
-		h.Rooms = l.room()
+		l := load{maxRecognisers: s.cfg.workers(cfg), maxRooms: cfg.Rooms, streams: r.streams, factor: r.factor}
+		h.Rooms = l.capacity()
 	}
 	return h
 }
 
-// LookForVoice says what tells voice from music and noise: the folder of a model, or nothing, and why.
-func LookForVoice(ctx context.Context, cfg Config, media *child.Starter) (folder string, err error) {
-	folder = cfg.voice()
+// CheckVoiceDetector starts the voice detector, and gives the folder of its model; empty: there is none.
+func CheckVoiceDetector(ctx context.Context, cfg Config, media *child.Starter) (folder string, err error) {
+	folder = cfg.voiceModel()
 	if folder == "" {
 		return "", nil
 	}
-	ctx, stop := context.WithTimeout(ctx, lookFor)
+	ctx, stop := context.WithTimeout(ctx, loadTimeout)
 	defer stop()
 	s := &Service{cfg: cfg, media: media, log: slog.New(slog.DiscardHandler)}
 	r, err := s.starter(EngineConfig{Kind: kindSilero, Models: folder})(ctx)

@@ -25,7 +25,7 @@ func TestRetentionSparesWhatAClipShowsAndNoMore(t *testing.T) {
 			[]domain.Window{span(3, 9), span(0, 7200)}},
 		{"no shots", nil, []domain.Window{span(0, 7200)}},
 	} {
-		if got := footage(domain.Plan{Window: span(0, 7200), Shots: c.shots}); !reflect.DeepEqual(got, c.want) {
+		if got := footageWindows(domain.Plan{Window: span(0, 7200), Shots: c.shots}); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -11,24 +11,24 @@ import (
 
 var errFull = errors.New("this process records as many streams as it may")
 
-// own takes the lease unless it is held. A dead owner's runs out meanwhile.
-func (r *room) own(ctx context.Context) error {
+// acquireLease takes the stream's lease unless it is held, and waits for that of a dead owner to run out.
+func (r *room) acquireLease(ctx context.Context) error {
 	if r.lease != nil {
 		return nil
 	}
-	if !r.enter() {
+	if !r.reserveStream() {
 		return fmt.Errorf("%w (asr.streams: %d)", errFull, r.cfg.Streams)
 	}
-	deadline := time.Now().Add(ownWithin)
+	deadline := time.Now().Add(leaseTimeout)
 	for {
 		held, err := r.leases.Take(ctx, r.order.Ref, r.process, r.address)
 		if err == nil {
-			r.hold(held)
+			r.holdLease(held)
 			return nil
 		}
 		var taken lease.ErrTaken
 		if !errors.As(err, &taken) || time.Now().After(deadline) || ctx.Err() != nil {
-			r.exit()
+			r.freeStream()
 			return err
 		}
 		select {
@@ -38,13 +38,13 @@ func (r *room) own(ctx context.Context) error {
 	}
 }
 
-// ownWithin is longer than a dead owner's lease lasts.
-const ownWithin = 7 * time.Second
+// leaseTimeout is longer than a dead owner's lease lasts.
+const leaseTimeout = 7 * time.Second
 
-func (r *room) hold(held *lease.Lease) {
+func (r *room) holdLease(held *lease.Lease) {
 	ctx, cancel := context.WithCancel(r.hard)
 	lost := make(chan error, 1)
-	r.lease, r.lost, r.unhold = held, lost, cancel
+	r.lease, r.leaseErr, r.stopHolding = held, lost, cancel
 	go func() {
 		if err := held.Hold(ctx); err != nil {
 			lost <- err
@@ -52,8 +52,8 @@ func (r *room) hold(held *lease.Lease) {
 	}()
 }
 
-// leave gives the lease up, once nothing needs it.
-func (r *room) leave() {
+// releaseLease releases the lease, after the last broadcast lies in the store.
+func (r *room) releaseLease() {
 	if r.stored != nil {
 		select {
 		case <-r.stored: // readers ask the owner until then
@@ -64,29 +64,29 @@ func (r *room) leave() {
 	if r.lease == nil {
 		return
 	}
-	r.unhold()
+	r.stopHolding()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.hard), 2*time.Second)
 	defer cancel()
 	if err := r.lease.Release(ctx); err != nil {
 		r.log.Warn("lease runs out by itself", "error", err)
 	}
-	r.lease, r.lost = nil, nil
-	r.exit()
+	r.lease, r.leaseErr = nil, nil
+	r.freeStream()
 }
 
-// leaveUnused gives up a lease that was taken for a source that gave nothing.
-func (r *room) leaveUnused() {
-	if r.air == nil && r.stored == nil {
-		r.leave()
+// releaseUnusedLease releases a lease that was taken for a source that gave nothing.
+func (r *room) releaseUnusedLease() {
+	if r.broadcast == nil && r.stored == nil {
+		r.releaseLease()
 	}
 }
 
-// evicted: another owns the stream. What was recorded until now is brought home.
-func (r *room) evicted(err error) {
+// loseLease ends the broadcast: another process owns the stream. What was recorded until now still goes to the store.
+func (r *room) loseLease(err error) {
 	r.log.Error("stream lost to another owner", "error", err)
-	r.unhold()
-	r.lease, r.lost = nil, nil
-	r.exit()
+	r.stopHolding()
+	r.lease, r.leaseErr = nil, nil
+	r.freeStream()
 	r.endBroadcast("another process took the stream over")
 	r.stored = nil
 }

@@ -21,16 +21,16 @@ type resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// gate lets source URLs through.
-type gate struct {
+// sourcePolicy decides which source URLs may be pulled.
+type sourcePolicy struct {
 	resolver     resolver
 	allowPrivate bool
 	allowFiles   bool
 }
 
-// admit says which schemes a source and all it refers to may use, or why it is refused: a permanent error where another
-// try would end alike.
-func (g gate) admit(ctx context.Context, source string, lane domain.Lane) (schemes []string, err error) {
+// check gives the schemes that a source and all it refers to may use, or why it is refused: a permanent error if it would be
+// refused again.
+func (g sourcePolicy) check(ctx context.Context, source string, lane domain.Lane) (schemes []string, err error) {
 	u, err := url.Parse(source)
 	if err != nil {
 		return nil, domain.Permanent(fmt.Errorf("source %.200q: not a URL", source))
@@ -47,13 +47,13 @@ func (g gate) admit(ctx context.Context, source string, lane domain.Lane) (schem
 	if u.Hostname() == "" {
 		return nil, domain.Permanent(fmt.Errorf("source %s: names no host", u.Redacted()))
 	}
-	if err := g.admitHost(ctx, u.Hostname()); err != nil {
+	if err := g.checkHost(ctx, u.Hostname()); err != nil {
 		return nil, fmt.Errorf("source %s: %w", u.Redacted(), err)
 	}
 	return pullSchemes, nil
 }
 
-func (g gate) admitHost(ctx context.Context, host string) error {
+func (g sourcePolicy) checkHost(ctx context.Context, host string) error {
 	if g.allowPrivate {
 		return nil
 	}

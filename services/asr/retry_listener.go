@@ -13,16 +13,16 @@ const (
 	acceptPauseMost  = time.Second
 )
 
-// patient is a listener that pauses when it can't accept, as when there are no file descriptors left: the RTMP library would
+// retryListener is a listener that pauses when it can't accept, as when there are no file descriptors left: the RTMP library would
 // ask again at once, for ever.
-type patient struct {
+type retryListener struct {
 	net.Listener
 	ctx context.Context
 	log *slog.Logger
 }
 
 // Accept gives the next connection. Only a closed listener is an error.
-func (p patient) Accept() (net.Conn, error) {
+func (p retryListener) Accept() (net.Conn, error) {
 	for pause := acceptPauseLeast; ; pause = min(2*pause, acceptPauseMost) {
 		conn, err := p.Listener.Accept()
 		if err == nil || errors.Is(err, net.ErrClosed) || p.ctx.Err() != nil {

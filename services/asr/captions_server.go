@@ -12,40 +12,40 @@ import (
 	recordingv1 "liveclip/proto/recording/v1"
 )
 
-// hearing takes lines for the broadcasts that this process owns, as the Hearing gRPC service (proto/recording/v1).
-type hearing struct {
+// lineServer takes lines for the broadcasts that this process owns, as the Hearing gRPC service (proto/recording/v1).
+type lineServer struct {
 	recordingv1.UnimplementedHearingServer
-	mu  sync.Mutex
-	air map[domain.BroadcastID]onAir
+	mu      sync.Mutex
+	targets map[domain.BroadcastID]lineTarget
 }
 
-// onAir is a broadcast, and who hears its room now.
-type onAir struct {
+// lineTarget is a broadcast that may take lines, and the engine that its room names now.
+type lineTarget struct {
 	*broadcast
 	engine func() (name string, captions bool)
 }
 
-func newHearing() *hearing { return &hearing{air: map[domain.BroadcastID]onAir{}} }
+func newLineServer() *lineServer { return &lineServer{targets: map[domain.BroadcastID]lineTarget{}} }
 
-func (h *hearing) add(b *broadcast, engine func() (name string, captions bool)) {
+func (h *lineServer) add(b *broadcast, engine func() (name string, captions bool)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.air[b.id] = onAir{b, engine}
+	h.targets[b.id] = lineTarget{b, engine}
 }
 
-func (h *hearing) remove(b *broadcast) {
+func (h *lineServer) remove(b *broadcast) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.air[b.id].broadcast == b {
-		delete(h.air, b.id)
+	if h.targets[b.id].broadcast == b {
+		delete(h.targets, b.id)
 	}
 }
 
 // TakeLines implements the service.
-func (h *hearing) TakeLines(_ context.Context, r *recordingv1.TakeLinesRequest) (*recordingv1.TakeLinesReply, error) {
+func (h *lineServer) TakeLines(_ context.Context, r *recordingv1.TakeLinesRequest) (*recordingv1.TakeLinesReply, error) {
 	ref := domain.Ref{Tenant: domain.Tenant(r.GetTenant()), Stream: domain.StreamID(r.GetStream())}
 	h.mu.Lock()
-	on, ok := h.air[domain.BroadcastID(r.GetBroadcast())]
+	on, ok := h.targets[domain.BroadcastID(r.GetBroadcast())]
 	h.mu.Unlock()
 	if !ok || on.ref != ref {
 		return nil, status.Errorf(codes.NotFound, "broadcast %.80s of %.160s is not on air here", r.GetBroadcast(), ref)
@@ -56,7 +56,7 @@ func (h *hearing) TakeLines(_ context.Context, r *recordingv1.TakeLinesRequest) 
 	case on.captions == nil:
 		return nil, status.Error(codes.FailedPrecondition, "its engine was another when this broadcast began: captions are taken from the next one on")
 	}
-	dropped, to, err := on.captions.takeSent(r.GetLines(), time.Duration(r.GetHeardTo()))
+	dropped, to, err := on.captions.acceptLines(r.GetLines(), time.Duration(r.GetHeardTo()))
 	if err != nil {
 		return nil, err
 	}

@@ -35,15 +35,15 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &broadcast{about: about{id: "b", live: true}, now: func() time.Time { return d.at }, wake: make(chan struct{}, 1),
+	b := &broadcast{broadcastIdentity: broadcastIdentity{id: "b", live: true}, now: func() time.Time { return d.at }, wake: make(chan struct{}, 1),
 		partial: map[string]event.Event{}, sequence: map[event.Topic]int64{}, writer: spool, log: embeddedtest.Log(t)}
-	d.captions = &captions{on: b, written: writer, names: func() []string { return nil }, wait: 6 * time.Second, behind: 10 * time.Second, within: endless, sent: newSentLines()}
+	d.captions = &captions{broadcast: b, writer: writer, names: func() []string { return nil }, wait: 6 * time.Second, behind: 10 * time.Second, withinTo: endless, sent: newSentLines()}
 	return d
 }
 
 // record adds to the recording, now.
 func (d *desk) record(to time.Duration) {
-	d.on.recordedTo, d.on.lastPart = to, d.at
+	d.broadcast.recordedTo, d.broadcast.lastPart = to, d.at
 }
 
 func lineSent(id string, start, end time.Duration, text string) *recordingv1.SentLine {
@@ -58,7 +58,7 @@ func partial(l *recordingv1.SentLine, revision int64) *recordingv1.SentLine {
 // send gives why each line was dropped.
 func (d *desk) send(t *testing.T, heardTo time.Duration, lines ...*recordingv1.SentLine) []string {
 	t.Helper()
-	dropped, _, err := d.takeSent(lines, heardTo)
+	dropped, _, err := d.acceptLines(lines, heardTo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +71,14 @@ func (d *desk) tells() (told []string) {
 		l := e.Payload.(domain.TranscriptLine)
 		told = append(told, fmt.Sprintf("%v %d %q", l.Final, l.Revision, l.Text))
 	}
-	for _, e := range d.on.lines {
+	for _, e := range d.broadcast.lines {
 		tell(e)
 	}
-	for _, e := range d.on.partial {
+	for _, e := range d.broadcast.partial {
 		tell(e)
 	}
-	d.on.lines = nil
-	clear(d.on.partial)
+	d.broadcast.lines = nil
+	clear(d.broadcast.partial)
 	return told
 }
 
@@ -92,15 +92,15 @@ func TestSentLinesAreRevisedThenFinalAndRepeatsChangeNothing(t *testing.T) {
 		told    []string
 	}{
 		{first, "", []string{`false 0 "全场"`}},
-		{first, textRevision, nil},
+		{first, dropRevision, nil},
 		{partial(lineSent("a", 8*time.Second, 9*time.Second, "全場五折"), 3), "", []string{`false 1 "全场5折"`}},
-		{partial(lineSent("a", 8*time.Second, 9*time.Second, "全場"), 2), textRevision, nil},
+		{partial(lineSent("a", 8*time.Second, 9*time.Second, "全場"), 2), dropRevision, nil},
 		{lineSent("a", 8*time.Second, 9*time.Second, "全場五折!"), "", []string{`true 2 "全场5折！"`}},
-		{lineSent("a", 8*time.Second, 9*time.Second, "全場五折!"), textDup, nil},
-		{lineSent("a", 8*time.Second, 9*time.Second, "something else"), textFinal, nil},
-		{partial(lineSent("a", 8*time.Second, 9*time.Second, "late"), 9), textFinal, nil},
+		{lineSent("a", 8*time.Second, 9*time.Second, "全場五折!"), dropDuplicate, nil},
+		{lineSent("a", 8*time.Second, 9*time.Second, "something else"), dropFinal, nil},
+		{partial(lineSent("a", 8*time.Second, 9*time.Second, "late"), 9), dropFinal, nil},
 		{lineSent("b", 7*time.Second, 8*time.Second, "before, and overlapping"), "", []string{`true 0 "Before, and overlapping"`}},
-		{lineSent("c", 5*time.Hour, 5*time.Hour+1, "tomorrow"), textFuture, nil},
+		{lineSent("c", 5*time.Hour, 5*time.Hour+1, "tomorrow"), dropFuture, nil},
 	} {
 		if got := d.send(t, 0, c.line); got[0] != c.dropped {
 			t.Errorf("%d: dropped %q, want %q", i, got[0], c.dropped)
@@ -115,13 +115,13 @@ func TestHearingWaitsForSentLinesAsLongAsTheirSenderNeeds(t *testing.T) {
 	d := newDesk(t)
 	is := func(what string, want time.Duration) {
 		t.Helper()
-		if got := d.mark(); got != want {
+		if got := d.heardTo(); got != want {
 			t.Errorf("%s: heard to %v, want %v", what, got, want)
 		}
 	}
 	d.record(20 * time.Second)
 	is("of a sender that has not spoken", 14*time.Second)
-	if got := d.send(t, 0, lineSent("a", 11*time.Second, 13*time.Second, "x")); got[0] != textLate {
+	if got := d.send(t, 0, lineSent("a", 11*time.Second, 13*time.Second, "x")); got[0] != dropLate {
 		t.Errorf("a line that ends before: %q", got)
 	}
 	d.send(t, 0, partial(lineSent("b", 15*time.Second, 16*time.Second, "x"), 0))
@@ -139,7 +139,7 @@ func TestHearingWaitsForSentLinesAsLongAsTheirSenderNeeds(t *testing.T) {
 	is("when the recording stood still for 4 s", 34*time.Second)
 	d.at = d.at.Add(time.Minute)
 	is("and for good", 40*time.Second)
-	if !d.drained() {
+	if !d.isDrained() {
 		t.Error("it is still waited")
 	}
 	if h := d.health(d.at); h != domain.HealthMissing {
@@ -153,24 +153,24 @@ func TestAPartialLineThatNobodyEndsIsTakenBack(t *testing.T) {
 	d.send(t, 0, partial(lineSent("a", 9*time.Second, 10*time.Second, "the last"), 0))
 	d.tells()
 	d.record(time.Minute)
-	if got := d.mark(); got != 54*time.Second {
+	if got := d.heardTo(); got != 54*time.Second {
 		t.Errorf("heard to %v", got)
 	}
 	if got := d.tells(); !slices.Equal(got, []string{`true 1 ""`}) {
 		t.Errorf("told %q", got)
 	}
 	var many []*recordingv1.SentLine
-	for i := range mostOpen + 1 {
+	for i := range maxOpenLines + 1 {
 		many = append(many, partial(lineSent(fmt.Sprint(i), 58*time.Second, 59*time.Second, "x"), 0))
 	}
-	if got := d.send(t, 0, many...); got[mostOpen-1] != "" || got[mostOpen] != textOpen {
-		t.Errorf("dropped %q", got[mostOpen-1:])
+	if got := d.send(t, 0, many...); got[maxOpenLines-1] != "" || got[maxOpenLines] != dropOpen {
+		t.Errorf("dropped %q", got[maxOpenLines-1:])
 	}
 	d.close()
-	if got := d.tells(); len(got) != mostOpen {
+	if got := d.tells(); len(got) != maxOpenLines {
 		t.Errorf("%d lines are taken back at the end", len(got))
 	}
-	if _, _, err := d.takeSent(nil, 0); status.Code(err) != codes.NotFound {
+	if _, _, err := d.acceptLines(nil, 0); status.Code(err) != codes.NotFound {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -179,11 +179,11 @@ func TestARepeatOfWhatWasSentBeforeARestartIsOne(t *testing.T) {
 	d := newDesk(t)
 	d.record(10 * time.Second)
 	d.send(t, 0, lineSent("a", 8*time.Second, 9*time.Second, "全場五折"))
-	told := d.on.lines[0].Payload.(domain.TranscriptLine)
+	told := d.broadcast.lines[0].Payload.(domain.TranscriptLine)
 	again := newDesk(t)
 	again.record(10 * time.Second)
-	again.known(told)
-	if got := again.send(t, 0, lineSent("a", 8*time.Second, 9*time.Second, "全場五折"), lineSent("b", 8*time.Second, 9*time.Second, "more")); !slices.Equal(got, []string{textDup, ""}) {
+	again.rememberFinal(told)
+	if got := again.send(t, 0, lineSent("a", 8*time.Second, 9*time.Second, "全場五折"), lineSent("b", 8*time.Second, 9*time.Second, "more")); !slices.Equal(got, []string{dropDuplicate, ""}) {
 		t.Errorf("dropped %q", got)
 	}
 }
@@ -199,12 +199,12 @@ func TestLinesThatAreSentForARoomGoTheWayOfLinesHeard(t *testing.T) {
 	})
 	send := func(id string, lines ...*recordingv1.SentLine) ([]string, error) {
 		i := slices.IndexFunc(events, func(e event.Event) bool { return e.Stream == domain.StreamID(id) && e.Broadcast != "" })
-		reply, err := s.service.hearing.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: id, Broadcast: string(events[i].Broadcast), Lines: lines})
+		reply, err := s.service.lineServer.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: id, Broadcast: string(events[i].Broadcast), Lines: lines})
 		return reply.GetDropped(), err
 	}
 	line := lineSent("1", 500*time.Millisecond, 1200*time.Millisecond, "只要九十九块九")
 	line.Line.Words = []*recordingv1.Word{{Text: "只要", Start: 5e8, End: 7e8}, {Text: "九十九", Start: 7e8, End: 9e8, Confidence: 0.5}, {Text: "块九", Start: 9e8, End: 12e8}}
-	for _, want := range []string{"", textDup} {
+	for _, want := range []string{"", dropDuplicate} {
 		if got, err := send("a", line); err != nil || got[0] != want {
 			t.Errorf("dropped %q, %v", got, err)
 		}
@@ -212,7 +212,7 @@ func TestLinesThatAreSentForARoomGoTheWayOfLinesHeard(t *testing.T) {
 	if _, err := send("b", line); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), engineNone) {
 		t.Errorf("a room that nobody hears: %v", err)
 	}
-	if _, err := s.service.hearing.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: "a", Broadcast: "another"}); status.Code(err) != codes.NotFound {
+	if _, err := s.service.lineServer.TakeLines(t.Context(), &recordingv1.TakeLinesRequest{Tenant: "default", Stream: "a", Broadcast: "another"}); status.Code(err) != codes.NotFound {
 		t.Errorf("another broadcast: %v", err)
 	}
 	events = s.await("a closed", closedOf("a"))

@@ -24,15 +24,15 @@ func TestAsManyRoomsAreAdmittedAsTheMeasuredCostAllows(t *testing.T) {
 		load        load
 		room, needs int
 	}{
-		"nothing known":     {load{most: 2, rooms: 3}, math.MaxInt, 3},
-		"a tenth of a core": {load{most: 2, factor: 0.1, rooms: 9}, 17, 2},
-		"next to nothing":   {load{most: 2, streams: 8, factor: 0.001, rooms: 9}, 16, 1},
-		"one after another": {load{most: 1, streams: 1, factor: 0.2, rooms: 5}, 4, 2},
-		"slower than life":  {load{most: 1, factor: 3, rooms: 1}, 1, 4},
-		"as configured":     {load{most: 1, factor: 0.1, bound: 3}, 3, 1},
+		"nothing known":     {load{maxRecognisers: 2, rooms: 3}, math.MaxInt, 3},
+		"a tenth of a core": {load{maxRecognisers: 2, factor: 0.1, rooms: 9}, 17, 2},
+		"next to nothing":   {load{maxRecognisers: 2, streams: 8, factor: 0.001, rooms: 9}, 16, 1},
+		"one after another": {load{maxRecognisers: 1, streams: 1, factor: 0.2, rooms: 5}, 4, 2},
+		"slower than life":  {load{maxRecognisers: 1, factor: 3, rooms: 1}, 1, 4},
+		"as configured":     {load{maxRecognisers: 1, factor: 0.1, maxRooms: 3}, 3, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if room, needs := c.load.room(), c.load.needs(); room != c.room || needs != c.needs {
+			if room, needs := c.load.capacity(), c.load.recognisersNeeded(); room != c.room || needs != c.needs {
 				t.Errorf("room for %d with %d, want %d with %d", room, needs, c.room, c.needs)
 			}
 		})
@@ -50,17 +50,17 @@ func TestAsManyRoomsAreAdmittedAsTheMeasuredCostAllows(t *testing.T) {
 
 func TestARoomThatFindsTheRecognisersFullIsToldSoAndHeardOnceAnotherLeft(t *testing.T) {
 	p := newPool(1, nil, embeddedtest.Log(t), prometheus.NewRegistry())
-	p.load.bound = 1
-	if !p.enter() || p.enter() {
+	p.load.maxRooms = 1
+	if !p.admitRoom() || p.admitRoom() {
 		t.Fatal("one room has a place, two were let in or none")
 	}
 	var unheard []domain.Window
 	stuck := &stuckPool{full: true}
-	e := newEar(earConfig{broadcast: "b", live: true, behind: time.Minute, wish: heardBy(stuck), line: func(domain.TranscriptLine) {},
-		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
+	e := newTranscriber(transcriberConfig{broadcast: "b", live: true, behind: time.Minute, nextSettings: heardBy(stuck), onLine: func(domain.TranscriptLine) {},
+		onUnheard: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
 	hear := func(from time.Duration) {
 		for i, level := range []float64{quietRoom, speech, quietRoom} {
-			if err := e.hear(t.Context(), from+time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+			if err := e.accept(t.Context(), from+time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,7 +74,7 @@ func TestARoomThatFindsTheRecognisersFullIsToldSoAndHeardOnceAnotherLeft(t *test
 	if len(stuck.waiting) != 1 || len(unheard) != 1 || e.health(time.Now()) != domain.HealthPresent {
 		t.Errorf("%d utterances wait, unheard %v, health %s", len(stuck.waiting), unheard, e.health(time.Now()))
 	}
-	if e.leave(); stuck.left != 1 {
+	if e.releasePlace(); stuck.left != 1 {
 		t.Errorf("left %d times", stuck.left)
 	}
 }
@@ -82,8 +82,8 @@ func TestARoomThatFindsTheRecognisersFullIsToldSoAndHeardOnceAnotherLeft(t *test
 func TestAnUtteranceThatKillsEveryRecogniserTakesNoOtherWithIt(t *testing.T) {
 	var mu sync.Mutex
 	deaths := 0
-	p := runPoolOf(t, 1, func(context.Context) (ready, error) {
-		return ready{&fakeRecogniser{heard: func(h *mediav1.Hear) error {
+	p := runPoolOf(t, 1, func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{&fakeRecogniser{heard: func(h *mediav1.Hear) error {
 			if strings.HasPrefix(h.Utterance, "bad") && h.End {
 				mu.Lock()
 				defer mu.Unlock()
@@ -101,8 +101,8 @@ func TestAnUtteranceThatKillsEveryRecogniserTakesNoOtherWithIt(t *testing.T) {
 		u.ended, answers[name] = true, a
 		p.waiting = append(p.waiting, u)
 	}
-	p.ready()
-	p.wake()
+	p.preload()
+	p.notify()
 	p.mu.Unlock()
 	var unheard []string
 	for _, name := range names {
@@ -112,15 +112,17 @@ func TestAnUtteranceThatKillsEveryRecogniserTakesNoOtherWithIt(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if !slices.Equal(unheard, []string{"bad"}) || deaths != maxTries {
+	if !slices.Equal(unheard, []string{"bad"}) || deaths != maxFailures {
 		t.Errorf("unheard %v after %d deaths", unheard, deaths)
 	}
 }
 
 func TestARecogniserThatDiesOverItsModelMakesThePoolDeafAndBlocksNobody(t *testing.T) {
-	p := runPoolOf(t, 1, func(context.Context) (ready, error) { return ready{}, errors.New("crashed: signal: aborted") })
+	p := runPoolOf(t, 1, func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{}, errors.New("crashed: signal: aborted")
+	})
 	u, answers := newUtterance("u", false)
-	p.put(u)
+	p.enqueue(u)
 	if got := answer(t, answers); got != nil || !strings.Contains(p.deafness(), "aborted") {
 		t.Errorf("heard %v, deaf because %q", got, p.deafness())
 	}
@@ -129,16 +131,16 @@ func TestARecogniserThatDiesOverItsModelMakesThePoolDeafAndBlocksNobody(t *testi
 func TestWhileTheVoiceDetectorIsAwayVoiceIsToldByItsLoudness(t *testing.T) {
 	var mu sync.Mutex
 	die := false
-	v := newVoices(func(context.Context) (ready, error) {
-		return ready{recogniser: &fakeDetector{answers: make(chan *mediav1.FromChild, 1), dead: func() bool { mu.Lock(); defer mu.Unlock(); return die }}}, nil
+	v := newVoiceDetector(func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{recogniser: &fakeDetector{answers: make(chan *mediav1.FromChild, 1), dead: func() bool { mu.Lock(); defer mu.Unlock(); return die }}}, nil
 	}, embeddedtest.Log(t), prometheus.NewRegistry())
-	v.ready()
+	v.preload()
 	ended := make(chan struct{})
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { defer close(ended); _ = v.run(ctx) }()
 	t.Cleanup(func() { stop(); <-ended })
 	pool := &stuckPool{}
-	e := newEar(earConfig{broadcast: "b", live: true, behind: time.Minute, wish: heardBy(pool), voices: v, line: func(domain.TranscriptLine) {}, now: time.Now})
+	e := newTranscriber(transcriberConfig{broadcast: "b", live: true, behind: time.Minute, nextSettings: heardBy(pool), voiceDetector: v, onLine: func(domain.TranscriptLine) {}, now: time.Now})
 	for !v.present() {
 		time.Sleep(time.Millisecond)
 	}
@@ -148,7 +150,7 @@ func TestWhileTheVoiceDetectorIsAwayVoiceIsToldByItsLoudness(t *testing.T) {
 			if at >= from+time.Second && at < from+2*time.Second {
 				level = speech
 			}
-			if err := e.hear(t.Context(), at, noise(100*time.Millisecond, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+			if err := e.accept(t.Context(), at, noise(100*time.Millisecond, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -187,14 +189,14 @@ func (f *fakeDetector) Close() error                         { return nil }
 func TestWhatARecogniserIsTooSlowAtIsGivenUpSoThatTheDelayDoesNotGrow(t *testing.T) {
 	pool := &stuckPool{hearing: true}
 	var unheard []domain.Window
-	e := newEar(earConfig{broadcast: "b", live: true, behind: 2 * time.Second, wish: heardBy(pool), line: func(domain.TranscriptLine) {},
-		skip: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
+	e := newTranscriber(transcriberConfig{broadcast: "b", live: true, behind: 2 * time.Second, nextSettings: heardBy(pool), onLine: func(domain.TranscriptLine) {},
+		onUnheard: func(w domain.Window) { unheard = append(unheard, w) }, now: time.Now})
 	for i := range 30 { // a second of speech, a second of pause
 		level := float64(quietRoom)
 		if i%2 == 1 {
 			level = speech
 		}
-		if err := e.hear(t.Context(), time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+		if err := e.accept(t.Context(), time.Duration(i)*time.Second, noise(time.Second, level, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
 			t.Fatal(err)
 		}
 		if lag := e.speechLag(); lag > 6*time.Second {
@@ -216,8 +218,8 @@ func TestAnUtteranceThatIsGivenUpIsDroppedByItsRecogniserWhichHearsTheNext(t *te
 	})
 	u, _ := newUtterance("slow", true)
 	following := make(chan struct{}, 1)
-	u.partial = func(*mediav1.Heard) { following <- struct{}{} }
-	p.put(u)
+	u.onPartial = func(*mediav1.Heard) { following <- struct{}{} }
+	p.enqueue(u)
 	<-following
 	p.abandon(u)
 	if name := <-dropped; !strings.HasPrefix(name, "slow/") {
@@ -225,15 +227,15 @@ func TestAnUtteranceThatIsGivenUpIsDroppedByItsRecogniserWhichHearsTheNext(t *te
 	}
 	next, answers := newUtterance("next", true)
 	next.ended = true
-	p.put(next)
+	p.enqueue(next)
 	if answer(t, answers) == nil {
 		t.Error("the next was not heard")
 	}
 }
 
 // present: the voice detector has its model.
-func (v *voices) present() bool {
+func (v *voiceDetector) present() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.talk != nil
+	return v.child != nil
 }

@@ -17,11 +17,11 @@ func TestLoudnessIsToldInFewEventsOfBoundedSize(t *testing.T) {
 	applause := domain.SoundEvent{Kind: "applause", Window: domain.Window{End: time.Second}, Confidence: 1}
 	measured[7].Events, measured[9].Events = []domain.SoundEvent{applause}, []domain.SoundEvent{applause}
 	measured = append(measured, domain.SoundMeasured{Start: time.Hour, Step: step, Momentary: []float64{-20}}) // after a gap
-	if n := len(joined(measured)[0].Events); n != 2 {
+	if n := len(mergeSound(measured)[0].Events); n != 2 {
 		t.Errorf("%d of 2 events of sound are told", n)
 	}
 	var got []int
-	for _, s := range joined(measured) {
+	for _, s := range mergeSound(measured) {
 		got = append(got, len(s.Momentary))
 	}
 	if want := []int{6000, 6000, 6000, 2000, 1}; !slices.Equal(got, want) {

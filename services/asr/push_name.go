@@ -8,9 +8,9 @@ import (
 	"liveclip/internal/domain"
 )
 
-// parseName reads what a publisher names: the RTMP application, "live" or "live/{tenant}", and the publishing name,
+// parsePublishName reads what a publisher names: the RTMP application, "live" or "live/{tenant}", and the publishing name,
 // "{stream_id}?key={push key}". Encoders that put the query on the application are understood too.
-func parseName(app, name string) (ref domain.Ref, key string, err error) {
+func parsePublishName(app, name string) (ref domain.Ref, key string, err error) {
 	app, appQuery, _ := strings.Cut(app, "?")
 	name, query, _ := strings.Cut(name, "?")
 	if query == "" {

@@ -21,8 +21,8 @@ import (
 // inPool runs a pool of so many recognisers, each of a place, in a bubble whose time is its own.
 func inPool(t *testing.T, workers int, heard func(*mediav1.Hear) error, test func(t *testing.T, p *pool, alive func() int)) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPool(workers, func(context.Context) (ready, error) {
-			return ready{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond, 0.5}, nil
+		p := newPool(workers, func(context.Context) (loadedRecogniser, error) {
+			return loadedRecogniser{&fakeRecogniser{heard: heard, answers: make(chan *mediav1.FromChild, 1), closed: make(chan struct{})}, 1, 100 * time.Millisecond, 0.5}, nil
 		}, embeddedtest.Log(t), prometheus.NewRegistry())
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -43,7 +43,7 @@ func TestRecognisersThatNobodyNeedsAnyMoreStopButTheFirst(t *testing.T) {
 		archive := func() {
 			u, answers := newUtterance("archive", false)
 			u.ended = true
-			p.put(u)
+			p.enqueue(u)
 			answer(t, answers)
 		}
 		archive()
@@ -58,13 +58,13 @@ func TestRecognisersThatNobodyNeedsAnyMoreStopButTheFirst(t *testing.T) {
 			t.Errorf("while an archive is heard, %d recognisers are left", n)
 		}
 		for range 2 {
-			p.enter()
+			p.admitRoom()
 		}
 		time.Sleep(4 * spareAfter)
 		if n := alive(); n != 2 { // half a recogniser for each room, and some to spare
 			t.Errorf("two rooms are heard by %d recognisers", n)
 		}
-		p.leave()
+		p.releaseRoom()
 		time.Sleep(4 * spareAfter)
 		if n := alive(); n != 1 {
 			t.Errorf("one room is heard by %d recognisers", n)
@@ -86,24 +86,24 @@ func TestARecogniserThatHearsIsNotSpare(t *testing.T) {
 		var told []chan *mediav1.Heard
 		for i := range 2 { // speak on, one before each recogniser
 			u, answers := newUtterance(fmt.Sprint(i), true)
-			p.enter()
+			p.admitRoom()
 			if alive(); i == 1 {
-				p.enter()
+				p.admitRoom()
 				alive()
 			}
-			p.put(u)
+			p.enqueue(u)
 			<-hearing
 			said, told = append(said, u), append(told, answers)
 		}
-		p.leave()
-		p.leave()
-		p.leave()
+		p.releaseRoom()
+		p.releaseRoom()
+		p.releaseRoom()
 		time.Sleep(4 * spareAfter)
 		if n := alive(); n != 2 {
 			t.Errorf("%d recognisers are left", n)
 		}
 		for i, u := range said {
-			p.end(u, nil)
+			p.endUtterance(u, nil)
 			if answer(t, told[i]) == nil {
 				t.Errorf("utterance %d was not heard", i)
 			}
@@ -115,8 +115,8 @@ func TestSpeechThatNobodyWaitsForAnyMoreDoesNotCountAsHeard(t *testing.T) {
 	inPool(t, 1, func(*mediav1.Hear) error { return nil }, func(t *testing.T, p *pool, alive func() int) {
 		u, answers := newUtterance("abandoned", true)
 		following := make(chan struct{}, 1)
-		u.partial = func(*mediav1.Heard) { following <- struct{}{} }
-		p.put(u)
+		u.onPartial = func(*mediav1.Heard) { following <- struct{}{} }
+		p.enqueue(u)
 		<-following
 		p.abandon(u)
 		if answer(t, answers) != nil {
@@ -124,7 +124,7 @@ func TestSpeechThatNobodyWaitsForAnyMoreDoesNotCountAsHeard(t *testing.T) {
 		}
 		next, answers := newUtterance("next", true)
 		next.ended = true
-		p.put(next)
+		p.enqueue(next)
 		answer(t, answers)
 		if got := testutil.ToFloat64(p.heardSeconds); got != 1 {
 			t.Errorf("%v s count as heard, want that of the second alone", got)
@@ -168,15 +168,15 @@ func TestARecogniserIsSlowWhileItAnswersAnybodyAndHangsOnceItAnswersNobody(t *te
 	}{"busy with many": {64, 64}, "silent from the fortieth on": {39, 39}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &slowRecogniser{answers: make(chan *mediav1.FromChild, 64), each: answerWithin / 3, closed: make(chan struct{})}
+				r := &slowRecogniser{answers: make(chan *mediav1.FromChild, 64), each: replyTimeout / 3, closed: make(chan struct{})}
 				r.left.Store(c.answers)
-				d := newDialogue(r)
+				d := newRecogniserClient(r)
 				var group, asked sync.WaitGroup
-				group.Go(func() { _ = d.receive() })
+				group.Go(func() { _ = d.receiveReplies() })
 				var heard atomic.Int64
 				for i := range 64 {
 					asked.Go(func() {
-						h, err := d.ask(t.Context(), &mediav1.Hear{Utterance: fmt.Sprint(i), End: true})
+						h, err := d.request(t.Context(), &mediav1.Hear{Utterance: fmt.Sprint(i), End: true})
 						if err == nil && h != nil {
 							heard.Add(1)
 						} else if !errors.Is(err, io.EOF) {
@@ -188,7 +188,7 @@ func TestARecogniserIsSlowWhileItAnswersAnybodyAndHangsOnceItAnswersNobody(t *te
 				if heard.Load() != int64(c.heard) {
 					t.Errorf("%d were heard, want %d", heard.Load(), c.heard)
 				}
-				time.Sleep(2 * answerWithin) // nobody asks: nothing hangs
+				time.Sleep(2 * replyTimeout) // nobody asks: nothing hangs
 				if hangs := c.answers < 64; hangs != closed(r.closed) {
 					t.Errorf("it is ended: %v, want %v", !hangs, hangs)
 				}

@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	keepEvery   = 5 * time.Minute
-	keepStories = time.Hour // of clips that ended: nothing is needed for them
+	sweepEvery = 5 * time.Minute
+	storyTTL   = time.Hour // of clips that ended: nothing is needed for them
 )
 
-// keeper bounds what is kept of recordings. It follows every clip's story, so that what an open clip needs stays.
-type keeper struct {
+// retention bounds what is kept of recordings. It follows every clip's steps, so that what an open clip needs stays.
+type retention struct {
 	sweeper recording.Sweeper
 	stories *story.Table
 	leases  *lease.Leases
@@ -34,8 +34,8 @@ type keeper struct {
 	kept, held    prometheus.Gauge
 }
 
-func newKeeper(cfg Config, deps Deps) *keeper {
-	k := &keeper{stories: story.New(deps.Bus, keepStories, deps.Now, deps.Log), leases: deps.Leases, log: deps.Log, now: deps.Now,
+func newRetention(cfg Config, deps Deps) *retention {
+	k := &retention{stories: story.New(deps.Bus, storyTTL, deps.Now, deps.Log), leases: deps.Leases, log: deps.Log, now: deps.Now,
 		removed: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_retention_removed_bytes_total", Help: "Recording removed from the store because of asr.retention."}),
 		lost:    prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_spool_lost_bytes_total", Help: "Recording lost because the store was away and asr.spool_bytes reached."}),
 		kept:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "liveclip_asr_retention_kept_bytes", Help: "Recording in the store, as of this process's last sweep."}),
@@ -48,19 +48,20 @@ func newKeeper(cfg Config, deps Deps) *keeper {
 	return k
 }
 
-// needed are the windows of a broadcast that clips need which are planned and not yet made or given up.
-func (k *keeper) needed(b domain.BroadcastID) []domain.Window {
+// needed are the windows of a broadcast that clips need which are planned and neither published nor given up.
+func (k *retention) needed(b domain.BroadcastID) []domain.Window {
 	var windows []domain.Window
 	for _, c := range k.stories.Waiting(domain.StepPlanned, domain.StepPublished, 0) {
 		if plan := c.Steps[domain.StepPlanned].Plan; c.Envelope.Broadcast == b && plan != nil {
-			windows = append(windows, footage(*plan)...)
+			windows = append(windows, footageWindows(*plan)...)
 		}
 	}
 	return windows
 }
 
-// footage is what a plan may be cut from. The window of one that has footage shots is not: a recap's is the whole evening.
-func footage(plan domain.Plan) []domain.Window {
+// footageWindows are the windows that a plan is cut from: of its shots where they are footage, else its own. A recap's own is the
+// whole evening.
+func footageWindows(plan domain.Plan) []domain.Window {
 	var windows []domain.Window
 	whole := true
 	for _, shot := range plan.Shots {
@@ -75,8 +76,8 @@ func footage(plan domain.Plan) []domain.Window {
 	return windows
 }
 
-// dropped tells of what a spool could not keep.
-func (k *keeper) dropped(log *slog.Logger) func(domain.Window, int64) {
+// onSpoolDrop counts and logs what a spool could not keep.
+func (k *retention) onSpoolDrop(log *slog.Logger) func(domain.Window, int64) {
 	return func(w domain.Window, bytes int64) {
 		k.lost.Add(float64(bytes))
 		log.Error("recording lost: the store is away and the spool is full (asr.spool_bytes)", "from", w.Start, "to", w.End, "bytes", bytes)
@@ -84,7 +85,7 @@ func (k *keeper) dropped(log *slog.Logger) func(domain.Window, int64) {
 }
 
 // run sweeps until ctx ends.
-func (k *keeper) run(ctx context.Context, process string) error {
+func (k *retention) run(ctx context.Context, process string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := k.stories.Run(ctx); err != nil && ctx.Err() == nil {
@@ -93,8 +94,8 @@ func (k *keeper) run(ctx context.Context, process string) error {
 		return nil
 	})
 	group.Go(func() error {
-		for await.For(ctx, keepEvery) == nil {
-			if err := k.keep(ctx, process); err != nil && ctx.Err() == nil {
+		for await.For(ctx, sweepEvery) == nil {
+			if err := k.sweepLeased(ctx, process); err != nil && ctx.Err() == nil {
 				k.log.Warn("recordings not swept, trying again later", "error", err)
 			}
 		}
@@ -103,18 +104,18 @@ func (k *keeper) run(ctx context.Context, process string) error {
 	return group.Wait()
 }
 
-// everyStream names the lease of whoever sweeps; no stream has an empty tenant.
-var everyStream = domain.Ref{Stream: "retention"}
+// sweepLease names the lease of the process that sweeps; no stream has an empty tenant.
+var sweepLease = domain.Ref{Stream: "retention"}
 
-// restful bounds the share of the time that is spent sweeping: to look at a store of millions of objects takes minutes.
-const restful = 20
+// sweepRest is how many times as long as a sweep took the next one waits: to list a store of millions of objects takes minutes.
+const sweepRest = 20
 
-// keep sweeps again and again until ctx ends or something fails, unless another process does.
-func (k *keeper) keep(ctx context.Context, process string) error {
+// sweepLeased sweeps again and again until ctx ends or something fails, unless another process holds the lease.
+func (k *retention) sweepLeased(ctx context.Context, process string) error {
 	if k.sweeper.Limits == (recording.Limits{}) || !k.stories.CaughtUp() {
 		return nil
 	}
-	held, err := k.leases.Take(ctx, everyStream, process, "")
+	held, err := k.leases.Take(ctx, sweepLease, process, "")
 	if errors.As(err, new(lease.ErrTaken)) {
 		return nil
 	}
@@ -127,14 +128,14 @@ func (k *keeper) keep(ctx context.Context, process string) error {
 	for err == nil {
 		began := time.Now()
 		if err = k.sweep(ctx); err == nil {
-			err = await.For(ctx, max(keepEvery, restful*time.Since(began)))
+			err = await.For(ctx, max(sweepEvery, sweepRest*time.Since(began)))
 		}
 	}
 	return errors.Join(err, held.Release(context.WithoutCancel(ctx)))
 }
 
 // sweep sweeps once.
-func (k *keeper) sweep(ctx context.Context) error {
+func (k *retention) sweep(ctx context.Context) error {
 	swept, err := k.sweeper.Sweep(ctx)
 	k.removed.Add(float64(swept.RemovedBytes))
 	if err != nil {

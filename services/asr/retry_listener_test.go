@@ -24,7 +24,7 @@ func (e *exhausted) Accept() (net.Conn, error) {
 
 func TestAListenerWithoutFileDescriptorsIsAskedAgainUntilItIsClosed(t *testing.T) {
 	l := &exhausted{answers: []error{syscall.EMFILE, syscall.ENFILE, nil, syscall.EMFILE, net.ErrClosed}}
-	p := patient{Listener: l, ctx: context.Background(), log: slog.New(slog.DiscardHandler)}
+	p := retryListener{Listener: l, ctx: context.Background(), log: slog.New(slog.DiscardHandler)}
 	if _, err := p.Accept(); err != nil || len(l.answers) != 2 {
 		t.Errorf("%v, %d answers left", err, len(l.answers))
 	}

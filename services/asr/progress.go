@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	tellEvery  = 250 * time.Millisecond
-	tellAnyway = time.Second     // though nothing changed
-	stale      = 3 * time.Second // a signal that gave nothing for so long is missing
+	publishEvery = 250 * time.Millisecond
+	markEvery    = time.Second     // a progress mark, though nothing changed
+	staleAfter   = 3 * time.Second // without anything of it, a signal is missing
 )
 
-// tell publishes what is known until the broadcast ends: first lines and loudness, then, once they are acknowledged, the
+// publishLoop publishes what is known until the broadcast ends: first lines and loudness, then, once they are acknowledged, the
 // mark that covers them.
-func (b *broadcast) tell(ctx context.Context) {
-	tick := time.NewTicker(tellEvery)
+func (b *broadcast) publishLoop(ctx context.Context) {
+	tick := time.NewTicker(publishEvery)
 	defer tick.Stop()
 	for {
 		last := false
@@ -30,12 +30,12 @@ func (b *broadcast) tell(ctx context.Context) {
 		case <-b.ending:
 			last = true
 		case <-tick.C:
-			if b.live && b.ear != nil && b.soundless() {
-				_ = b.ear.pauseHere(ctx) // whoever spoke when the sound stopped is not waited for
+			if b.live && b.transcriber != nil && b.soundless() {
+				_ = b.transcriber.flush(ctx) // an utterance does not wait for sound that stopped
 			}
 		case <-b.wake:
 		}
-		if err := b.tellNow(ctx); err != nil {
+		if err := b.publishNow(ctx); err != nil {
 			if ctx.Err() != nil {
 				return
 			}
@@ -47,7 +47,7 @@ func (b *broadcast) tell(ctx context.Context) {
 	}
 }
 
-func (b *broadcast) tellNow(ctx context.Context) error {
+func (b *broadcast) publishNow(ctx context.Context) error {
 	mark, events := b.collect()
 	if err := b.publish(ctx, events...); err != nil {
 		return err
@@ -55,8 +55,8 @@ func (b *broadcast) tellNow(ctx context.Context) error {
 	if mark == nil {
 		return nil
 	}
-	if mark.HeardTo > b.mark.HeardTo {
-		if err := b.keepHeard(mark.HeardTo); err != nil {
+	if mark.HeardTo > b.lastMark.HeardTo {
+		if err := b.storeHeardTo(mark.HeardTo); err != nil {
 			b.log.Error("mark not kept", "error", err)
 		}
 	}
@@ -66,32 +66,32 @@ func (b *broadcast) tellNow(ctx context.Context) error {
 		return err
 	}
 	b.mu.Lock()
-	b.mark, b.marked = *mark, b.now()
+	b.lastMark, b.lastMarkAt = *mark, b.now()
 	b.mu.Unlock()
 	return nil
 }
 
-// collect takes what was not published yet, and the mark that is true once it is; nil: it was told already.
+// collect takes what was not published yet, and the progress mark that is true once it is; nil: it was published already.
 func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
-	ear := b.earMark() // before the lines are taken: whatever it covers is among them
+	transcribed := b.transcribedTo() // before the lines are taken: all that it covers is among them
 	now := b.now()
 	b.mu.Lock()
 	events := b.lines
 	for _, id := range slices.Sorted(maps.Keys(b.partial)) {
 		events = append(events, b.partial[id])
 	}
-	sound := joined(b.sound)
-	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.mark.HeardTo, b.heardTo(ear, now)), SceneCuts: b.sceneCuts, Unheard: b.unheard, By: "asr"}
+	sound := mergeSound(b.sound)
+	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.lastMark.HeardTo, b.heardTo(transcribed, now)), SceneCuts: b.sceneCuts, Unheard: b.unheard, By: "asr"}
 	b.lines, b.sound, b.sceneCuts, b.unheard = nil, nil, nil, nil
 	clear(b.partial)
-	before, due := b.mark, now.Sub(b.marked) >= tellAnyway
+	before, due := b.lastMark, now.Sub(b.lastMarkAt) >= markEvery
 	b.mu.Unlock()
 	for _, s := range sound {
 		events = append(events, b.event(s, s.Start, strconv.FormatInt(int64(s.Start), 10)))
 	}
 	mark.Health, mark.Hearing = b.health(now), b.hearing()
-	if b.ear != nil {
-		mark.SpeechLag = b.ear.speechLag()
+	if b.transcriber != nil {
+		mark.SpeechLag = b.transcriber.speechLag()
 	} else if b.captions != nil {
 		mark.SpeechLag = b.captions.lag()
 	}
@@ -101,14 +101,14 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 	return &mark, events
 }
 
-// mostMeasured bounds the values of one event: what gathered while the brokers were away for hours is more than one may hold.
-const mostMeasured = 6000
+// maxMeasured bounds the values of one event: what gathers while the brokers are away for hours is too much for one.
+const maxMeasured = 6000
 
-// joined puts together what was measured without a gap: one event instead of many small ones.
-func joined(sound []domain.SoundMeasured) []domain.SoundMeasured {
+// mergeSound merges measurements that follow each other without a gap: one event instead of many small ones.
+func mergeSound(sound []domain.SoundMeasured) []domain.SoundMeasured {
 	var out []domain.SoundMeasured
 	for _, s := range sound {
-		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < mostMeasured && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
+		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < maxMeasured && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
 			out[n].Momentary = append(out[n].Momentary, s.Momentary...)
 			out[n].Events = append(out[n].Events, s.Events...)
 			continue
@@ -122,60 +122,61 @@ func joined(sound []domain.SoundMeasured) []domain.SoundMeasured {
 // endless is later than any media time.
 const endless = time.Duration(1<<63 - 1)
 
-// earMark is the media time before which nothing is waited for by the ear.
-func (b *broadcast) earMark() time.Duration {
+// transcribedTo is the media time before which the transcriber, or the captions, have no line to come.
+func (b *broadcast) transcribedTo() time.Duration {
 	if b.captions != nil {
-		return b.captions.mark()
+		return b.captions.heardTo()
 	}
-	if b.ear == nil || b.soundless() && b.ear.drained() {
+	if b.transcriber == nil || b.soundless() && b.transcriber.isDrained() {
 		return endless
 	}
-	return b.ear.mark()
+	return b.transcriber.heardTo()
 }
 
-// soundless: no sound is to be expected now.
+// soundless reports whether no sound is to be expected now.
 func (b *broadcast) soundless() bool {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.onAir || b.parameters.SampleRate == 0 || b.live && now.Sub(b.lastSound) > stale
+	return !b.onAir || b.parameters.SampleRate == 0 || b.live && now.Sub(b.lastSound) > staleAfter
 }
 
-// heardTo: called with mu held. Sound that a source stopped giving is not waited for.
-func (b *broadcast) heardTo(ear time.Duration, now time.Time) time.Duration {
-	heard := min(b.recordedTo, ear)
+// heardTo is the media time to which all signals are known. It does not wait for sound that a source stopped sending. Called with
+// mu held.
+func (b *broadcast) heardTo(transcribed time.Duration, now time.Time) time.Duration {
+	heard := min(b.recordedTo, transcribed)
 	if !b.onAir || b.parameters.SampleRate == 0 {
 		return heard
 	}
 	soundTo := b.loudTo
-	if b.live && now.Sub(b.lastSound) > stale {
-		soundTo = max(soundTo, b.recordedTo-stale)
+	if b.live && now.Sub(b.lastSound) > staleAfter {
+		soundTo = max(soundTo, b.recordedTo-staleAfter)
 	}
 	return min(heard, soundTo)
 }
 
-// hearing is who hears the broadcast, logged when that changed. What it is heard by at all was settled when it opened: its sound
-// is asked for then.
+// hearing is the engine that hears the broadcast, logged when it changes. Whether by a recogniser, captions or none was settled when
+// the broadcast opened, for its sound is asked of the recorder then.
 func (b *broadcast) hearing() domain.Hearing {
-	h, captioned := b.room.heardBy(), b.room.captioned()
+	h, captioned := b.room.chosenHearing(), b.room.usesCaptions()
 	var settled string
 	switch {
 	case b.captions != nil && !captioned:
 		settled = kindCaptions
-	case b.captions == nil && b.ear == nil && h.Engine != engineNone:
+	case b.captions == nil && b.transcriber == nil && h.Engine != engineNone:
 		settled = engineNone
-	case b.ear != nil && captioned:
-		settled = b.ear.engine().name
-	case b.ear != nil:
-		if why := b.ear.deafness(); why != "" && h.Engine != engineNone {
+	case b.transcriber != nil && captioned:
+		settled = b.transcriber.engine().name
+	case b.transcriber != nil:
+		if why := b.transcriber.deafness(); why != "" && h.Engine != engineNone {
 			h.Trouble, h.About = domain.HearingDeaf, why
 		}
 	}
 	if settled != "" {
 		h = domain.Hearing{Engine: settled, Trouble: domain.HearingLater, About: h.Engine}
 	}
-	if h != b.heardBy {
-		b.heardBy = h
+	if h != b.loggedHearing {
+		b.loggedHearing = h
 		b.log.Info("who hears the room", "engine", h.Engine, "trouble", h.Trouble, "about", h.About)
 	}
 	return h
@@ -188,7 +189,7 @@ func (b *broadcast) health(now time.Time) map[string]domain.Health {
 	picture, sound := now.Sub(b.lastPart), now.Sub(b.lastSound)
 	b.mu.Unlock()
 	alive := func(has bool, silent time.Duration) domain.Health {
-		if !onAir || !has || b.live && silent > stale {
+		if !onAir || !has || b.live && silent > staleAfter {
 			return domain.HealthMissing
 		}
 		return domain.HealthPresent
@@ -201,8 +202,8 @@ func (b *broadcast) health(now time.Time) map[string]domain.Health {
 	if b.captions != nil && onAir {
 		health[domain.SignalSpeech] = b.captions.health(now)
 	}
-	if b.ear != nil && health[domain.SignalSound] == domain.HealthPresent {
-		health[domain.SignalSpeech] = b.ear.health(now)
+	if b.transcriber != nil && health[domain.SignalSound] == domain.HealthPresent {
+		health[domain.SignalSpeech] = b.transcriber.health(now)
 	}
 	return health
 }
