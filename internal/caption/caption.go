@@ -89,7 +89,7 @@ func Heard(word domain.Word, w domain.Window) bool {
 
 // Said is the text of what was said inside w: of the words whose middle lies in it.
 func Said(lines []domain.TranscriptLine, w domain.Window) string {
-	var said []string
+	var said strings.Builder
 	for _, words := range Words(lines) {
 		text := ""
 		for _, word := range words {
@@ -97,11 +97,15 @@ func Said(lines []domain.TranscriptLine, w domain.Window) string {
 				text = glue(text, word.Text)
 			}
 		}
-		if text != "" {
-			said = append(said, text)
+		if text == "" {
+			continue
 		}
+		if last, _ := utf8.DecodeLastRuneInString(said.String()); said.Len() > 0 && (last < 0x80 || !unicode.IsPunct(last)) {
+			said.WriteByte(' ') // a full-width mark brings its own
+		}
+		said.WriteString(text)
 	}
-	return strings.Join(said, " ")
+	return said.String()
 }
 
 // spread gives a line's text word by word, each Chinese character by itself, as if all took equally long.

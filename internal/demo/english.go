@@ -10,7 +10,12 @@ var english = tongue{
 	language: "en",
 	hosts:    []string{"Lily", "Mia", "Anna"},
 	voices:   []string{"slt", "rms", "awb"},
-	products: []product{{"the travel bag", "¥199"}, {"the coffee cup", "¥59"}, {"the winter coat", "¥399"}, {"the water bottle", "¥79"}},
+	products: []product{
+		{name: "the travel bag", price: price{"$59", "fifty nine"}, falls: dollars},
+		{name: "the coffee cup", price: price{"$35", "thirty five"}, falls: dollars},
+		{name: "the winter coat", price: price{"$89", "eighty nine"}, falls: dollars},
+		{name: "the water bottle", price: price{"$39", "thirty nine"}, falls: dollars},
+	},
 	talk: []string{
 		"this one is made of soft cotton and it comes in many sizes",
 		"let me show you the inside so that you can see how it is made",
@@ -31,11 +36,12 @@ var english = tongue{
 	},
 }
 
+var dollars = []price{{"$19", "nineteen"}, {"$20", "twenty"}, {"$30", "thirty"}}
+
 // englishPhrase words a selling moment; every call may word it otherwise.
-func englishPhrase(kind string, one func([]string) string) string {
+func englishPhrase(kind string, _ product, now price, one func([]string) string) string {
 	number := func() string { return one([]string{"two", "three", "five"}) }
 	percent := func() string { return one([]string{"twenty", "thirty", "fifty"}) }
-	dollars := func() string { return one([]string{"nineteen", "twenty", "thirty"}) }
 	switch kind {
 	case "flash_sale":
 		return one([]string{
@@ -51,8 +57,8 @@ func englishPhrase(kind string, one func([]string) string) string {
 		})
 	default: // price_drop
 		return one([]string{
-			fmt.Sprintf("now the price drops to %s dollars", dollars()),
-			fmt.Sprintf("the price goes down to %s dollars", dollars()),
+			fmt.Sprintf("now the price drops to %s dollars", now.said),
+			fmt.Sprintf("the price goes down to %s dollars", now.said),
 		})
 	}
 }

@@ -11,7 +11,12 @@ var mandarin = tongue{
 	language: "zh",
 	hosts:    []string{"小美", "小雨", "大强"},
 	voices:   []string{"f3", "m3", "Alicia"},
-	products: []product{{"旅行包", "¥199"}, {"保温杯", "¥59"}, {"羽绒服", "¥399"}, {"水杯", "¥79"}},
+	products: []product{
+		{"旅行包", price{"¥199", "一百九十九"}, []price{{"¥89.9", "八十九块九"}, {"¥99.9", "九十九块九"}, {"¥99", "九十九元"}}, []string{"二十", "五十", "一百"}},
+		{"保温杯", price{"¥59", "五十九"}, []price{{"¥39.9", "三十九块九"}, {"¥29.9", "二十九块九"}, {"¥39", "三十九元"}}, []string{"十", "二十"}},
+		{"羽绒服", price{"¥399", "三百九十九"}, []price{{"¥199", "一百九十九元"}, {"¥299", "二百九十九元"}}, []string{"五十", "一百"}},
+		{"水杯", price{"¥79", "七十九"}, []price{{"¥39.9", "三十九块九"}, {"¥49.9", "四十九块九"}, {"¥59", "五十九元"}}, []string{"十", "二十"}},
+	},
 	talk: []string{
 		"这款面料很柔软里面是纯棉的",
 		"我给大家看一下里面的细节",
@@ -33,7 +38,7 @@ var mandarin = tongue{
 }
 
 // mandarinPhrase words a selling moment; every call may word it otherwise. Numbers are written as they are said.
-func mandarinPhrase(kind string, one func([]string) string) string {
+func mandarinPhrase(kind string, p product, now price, one func([]string) string) string {
 	switch kind {
 	case "flash_sale":
 		return one([]string{
@@ -45,12 +50,12 @@ func mandarinPhrase(kind string, one func([]string) string) string {
 		return one([]string{
 			fmt.Sprintf("今天全场%s折！", one([]string{"三", "五", "八"})),
 			"今天全场五折！第二件半价！",
-			fmt.Sprintf("现在下单立减%s元！", one([]string{"二十", "五十", "一百"})),
+			fmt.Sprintf("现在下单立减%s元！", one(p.off)),
 		})
 	default: // price_drop
 		return one([]string{
-			fmt.Sprintf("平时卖一百九十九，现在只要%s块九！", one([]string{"五十九", "八十九", "九十九"})),
-			fmt.Sprintf("降价了！现在只要%s元！", one([]string{"五十九", "七十九", "九十九"})),
+			fmt.Sprintf("平时卖%s，现在只要%s！", p.price.said, now.said),
+			fmt.Sprintf("降价了！现在只要%s！", now.said),
 		})
 	}
 }

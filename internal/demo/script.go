@@ -37,10 +37,29 @@ type Room struct {
 	Host     string
 	Voice    string // flite's, or a variant of espeak-ng's Mandarin
 	Product  string
-	Price    string
+	Price    string // at first
+	Now      string // what the host says that it costs now, from the moment price_drop on
 	Script   []Sentence
 	Comments []Comment
 	Length   time.Duration
+}
+
+// ShopChange is what the shop says of the product: that it is on the shelf, or that its price is another one.
+type ShopChange struct {
+	At     time.Duration
+	Action string // as of an audience signal
+	Price  string
+}
+
+// Shop gives what the shop says: the price falls when the host has said so.
+func (r Room) Shop() []ShopChange {
+	changes := []ShopChange{{Action: "listed", Price: r.Price}}
+	for _, m := range r.Moments() {
+		if m.Kind == "price_drop" {
+			changes = append(changes, ShopChange{m.End, "priced", r.Now})
+		}
+	}
+	return changes
 }
 
 // Moments gives the sentences that sell.
@@ -61,11 +80,20 @@ type tongue struct {
 	products          []product
 	talk              []string // sentences that sell nothing
 	chatter, outburst []string // of the audience: at all times, and after a moment
-	phrase            func(kind string, one func([]string) string) string
+	phrase            func(kind string, p product, now price, one func([]string) string) string
 	pace              func(sentence string) time.Duration // about how long it takes to say
 }
 
-type product struct{ name, price string }
+// product is what a room sells, at prices that agree with all that its host may say.
+type product struct {
+	name  string
+	price price
+	falls []price  // to one of these
+	off   []string // amounts that may come off it, as said
+}
+
+// price is one as it is shown and as it is said.
+type price struct{ shown, said string }
 
 // NewRoom draws an English room from a seed. Lengths of sentences are estimates until Synthesise has spoken them.
 func NewRoom(seed uint64) Room { return newRoom(seed, english) }
@@ -76,8 +104,9 @@ func NewMandarinRoom(seed uint64) Room { return newRoom(seed, mandarin) }
 func newRoom(seed uint64, t tongue) Room {
 	pick := rand.New(rand.NewPCG(seed, seed^0x6c697665636c6970))
 	product := t.products[pick.IntN(len(t.products))]
+	now := product.falls[pick.IntN(len(product.falls))]
 	room := Room{Language: t.language, Host: t.hosts[pick.IntN(len(t.hosts))], Voice: t.voices[pick.IntN(len(t.voices))],
-		Product: product.name, Price: product.price}
+		Product: product.name, Price: product.price.shown, Now: now.shown}
 	kinds := []string{"flash_sale", "discount", "price_drop"}
 	pick.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	lines := pick.Perm(len(t.talk))
@@ -88,7 +117,7 @@ func newRoom(seed uint64, t tongue) Room {
 	}
 	room.Script = append(room.Script, next(), next())
 	for _, kind := range kinds {
-		text := t.phrase(kind, func(list []string) string { return list[pick.IntN(len(list))] })
+		text := t.phrase(kind, product, now, func(list []string) string { return list[pick.IntN(len(list))] })
 		room.Script = append(room.Script, Sentence{Text: text, Moment: kind}, next(), next())
 		if pick.IntN(2) == 0 {
 			room.Script = append(room.Script, next())

@@ -87,7 +87,7 @@ func (s *Show) Attach(ctx context.Context) (push string, err error) {
 			URL string `json:"url"`
 		} `json:"push"`
 	}
-	room := map[string]any{"host": s.Room.Host, "language": s.Room.Language, "products": []map[string]string{{"name": s.Room.Product, "price": s.Room.Price}}}
+	room := map[string]any{"host": s.Room.Host, "language": s.Room.Language, "products": []map[string]string{s.item(s.Room.Price)}}
 	if s.Room.Language == mandarin.language {
 		room["engine"] = "mandarin" // the small model, which hears synthetic voices
 	}
@@ -103,6 +103,7 @@ func (s *Show) Play(ctx context.Context, push string) error {
 	start := time.Now()
 	playing.Go(func() error { defer offAir(); return s.push(ctx, push, start) })
 	playing.Go(func() error { s.comment(onAir, start); return nil })
+	playing.Go(func() error { s.sell(onAir, start); return nil })
 	playing.Go(func() error { return s.watch(ctx, onAir) })
 	return playing.Wait()
 }
@@ -141,6 +142,25 @@ func (s *Show) comment(ctx context.Context, start time.Time) {
 			comments = comments[1:]
 		}
 		_ = s.Ops.Call(ctx, http.MethodPost, "/v1/streams/"+s.Stream+"/audience", due, nil)
+	}
+}
+
+// item is the product at a price, as the API takes it.
+func (s *Show) item(price string) map[string]string {
+	return map[string]string{"id": "1", "name": s.Room.Product, "price": price}
+}
+
+// sell lets the shop say at its times what it says of the product, until it is heard.
+func (s *Show) sell(ctx context.Context, start time.Time) {
+	for _, change := range s.Room.Shop() {
+		told := []map[string]any{{"kind": "product", "action": change.Action, "item": s.item(change.Price)}}
+		wait := time.Until(start.Add(change.At))
+		for await.For(ctx, wait) == nil {
+			if s.Ops.Call(ctx, http.MethodPost, "/v1/streams/"+s.Stream+"/audience", told, nil) == nil {
+				break
+			}
+			wait = 500 * time.Millisecond
+		}
 	}
 }
 

@@ -84,13 +84,16 @@ func (r *Room) draw(ctx context.Context, sound, font, out string) error {
 		return fmt.Sprintf("drawtext=fontfile=%s:text='%s':fontsize=%d:fontcolor=white:x=%s:y=%s%s", font, content, size, x, y, more)
 	}
 	seconds := fmt.Sprintf("%.3f", r.Length.Seconds())
+	shop := r.Shop()
+	falls := shop[len(shop)-1].At.Seconds()
 	// The still background is drawn once and repeated: drawing it for every frame would take longer than the encoder does.
 	picture := "gradients=s=1280x720:r=30:d=0.04:n=2:c0=0x3b1c55:c1=0xc9404f:x0=0:y0=0:x1=1280:y1=720:seed=3,trim=end_frame=1,format=yuv420p," +
 		"drawbox=x=800:y=120:w=400:h=440:color=white@0.16:t=fill," +
 		"loop=loop=-1:size=1,setpts=N/30/TB[room];color=c=0xffd27a:s=280x220:r=30[goods];" +
 		"[room][goods]overlay=x='860+50*sin(2*t)':y='180+40*cos(1.3*t)':shortest=1," +
 		text(r.Product, 40, "820", "450", "") + "," +
-		text(r.Price, 64, "820", "495", ":fontcolor=0xffe08a") + "," +
+		text(r.Price, 64, "820", "495", fmt.Sprintf(":fontcolor=0xffe08a:enable='lt(t,%.3f)'", falls)) + "," +
+		text(r.Now, 64, "820", "495", fmt.Sprintf(":fontcolor=0xffe08a:enable='gte(t,%.3f)'", falls)) + "," +
 		text("LIVE 直播间", 36, "48", "40", ":box=1:boxcolor=red@0.8:boxborderw=12") + "," +
 		text("%{pts\\:hms}", 44, "48", "640", "") + "," +
 		text(r.Host, 44, "48", "120", "")

@@ -79,11 +79,32 @@ const (
 // Reason says why a highlight was noticed.
 type Reason struct {
 	Signal string // "keyword", "comments", "loudness", "request"
-	Detail string // for a person: `flash_sale: "last three minutes"`, "42 comments in 10 s, usually 6"
+	Detail string // for a person: `flash sale: "last 3 minutes"`, "42 comments in 10 s, usually 6"
 	At     time.Duration
 	Weight float64 // its part of the score
 	// Chinese is Detail in Chinese; empty where there is none.
 	Chinese string
+	// Phrases are what the host said that it rests on, in order; empty: nothing of it was said.
+	Phrases []Phrase
+	Offer   Offer         // that the host or the shop named; zero: none
+	Left    time.Duration // that the host named ("last three minutes"); 0: none
+}
+
+// SignalKeyword is the signal of reasons that rest on phrases of the rules.
+const SignalKeyword = "keyword"
+
+// Phrase is something that a host said.
+type Phrase struct {
+	Spoken     string // as it was heard: "五十九块九"
+	Written    string // as it is printed: "¥59.9"
+	Start, End time.Duration
+}
+
+// Offer is a price or a discount, in figures.
+type Offer struct {
+	Was, Now float64 // what something cost and costs; 0: not said
+	Sign     string  // of their currency: "¥", "$", "€", "£"; empty: not said
+	Off      float64 // per cent; 0: not said
 }
 
 // Highlight is a window of media time with a score and its reasons. Topics highlight.found.v1 and, for one a person or

@@ -3,7 +3,6 @@ package wording
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -13,8 +12,12 @@ type Money struct {
 	Sign   string // "¥", "$", "€", "£"
 }
 
+// String is the amount as it is printed: ¥99.9, $19.90.
 func (m Money) String() string {
-	return m.Sign + strings.TrimSuffix(strconv.FormatFloat(m.Amount, 'f', 2, 64), ".00")
+	if m.Sign == "" {
+		return plain(math.Round(m.Amount*100) / 100)
+	}
+	return amount(m)
 }
 
 var currencies = map[string]string{

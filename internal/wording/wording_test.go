@@ -238,3 +238,29 @@ func FuzzWritingTwiceChangesNothing(f *testing.F) {
 		}
 	})
 }
+
+func TestPricesOfAShopAreRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"¥99": "¥99", "$19.99": "$19.99", "99块9": "¥99.9", "￥1,299.00": "¥1299", "九块九": "¥9.9", "89元": "¥89", "１９９元": "¥199", "199": "199", "US$ 1,200": "$1,200",
+		"九十九塊": "¥99", "券后¥59.9起": "¥59.9", "免费": "", "": "", "¥": "",
+	} {
+		got := ""
+		if m, ok := ReadPrice(text); ok {
+			got = m.String()
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzPricesOfAShop(f *testing.F) {
+	for _, seed := range []string{"¥99", "$19.99", "99块9", "￥1,299.00", "九块九", "1,,2..3", "¥¥$9", strings.Repeat("9", 300)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if m, ok := ReadPrice(text); ok && !(m.Amount >= 0 && m.Amount <= mostValue*1e8) {
+			t.Errorf("%q is %v", text, m)
+		}
+	})
+}

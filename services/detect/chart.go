@@ -75,7 +75,7 @@ func draw(rules *Rules, report Report) chart {
 			}
 			row.Ticks = append(row.Ticks, tick{row.x(at), text})
 		}
-		row.marks(report)
+		row.marks(rules, report)
 		c.Rows = append(c.Rows, row)
 	}
 	return c
@@ -105,7 +105,7 @@ func (c *chartLine) curve(points []Point) {
 	c.Path = path.String()
 }
 
-func (c *chartLine) marks(report Report) {
+func (c *chartLine) marks(rules *Rules, report Report) {
 	const letter, lines = 6.5, 2 // widths of a letter; lines that labels are written in
 	var taken [lines]float64     // up to where
 	byStart := slices.SortedStableFunc(slices.Values(report.Highlights), func(a, b domain.Highlight) int { return cmp.Compare(a.Window.Start, b.Window.Start) })
@@ -114,10 +114,11 @@ func (c *chartLine) marks(report Report) {
 		if from >= to {
 			continue
 		}
-		b := bar{X: c.x(from), Width: c.x(to) - c.x(from), Title: fmt.Sprintf("%s %s", clockTime(h.Window.Start), h.Kind)}
+		b := bar{X: c.x(from), Width: c.x(to) - c.x(from), Title: fmt.Sprintf("%s %s", clockTime(h.Window.Start), rules.kind(h.Kind))}
 		for line := range lines {
 			if b.X >= taken[line] {
-				b.Kind, b.Below, taken[line] = h.Kind, 16+13*line, b.X+letter*float64(len(h.Kind)+1)
+				name := rules.kind(h.Kind).English
+				b.Kind, b.Below, taken[line] = name, 16+13*line, b.X+letter*float64(len(name)+1)
 				break
 			}
 		}
@@ -125,7 +126,7 @@ func (c *chartLine) marks(report Report) {
 	}
 	for _, d := range nearMisses(report) {
 		if at := d.Highlight.Window.Start; c.shows(at) {
-			c.Misses = append(c.Misses, dot{c.x(at), c.height(d.Highlight.Score), fmt.Sprintf("%s %s: %s", clockTime(at), d.Highlight.Kind, d.Why)})
+			c.Misses = append(c.Misses, dot{c.x(at), c.height(d.Highlight.Score), fmt.Sprintf("%s %s: %s %s", clockTime(at), rules.kind(d.Highlight.Kind), d.Why, d.WhyChinese)})
 		}
 	}
 }

@@ -157,7 +157,7 @@ func (r *room) conditions(parts []evidence, at time.Duration) []evidence {
 		}
 		out = append(out, evidence{
 			Signal: signalRule, Feature: signalRule + "." + c.Name, Value: 1, Kind: c.Kind, Moment: parts[0].Moment,
-			Detail: c.Name, Chinese: c.Name,
+			Detail: fmt.Sprintf("rule %q holds", c.Name), Chinese: fmt.Sprintf("符合规则“%s”", c.Name),
 		})
 	}
 	return out

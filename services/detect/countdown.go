@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"liveclip/internal/domain"
 )
 
 // countdown hears a host count down: three numbers or more, each one less than the one before. It remembers nothing.
@@ -26,6 +28,7 @@ func (*countdown) take(h happening, _ *room) []evidence {
 		if last += i; last >= l.carried {
 			e := l.evidence(i, last)
 			e.Signal, e.Feature, e.Kind, e.Value = signalUrgency, "urgency.countdown", "flash_sale", 1
+			e.Phrases = []domain.Phrase{l.phrase(i, last)}
 			e.Detail = fmt.Sprintf("counts down from %d", from)
 			e.Chinese = fmt.Sprintf("从 %d 倒数", from)
 			out = append(out, e)

@@ -1,12 +1,14 @@
 package detect
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"liveclip/internal/demo"
 	"liveclip/internal/domain"
+	"liveclip/internal/event"
 )
 
 // playInto plays a sample room into a room, as a recogniser without faults would: a line per sentence, or, with merged, a line
@@ -25,6 +27,12 @@ func playInto(r *room, show demo.Room, merged bool) []decision {
 	}
 	for _, l := range lines {
 		r.say(l)
+	}
+	for _, change := range show.Shop() {
+		item := domain.Product{ID: "1", Name: show.Product, Price: change.Price}
+		r.signal(event.Envelope{ID: fmt.Sprint("shop-", change.At)}, domain.AudienceSignal{
+			ID: fmt.Sprint("shop-", change.At), Kind: domain.SignalProduct, At: change.At, Item: item, Action: domain.ProductAction(change.Action),
+		})
 	}
 	for _, c := range show.Comments {
 		r.write(comment(c.At.Seconds(), c.User))

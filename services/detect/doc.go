@@ -11,7 +11,8 @@
 // more than that. Only TriggeredAt, a wall clock, differs.
 //
 // Signals, each a file, look at what happens and give evidence: a named feature between 0 and 1, the media time it speaks of,
-// and a sentence for a person in English and Chinese.
+// and a sentence for a person in English and Chinese. What was said goes with it in fields (said.go): the phrases as heard and as
+// printed, with their times, the price or discount in figures, and the time left; nobody reads them out of the sentence.
 //
 //	keywords.go   phrases, literally or by their sound (pinyin, stems, homophones); talk of another time beside them
 //	prices.go     discounts and prices as values: 五折, 半价, 立减50, was 200 now 99, against the price of the product on show

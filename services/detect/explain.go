@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"liveclip/internal/domain"
 )
 
 //go:embed explain.html
@@ -38,7 +40,7 @@ type explanation struct {
 	Chart      chart
 	Clips      []shownDecision
 	Misses     []shownDecision
-	Considered map[string]int
+	Considered []named
 	Taken      []named
 	Health     []named
 	Weights    []shownWeight
@@ -49,8 +51,12 @@ type named struct {
 	English, Chinese, Value string
 }
 
+// String is the name in both languages.
+func (n named) String() string { return strings.TrimSuffix(n.English+" · "+n.Chinese, " · ") }
+
 type shownDecision struct {
 	Decision
+	Kind    named
 	Latency time.Duration // from the last thing it needed to the decision
 	Parts   []shownPart
 	Lacked  []named
@@ -77,12 +83,18 @@ const (
 func explained(title string, rules *Rules, report Report) explanation {
 	e := explanation{
 		Title: title, Length: report.Length, Lag: report.Lag, Threshold: rules.Threshold, Bias: rules.Bias,
-		Chart: draw(rules, report), Considered: map[string]int{},
+		Chart: draw(rules, report),
 	}
+	considered := map[outcome]int{}
 	for _, d := range report.Decisions {
-		e.Considered[d.Outcome]++
+		considered[outcome(d.Outcome)]++
 		if d.Outcome == string(outcomeFired) && len(e.Clips) < mostClips {
 			e.Clips = append(e.Clips, rules.show(d))
+		}
+	}
+	for _, o := range outcomes {
+		if n := considered[o.outcome]; n > 0 {
+			e.Considered = append(e.Considered, named{o.english, o.chinese, fmt.Sprint(n)})
 		}
 	}
 	for _, d := range nearMisses(report) {
@@ -93,7 +105,7 @@ func explained(title string, rules *Rules, report Report) explanation {
 	}
 	for _, f := range feeds {
 		if health, known := report.Health[f.name]; known {
-			e.Health = append(e.Health, named{f.name, feedChinese[f.name], string(health)})
+			e.Health = append(e.Health, named{f.name + ": " + string(health), feedChinese[f.name] + healthChinese[health], ""})
 		}
 	}
 	for _, feature := range rules.features {
@@ -132,7 +144,7 @@ func nearMisses(report Report) []Decision {
 
 // show gives a decision with what raised and lowered its score, and, where it made no highlight, what would have done.
 func (r *Rules) show(d Decision) shownDecision {
-	s := shownDecision{Decision: d, Latency: max(0, d.At-d.Needed)}
+	s := shownDecision{Decision: d, Kind: r.kind(d.Highlight.Kind), Latency: max(0, d.At-d.Needed)}
 	for _, feature := range r.features {
 		if v := d.Highlight.Features[feature]; v != 0 && r.weights[feature] != 0 {
 			s.Parts = append(s.Parts, shownPart{r.name(feature), v, r.weights[feature], v * r.weights[feature]})
@@ -152,6 +164,24 @@ func (r *Rules) show(d Decision) shownDecision {
 	return s
 }
 
+// kind gives what a kind of highlight is called.
+func (r *Rules) kind(name string) named {
+	for _, g := range r.Keywords {
+		if g.Name == name {
+			return named{g.english(), g.label(), name}
+		}
+	}
+	if n, ok := kindNames[name]; ok {
+		return named{n[0], n[1], name}
+	}
+	return named{name, "", name}
+}
+
+var kindNames = map[string][2]string{
+	kindBurst: {"the audience reacts", "观众热议"}, kindProduct: {"product on show", "讲解商品"}, kindSoldOut: {"sold out", "售罄"},
+	"discount": {"discount", "折扣"}, "price_drop": {"price drop", "降价"}, "flash_sale": {"flash sale", "限时抢购"}, // of signals, whatever groups there are
+}
+
 func logit(p float64) float64 { return math.Log(p / (1 - p)) }
 
 // name gives what a feature is called.
@@ -161,7 +191,7 @@ func (r *Rules) name(feature string) named {
 	}
 	for _, g := range r.Keywords {
 		if featureOf(g.Name) == feature {
-			return named{"words: " + g.Name, "话术：" + g.label(), feature}
+			return named{"words: " + g.english(), "话术：" + g.label(), feature}
 		}
 	}
 	_, name, _ := strings.Cut(feature, ".")
@@ -184,6 +214,16 @@ var featureNames = map[string][2]string{
 	"speech.elsewhere": {"speaks of another time", "说的是别的时候"}, "urgency.countdown": {"a countdown", "倒数"},
 	"voice.raised": {"the host speaks up", "主播提高嗓门"},
 }
+
+var outcomes = []struct {
+	outcome          outcome
+	english, chinese string
+}{
+	{outcomeFired, "became clips", "成为切片"}, {outcomeSwallowed, "of a moment that has its clip", "已有切片"}, {outcomeWeak, "below the threshold", "未达阈值"},
+	{outcomeBarred, "over the hour's budget", "超出每小时条数"}, {outcomeVetoed, "forbidden by a rule", "规则禁止"},
+}
+
+var healthChinese = map[domain.Health]string{domain.HealthPresent: "有数据", domain.HealthQuiet: "无动静", domain.HealthMissing: "未接入"}
 
 var feedChinese = map[string]string{
 	signalComments: "评论", signalLikes: "点赞", signalGifts: "礼物", signalFollows: "关注", signalOrders: "订单", signalProduct: "商品",

@@ -16,6 +16,7 @@ import (
 const (
 	kindBurst   = "burst"   // only the audience told
 	kindProduct = "product" // another one came on show
+	kindSoldOut = "sold_out"
 )
 
 const (
@@ -139,7 +140,7 @@ func (r *room) decide(parts []evidence, at time.Duration) decision {
 	h.Window = r.window(anchor, parts)
 	h.Text = r.text(h.Window)
 	d.Highlight = h
-	d.Outcome, d.Why = r.outcome(anchor, parts, d)
+	d.Outcome, d.Why, d.WhyChinese = r.outcome(anchor, parts, d)
 	return d
 }
 
@@ -217,27 +218,31 @@ func (r *Rules) reasons(parts []evidence, score float64) []domain.Reason {
 		}
 		reasons = append(reasons, domain.Reason{
 			Signal: p.Signal, Detail: p.Detail, Chinese: p.Chinese, At: p.Moment.Start, Weight: score * weight / max(sum, 1e-9),
+			Phrases: p.Phrases, Offer: p.Offer, Left: p.Left,
 		})
 	}
 	slices.SortStableFunc(reasons, func(a, b domain.Reason) int { return cmp.Compare(b.Weight, a.Weight) })
 	return reasons
 }
 
-// outcome says what becomes of a moment, and why where it is no highlight.
-func (r *room) outcome(anchor evidence, parts []evidence, d decision) (outcome, string) {
-	score := d.Highlight.Score
+// outcome says what becomes of a moment, and why where it is no highlight, in English and in Chinese.
+func (r *room) outcome(anchor evidence, parts []evidence, d decision) (o outcome, why, chinese string) {
+	score := 100 * d.Highlight.Score
 	if rule, vetoed := r.rules.vetoed(parts); vetoed {
-		return outcomeVetoed, fmt.Sprintf("rule %q forbids it", rule)
+		return outcomeVetoed, fmt.Sprintf("the rule %q forbids it", rule), fmt.Sprintf("规则“%s”禁止", rule)
 	}
 	switch {
-	case score < r.rules.Threshold:
-		return outcomeWeak, fmt.Sprintf("score %.2f is below the threshold %.2f", score, r.rules.Threshold)
+	case d.Highlight.Score < r.rules.Threshold:
+		least := 100 * r.rules.Threshold
+		return outcomeWeak, fmt.Sprintf("score %.0f, needs %.0f", score, least), fmt.Sprintf("得分 %.0f，需要 %.0f", score, least)
 	case r.covered(anchor):
-		return outcomeSwallowed, "the moment has its highlight already"
-	case score < d.Bar:
-		return outcomeBarred, fmt.Sprintf("score %.2f is below %.2f, the bar after %d clips in the last hour", score, d.Bar, r.recently(anchor.Moment.Start))
+		return outcomeSwallowed, "the moment has its clip already", "这一刻已有切片"
+	case d.Highlight.Score < d.Bar:
+		n, bar := r.recently(anchor.Moment.Start), min(100, 100*d.Bar)
+		return outcomeBarred, fmt.Sprintf("score %.0f, but after %d clips in the last hour it needs more than %.0f", score, n, bar),
+			fmt.Sprintf("得分 %.0f，但最近一小时已有 %d 条切片，要高于 %.0f", score, n, bar)
 	}
-	return outcomeFired, ""
+	return outcomeFired, "", ""
 }
 
 // anchor is the event a highlight follows from, and what names it.

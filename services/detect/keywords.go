@@ -1,8 +1,10 @@
 package detect
 
 import (
-	"fmt"
 	"slices"
+	"strings"
+
+	"liveclip/internal/domain"
 )
 
 // keywords are the phrases of the rules: literally, or by their sound. It remembers nothing: the line before is the room's.
@@ -35,8 +37,7 @@ func (l *spokenLine) elsewhere(said []evidence) []evidence {
 			}
 			other := l.evidence(e.first, e.last)
 			other.Signal, other.Feature, other.Value = signalKeyword, "speech.elsewhere", 1
-			other.Detail = fmt.Sprintf("speaks of another time: %q", quote(l.spoken[away.first:away.last+1]))
-			other.Chinese = fmt.Sprintf("说的是别的时候：“%s”", quote(l.spoken[away.first:away.last+1]))
+			other.label, other.Phrases = label{"speaks of another time", "说的是别的时候"}, []domain.Phrase{l.phrase(away.first, away.last)}
 			out = append(out, other)
 			break
 		}
@@ -45,14 +46,14 @@ func (l *spokenLine) elsewhere(said []evidence) []evidence {
 }
 
 func keyword(l *spokenLine, m match, group Group, value float64) evidence {
-	e := l.evidence(m.first, m.last)
-	e.Signal, e.Feature, e.Kind, e.Value = signalKeyword, featureOf(group.Name), group.Name, value
-	e.Detail = fmt.Sprintf("%s: %q", group.Name, quote(l.spoken[m.first:m.last+1]))
-	e.Chinese = fmt.Sprintf("%s：“%s”", group.label(), quote(l.spoken[m.first:m.last+1]))
+	as := label{group.english(), group.label()}
 	if value < 1 {
-		e.Detail += " by its sound"
-		e.Chinese += "（谐音）"
+		as = label{as.english + ", by its sound", as.chinese + "（谐音）"}
 	}
+	from, to, offer := l.withOffer(m.first, m.last)
+	e := l.quoting(m.first, m.last, as)
+	e.Signal, e.Feature, e.Kind, e.Value = signalKeyword, featureOf(group.Name), group.Name, value
+	e.Phrases[0], e.Offer, e.Left = l.phrase(from, to), offer, l.left(from, to)
 	return e
 }
 
@@ -72,19 +73,30 @@ type alike struct {
 func (r *Rules) soundsLike(tokens []token, literal []match) []alike {
 	var out []alike
 	for _, m := range r.bySound.find(tokens) {
+		p := r.bySound.entries[m.entry].phrase
 		known := slices.ContainsFunc(literal, func(l match) bool {
-			return l.group == m.group && l.first <= m.last && m.first <= l.last
+			return l.first <= m.last && m.first <= l.last && (l.group == m.group || r.misreads(p, m, tokens, l))
 		})
 		if known {
 			continue
 		}
-		p := r.bySound.entries[m.entry].phrase
 		apart, own := r.sounds.likeness(p, tokens[m.first:m.last+1])
 		if own*3 >= len(p) && apart <= r.Keywords[m.group].loose(r.Loose) {
 			out = append(out, alike{m, apart, p})
 		}
 	}
 	return out
+}
+
+// misreads tells a phrase that takes for misheard what is part of a literal one: 最后5份 in 最后5分钟.
+func (r *Rules) misreads(p phrase, m match, tokens []token, literal match) bool {
+	for i, part := range p.over(m.last - m.first + 1) {
+		at := m.first + i
+		if at >= literal.first && at <= literal.last && part != numberMark && r.sounds.apart(part, tokens[at].text) > apartStem {
+			return true
+		}
+	}
+	return false
 }
 
 const leastAlike = 3 // tokens of a phrase that is looked for by its sound
@@ -96,6 +108,9 @@ func (g Group) loose(otherwise float64) float64 {
 	}
 	return otherwise
 }
+
+// english is what a group is called in English: "flash sale".
+func (g Group) english() string { return strings.ReplaceAll(g.Name, "_", " ") }
 
 func (g Group) label() string {
 	if g.Chinese != "" {

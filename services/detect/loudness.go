@@ -77,8 +77,8 @@ func (l *loudness) close(r LoudnessRules) []evidence {
 	l.Value = value
 	return []evidence{{
 		Signal: signalLoudness, Feature: "loudness.jump", Value: value,
-		Detail:  fmt.Sprintf("%.0f LU above the room's usual %.0f LUFS", l.Above, median),
-		Chinese: fmt.Sprintf("比平时的 %.0f LUFS 高 %.0f LU", median, l.Above),
+		Detail:  fmt.Sprintf("the room is %.0f dB louder than in the minute before", l.Above),
+		Chinese: fmt.Sprintf("现场比前一分钟响 %.0f 分贝", l.Above),
 		Moment:  domain.Window{Start: at, End: at + time.Second},
 		Burst:   l.Second,
 	}}

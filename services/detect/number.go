@@ -1,10 +1,6 @@
 package detect
 
-import (
-	"strings"
-
-	"liveclip/internal/wording"
-)
+import "liveclip/internal/wording"
 
 // money is an amount and, where it was said, its currency's sign.
 type money = wording.Money
@@ -21,26 +17,4 @@ func percentOff(was, now money) float64 {
 		return 0
 	}
 	return 100 * (was.Amount - now.Amount) / was.Amount
-}
-
-// readPrice reads a price as a shop shows it: "¥99", "$19.99", "99.00元".
-func readPrice(f *folder, shown string) (money, bool) {
-	if len(shown) > mostRemark {
-		return money{}, false
-	}
-	var words []string
-	for _, t := range f.tokens(shown) {
-		words = append(words, t.text)
-	}
-	for i := range words {
-		if m, taken := readMoney(words[i:]); taken > 0 {
-			for _, sign := range []string{"¥", "￥", "$", "€", "£"} {
-				if m.Sign == "" && strings.Contains(shown, sign) {
-					m.Sign = strings.Replace(sign, "￥", "¥", 1)
-				}
-			}
-			return m, true
-		}
-	}
-	return money{}, false
 }

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -24,11 +23,11 @@ func (*pitch) take(h happening, r *room) []evidence {
 		out = append(out, l.hints(s, r.rules)...)
 		if said, at := l.saidIn(s.Window, l.calls); said {
 			s.Calls = true
-			out = append(out, l.pitched("speech.call", "calls to act", "催促下单", at))
+			out = append(out, l.pitched("speech.call", label{"calls to act", "催促下单"}, at))
 		}
 		if said, at := l.saidIn(s.Window, l.leads); said {
 			s.Leads = true
-			out = append(out, l.pitched("speech.lead", "calls for attention", "引起注意", at))
+			out = append(out, l.pitched("speech.lead", label{"calls for attention", "引起注意"}, at))
 		}
 	}
 	return out
@@ -46,11 +45,9 @@ func (l *spokenLine) saidIn(w domain.Window, of []match) (bool, match) {
 	return false, match{}
 }
 
-func (l *spokenLine) pitched(feature, detail, chinese string, m match) evidence {
-	e := l.evidence(m.first, m.last)
+func (l *spokenLine) pitched(feature string, as label, m match) evidence {
+	e := l.quoting(m.first, m.last, as)
 	e.Signal, e.Feature, e.Value = signalSpeech, feature, 1
-	e.Detail = fmt.Sprintf("%s: %q", detail, quote(l.spoken[m.first:m.last+1]))
-	e.Chinese = fmt.Sprintf("%s：“%s”", chinese, quote(l.spoken[m.first:m.last+1]))
 	return e
 }
 
@@ -100,7 +97,10 @@ func (l *spokenLine) hint(of []match, r *Rules) evidence {
 		}
 	}
 	most := slices.Index(byGroup, slices.Max(byGroup))
-	e := l.pitched("speech.hint", "words of an offer", "优惠用语", of[0])
+	e := l.pitched("speech.hint", label{"words of an offer", "优惠用语"}, of[0])
+	for _, m := range of[1:] {
+		e.with(evidence{Phrases: []domain.Phrase{l.phrase(m.first, m.last)}})
+	}
 	e.Kind, e.Value = r.Keywords[most].Name, min(1, float64(len(words))/fullHints)
 	return e
 }

@@ -1,8 +1,12 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
+
+	"liveclip/internal/domain"
 )
 
 // offer is what a price expression comes to.
@@ -20,17 +24,12 @@ type prices struct {
 	Was float64
 }
 
-func (p *prices) take(h happening, r *room) []evidence {
+func (p *prices) take(h happening, _ *room) []evidence {
 	if h.Line == nil {
 		return nil
 	}
-	words := h.Line.understood(r.rules)
 	var out []evidence
-	for _, o := range readOffers(words) {
-		if o.last < h.Line.carried {
-			continue
-		}
-		r.Product.compare(&o)
+	for _, o := range h.Line.offers {
 		if o.off < leastOff && o.minus.Amount == 0 {
 			continue
 		}
@@ -39,6 +38,7 @@ func (p *prices) take(h happening, r *room) []evidence {
 		e.Signal, e.Feature, e.Kind = signalPrice, "price.off", o.kind()
 		e.Value = 0.3 + 0.7*ramp(o.off, leastOff, 50)
 		e.Detail, e.Chinese = o.describe()
+		e.Phrases, e.Offer = []domain.Phrase{h.Line.phrase(o.first, o.last)}, o.named()
 		out = append(out, e)
 	}
 	return out
@@ -73,12 +73,21 @@ func (o offer) kind() string {
 	return "discount"
 }
 
+// named is the offer in figures.
+func (o offer) named() domain.Offer {
+	n := domain.Offer{Was: o.was.Amount, Now: o.now.Amount, Off: math.Round(o.off)}
+	if n.Now > 0 {
+		n.Sign = cmp.Or(o.now.Sign, o.was.Sign)
+	}
+	return n
+}
+
 func (o offer) describe() (english, chinese string) {
 	switch {
 	case o.now.Amount > 0:
-		return fmt.Sprintf("from %s to %s, %.0f %% off", o.was, o.now, o.off), fmt.Sprintf("从 %s 到 %s，优惠 %.0f%%", o.was, o.now, o.off)
+		return fmt.Sprintf("from %s to %s, %.0f%% off", o.was, o.now, o.off), fmt.Sprintf("从 %s 到 %s，优惠 %.0f%%", o.was, o.now, o.off)
 	case o.off > 0:
-		return fmt.Sprintf("%.0f %% off", o.off), fmt.Sprintf("优惠 %.0f%%", o.off)
+		return fmt.Sprintf("%.0f%% off", o.off), fmt.Sprintf("优惠 %.0f%%", o.off)
 	}
 	return o.minus.String() + " off", "立减 " + o.minus.String()
 }

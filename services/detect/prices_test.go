@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -18,28 +17,28 @@ func tokensOf(f *folder, text string) []string {
 func TestOffersAreReadAsValues(t *testing.T) {
 	f := testFolder(t)
 	for text, want := range map[string]string{
-		"今天全场五折":                                         "50 % off",
-		"打8.5折":                                          "15 % off",
-		"全场八五折":                                          "15 % off",
-		"第二件半价":                                          "25 % off",
-		"打对折":                                            "50 % off",
-		"百分之三十的优惠":                                       "30 % off",
-		"满三百减五十":                                         "17 % off",
-		"买二送一":                                           "33 % off",
+		"今天全场五折":                                         "50% off",
+		"打8.5折":                                          "15% off",
+		"全场八五折":                                          "15% off",
+		"第二件半价":                                          "25% off",
+		"打对折":                                            "50% off",
+		"百分之三十的优惠":                                       "30% off",
+		"满三百减五十":                                         "17% off",
+		"买二送一":                                           "33% off",
 		"立减50":                                           "50 off",
 		"直降一百元":                                          "¥100 off",
-		"原价199现在只要99":                                    "from 199 to 99, 50 % off",
-		"从一百九十九降到九十九块":                                   "from 199 to ¥99, 50 % off",
-		"原价两千三 现在一千八":                                    "from 2300 to 1800, 22 % off",
-		"原价十九块九现在九块九":                                    "from ¥19.90 to ¥9.90, 50 % off",
-		"fifty percent off":                              "50 % off",
-		"50% off everything":                             "50 % off",
-		"half the price":                                 "50 % off",
-		"buy one get one free":                           "50 % off",
+		"原价199现在只要99":                                    "from 199 to 99, 50% off",
+		"从一百九十九降到九十九块":                                   "from 199 to ¥99, 50% off",
+		"原价两千三 现在一千八":                                    "from 2300 to 1800, 22% off",
+		"原价十九块九现在九块九":                                    "from ¥19.9 to ¥9.9, 50% off",
+		"fifty percent off":                              "50% off",
+		"50% off everything":                             "50% off",
+		"half the price":                                 "50% off",
+		"buy one get one free":                           "50% off",
 		"save twenty dollars":                            "$20 off",
-		"it was 200 and now 150":                         "from 200 to 150, 25 % off",
-		"from fifty dollars down to thirty dollars":      "from $50 to $30, 40 % off",
-		"was nineteen ninety nine now only nine dollars": "from 19.99 to $9, 55 % off",
+		"it was 200 and now 150":                         "from 200 to 150, 25% off",
+		"from fifty dollars down to thirty dollars":      "from $50 to $30, 40% off",
+		"was nineteen ninety nine now only nine dollars": "from 19.99 to $9, 55% off",
 		"one hundred and fifty dollars off":              "$150 off",
 		"这款三折伞很轻便":                                       "",
 		"今天没有打五折":                                        "",
@@ -74,21 +73,6 @@ func TestNumbersAreReadInDigitsAndWords(t *testing.T) {
 	}
 }
 
-func TestPricesOfAShopAreRead(t *testing.T) {
-	f := testFolder(t)
-	for text, want := range map[string]string{
-		"¥99": "¥99", "$19.99": "$19.99", "99块9": "¥99.90", "￥1,299.00": "¥1299", "九块九": "¥9.90", "89元": "¥89", "免费": "", "": "",
-	} {
-		got := ""
-		if m, ok := readPrice(f, text); ok {
-			got = m.String()
-		}
-		if got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 func FuzzOffersStayWithinTheText(f *testing.F) {
 	folder := testFolder(f)
 	for _, seed := range []string{"原价199现在只要99块9", "百分之", "was 5 to to 3", "满满满减", "nineteen ninety nine hundred", "点点五", "一百百百", "9999999999999999999折", "50% and 半", "对折"} {
@@ -105,6 +89,5 @@ func FuzzOffersStayWithinTheText(f *testing.F) {
 			}
 			_, _ = o.describe()
 		}
-		_ = fmt.Sprint(readPrice(folder, text))
 	})
 }

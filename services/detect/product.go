@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/wording"
 )
 
 // product follows what the shop does with its products: which one is on show, what it costs, when it is sold out.
@@ -31,7 +32,7 @@ func (p *product) take(h happening, r *room) []evidence {
 	}
 	s := h.Shop.Signal
 	before, known := p.Prices[s.Item.ID]
-	now, told := readPrice(r.rules.folder, s.Item.Price)
+	now, told := wording.ReadPrice(s.Item.Price)
 	if told {
 		p.price(s.Item.ID, now)
 	}
@@ -74,10 +75,11 @@ func (p *product) take(h happening, r *room) []evidence {
 			return nil // a price that rises sells nothing
 		}
 		e.Kind, e.Value = "price_drop", 0.5+0.5*ramp(off, 0, 50)
-		e.Detail = fmt.Sprintf("price of %q falls from %s to %s, %.0f %% off", name, before, now, off)
+		e.Offer = offer{was: before, now: now, off: off}.named()
+		e.Detail = fmt.Sprintf("price of %q falls from %s to %s, %.0f%% off", name, before, now, off)
 		e.Chinese = fmt.Sprintf("“%s”从 %s 降到 %s，降 %.0f%%", name, before, now, off)
 	case domain.ProductSoldOut:
-		e.Kind, e.Detail, e.Chinese = "scarcity", fmt.Sprintf("%q is sold out", name), fmt.Sprintf("“%s”售罄", name)
+		e.Kind, e.Detail, e.Chinese = kindSoldOut, fmt.Sprintf("%q is sold out", name), fmt.Sprintf("“%s”售罄", name)
 	}
 	return []evidence{e}
 }

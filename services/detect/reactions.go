@@ -35,13 +35,13 @@ func (s *reactions) take(h happening, _ *room) []evidence {
 		e := evidence{
 			Signal: signalSound, Kind: kindBurst, Value: value, Burst: int64(heard.Window.Start), Source: source{came: h.Sound.came},
 			Moment: domain.Window{Start: max(0, heard.Window.Start-reactionBefore), End: max(0, heard.Window.Start)},
-			Detail: fmt.Sprintf("%s, %.0f %% sure", heard.Kind, 100*value),
+			Detail: fmt.Sprintf("%s (%.0f%% sure)", heard.Kind, 100*value),
 		}
 		switch heard.Kind {
 		case "laughter":
-			e.Feature, e.Chinese, s.Laughter, s.At = "sound.laughter", "笑声", value, h.At
+			e.Feature, e.Chinese, s.Laughter, s.At = "sound.laughter", fmt.Sprintf("笑声（把握 %.0f%%）", 100*value), value, h.At
 		case "applause":
-			e.Feature, e.Chinese, s.Applause, s.At = "sound.applause", "掌声", value, h.At
+			e.Feature, e.Chinese, s.Applause, s.At = "sound.applause", fmt.Sprintf("掌声（把握 %.0f%%）", 100*value), value, h.At
 		default:
 			continue
 		}

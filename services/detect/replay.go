@@ -26,13 +26,14 @@ type Report struct {
 type Decision struct {
 	// Outcome is "fired", "weak" (below the threshold), "swallowed" (of a moment that has its highlight), "barred" (above the
 	// threshold, not above what the hour's budget still lets through) or "vetoed" (by a rule).
-	Outcome   string
-	Highlight domain.Highlight
-	Bar       float64       // the score it had to reach
-	At        time.Duration // when it was decided, on the clock of Entry.At
-	Needed    time.Duration // when the last thing it rests on had come, on the same clock
-	Why       string        // it is no highlight; empty for one that is
-	moment    time.Duration
+	Outcome    string
+	Highlight  domain.Highlight
+	Bar        float64       // the score it had to reach
+	At         time.Duration // when it was decided, on the clock of Entry.At
+	Needed     time.Duration // when the last thing it rests on had come, on the same clock
+	Why        string        // it is no highlight; empty for one that is
+	WhyChinese string
+	moment     time.Duration
 }
 
 // Point is the score at a media time, of all that became known of it.
@@ -120,7 +121,7 @@ func (p *replay) take(e roomlog.Entry) {
 // note tells, or keeps, what was decided.
 func (p *replay) note(decisions []decision) {
 	for _, d := range decisions {
-		told := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why, moment: d.Anchor.At}
+		told := Decision{Outcome: string(d.Outcome), Highlight: d.Highlight, Bar: d.Bar, At: p.now, Needed: min(d.came, p.now), Why: d.Why, WhyChinese: d.WhyChinese, moment: d.Anchor.At}
 		if p.watched != nil {
 			p.watched(told)
 			continue

@@ -249,7 +249,7 @@ func TestThePageSaysWhatFiredWhatNearlyDidAndWhatItLacked(t *testing.T) {
 	if err := Explain(&page, "room-1 <b>", rules, report); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"flash_sale: &#34;flash sale", "限时抢购", "0:00:19.0", "is below the threshold 0.50", "any one of these would have done", "comment burst", "<svg", "room-1 &lt;b&gt;"} {
+	for _, want := range []string{"flash sale: &#34;flash sale", "限时抢购", "0:00:19.0", "needs 50", "需要 50", "any one of these would have done", "comment burst", "<svg", "room-1 &lt;b&gt;"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -321,11 +321,30 @@ func moments(said []evidence, apart time.Duration) [][]evidence {
 			n++
 		}
 		e.Number = n - 1
-		if !slices.ContainsFunc(all[n-1], func(known evidence) bool { return known.Feature == e.Feature && known.Value >= e.Value }) {
-			all[n-1] = append(all[n-1], e)
+		all[n-1] = together(all[n-1], e)
+	}
+	for _, m := range all {
+		for i := range m {
+			m[i].tell()
 		}
 	}
 	return all
+}
+
+// together adds evidence to a moment's. Of one feature the weightier stands for the others, with all that they rest on.
+func together(moment []evidence, e evidence) []evidence {
+	for i := range moment {
+		known := &moment[i]
+		switch {
+		case known.Feature != e.Feature:
+		case known.Value >= e.Value:
+			known.with(e)
+			return moment
+		default:
+			e.with(*known)
+		}
+	}
+	return append(moment, e)
 }
 
 // keep remembers a line that was taken up.

@@ -94,9 +94,11 @@ func TestAKeywordMakesAHighlightAroundItsSentence(t *testing.T) {
 		Window: domain.Window{Start: seconds(19), End: seconds(32.5)},
 		Score:  score,
 		Reasons: []domain.Reason{{
-			Signal: "speech", Detail: `words of an offer: "final"`, Chinese: "优惠用语：“final”", At: seconds(21.5), Weight: score * 3.1 * 2 / 3 / (1.1 + 3.1*2/3),
+			Signal: "speech", Detail: `words of an offer: "final", "minutes"`, Chinese: "优惠用语：“final”“minutes”", At: seconds(21.5), Weight: score * 3.1 * 2 / 3 / (1.1 + 3.1*2/3),
+			Phrases: []domain.Phrase{{Spoken: "final", Written: "final", Start: seconds(21.5), End: seconds(22)}, {Spoken: "minutes", Written: "minutes", Start: seconds(22), End: seconds(22.5)}},
 		}, {
-			Signal: "keyword", Detail: `flash_sale: "final minutes"`, Chinese: "限时抢购：“final minutes”", At: seconds(21.5), Weight: score * 1.1 / (1.1 + 3.1*2/3),
+			Signal: "keyword", Detail: `flash sale: "final minutes"`, Chinese: "限时抢购：“final minutes”", At: seconds(21.5), Weight: score * 1.1 / (1.1 + 3.1*2/3),
+			Phrases: []domain.Phrase{{Spoken: "final minutes", Written: "final minutes", Start: seconds(21.5), End: seconds(22.5)}},
 		}},
 		Text:     "these are the final minutes now",
 		Features: map[string]float64{"keyword.flash_sale": 1, "speech.hint": 2. / 3, "comments.absent": 1, "speech.alone": 1},
@@ -221,7 +223,7 @@ func TestASentenceEndsWhereTheSpeakerPauses(t *testing.T) {
 
 func TestAPhraseThatABreathCutInTwoIsHeardOnce(t *testing.T) {
 	got := found(t, said(20, 21, "these are the last three"), said(21.4, 23, "minutes everyone"), said(23.5, 25, "thank you"))
-	if len(got) != 1 || got[0].Reasons[0].Detail != `flash_sale: "last three minutes"` {
+	if len(got) != 1 || got[0].Reasons[0].Detail != `flash sale: "last three minutes"` {
 		t.Errorf("got %+v", got)
 	}
 	if got := found(t, said(20, 21, "these are the last three"), said(29, 31, "minutes everyone")); got != nil {
@@ -359,7 +361,7 @@ func TestLoudnessAddsToWhatWasSaid(t *testing.T) {
 	sale := said(30, 33, "flash sale")
 	r.say(sale)
 	got := highlights(r.advance(seconds(40)))
-	if len(got) != 1 || len(got[0].Reasons) != 3 || got[0].Reasons[2].Detail != "13 LU above the room's usual -25 LUFS" || got[0].Score <= 0.75 {
+	if len(got) != 1 || len(got[0].Reasons) != 3 || got[0].Reasons[2].Detail != "the room is 13 dB louder than in the minute before" || got[0].Score <= 0.75 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Names of signals: in reasons, in health, and as the first part of a feature's name.
 const (
-	signalKeyword  = "keyword"
+	signalKeyword  = domain.SignalKeyword
 	signalPrice    = "price"
 	signalUrgency  = "urgency"
 	signalComments = domain.SignalComments
@@ -79,11 +79,15 @@ type evidence struct {
 	Burst  int64 `json:",omitempty"`
 
 	// Said tells what was said from what was done. Sentence is the one it was said in, Number the moment among the line's.
-	Said     bool          `json:",omitempty"`
-	Sentence domain.Window `json:",omitzero"`
-	Number   int           `json:",omitempty"`
+	Said     bool            `json:",omitempty"`
+	Phrases  []domain.Phrase `json:",omitempty"` // that it rests on
+	Offer    domain.Offer    `json:",omitzero"`
+	Left     time.Duration   `json:",omitempty"`
+	Sentence domain.Window   `json:",omitzero"`
+	Number   int             `json:",omitempty"`
 
 	first, last int // tokens of the line
+	label       label
 }
 
 // outcome of a moment that was considered.
@@ -99,10 +103,11 @@ const (
 
 // decision is what became of a moment. Anchor is what the highlight follows from; Bar is the score it had to reach.
 type decision struct {
-	Outcome   outcome
-	Anchor    event.Envelope
-	Highlight domain.Highlight
-	Bar       float64
-	Why       string        // it is no highlight
-	came      time.Duration // when the last thing it rests on had come: known in a replay only
+	Outcome    outcome
+	Anchor     event.Envelope
+	Highlight  domain.Highlight
+	Bar        float64
+	Why        string // it is no highlight
+	WhyChinese string
+	came       time.Duration // when the last thing it rests on had come: known in a replay only
 }

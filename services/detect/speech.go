@@ -2,9 +2,7 @@ package detect
 
 import (
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"liveclip/internal/domain"
 )
@@ -19,7 +17,8 @@ const (
 type timedToken struct {
 	Start, End time.Duration
 	Token      string // folded
-	Text       string // as the recogniser wrote it
+	Text       string // as the line writes it
+	Heard      string // as the recogniser heard it; empty: with the token before
 }
 
 // spokenLine is a line as the signals look at it.
@@ -34,6 +33,8 @@ type spokenLine struct {
 	sentences  []sentence
 	matches    []match        // literal, of all groups of phrases
 	alike      []alike        // by their sound
+	words      []string       // as they are understood
+	offers     []offer        // in figures
 	away       []match        // talk of another time
 	hinted     []match        // words of offers
 	calls      []match        // to act
@@ -79,8 +80,23 @@ func (r *room) speak(h finalLine) *spokenLine {
 			l.matches = append(l.matches, m)
 		}
 	}
+	l.away = slices.DeleteFunc(l.away, func(a match) bool { return a.within(l.matches) || a.within(l.hinted) })
 	l.alike = slices.DeleteFunc(r.rules.soundsLike(tokens, l.matches), func(a alike) bool { return a.last < l.carried })
+	l.words = l.understood(r.rules)
+	for _, o := range readOffers(l.words) {
+		if o.last >= l.carried {
+			r.Product.compare(&o)
+			l.offers = append(l.offers, o)
+		}
+	}
 	return l
+}
+
+// within tells a match that is part of a longer one: 没有 of 没有了 denies nothing.
+func (m match) within(of []match) bool {
+	return slices.ContainsFunc(of, func(o match) bool {
+		return o.first <= m.first && m.last <= o.last && o.last-o.first > m.last-m.first
+	})
 }
 
 func (l *spokenLine) tokens() []token {
@@ -107,21 +123,24 @@ func (l *spokenLine) evidence(first, last int) evidence {
 func (f *folder) hear(line domain.TranscriptLine) []timedToken {
 	whole := f.tokens(line.Text)
 	var said []timedToken
+	add := func(t token, of string, start, end time.Duration) {
+		said = append(said, timedToken{start, end, t.text, of[t.from:t.to], of[t.from:t.to]})
+	}
 	for _, word := range line.Words {
 		for _, t := range f.tokens(word.Text) {
-			said = append(said, timedToken{word.Start, max(word.Start, word.End), t.text, word.Text[t.from:t.to]})
+			add(t, word.Text, word.Start, max(word.Start, word.End))
 		}
 	}
 	same := func(s timedToken, t token) bool { return s.Token == t.text }
-	if len(whole) == 0 || slices.EqualFunc(said, whole, same) {
-		return said
+	if len(whole) > 0 && !slices.EqualFunc(said, whole, same) {
+		said = said[:0]
+		step := max(0, line.End-line.Start) / time.Duration(len(whole))
+		for i, t := range whole {
+			from := line.Start + time.Duration(i)*step
+			add(t, line.Text, from, from+step)
+		}
 	}
-	said = said[:0]
-	step := max(0, line.End-line.Start) / time.Duration(len(whole))
-	for i, t := range whole {
-		from := line.Start + time.Duration(i)*step
-		said = append(said, timedToken{from, from + step, t.text, line.Text[t.from:t.to]})
-	}
+	f.asHeard(said, line.Heard)
 	return said
 }
 
@@ -146,23 +165,4 @@ func sentenceOf(moment domain.Window, sentences []sentence) domain.Window {
 		}
 	}
 	return whole
-}
-
-// quote puts tokens together as they were said: words with spaces, Han characters without.
-func quote(said []timedToken) string {
-	var b strings.Builder
-	for i, s := range said {
-		if sign, _ := utf8.DecodeRuneInString(s.Text); i > 0 && signs[sign] != "" && len(s.Text) == utf8.RuneLen(sign) {
-			continue // it stands before its number
-		}
-		if i > 0 {
-			last, _ := utf8.DecodeLastRuneInString(said[i-1].Text)
-			first, _ := utf8.DecodeRuneInString(s.Text)
-			if !standsAlone(last) && !standsAlone(first) {
-				b.WriteByte(' ')
-			}
-		}
-		b.WriteString(s.Text)
-	}
-	return b.String()
 }

@@ -56,8 +56,8 @@ func (v *voice) take(h happening, r *room) []evidence {
 		e := h.Line.evidence(0, 0)
 		e.Signal, e.Feature, e.Value = signalLoudness, "voice.raised", max(0.2, ramp(s.Above, r.rules.Voice.Least, r.rules.Voice.Full))
 		e.Moment, e.Sentence = s.Window, s.Window
-		e.Detail = fmt.Sprintf("the host speaks %.0f LU louder than usual", s.Above)
-		e.Chinese = fmt.Sprintf("主播比平时大声 %.0f LU", s.Above)
+		e.Detail = fmt.Sprintf("the host speaks %.0f dB louder than usual", s.Above)
+		e.Chinese = fmt.Sprintf("主播嗓门比平时高 %.0f 分贝", s.Above)
 		out = append(out, e)
 	}
 	return out

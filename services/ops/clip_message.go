@@ -170,7 +170,11 @@ func reasonsChinese(reasons []domain.Reason) string {
 func reasonMessages(reasons []domain.Reason) []*opsv1.Reason {
 	var messages []*opsv1.Reason
 	for _, r := range reasons {
-		messages = append(messages, &opsv1.Reason{Signal: r.Signal, Detail: r.Detail, AtS: r.At.Seconds(), Weight: r.Weight, Chinese: r.Chinese})
+		m := &opsv1.Reason{Signal: r.Signal, Detail: r.Detail, AtS: r.At.Seconds(), Weight: r.Weight, Chinese: r.Chinese}
+		for _, p := range r.Phrases {
+			m.Phrases = append(m.Phrases, &opsv1.Phrase{Spoken: p.Spoken, Written: p.Written, StartS: p.Start.Seconds(), EndS: p.End.Seconds()})
+		}
+		messages = append(messages, m)
 	}
 	return messages
 }

@@ -9,6 +9,12 @@
 // highlight. A name nobody knows is a fault of the library, found when it is read; a value nobody gave is replaced by the
 // library's default for it. Values are outside input: they are cleaned and cut, and never read as templates.
 //
+// A title is worded by the highlight's kind, in the room's language, within sixty columns. It names the product that is on show,
+// or the only one; else what the host said that a rule fired on, if that is of the title's language; else nothing. Which words
+// fired, what price was named and how much time is left are fields of the highlight's reasons, never read out of their text;
+// events of before have none, and get a title that needs none. A price that the host named comes before the listed one; where the
+// two contradict each other, the clip tells none (told.go).
+//
 // A generated shot's template may say what every shot of it begins with, in words without variables: an engine makes that once.
 //
 // An opening comes from the request itself, else from what is configured for the highlight's kind, else from prompt.opening

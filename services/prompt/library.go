@@ -25,7 +25,7 @@ const other = "other" // the kind that stands for every one without an entry
 var languages = []string{"zh", "en"}
 
 // builtIn are the variables every highlight has a value for, or a default.
-var builtIn = []string{"host", "product", "price", "was", "picture", "category", "title", "text", "action", "kind", "countdown"}
+var builtIn = []string{"host", "product", "price", "was", "picture", "category", "title", "text", "words", "action", "kind", "countdown"}
 
 // byLanguage is a text per language.
 type byLanguage map[string]string
@@ -41,6 +41,7 @@ type libraryFile struct {
 	} `yaml:"templates"`
 	Actions  map[string]byLanguage `yaml:"actions"`
 	Titles   map[string]byLanguage `yaml:"titles"`
+	Bare     map[string]byLanguage `yaml:"bare"` // titles where a name that the title needs is not known
 	Openings []struct {
 		Name      string            `yaml:"name"`
 		Kinds     []string          `yaml:"kinds"` // of highlights that it opens where prompt.opening is auto
@@ -64,6 +65,7 @@ type library struct {
 	prompts  []prompt
 	actions  map[string]map[string]template // by kind and language
 	titles   map[string]map[string]template
+	bare     map[string]map[string]template // nil: titles have stand-ins for what is not known
 	openings map[string]opening
 	opens    map[string]string // the opening of a kind
 	negative byLanguage
@@ -108,7 +110,10 @@ func parseLibrary(file *strictyaml.File) (*library, error) {
 		base.Actions = own.Actions
 	}
 	if own.Titles != nil {
-		base.Titles = own.Titles
+		base.Titles, base.Bare = own.Titles, nil
+	}
+	if own.Bare != nil {
+		base.Bare = own.Bare
 	}
 	if own.Openings != nil {
 		base.Openings = own.Openings
@@ -168,6 +173,9 @@ func (r *reader) read(file libraryFile) {
 	}
 	r.library.actions = r.kinds("actions", file.Actions, "action")
 	r.library.titles = r.kinds("titles", file.Titles, "title")
+	if file.Bare != nil {
+		r.library.bare = r.kinds("bare", file.Bare, "title")
+	}
 	r.languages("negative", file.Negative)
 	for _, kind := range slices.Sorted(maps.Keys(file.Limits)) {
 		if l := file.Limits[kind]; l.Characters < 20 || l.Characters > 10_000 || l.Negative < 0 || len(l.Languages) == 0 {

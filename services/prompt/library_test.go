@@ -103,7 +103,7 @@ func TestALibraryAddsItsOwnVariables(t *testing.T) {
 	for want, room := range map[string]domain.Context{
 		"红色的好物":             {},
 		"蓝色的好物":             {Extra: map[string]string{"colour": "蓝色"}},
-		"a red the product": {Language: "en-GB"},
+		"a red today's pick": {Language: "en-GB"},
 	} {
 		if got := prompted(l, "", room, domain.Highlight{}); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -13,7 +13,7 @@ func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 var sale = domain.Highlight{
 	ID: "h1", Kind: "flash_sale", Window: domain.Window{Start: seconds(18), End: seconds(27)}, Score: 0.75,
-	Reasons:     []domain.Reason{{Signal: "keyword", Detail: `flash_sale: "last three minutes"`, At: seconds(21), Weight: 0.75}},
+	Reasons:     []domain.Reason{{Signal: "keyword", Detail: `flash sale: "last 3 minutes"`, At: seconds(21), Weight: 0.75, Left: 3 * time.Minute, Phrases: []domain.Phrase{{Spoken: "last three minutes", Written: "last 3 minutes", Start: seconds(21), End: seconds(22)}}}},
 	Text:        "hurry up, last three minutes for the silk scarf",
 	TriggeredAt: time.Unix(1_700_000_000, 0).UTC(),
 }
@@ -97,7 +97,7 @@ func TestARequestsOwnOpeningComesBeforeWhatIsConfigured(t *testing.T) {
 		want string
 		note bool
 	}{
-		"its own":               {domain.Highlight{Kind: "manual", Opening: "price_drop"}, "price_drop", false},
+		"its own":               {domain.Highlight{Kind: "manual", Opening: "price_drop", Text: "silk scarf"}, "price_drop", false},
 		"none":                  {domain.Highlight{Kind: "manual", Opening: "none"}, "", false},
 		"of its kind":           {domain.Highlight{Kind: "manual"}, "live_now", false},
 		"none of its kind":      {domain.Highlight{Kind: "burst"}, "", false},
@@ -120,7 +120,7 @@ func TestNoClockRunsToAnEndThatNobodyNamed(t *testing.T) {
 	cfg := Defaults()
 	cfg.Opening = "auto"
 	h := sale
-	h.Reasons = []domain.Reason{{Detail: `flash_sale: "flash sale"`}}
+	h.Reasons = []domain.Reason{{Signal: "keyword", Detail: `flash sale: "last three minutes"`}} // an event of before
 	p := shipped(t).plan(cfg, room, h)
 	if p.Shots[0].Template != "live_now" || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "needs a countdown") {
 		t.Errorf("opened by %q with notes %q", p.Shots[0].Template, p.Notes)
@@ -154,7 +154,7 @@ func TestAnEngineIsPromptedInALanguageItUnderstands(t *testing.T) {
 	l.limits["own"] = Limit{Characters: 300, Languages: []string{"en"}}
 	h := domain.Highlight{Kind: "discount", Text: "全场五折"}
 	shot := l.generated(cfg, h, l.values(domain.Context{Host: "小美"}, h))
-	if want := "小美 presents the product with enthusiasm, zoom in on the price tag, cheerful background music, bright and clear picture"; shot.Prompt != want {
+	if want := "小美 presents today's pick with enthusiasm, zoom in on the price tag, cheerful background music, bright and clear picture"; shot.Prompt != want {
 		t.Errorf("got %q, want %q", shot.Prompt, want)
 	}
 }
@@ -170,56 +170,6 @@ func TestWhatIsTooLongOrHasControlCharactersIsNamedAndSurvived(t *testing.T) {
 	want := []string{"host had control characters: they were taken out", "product has 102400 characters: cut to 60"}
 	if !reflect.DeepEqual(p.Notes, want) {
 		t.Errorf("notes %q, want %q", p.Notes, want)
-	}
-}
-
-func fires(detail string) []domain.Reason {
-	return []domain.Reason{{Signal: "keyword", Detail: detail, Weight: 1}}
-}
-
-func TestTitlesSpeakTheRoomsLanguageOrThatOfWhatWasSaid(t *testing.T) {
-	l := shipped(t)
-	for name, test := range map[string]struct {
-		room  domain.Context
-		h     domain.Highlight
-		title string
-	}{
-		"a room in Chinese":          {domain.Context{Language: "zh-CN"}, domain.Highlight{Kind: "flash_sale"}, "限时抢购：好物"},
-		"words that fired":           {domain.Context{Language: "zh"}, domain.Highlight{Kind: "discount", Reasons: fires(`Discount: "立减¥20"`)}, "限时折扣：立减¥20"},
-		"words the title has":        {domain.Context{Language: "zh"}, domain.Highlight{Kind: "price_drop", Reasons: fires(`Price drop: "降价"`)}, "降价了：好物"},
-		"no words, but a number":     {domain.Context{Language: "zh"}, domain.Highlight{Kind: "burst", Reasons: fires(`12 people: comment`)}, "直播间热议：好物"},
-		"words that name a variable": {domain.Context{Language: "en"}, domain.Highlight{Kind: "discount", Reasons: fires(`Discount: "${host} \"half\" price"`)}, `On offer: ${host} "half" price`},
-		"Chinese was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "全场五折"}, "限时折扣：好物"},
-		"English was said":           {domain.Context{}, domain.Highlight{Kind: "discount", Text: "half price"}, "On offer: the product"},
-		"a room's names are Chinese": {domain.Context{Products: []domain.Product{{Name: "保温杯"}}}, domain.Highlight{Kind: "discount", Text: "half price"}, "限时折扣：保温杯"},
-		"nothing was said":           {domain.Context{}, domain.Highlight{Kind: "burst"}, "直播间热议：好物"},
-		"a kind of the user's own":   {room, domain.Highlight{Kind: "mystery"}, "From the live room: the product"},
-		"a request's own title":      {room, domain.Highlight{Kind: "manual", Title: " My\nclip ${host} ", By: "op"}, "My clip ${host}"},
-		"a request's empty title":    {room, domain.Highlight{Kind: "manual", Title: "\x00 ", By: "op"}, "From the live room: the product"},
-		"a price nobody gave":        {domain.Context{Language: "zh"}, domain.Highlight{Kind: "price_drop"}, "降价了：好物"},
-		"a name that is no template": {domain.Context{Language: "en", Products: []domain.Product{{Name: "${host} bag"}}}, sale, "Flash sale: ${host} bag"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := l.plan(Defaults(), test.room, test.h).Title; got != test.title {
-				t.Errorf("got %q, want %q", got, test.title)
-			}
-		})
-	}
-}
-
-func TestCountdownsAreReadFromTheReasons(t *testing.T) {
-	for detail, want := range map[string]string{
-		`flash_sale: "last three minutes"`:   "180",
-		`flash_sale: "最后三分钟"`:                "180",
-		`flash_sale: "最后十五分钟"`:               "900",
-		`flash_sale: "只剩二十秒"`:                "20",
-		`flash_sale: "only 90 seconds left"`: "90",
-		`flash_sale: "last few minutes"`:     "",
-		`discount: "fifty percent off"`:      "",
-	} {
-		if got := countdown(domain.Highlight{Reasons: []domain.Reason{{Detail: detail}}}); got != want {
-			t.Errorf("%s: got %q, want %q", detail, got, want)
-		}
 	}
 }
 

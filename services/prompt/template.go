@@ -3,6 +3,7 @@ package prompt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -62,6 +63,13 @@ func (t template) fill(value func(name string) string) string {
 		}
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// lacks tells a template that names something which has no value. A price may be left away.
+func (t template) lacks(given map[string]string) bool {
+	return slices.ContainsFunc(t.pieces, func(p piece) bool {
+		return p.variable != "" && p.variable != "price" && p.variable != "was" && given[p.variable] == ""
+	})
 }
 
 // clean makes outside text fit to be shown: one line, no control or formatting characters, at most `most` characters.

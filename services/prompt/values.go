@@ -3,9 +3,7 @@ package prompt
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +16,8 @@ const (
 	longestValue = 60   // characters of a variable's value
 	longestTitle = 80   // characters
 	longestText  = 2000 // characters of what was said
+	widestTitle  = 60   // columns of a title that liveclip words: what platforms show, thirty Chinese characters
+	leastName    = 12   // columns that a product's name keeps in a title
 
 	longestAddress = 2048 // of a picture
 )
@@ -77,7 +77,7 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	for name, value := range room.Extra {
 		v.give(name, value)
 	}
-	product := productOf(room, h)
+	product := asSaid(productOf(room, h), h)
 	v.give("host", room.Host)
 	v.give("category", room.Category)
 	v.give("product", product.Name)
@@ -87,6 +87,9 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 	v.give("text", h.Text)
 	v.give("kind", h.Kind)
 	v.give("countdown", countdown(h))
+	if words := fired(h); speaks(words, v.language) {
+		v.give("words", inSentence(words))
+	}
 	v.give("action", l.text(l.actions, h.Kind, v))
 	title := h.Title
 	if clean(title, longestTitle) == "" {
@@ -98,7 +101,7 @@ func (l *library) values(room domain.Context, h domain.Highlight) values {
 
 func (v values) give(name, value string) {
 	v.given[name] = clean(value, longestValue)
-	if name == "text" || name == "kind" { // said, not given by anybody
+	if name == "text" || name == "words" || name == "kind" { // said, not given by anybody
 		return
 	}
 	switch n := utf8.RuneCountInString(value); {
@@ -109,28 +112,24 @@ func (v values) give(name, value string) {
 	}
 }
 
-// titled words a title by the highlight's kind. Where nobody knows the product, the words that fired say what it is about.
+// titled words a title by the highlight's kind. Where nobody knows the product, the words that fired say what it is about; where
+// these, or another name, are not known either, it is a title that needs none.
 func (v values) titled(h domain.Highlight) string {
-	title, words := v.library.text(v.library.titles, h.Kind, v), fired(h)
-	if v.given["product"] != "" || words == "" || strings.Contains(strings.ToLower(title), strings.ToLower(words)) {
-		return title
+	l := v.library
+	title := l.of(l.titles, h.Kind, v.language)
+	v.given = maps.Clone(v.given)
+	if words := v.given["words"]; v.given["product"] == "" && !strings.Contains(title.fill(v.of), words) {
+		v.given["product"], v.given["price"] = words, "" // they tell it, where they do
 	}
-	about := v
-	about.given = maps.Clone(v.given)
-	about.given["product"] = clean(words, longestValue)
-	return v.library.text(v.library.titles, h.Kind, about)
-}
-
-// fired are the host's words that a rule fired on, of the reason that weighs most (`Discount: "half price"`); empty: none did.
-func fired(h domain.Highlight) string {
-	for _, reason := range h.Reasons {
-		_, quoted, _ := strings.Cut(reason.Detail, ": ")
-		if quoted, err := strconv.QuotedPrefix(quoted); err == nil && reason.Signal == "keyword" {
-			words, _ := strconv.Unquote(quoted)
-			return words
-		}
+	if l.bare != nil && title.lacks(v.given) {
+		title = l.of(l.bare, h.Kind, v.language)
 	}
-	return ""
+	text := title.fill(v.of)
+	if over := columns(text) - widestTitle; over > 0 && v.given["product"] != "" {
+		v.given["product"] = shortened(v.given["product"], max(columns(v.given["product"])-over, leastName))
+		text = title.fill(v.of)
+	}
+	return text
 }
 
 // over is v with what the room itself gave, in whatever language it did.
@@ -153,59 +152,14 @@ func (v values) of(name string) string {
 
 // text fills the text for a kind, or for every other one, in the clip's language.
 func (l *library) text(texts map[string]map[string]template, kind string, v values) string {
+	return l.of(texts, kind, v.language).fill(v.of)
+}
+
+// of is the template for a kind, or for every other one.
+func (l *library) of(texts map[string]map[string]template, kind, language string) template {
 	t, ok := texts[kind]
 	if !ok {
 		t = texts[other]
 	}
-	return t[v.language].fill(v.of)
-}
-
-var spokenSpan = regexp.MustCompile(`(?i)([0-9]{1,3}|[a-z]+|[零一二两三四五六七八九十]{1,3})[\s-]*(minutes?|seconds?|分钟|分鐘|秒)`)
-
-// countdown is the number of seconds that the highlight's reasons name ("last three minutes": "180"); empty: none.
-func countdown(h domain.Highlight) string {
-	for _, reason := range h.Reasons {
-		m := spokenSpan.FindStringSubmatch(reason.Detail)
-		if m == nil {
-			continue
-		}
-		n, ok := smallNumber(strings.ToLower(m[1]))
-		if unit := strings.ToLower(m[2]); ok && (unit[0] == 'm' || strings.HasPrefix(unit, "分")) {
-			n *= 60
-		}
-		if ok && n > 0 {
-			return strconv.Itoa(n)
-		}
-	}
-	return ""
-}
-
-// smallNumber reads digits, an English word or Chinese numerals below a hundred, as they are spoken of minutes.
-func smallNumber(s string) (int, bool) {
-	if n, err := strconv.Atoi(s); err == nil {
-		return n, true
-	}
-	words := map[string]int{
-		"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-		"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
-	}
-	if n, ok := words[s]; ok {
-		return n, true
-	}
-	digits := map[rune]int{'零': 0, '一': 1, '二': 2, '两': 2, '三': 3, '四': 4, '五': 5, '六': 6, '七': 7, '八': 8, '九': 9}
-	total, digit := 0, 0
-	for i, r := range s {
-		d, ok := digits[r]
-		switch {
-		case ok:
-			digit = d
-		case r != '十':
-			return 0, false
-		case i == 0:
-			total = 10
-		default:
-			total, digit = digit*10, 0
-		}
-	}
-	return total + digit, true
+	return t[language]
 }

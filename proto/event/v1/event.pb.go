@@ -1717,6 +1717,9 @@ type Reason struct {
 	At            int64                  `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
 	Weight        float64                `protobuf:"fixed64,4,opt,name=weight,proto3" json:"weight,omitempty"`
 	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"`
+	Phrases       []*Phrase              `protobuf:"bytes,6,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	Offer         *Offer                 `protobuf:"bytes,7,opt,name=offer,proto3" json:"offer,omitempty"`
+	Left          int64                  `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1786,6 +1789,163 @@ func (x *Reason) GetChinese() string {
 	return ""
 }
 
+func (x *Reason) GetPhrases() []*Phrase {
+	if x != nil {
+		return x.Phrases
+	}
+	return nil
+}
+
+func (x *Reason) GetOffer() *Offer {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
+func (x *Reason) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+type Phrase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spoken        string                 `protobuf:"bytes,1,opt,name=spoken,proto3" json:"spoken,omitempty"`
+	Written       string                 `protobuf:"bytes,2,opt,name=written,proto3" json:"written,omitempty"`
+	Start         int64                  `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`
+	End           int64                  `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Phrase) Reset() {
+	*x = Phrase{}
+	mi := &file_event_v1_event_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Phrase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Phrase) ProtoMessage() {}
+
+func (x *Phrase) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Phrase.ProtoReflect.Descriptor instead.
+func (*Phrase) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Phrase) GetSpoken() string {
+	if x != nil {
+		return x.Spoken
+	}
+	return ""
+}
+
+func (x *Phrase) GetWritten() string {
+	if x != nil {
+		return x.Written
+	}
+	return ""
+}
+
+func (x *Phrase) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Phrase) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+type Offer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Was           float64                `protobuf:"fixed64,1,opt,name=was,proto3" json:"was,omitempty"`
+	Now           float64                `protobuf:"fixed64,2,opt,name=now,proto3" json:"now,omitempty"`
+	Sign          string                 `protobuf:"bytes,3,opt,name=sign,proto3" json:"sign,omitempty"`
+	Off           float64                `protobuf:"fixed64,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Offer) Reset() {
+	*x = Offer{}
+	mi := &file_event_v1_event_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offer) ProtoMessage() {}
+
+func (x *Offer) ProtoReflect() protoreflect.Message {
+	mi := &file_event_v1_event_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Offer.ProtoReflect.Descriptor instead.
+func (*Offer) Descriptor() ([]byte, []int) {
+	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Offer) GetWas() float64 {
+	if x != nil {
+		return x.Was
+	}
+	return 0
+}
+
+func (x *Offer) GetNow() float64 {
+	if x != nil {
+		return x.Now
+	}
+	return 0
+}
+
+func (x *Offer) GetSign() string {
+	if x != nil {
+		return x.Sign
+	}
+	return ""
+}
+
+func (x *Offer) GetOff() float64 {
+	if x != nil {
+		return x.Off
+	}
+	return 0
+}
+
 type Highlight struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1812,7 +1972,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +1984,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[18]
+	mi := &file_event_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +1997,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Highlight) GetId() string {
@@ -1976,7 +2136,7 @@ type Chapter struct {
 
 func (x *Chapter) Reset() {
 	*x = Chapter{}
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2148,7 @@ func (x *Chapter) String() string {
 func (*Chapter) ProtoMessage() {}
 
 func (x *Chapter) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[19]
+	mi := &file_event_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2161,7 @@ func (x *Chapter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chapter.ProtoReflect.Descriptor instead.
 func (*Chapter) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Chapter) GetWindow() *Window {
@@ -2039,7 +2199,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2211,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[20]
+	mi := &file_event_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2224,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Shot) GetKind() string {
@@ -2168,7 +2328,7 @@ type ShotOpening struct {
 
 func (x *ShotOpening) Reset() {
 	*x = ShotOpening{}
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2180,7 +2340,7 @@ func (x *ShotOpening) String() string {
 func (*ShotOpening) ProtoMessage() {}
 
 func (x *ShotOpening) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[21]
+	mi := &file_event_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2193,7 +2353,7 @@ func (x *ShotOpening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotOpening.ProtoReflect.Descriptor instead.
 func (*ShotOpening) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ShotOpening) GetKey() string {
@@ -2224,7 +2384,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2396,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[22]
+	mi := &file_event_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2409,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Profile) GetName() string {
@@ -2325,7 +2485,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2497,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[23]
+	mi := &file_event_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2510,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Plan) GetClip() string {
@@ -2526,7 +2686,7 @@ type CutPart struct {
 
 func (x *CutPart) Reset() {
 	*x = CutPart{}
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2698,7 @@ func (x *CutPart) String() string {
 func (*CutPart) ProtoMessage() {}
 
 func (x *CutPart) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[24]
+	mi := &file_event_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2711,7 @@ func (x *CutPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CutPart.ProtoReflect.Descriptor instead.
 func (*CutPart) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CutPart) GetWindow() *Window {
@@ -2598,7 +2758,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2610,7 +2770,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[25]
+	mi := &file_event_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2623,7 +2783,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Cut) GetClip() string {
@@ -2702,7 +2862,7 @@ type ShotRecord struct {
 
 func (x *ShotRecord) Reset() {
 	*x = ShotRecord{}
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2874,7 @@ func (x *ShotRecord) String() string {
 func (*ShotRecord) ProtoMessage() {}
 
 func (x *ShotRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[26]
+	mi := &file_event_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2887,7 @@ func (x *ShotRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotRecord.ProtoReflect.Descriptor instead.
 func (*ShotRecord) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShotRecord) GetNumber() int64 {
@@ -2835,7 +2995,7 @@ type ShotMaking struct {
 
 func (x *ShotMaking) Reset() {
 	*x = ShotMaking{}
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3007,7 @@ func (x *ShotMaking) String() string {
 func (*ShotMaking) ProtoMessage() {}
 
 func (x *ShotMaking) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[27]
+	mi := &file_event_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3020,7 @@ func (x *ShotMaking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotMaking.ProtoReflect.Descriptor instead.
 func (*ShotMaking) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShotMaking) GetEngine() string {
@@ -2964,7 +3124,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3136,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[28]
+	mi := &file_event_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3149,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ShotStage) GetName() string {
@@ -3020,7 +3180,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3032,7 +3192,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[29]
+	mi := &file_event_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3045,7 +3205,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ShotQuality) GetFrames() int64 {
@@ -3108,7 +3268,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3120,7 +3280,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[30]
+	mi := &file_event_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3133,7 +3293,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3218,7 +3378,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3230,7 +3390,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[31]
+	mi := &file_event_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3243,7 +3403,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Heads) GetFrame() int64 {
@@ -3298,7 +3458,7 @@ type Rendered struct {
 
 func (x *Rendered) Reset() {
 	*x = Rendered{}
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3310,7 +3470,7 @@ func (x *Rendered) String() string {
 func (*Rendered) ProtoMessage() {}
 
 func (x *Rendered) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[32]
+	mi := &file_event_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3323,7 +3483,7 @@ func (x *Rendered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendered.ProtoReflect.Descriptor instead.
 func (*Rendered) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Rendered) GetClip() string {
@@ -3451,7 +3611,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3623,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[33]
+	mi := &file_event_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3636,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Finding) GetList() string {
@@ -3531,7 +3691,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3543,7 +3703,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[34]
+	mi := &file_event_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3556,7 +3716,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{34}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Decided) GetClip() string {
@@ -3637,7 +3797,7 @@ type PublicationChanged struct {
 
 func (x *PublicationChanged) Reset() {
 	*x = PublicationChanged{}
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +3809,7 @@ func (x *PublicationChanged) String() string {
 func (*PublicationChanged) ProtoMessage() {}
 
 func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[35]
+	mi := &file_event_v1_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +3822,7 @@ func (x *PublicationChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicationChanged.ProtoReflect.Descriptor instead.
 func (*PublicationChanged) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{35}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PublicationChanged) GetClip() string {
@@ -3733,7 +3893,7 @@ type ClipStep struct {
 
 func (x *ClipStep) Reset() {
 	*x = ClipStep{}
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3745,7 +3905,7 @@ func (x *ClipStep) String() string {
 func (*ClipStep) ProtoMessage() {}
 
 func (x *ClipStep) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[36]
+	mi := &file_event_v1_event_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3758,7 +3918,7 @@ func (x *ClipStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClipStep.ProtoReflect.Descriptor instead.
 func (*ClipStep) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{36}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ClipStep) GetClip() string {
@@ -3867,7 +4027,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_event_v1_event_proto_msgTypes[37]
+	mi := &file_event_v1_event_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3879,7 +4039,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[37]
+	mi := &file_event_v1_event_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3892,7 +4052,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{37}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Delivery) GetRequestId() string {
@@ -4057,7 +4217,7 @@ type PlaybackReport struct {
 
 func (x *PlaybackReport) Reset() {
 	*x = PlaybackReport{}
-	mi := &file_event_v1_event_proto_msgTypes[38]
+	mi := &file_event_v1_event_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4069,7 +4229,7 @@ func (x *PlaybackReport) String() string {
 func (*PlaybackReport) ProtoMessage() {}
 
 func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
-	mi := &file_event_v1_event_proto_msgTypes[38]
+	mi := &file_event_v1_event_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4082,7 +4242,7 @@ func (x *PlaybackReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaybackReport.ProtoReflect.Descriptor instead.
 func (*PlaybackReport) Descriptor() ([]byte, []int) {
-	return file_event_v1_event_proto_rawDescGZIP(), []int{38}
+	return file_event_v1_event_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PlaybackReport) GetClip() string {
@@ -4298,13 +4458,26 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12\x14\n" +
 	"\x05count\x18\a \x01(\x03R\x05count\x12.\n" +
 	"\x04item\x18\b \x01(\v2\x1a.liveclip.event.v1.ProductR\x04item\x12\x16\n" +
-	"\x06action\x18\t \x01(\tR\x06action\"z\n" +
+	"\x06action\x18\t \x01(\tR\x06action\"\xf3\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"\x93\x05\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\x123\n" +
+	"\aphrases\x18\x06 \x03(\v2\x19.liveclip.event.v1.PhraseR\aphrases\x12.\n" +
+	"\x05offer\x18\a \x01(\v2\x18.liveclip.event.v1.OfferR\x05offer\x12\x12\n" +
+	"\x04left\x18\b \x01(\x03R\x04left\"b\n" +
+	"\x06Phrase\x12\x16\n" +
+	"\x06spoken\x18\x01 \x01(\tR\x06spoken\x12\x18\n" +
+	"\awritten\x18\x02 \x01(\tR\awritten\x12\x14\n" +
+	"\x05start\x18\x03 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x04 \x01(\x03R\x03end\"Q\n" +
+	"\x05Offer\x12\x10\n" +
+	"\x03was\x18\x01 \x01(\x01R\x03was\x12\x10\n" +
+	"\x03now\x18\x02 \x01(\x01R\x03now\x12\x12\n" +
+	"\x04sign\x18\x03 \x01(\tR\x04sign\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\x01R\x03off\"\x93\x05\n" +
 	"\tHighlight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x121\n" +
@@ -4566,7 +4739,7 @@ func file_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_event_v1_event_proto_rawDescData
 }
 
-var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil),              // 0: liveclip.event.v1.Event
 	(*Envelope)(nil),           // 1: liveclip.event.v1.Envelope
@@ -4586,32 +4759,34 @@ var file_event_v1_event_proto_goTypes = []any{
 	(*SoundEvent)(nil),         // 15: liveclip.event.v1.SoundEvent
 	(*AudienceSignal)(nil),     // 16: liveclip.event.v1.AudienceSignal
 	(*Reason)(nil),             // 17: liveclip.event.v1.Reason
-	(*Highlight)(nil),          // 18: liveclip.event.v1.Highlight
-	(*Chapter)(nil),            // 19: liveclip.event.v1.Chapter
-	(*Shot)(nil),               // 20: liveclip.event.v1.Shot
-	(*ShotOpening)(nil),        // 21: liveclip.event.v1.ShotOpening
-	(*Profile)(nil),            // 22: liveclip.event.v1.Profile
-	(*Plan)(nil),               // 23: liveclip.event.v1.Plan
-	(*CutPart)(nil),            // 24: liveclip.event.v1.CutPart
-	(*Cut)(nil),                // 25: liveclip.event.v1.Cut
-	(*ShotRecord)(nil),         // 26: liveclip.event.v1.ShotRecord
-	(*ShotMaking)(nil),         // 27: liveclip.event.v1.ShotMaking
-	(*ShotStage)(nil),          // 28: liveclip.event.v1.ShotStage
-	(*ShotQuality)(nil),        // 29: liveclip.event.v1.ShotQuality
-	(*Rendition)(nil),          // 30: liveclip.event.v1.Rendition
-	(*Heads)(nil),              // 31: liveclip.event.v1.Heads
-	(*Rendered)(nil),           // 32: liveclip.event.v1.Rendered
-	(*Finding)(nil),            // 33: liveclip.event.v1.Finding
-	(*Decided)(nil),            // 34: liveclip.event.v1.Decided
-	(*PublicationChanged)(nil), // 35: liveclip.event.v1.PublicationChanged
-	(*ClipStep)(nil),           // 36: liveclip.event.v1.ClipStep
-	(*Delivery)(nil),           // 37: liveclip.event.v1.Delivery
-	(*PlaybackReport)(nil),     // 38: liveclip.event.v1.PlaybackReport
-	nil,                        // 39: liveclip.event.v1.Context.ExtraEntry
-	nil,                        // 40: liveclip.event.v1.StreamProgress.HealthEntry
-	nil,                        // 41: liveclip.event.v1.Highlight.FeaturesEntry
-	nil,                        // 42: liveclip.event.v1.Shot.FieldsEntry
-	nil,                        // 43: liveclip.event.v1.Plan.FeaturesEntry
+	(*Phrase)(nil),             // 18: liveclip.event.v1.Phrase
+	(*Offer)(nil),              // 19: liveclip.event.v1.Offer
+	(*Highlight)(nil),          // 20: liveclip.event.v1.Highlight
+	(*Chapter)(nil),            // 21: liveclip.event.v1.Chapter
+	(*Shot)(nil),               // 22: liveclip.event.v1.Shot
+	(*ShotOpening)(nil),        // 23: liveclip.event.v1.ShotOpening
+	(*Profile)(nil),            // 24: liveclip.event.v1.Profile
+	(*Plan)(nil),               // 25: liveclip.event.v1.Plan
+	(*CutPart)(nil),            // 26: liveclip.event.v1.CutPart
+	(*Cut)(nil),                // 27: liveclip.event.v1.Cut
+	(*ShotRecord)(nil),         // 28: liveclip.event.v1.ShotRecord
+	(*ShotMaking)(nil),         // 29: liveclip.event.v1.ShotMaking
+	(*ShotStage)(nil),          // 30: liveclip.event.v1.ShotStage
+	(*ShotQuality)(nil),        // 31: liveclip.event.v1.ShotQuality
+	(*Rendition)(nil),          // 32: liveclip.event.v1.Rendition
+	(*Heads)(nil),              // 33: liveclip.event.v1.Heads
+	(*Rendered)(nil),           // 34: liveclip.event.v1.Rendered
+	(*Finding)(nil),            // 35: liveclip.event.v1.Finding
+	(*Decided)(nil),            // 36: liveclip.event.v1.Decided
+	(*PublicationChanged)(nil), // 37: liveclip.event.v1.PublicationChanged
+	(*ClipStep)(nil),           // 38: liveclip.event.v1.ClipStep
+	(*Delivery)(nil),           // 39: liveclip.event.v1.Delivery
+	(*PlaybackReport)(nil),     // 40: liveclip.event.v1.PlaybackReport
+	nil,                        // 41: liveclip.event.v1.Context.ExtraEntry
+	nil,                        // 42: liveclip.event.v1.StreamProgress.HealthEntry
+	nil,                        // 43: liveclip.event.v1.Highlight.FeaturesEntry
+	nil,                        // 44: liveclip.event.v1.Shot.FieldsEntry
+	nil,                        // 45: liveclip.event.v1.Plan.FeaturesEntry
 }
 var file_event_v1_event_proto_depIdxs = []int32{
 	1,  // 0: liveclip.event.v1.Event.envelope:type_name -> liveclip.event.v1.Envelope
@@ -4622,23 +4797,23 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	13, // 5: liveclip.event.v1.Event.transcript_line:type_name -> liveclip.event.v1.TranscriptLine
 	14, // 6: liveclip.event.v1.Event.sound_measured:type_name -> liveclip.event.v1.SoundMeasured
 	16, // 7: liveclip.event.v1.Event.audience_signal:type_name -> liveclip.event.v1.AudienceSignal
-	18, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
-	18, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
-	23, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
-	25, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
-	32, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
-	34, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
-	35, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
-	36, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
-	37, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
-	38, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
+	20, // 8: liveclip.event.v1.Event.highlight_found:type_name -> liveclip.event.v1.Highlight
+	20, // 9: liveclip.event.v1.Event.clip_requested:type_name -> liveclip.event.v1.Highlight
+	25, // 10: liveclip.event.v1.Event.plan_made:type_name -> liveclip.event.v1.Plan
+	27, // 11: liveclip.event.v1.Event.cut_ready:type_name -> liveclip.event.v1.Cut
+	34, // 12: liveclip.event.v1.Event.clip_rendered:type_name -> liveclip.event.v1.Rendered
+	36, // 13: liveclip.event.v1.Event.clip_decided:type_name -> liveclip.event.v1.Decided
+	37, // 14: liveclip.event.v1.Event.publication_changed:type_name -> liveclip.event.v1.PublicationChanged
+	38, // 15: liveclip.event.v1.Event.clip_state:type_name -> liveclip.event.v1.ClipStep
+	39, // 16: liveclip.event.v1.Event.delivery_logged:type_name -> liveclip.event.v1.Delivery
+	40, // 17: liveclip.event.v1.Event.playback_reported:type_name -> liveclip.event.v1.PlaybackReport
 	4,  // 18: liveclip.event.v1.Context.products:type_name -> liveclip.event.v1.Product
-	39, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
+	41, // 19: liveclip.event.v1.Context.extra:type_name -> liveclip.event.v1.Context.ExtraEntry
 	2,  // 20: liveclip.event.v1.StreamState.ref:type_name -> liveclip.event.v1.Ref
 	5,  // 21: liveclip.event.v1.StreamState.context:type_name -> liveclip.event.v1.Context
 	7,  // 22: liveclip.event.v1.BroadcastChanged.parameters:type_name -> liveclip.event.v1.MediaParameters
 	3,  // 23: liveclip.event.v1.BroadcastChanged.gap:type_name -> liveclip.event.v1.Window
-	40, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
+	42, // 24: liveclip.event.v1.StreamProgress.health:type_name -> liveclip.event.v1.StreamProgress.HealthEntry
 	3,  // 25: liveclip.event.v1.StreamProgress.unheard:type_name -> liveclip.event.v1.Window
 	10, // 26: liveclip.event.v1.StreamProgress.hearing:type_name -> liveclip.event.v1.Hearing
 	3,  // 27: liveclip.event.v1.SegmentRecorded.window:type_name -> liveclip.event.v1.Window
@@ -4646,41 +4821,43 @@ var file_event_v1_event_proto_depIdxs = []int32{
 	15, // 29: liveclip.event.v1.SoundMeasured.events:type_name -> liveclip.event.v1.SoundEvent
 	3,  // 30: liveclip.event.v1.SoundEvent.window:type_name -> liveclip.event.v1.Window
 	4,  // 31: liveclip.event.v1.AudienceSignal.item:type_name -> liveclip.event.v1.Product
-	3,  // 32: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
-	17, // 33: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
-	41, // 34: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
-	19, // 35: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
-	4,  // 36: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
-	3,  // 37: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
-	3,  // 38: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
-	42, // 39: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
-	21, // 40: liveclip.event.v1.Shot.opening:type_name -> liveclip.event.v1.ShotOpening
-	3,  // 41: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
-	17, // 42: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
-	20, // 43: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
-	22, // 44: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
-	43, // 45: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
-	19, // 46: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
-	3,  // 47: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
-	24, // 48: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
-	26, // 49: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
-	27, // 50: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
-	29, // 51: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
-	28, // 52: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
-	31, // 53: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
-	30, // 54: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
-	3,  // 55: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
-	33, // 56: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
-	23, // 57: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
-	32, // 58: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
-	34, // 59: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
-	35, // 60: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
-	26, // 61: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
-	62, // [62:62] is the sub-list for method output_type
-	62, // [62:62] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	18, // 32: liveclip.event.v1.Reason.phrases:type_name -> liveclip.event.v1.Phrase
+	19, // 33: liveclip.event.v1.Reason.offer:type_name -> liveclip.event.v1.Offer
+	3,  // 34: liveclip.event.v1.Highlight.window:type_name -> liveclip.event.v1.Window
+	17, // 35: liveclip.event.v1.Highlight.reasons:type_name -> liveclip.event.v1.Reason
+	43, // 36: liveclip.event.v1.Highlight.features:type_name -> liveclip.event.v1.Highlight.FeaturesEntry
+	21, // 37: liveclip.event.v1.Highlight.chapters:type_name -> liveclip.event.v1.Chapter
+	4,  // 38: liveclip.event.v1.Highlight.item:type_name -> liveclip.event.v1.Product
+	3,  // 39: liveclip.event.v1.Chapter.window:type_name -> liveclip.event.v1.Window
+	3,  // 40: liveclip.event.v1.Shot.window:type_name -> liveclip.event.v1.Window
+	44, // 41: liveclip.event.v1.Shot.fields:type_name -> liveclip.event.v1.Shot.FieldsEntry
+	23, // 42: liveclip.event.v1.Shot.opening:type_name -> liveclip.event.v1.ShotOpening
+	3,  // 43: liveclip.event.v1.Plan.window:type_name -> liveclip.event.v1.Window
+	17, // 44: liveclip.event.v1.Plan.reasons:type_name -> liveclip.event.v1.Reason
+	22, // 45: liveclip.event.v1.Plan.shots:type_name -> liveclip.event.v1.Shot
+	24, // 46: liveclip.event.v1.Plan.profiles:type_name -> liveclip.event.v1.Profile
+	45, // 47: liveclip.event.v1.Plan.features:type_name -> liveclip.event.v1.Plan.FeaturesEntry
+	21, // 48: liveclip.event.v1.Plan.chapters:type_name -> liveclip.event.v1.Chapter
+	3,  // 49: liveclip.event.v1.CutPart.window:type_name -> liveclip.event.v1.Window
+	26, // 50: liveclip.event.v1.Cut.parts:type_name -> liveclip.event.v1.CutPart
+	28, // 51: liveclip.event.v1.Cut.shots:type_name -> liveclip.event.v1.ShotRecord
+	29, // 52: liveclip.event.v1.ShotRecord.made:type_name -> liveclip.event.v1.ShotMaking
+	31, // 53: liveclip.event.v1.ShotRecord.quality:type_name -> liveclip.event.v1.ShotQuality
+	30, // 54: liveclip.event.v1.ShotMaking.stages:type_name -> liveclip.event.v1.ShotStage
+	33, // 55: liveclip.event.v1.Rendition.heads:type_name -> liveclip.event.v1.Heads
+	32, // 56: liveclip.event.v1.Rendered.renditions:type_name -> liveclip.event.v1.Rendition
+	3,  // 57: liveclip.event.v1.Rendered.window:type_name -> liveclip.event.v1.Window
+	35, // 58: liveclip.event.v1.Decided.findings:type_name -> liveclip.event.v1.Finding
+	25, // 59: liveclip.event.v1.ClipStep.plan:type_name -> liveclip.event.v1.Plan
+	34, // 60: liveclip.event.v1.ClipStep.rendered:type_name -> liveclip.event.v1.Rendered
+	36, // 61: liveclip.event.v1.ClipStep.decided:type_name -> liveclip.event.v1.Decided
+	37, // 62: liveclip.event.v1.ClipStep.publication:type_name -> liveclip.event.v1.PublicationChanged
+	28, // 63: liveclip.event.v1.ClipStep.shots:type_name -> liveclip.event.v1.ShotRecord
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_event_v1_event_proto_init() }
@@ -4713,7 +4890,7 @@ func file_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_v1_event_proto_rawDesc), len(file_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

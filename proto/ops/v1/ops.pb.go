@@ -2381,7 +2381,8 @@ type Reason struct {
 	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	AtS           float64                `protobuf:"fixed64,3,opt,name=at_s,json=atS,proto3" json:"at_s,omitempty"`
 	Weight        float64                `protobuf:"fixed64,4,opt,name=weight,proto3" json:"weight,omitempty"`
-	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"`
+	Chinese       string                 `protobuf:"bytes,5,opt,name=chinese,proto3" json:"chinese,omitempty"` // detail in Chinese, where there is one
+	Phrases       []*Phrase              `protobuf:"bytes,6,rep,name=phrases,proto3" json:"phrases,omitempty"` // that the host said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2451,6 +2452,81 @@ func (x *Reason) GetChinese() string {
 	return ""
 }
 
+func (x *Reason) GetPhrases() []*Phrase {
+	if x != nil {
+		return x.Phrases
+	}
+	return nil
+}
+
+type Phrase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spoken        string                 `protobuf:"bytes,1,opt,name=spoken,proto3" json:"spoken,omitempty"`
+	Written       string                 `protobuf:"bytes,2,opt,name=written,proto3" json:"written,omitempty"`
+	StartS        float64                `protobuf:"fixed64,3,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
+	EndS          float64                `protobuf:"fixed64,4,opt,name=end_s,json=endS,proto3" json:"end_s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Phrase) Reset() {
+	*x = Phrase{}
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Phrase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Phrase) ProtoMessage() {}
+
+func (x *Phrase) ProtoReflect() protoreflect.Message {
+	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Phrase.ProtoReflect.Descriptor instead.
+func (*Phrase) Descriptor() ([]byte, []int) {
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Phrase) GetSpoken() string {
+	if x != nil {
+		return x.Spoken
+	}
+	return ""
+}
+
+func (x *Phrase) GetWritten() string {
+	if x != nil {
+		return x.Written
+	}
+	return ""
+}
+
+func (x *Phrase) GetStartS() float64 {
+	if x != nil {
+		return x.StartS
+	}
+	return 0
+}
+
+func (x *Phrase) GetEndS() float64 {
+	if x != nil {
+		return x.EndS
+	}
+	return 0
+}
+
 type Finding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	List          string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
@@ -2464,7 +2540,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +2552,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[32]
+	mi := &file_ops_v1_ops_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +2565,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{32}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Finding) GetList() string {
@@ -2539,7 +2615,7 @@ type ListClipsRequest struct {
 
 func (x *ListClipsRequest) Reset() {
 	*x = ListClipsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2551,7 +2627,7 @@ func (x *ListClipsRequest) String() string {
 func (*ListClipsRequest) ProtoMessage() {}
 
 func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[33]
+	mi := &file_ops_v1_ops_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2564,7 +2640,7 @@ func (x *ListClipsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsRequest.ProtoReflect.Descriptor instead.
 func (*ListClipsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{33}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListClipsRequest) GetStreamId() string {
@@ -2605,7 +2681,7 @@ type ListClipsReply struct {
 
 func (x *ListClipsReply) Reset() {
 	*x = ListClipsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2617,7 +2693,7 @@ func (x *ListClipsReply) String() string {
 func (*ListClipsReply) ProtoMessage() {}
 
 func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[34]
+	mi := &file_ops_v1_ops_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2630,7 +2706,7 @@ func (x *ListClipsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClipsReply.ProtoReflect.Descriptor instead.
 func (*ListClipsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{34}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListClipsReply) GetClips() []*Clip {
@@ -2656,7 +2732,7 @@ type GetClipRequest struct {
 
 func (x *GetClipRequest) Reset() {
 	*x = GetClipRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2744,7 @@ func (x *GetClipRequest) String() string {
 func (*GetClipRequest) ProtoMessage() {}
 
 func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[35]
+	mi := &file_ops_v1_ops_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2757,7 @@ func (x *GetClipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClipRequest.ProtoReflect.Descriptor instead.
 func (*GetClipRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{35}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetClipRequest) GetClipId() string {
@@ -2736,7 +2812,7 @@ type Clip struct {
 
 func (x *Clip) Reset() {
 	*x = Clip{}
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +2824,7 @@ func (x *Clip) String() string {
 func (*Clip) ProtoMessage() {}
 
 func (x *Clip) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[36]
+	mi := &file_ops_v1_ops_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +2837,7 @@ func (x *Clip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Clip.ProtoReflect.Descriptor instead.
 func (*Clip) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{36}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Clip) GetClipId() string {
@@ -3051,7 +3127,7 @@ type Shot struct {
 
 func (x *Shot) Reset() {
 	*x = Shot{}
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3063,7 +3139,7 @@ func (x *Shot) String() string {
 func (*Shot) ProtoMessage() {}
 
 func (x *Shot) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[37]
+	mi := &file_ops_v1_ops_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3076,7 +3152,7 @@ func (x *Shot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shot.ProtoReflect.Descriptor instead.
 func (*Shot) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{37}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Shot) GetNumber() int32 {
@@ -3271,7 +3347,7 @@ type ShotStage struct {
 
 func (x *ShotStage) Reset() {
 	*x = ShotStage{}
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +3359,7 @@ func (x *ShotStage) String() string {
 func (*ShotStage) ProtoMessage() {}
 
 func (x *ShotStage) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[38]
+	mi := &file_ops_v1_ops_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +3372,7 @@ func (x *ShotStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotStage.ProtoReflect.Descriptor instead.
 func (*ShotStage) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{38}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ShotStage) GetName() string {
@@ -3327,7 +3403,7 @@ type ShotQuality struct {
 
 func (x *ShotQuality) Reset() {
 	*x = ShotQuality{}
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3339,7 +3415,7 @@ func (x *ShotQuality) String() string {
 func (*ShotQuality) ProtoMessage() {}
 
 func (x *ShotQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[39]
+	mi := &file_ops_v1_ops_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3352,7 +3428,7 @@ func (x *ShotQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShotQuality.ProtoReflect.Descriptor instead.
 func (*ShotQuality) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{39}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ShotQuality) GetFrames() int32 {
@@ -3410,7 +3486,7 @@ type CDN struct {
 
 func (x *CDN) Reset() {
 	*x = CDN{}
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3422,7 +3498,7 @@ func (x *CDN) String() string {
 func (*CDN) ProtoMessage() {}
 
 func (x *CDN) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[40]
+	mi := &file_ops_v1_ops_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3511,7 @@ func (x *CDN) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CDN.ProtoReflect.Descriptor instead.
 func (*CDN) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{40}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CDN) GetName() string {
@@ -3483,7 +3559,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3495,7 +3571,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[41]
+	mi := &file_ops_v1_ops_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3508,7 +3584,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{41}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Step) GetClipId() string {
@@ -3587,7 +3663,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3599,7 +3675,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[42]
+	mi := &file_ops_v1_ops_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3612,7 +3688,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{42}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Verdict) GetVerdict() string {
@@ -3666,7 +3742,7 @@ type Rendition struct {
 
 func (x *Rendition) Reset() {
 	*x = Rendition{}
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3678,7 +3754,7 @@ func (x *Rendition) String() string {
 func (*Rendition) ProtoMessage() {}
 
 func (x *Rendition) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[43]
+	mi := &file_ops_v1_ops_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3691,7 +3767,7 @@ func (x *Rendition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rendition.ProtoReflect.Descriptor instead.
 func (*Rendition) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{43}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Rendition) GetProfile() string {
@@ -3764,7 +3840,7 @@ type Heads struct {
 
 func (x *Heads) Reset() {
 	*x = Heads{}
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3776,7 +3852,7 @@ func (x *Heads) String() string {
 func (*Heads) ProtoMessage() {}
 
 func (x *Heads) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[44]
+	mi := &file_ops_v1_ops_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3789,7 +3865,7 @@ func (x *Heads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heads.ProtoReflect.Descriptor instead.
 func (*Heads) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{44}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Heads) GetHeader() float64 {
@@ -3838,7 +3914,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3850,7 +3926,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[45]
+	mi := &file_ops_v1_ops_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3863,7 +3939,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{45}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DecideRequest) GetClipId() string {
@@ -3898,7 +3974,7 @@ type TrimRequest struct {
 
 func (x *TrimRequest) Reset() {
 	*x = TrimRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +3986,7 @@ func (x *TrimRequest) String() string {
 func (*TrimRequest) ProtoMessage() {}
 
 func (x *TrimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[46]
+	mi := &file_ops_v1_ops_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +3999,7 @@ func (x *TrimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrimRequest.ProtoReflect.Descriptor instead.
 func (*TrimRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{46}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TrimRequest) GetClipId() string {
@@ -3957,7 +4033,7 @@ type TakeDownRequest struct {
 
 func (x *TakeDownRequest) Reset() {
 	*x = TakeDownRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4045,7 @@ func (x *TakeDownRequest) String() string {
 func (*TakeDownRequest) ProtoMessage() {}
 
 func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[47]
+	mi := &file_ops_v1_ops_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4058,7 @@ func (x *TakeDownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeDownRequest.ProtoReflect.Descriptor instead.
 func (*TakeDownRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{47}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TakeDownRequest) GetClipId() string {
@@ -4009,7 +4085,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4021,7 +4097,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[48]
+	mi := &file_ops_v1_ops_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4034,7 +4110,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{48}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PublishRequest) GetClipId() string {
@@ -4060,7 +4136,7 @@ type ListPublicationsRequest struct {
 
 func (x *ListPublicationsRequest) Reset() {
 	*x = ListPublicationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4072,7 +4148,7 @@ func (x *ListPublicationsRequest) String() string {
 func (*ListPublicationsRequest) ProtoMessage() {}
 
 func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[49]
+	mi := &file_ops_v1_ops_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4085,7 +4161,7 @@ func (x *ListPublicationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsRequest.ProtoReflect.Descriptor instead.
 func (*ListPublicationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{49}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListPublicationsRequest) GetClipId() string {
@@ -4104,7 +4180,7 @@ type ListPublicationsReply struct {
 
 func (x *ListPublicationsReply) Reset() {
 	*x = ListPublicationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[50]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4116,7 +4192,7 @@ func (x *ListPublicationsReply) String() string {
 func (*ListPublicationsReply) ProtoMessage() {}
 
 func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[50]
+	mi := &file_ops_v1_ops_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4129,7 +4205,7 @@ func (x *ListPublicationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPublicationsReply.ProtoReflect.Descriptor instead.
 func (*ListPublicationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{50}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListPublicationsReply) GetPublications() []*Publication {
@@ -4155,7 +4231,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_ops_v1_ops_proto_msgTypes[51]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4243,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[51]
+	mi := &file_ops_v1_ops_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4256,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{51}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Publication) GetClipId() string {
@@ -4247,7 +4323,7 @@ type ListDestinationsRequest struct {
 
 func (x *ListDestinationsRequest) Reset() {
 	*x = ListDestinationsRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +4335,7 @@ func (x *ListDestinationsRequest) String() string {
 func (*ListDestinationsRequest) ProtoMessage() {}
 
 func (x *ListDestinationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[52]
+	mi := &file_ops_v1_ops_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +4348,7 @@ func (x *ListDestinationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDestinationsRequest.ProtoReflect.Descriptor instead.
 func (*ListDestinationsRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{52}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
 }
 
 type ListDestinationsReply struct {
@@ -4284,7 +4360,7 @@ type ListDestinationsReply struct {
 
 func (x *ListDestinationsReply) Reset() {
 	*x = ListDestinationsReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4296,7 +4372,7 @@ func (x *ListDestinationsReply) String() string {
 func (*ListDestinationsReply) ProtoMessage() {}
 
 func (x *ListDestinationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[53]
+	mi := &file_ops_v1_ops_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4309,7 +4385,7 @@ func (x *ListDestinationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDestinationsReply.ProtoReflect.Descriptor instead.
 func (*ListDestinationsReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{53}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListDestinationsReply) GetManual() []string {
@@ -4327,7 +4403,7 @@ type ListEnginesRequest struct {
 
 func (x *ListEnginesRequest) Reset() {
 	*x = ListEnginesRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4339,7 +4415,7 @@ func (x *ListEnginesRequest) String() string {
 func (*ListEnginesRequest) ProtoMessage() {}
 
 func (x *ListEnginesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[54]
+	mi := &file_ops_v1_ops_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4352,7 +4428,7 @@ func (x *ListEnginesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnginesRequest.ProtoReflect.Descriptor instead.
 func (*ListEnginesRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{54}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{55}
 }
 
 type ListEnginesReply struct {
@@ -4364,7 +4440,7 @@ type ListEnginesReply struct {
 
 func (x *ListEnginesReply) Reset() {
 	*x = ListEnginesReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	mi := &file_ops_v1_ops_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4376,7 +4452,7 @@ func (x *ListEnginesReply) String() string {
 func (*ListEnginesReply) ProtoMessage() {}
 
 func (x *ListEnginesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[55]
+	mi := &file_ops_v1_ops_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4389,7 +4465,7 @@ func (x *ListEnginesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEnginesReply.ProtoReflect.Descriptor instead.
 func (*ListEnginesReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{55}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListEnginesReply) GetEngines() []*Engine {
@@ -4415,7 +4491,7 @@ type Engine struct {
 
 func (x *Engine) Reset() {
 	*x = Engine{}
-	mi := &file_ops_v1_ops_proto_msgTypes[56]
+	mi := &file_ops_v1_ops_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4503,7 @@ func (x *Engine) String() string {
 func (*Engine) ProtoMessage() {}
 
 func (x *Engine) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[56]
+	mi := &file_ops_v1_ops_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4516,7 @@ func (x *Engine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Engine.ProtoReflect.Descriptor instead.
 func (*Engine) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{56}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Engine) GetName() string {
@@ -4508,7 +4584,7 @@ type ReportPlaybackRequest struct {
 
 func (x *ReportPlaybackRequest) Reset() {
 	*x = ReportPlaybackRequest{}
-	mi := &file_ops_v1_ops_proto_msgTypes[57]
+	mi := &file_ops_v1_ops_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4520,7 +4596,7 @@ func (x *ReportPlaybackRequest) String() string {
 func (*ReportPlaybackRequest) ProtoMessage() {}
 
 func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[57]
+	mi := &file_ops_v1_ops_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4533,7 +4609,7 @@ func (x *ReportPlaybackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackRequest.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackRequest) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{57}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ReportPlaybackRequest) GetClipId() string {
@@ -4600,7 +4676,7 @@ type ReportPlaybackReply struct {
 
 func (x *ReportPlaybackReply) Reset() {
 	*x = ReportPlaybackReply{}
-	mi := &file_ops_v1_ops_proto_msgTypes[58]
+	mi := &file_ops_v1_ops_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4612,7 +4688,7 @@ func (x *ReportPlaybackReply) String() string {
 func (*ReportPlaybackReply) ProtoMessage() {}
 
 func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[58]
+	mi := &file_ops_v1_ops_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4625,7 +4701,7 @@ func (x *ReportPlaybackReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportPlaybackReply.ProtoReflect.Descriptor instead.
 func (*ReportPlaybackReply) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{58}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{59}
 }
 
 // Line and Highlight are data of GET /v1/events, beside Stream, Step and Publication.
@@ -4645,7 +4721,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_ops_v1_ops_proto_msgTypes[59]
+	mi := &file_ops_v1_ops_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4657,7 +4733,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[59]
+	mi := &file_ops_v1_ops_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4670,7 +4746,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{59}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Line) GetStreamId() string {
@@ -4748,7 +4824,7 @@ type Highlight struct {
 
 func (x *Highlight) Reset() {
 	*x = Highlight{}
-	mi := &file_ops_v1_ops_proto_msgTypes[60]
+	mi := &file_ops_v1_ops_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4760,7 +4836,7 @@ func (x *Highlight) String() string {
 func (*Highlight) ProtoMessage() {}
 
 func (x *Highlight) ProtoReflect() protoreflect.Message {
-	mi := &file_ops_v1_ops_proto_msgTypes[60]
+	mi := &file_ops_v1_ops_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4773,7 +4849,7 @@ func (x *Highlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Highlight.ProtoReflect.Descriptor instead.
 func (*Highlight) Descriptor() ([]byte, []int) {
-	return file_ops_v1_ops_proto_rawDescGZIP(), []int{60}
+	return file_ops_v1_ops_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Highlight) GetStreamId() string {
@@ -5084,13 +5160,19 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"heard_to_s\x18\x06 \x01(\x01R\bheardToS\x12\x14\n" +
 	"\x05clips\x18\a \x01(\x05R\x05clips\x12\x1c\n" +
 	"\tpublished\x18\b \x01(\x05R\tpublished\x12\x14\n" +
-	"\x05ended\x18\t \x01(\x05R\x05ended\"}\n" +
+	"\x05ended\x18\t \x01(\x05R\x05ended\"\xb0\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x11\n" +
 	"\x04at_s\x18\x03 \x01(\x01R\x03atS\x12\x16\n" +
 	"\x06weight\x18\x04 \x01(\x01R\x06weight\x12\x18\n" +
-	"\achinese\x18\x05 \x01(\tR\achinese\"v\n" +
+	"\achinese\x18\x05 \x01(\tR\achinese\x121\n" +
+	"\aphrases\x18\x06 \x03(\v2\x17.liveclip.ops.v1.PhraseR\aphrases\"h\n" +
+	"\x06Phrase\x12\x16\n" +
+	"\x06spoken\x18\x01 \x01(\tR\x06spoken\x12\x18\n" +
+	"\awritten\x18\x02 \x01(\tR\awritten\x12\x17\n" +
+	"\astart_s\x18\x03 \x01(\x01R\x06startS\x12\x13\n" +
+	"\x05end_s\x18\x04 \x01(\x01R\x04endS\"v\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +
@@ -5339,7 +5421,7 @@ func file_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_ops_v1_ops_proto_rawDescData
 }
 
-var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_ops_v1_ops_proto_goTypes = []any{
 	(*Problem)(nil),                 // 0: liveclip.ops.v1.Problem
 	(*Product)(nil),                 // 1: liveclip.ops.v1.Product
@@ -5373,136 +5455,138 @@ var file_ops_v1_ops_proto_goTypes = []any{
 	(*Batch)(nil),                   // 29: liveclip.ops.v1.Batch
 	(*BatchSource)(nil),             // 30: liveclip.ops.v1.BatchSource
 	(*Reason)(nil),                  // 31: liveclip.ops.v1.Reason
-	(*Finding)(nil),                 // 32: liveclip.ops.v1.Finding
-	(*ListClipsRequest)(nil),        // 33: liveclip.ops.v1.ListClipsRequest
-	(*ListClipsReply)(nil),          // 34: liveclip.ops.v1.ListClipsReply
-	(*GetClipRequest)(nil),          // 35: liveclip.ops.v1.GetClipRequest
-	(*Clip)(nil),                    // 36: liveclip.ops.v1.Clip
-	(*Shot)(nil),                    // 37: liveclip.ops.v1.Shot
-	(*ShotStage)(nil),               // 38: liveclip.ops.v1.ShotStage
-	(*ShotQuality)(nil),             // 39: liveclip.ops.v1.ShotQuality
-	(*CDN)(nil),                     // 40: liveclip.ops.v1.CDN
-	(*Step)(nil),                    // 41: liveclip.ops.v1.Step
-	(*Verdict)(nil),                 // 42: liveclip.ops.v1.Verdict
-	(*Rendition)(nil),               // 43: liveclip.ops.v1.Rendition
-	(*Heads)(nil),                   // 44: liveclip.ops.v1.Heads
-	(*DecideRequest)(nil),           // 45: liveclip.ops.v1.DecideRequest
-	(*TrimRequest)(nil),             // 46: liveclip.ops.v1.TrimRequest
-	(*TakeDownRequest)(nil),         // 47: liveclip.ops.v1.TakeDownRequest
-	(*PublishRequest)(nil),          // 48: liveclip.ops.v1.PublishRequest
-	(*ListPublicationsRequest)(nil), // 49: liveclip.ops.v1.ListPublicationsRequest
-	(*ListPublicationsReply)(nil),   // 50: liveclip.ops.v1.ListPublicationsReply
-	(*Publication)(nil),             // 51: liveclip.ops.v1.Publication
-	(*ListDestinationsRequest)(nil), // 52: liveclip.ops.v1.ListDestinationsRequest
-	(*ListDestinationsReply)(nil),   // 53: liveclip.ops.v1.ListDestinationsReply
-	(*ListEnginesRequest)(nil),      // 54: liveclip.ops.v1.ListEnginesRequest
-	(*ListEnginesReply)(nil),        // 55: liveclip.ops.v1.ListEnginesReply
-	(*Engine)(nil),                  // 56: liveclip.ops.v1.Engine
-	(*ReportPlaybackRequest)(nil),   // 57: liveclip.ops.v1.ReportPlaybackRequest
-	(*ReportPlaybackReply)(nil),     // 58: liveclip.ops.v1.ReportPlaybackReply
-	(*Line)(nil),                    // 59: liveclip.ops.v1.Line
-	(*Highlight)(nil),               // 60: liveclip.ops.v1.Highlight
-	nil,                             // 61: liveclip.ops.v1.Context.ExtraEntry
-	nil,                             // 62: liveclip.ops.v1.Stream.SignalsEntry
-	nil,                             // 63: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
-	(*timestamppb.Timestamp)(nil),   // 64: google.protobuf.Timestamp
+	(*Phrase)(nil),                  // 32: liveclip.ops.v1.Phrase
+	(*Finding)(nil),                 // 33: liveclip.ops.v1.Finding
+	(*ListClipsRequest)(nil),        // 34: liveclip.ops.v1.ListClipsRequest
+	(*ListClipsReply)(nil),          // 35: liveclip.ops.v1.ListClipsReply
+	(*GetClipRequest)(nil),          // 36: liveclip.ops.v1.GetClipRequest
+	(*Clip)(nil),                    // 37: liveclip.ops.v1.Clip
+	(*Shot)(nil),                    // 38: liveclip.ops.v1.Shot
+	(*ShotStage)(nil),               // 39: liveclip.ops.v1.ShotStage
+	(*ShotQuality)(nil),             // 40: liveclip.ops.v1.ShotQuality
+	(*CDN)(nil),                     // 41: liveclip.ops.v1.CDN
+	(*Step)(nil),                    // 42: liveclip.ops.v1.Step
+	(*Verdict)(nil),                 // 43: liveclip.ops.v1.Verdict
+	(*Rendition)(nil),               // 44: liveclip.ops.v1.Rendition
+	(*Heads)(nil),                   // 45: liveclip.ops.v1.Heads
+	(*DecideRequest)(nil),           // 46: liveclip.ops.v1.DecideRequest
+	(*TrimRequest)(nil),             // 47: liveclip.ops.v1.TrimRequest
+	(*TakeDownRequest)(nil),         // 48: liveclip.ops.v1.TakeDownRequest
+	(*PublishRequest)(nil),          // 49: liveclip.ops.v1.PublishRequest
+	(*ListPublicationsRequest)(nil), // 50: liveclip.ops.v1.ListPublicationsRequest
+	(*ListPublicationsReply)(nil),   // 51: liveclip.ops.v1.ListPublicationsReply
+	(*Publication)(nil),             // 52: liveclip.ops.v1.Publication
+	(*ListDestinationsRequest)(nil), // 53: liveclip.ops.v1.ListDestinationsRequest
+	(*ListDestinationsReply)(nil),   // 54: liveclip.ops.v1.ListDestinationsReply
+	(*ListEnginesRequest)(nil),      // 55: liveclip.ops.v1.ListEnginesRequest
+	(*ListEnginesReply)(nil),        // 56: liveclip.ops.v1.ListEnginesReply
+	(*Engine)(nil),                  // 57: liveclip.ops.v1.Engine
+	(*ReportPlaybackRequest)(nil),   // 58: liveclip.ops.v1.ReportPlaybackRequest
+	(*ReportPlaybackReply)(nil),     // 59: liveclip.ops.v1.ReportPlaybackReply
+	(*Line)(nil),                    // 60: liveclip.ops.v1.Line
+	(*Highlight)(nil),               // 61: liveclip.ops.v1.Highlight
+	nil,                             // 62: liveclip.ops.v1.Context.ExtraEntry
+	nil,                             // 63: liveclip.ops.v1.Stream.SignalsEntry
+	nil,                             // 64: liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	(*timestamppb.Timestamp)(nil),   // 65: google.protobuf.Timestamp
 }
 var file_ops_v1_ops_proto_depIdxs = []int32{
 	1,  // 0: liveclip.ops.v1.Context.products:type_name -> liveclip.ops.v1.Product
-	61, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
+	62, // 1: liveclip.ops.v1.Context.extra:type_name -> liveclip.ops.v1.Context.ExtraEntry
 	2,  // 2: liveclip.ops.v1.AttachRequest.context:type_name -> liveclip.ops.v1.Context
 	2,  // 3: liveclip.ops.v1.Stream.context:type_name -> liveclip.ops.v1.Context
-	64, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
+	65, // 4: liveclip.ops.v1.Stream.changed_at:type_name -> google.protobuf.Timestamp
 	6,  // 5: liveclip.ops.v1.Stream.push:type_name -> liveclip.ops.v1.Push
-	64, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
-	64, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
-	62, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
+	65, // 6: liveclip.ops.v1.Stream.started_at:type_name -> google.protobuf.Timestamp
+	65, // 7: liveclip.ops.v1.Stream.closed_at:type_name -> google.protobuf.Timestamp
+	63, // 8: liveclip.ops.v1.Stream.signals:type_name -> liveclip.ops.v1.Stream.SignalsEntry
 	7,  // 9: liveclip.ops.v1.Stream.parameters:type_name -> liveclip.ops.v1.Parameters
 	5,  // 10: liveclip.ops.v1.Stream.hearing:type_name -> liveclip.ops.v1.Hearing
 	4,  // 11: liveclip.ops.v1.ListStreamsReply.streams:type_name -> liveclip.ops.v1.Stream
 	2,  // 12: liveclip.ops.v1.UpdateStreamRequest.context:type_name -> liveclip.ops.v1.Context
 	17, // 13: liveclip.ops.v1.RequestRecapReply.chapters:type_name -> liveclip.ops.v1.Chapter
-	64, // 14: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
+	65, // 14: liveclip.ops.v1.AudienceSignal.at:type_name -> google.protobuf.Timestamp
 	1,  // 15: liveclip.ops.v1.AudienceSignal.item:type_name -> liveclip.ops.v1.Product
 	18, // 16: liveclip.ops.v1.AudienceRecord.signals:type_name -> liveclip.ops.v1.AudienceSignal
 	18, // 17: liveclip.ops.v1.SendAudienceRequest.signals:type_name -> liveclip.ops.v1.AudienceSignal
-	63, // 18: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
+	64, // 18: liveclip.ops.v1.SendAudienceReply.reasons:type_name -> liveclip.ops.v1.SendAudienceReply.ReasonsEntry
 	23, // 19: liveclip.ops.v1.SendLinesRequest.lines:type_name -> liveclip.ops.v1.SentLine
-	64, // 20: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
-	64, // 21: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
-	64, // 22: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
+	65, // 20: liveclip.ops.v1.SendLinesRequest.heard_to_at:type_name -> google.protobuf.Timestamp
+	65, // 21: liveclip.ops.v1.SentLine.start_at:type_name -> google.protobuf.Timestamp
+	65, // 22: liveclip.ops.v1.SentLine.end_at:type_name -> google.protobuf.Timestamp
 	24, // 23: liveclip.ops.v1.SentLine.words:type_name -> liveclip.ops.v1.SentWord
 	26, // 24: liveclip.ops.v1.SendLinesReply.dropped:type_name -> liveclip.ops.v1.DroppedLine
-	64, // 25: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
+	65, // 25: liveclip.ops.v1.Batch.created_at:type_name -> google.protobuf.Timestamp
 	30, // 26: liveclip.ops.v1.Batch.sources:type_name -> liveclip.ops.v1.BatchSource
-	36, // 27: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
-	31, // 28: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
-	64, // 29: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
-	64, // 30: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
-	41, // 31: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
-	42, // 32: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
-	43, // 33: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
-	51, // 34: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
-	37, // 35: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
-	40, // 36: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
-	38, // 37: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
-	39, // 38: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
-	43, // 39: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
-	64, // 40: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
-	32, // 41: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
-	44, // 42: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
-	51, // 43: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
-	64, // 44: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
-	56, // 45: liveclip.ops.v1.ListEnginesReply.engines:type_name -> liveclip.ops.v1.Engine
-	31, // 46: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
-	64, // 47: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
-	3,  // 48: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
-	8,  // 49: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
-	10, // 50: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
-	11, // 51: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
-	12, // 52: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
-	13, // 53: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
-	15, // 54: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
-	20, // 55: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
-	22, // 56: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
-	27, // 57: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
-	28, // 58: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
-	33, // 59: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
-	35, // 60: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
-	45, // 61: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
-	46, // 62: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
-	47, // 63: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
-	48, // 64: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
-	49, // 65: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
-	52, // 66: liveclip.ops.v1.Ops.ListDestinations:input_type -> liveclip.ops.v1.ListDestinationsRequest
-	54, // 67: liveclip.ops.v1.Ops.ListEngines:input_type -> liveclip.ops.v1.ListEnginesRequest
-	57, // 68: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
-	4,  // 69: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
-	9,  // 70: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
-	4,  // 71: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 72: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
-	4,  // 73: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
-	14, // 74: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
-	16, // 75: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
-	21, // 76: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
-	25, // 77: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
-	29, // 78: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
-	29, // 79: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
-	34, // 80: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
-	36, // 81: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
-	36, // 82: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
-	36, // 83: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
-	36, // 84: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
-	50, // 85: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
-	50, // 86: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
-	53, // 87: liveclip.ops.v1.Ops.ListDestinations:output_type -> liveclip.ops.v1.ListDestinationsReply
-	55, // 88: liveclip.ops.v1.Ops.ListEngines:output_type -> liveclip.ops.v1.ListEnginesReply
-	58, // 89: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
-	69, // [69:90] is the sub-list for method output_type
-	48, // [48:69] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	32, // 27: liveclip.ops.v1.Reason.phrases:type_name -> liveclip.ops.v1.Phrase
+	37, // 28: liveclip.ops.v1.ListClipsReply.clips:type_name -> liveclip.ops.v1.Clip
+	31, // 29: liveclip.ops.v1.Clip.reasons:type_name -> liveclip.ops.v1.Reason
+	65, // 30: liveclip.ops.v1.Clip.triggered_at:type_name -> google.protobuf.Timestamp
+	65, // 31: liveclip.ops.v1.Clip.published_at:type_name -> google.protobuf.Timestamp
+	42, // 32: liveclip.ops.v1.Clip.steps:type_name -> liveclip.ops.v1.Step
+	43, // 33: liveclip.ops.v1.Clip.verdict:type_name -> liveclip.ops.v1.Verdict
+	44, // 34: liveclip.ops.v1.Clip.renditions:type_name -> liveclip.ops.v1.Rendition
+	52, // 35: liveclip.ops.v1.Clip.publications:type_name -> liveclip.ops.v1.Publication
+	38, // 36: liveclip.ops.v1.Clip.shots:type_name -> liveclip.ops.v1.Shot
+	41, // 37: liveclip.ops.v1.Clip.cdn:type_name -> liveclip.ops.v1.CDN
+	39, // 38: liveclip.ops.v1.Shot.stages:type_name -> liveclip.ops.v1.ShotStage
+	40, // 39: liveclip.ops.v1.Shot.quality:type_name -> liveclip.ops.v1.ShotQuality
+	44, // 40: liveclip.ops.v1.CDN.renditions:type_name -> liveclip.ops.v1.Rendition
+	65, // 41: liveclip.ops.v1.Step.at:type_name -> google.protobuf.Timestamp
+	33, // 42: liveclip.ops.v1.Verdict.findings:type_name -> liveclip.ops.v1.Finding
+	45, // 43: liveclip.ops.v1.Rendition.heads:type_name -> liveclip.ops.v1.Heads
+	52, // 44: liveclip.ops.v1.ListPublicationsReply.publications:type_name -> liveclip.ops.v1.Publication
+	65, // 45: liveclip.ops.v1.Publication.at:type_name -> google.protobuf.Timestamp
+	57, // 46: liveclip.ops.v1.ListEnginesReply.engines:type_name -> liveclip.ops.v1.Engine
+	31, // 47: liveclip.ops.v1.Highlight.reasons:type_name -> liveclip.ops.v1.Reason
+	65, // 48: liveclip.ops.v1.Highlight.triggered_at:type_name -> google.protobuf.Timestamp
+	3,  // 49: liveclip.ops.v1.Ops.Attach:input_type -> liveclip.ops.v1.AttachRequest
+	8,  // 50: liveclip.ops.v1.Ops.ListStreams:input_type -> liveclip.ops.v1.ListStreamsRequest
+	10, // 51: liveclip.ops.v1.Ops.GetStream:input_type -> liveclip.ops.v1.GetStreamRequest
+	11, // 52: liveclip.ops.v1.Ops.UpdateStream:input_type -> liveclip.ops.v1.UpdateStreamRequest
+	12, // 53: liveclip.ops.v1.Ops.Detach:input_type -> liveclip.ops.v1.DetachRequest
+	13, // 54: liveclip.ops.v1.Ops.RequestClip:input_type -> liveclip.ops.v1.RequestClipRequest
+	15, // 55: liveclip.ops.v1.Ops.RequestRecap:input_type -> liveclip.ops.v1.RequestRecapRequest
+	20, // 56: liveclip.ops.v1.Ops.SendAudience:input_type -> liveclip.ops.v1.SendAudienceRequest
+	22, // 57: liveclip.ops.v1.Ops.SendLines:input_type -> liveclip.ops.v1.SendLinesRequest
+	27, // 58: liveclip.ops.v1.Ops.StartBatch:input_type -> liveclip.ops.v1.StartBatchRequest
+	28, // 59: liveclip.ops.v1.Ops.GetBatch:input_type -> liveclip.ops.v1.GetBatchRequest
+	34, // 60: liveclip.ops.v1.Ops.ListClips:input_type -> liveclip.ops.v1.ListClipsRequest
+	36, // 61: liveclip.ops.v1.Ops.GetClip:input_type -> liveclip.ops.v1.GetClipRequest
+	46, // 62: liveclip.ops.v1.Ops.Decide:input_type -> liveclip.ops.v1.DecideRequest
+	47, // 63: liveclip.ops.v1.Ops.Trim:input_type -> liveclip.ops.v1.TrimRequest
+	48, // 64: liveclip.ops.v1.Ops.TakeDown:input_type -> liveclip.ops.v1.TakeDownRequest
+	49, // 65: liveclip.ops.v1.Ops.Publish:input_type -> liveclip.ops.v1.PublishRequest
+	50, // 66: liveclip.ops.v1.Ops.ListPublications:input_type -> liveclip.ops.v1.ListPublicationsRequest
+	53, // 67: liveclip.ops.v1.Ops.ListDestinations:input_type -> liveclip.ops.v1.ListDestinationsRequest
+	55, // 68: liveclip.ops.v1.Ops.ListEngines:input_type -> liveclip.ops.v1.ListEnginesRequest
+	58, // 69: liveclip.ops.v1.Ops.ReportPlayback:input_type -> liveclip.ops.v1.ReportPlaybackRequest
+	4,  // 70: liveclip.ops.v1.Ops.Attach:output_type -> liveclip.ops.v1.Stream
+	9,  // 71: liveclip.ops.v1.Ops.ListStreams:output_type -> liveclip.ops.v1.ListStreamsReply
+	4,  // 72: liveclip.ops.v1.Ops.GetStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 73: liveclip.ops.v1.Ops.UpdateStream:output_type -> liveclip.ops.v1.Stream
+	4,  // 74: liveclip.ops.v1.Ops.Detach:output_type -> liveclip.ops.v1.Stream
+	14, // 75: liveclip.ops.v1.Ops.RequestClip:output_type -> liveclip.ops.v1.RequestClipReply
+	16, // 76: liveclip.ops.v1.Ops.RequestRecap:output_type -> liveclip.ops.v1.RequestRecapReply
+	21, // 77: liveclip.ops.v1.Ops.SendAudience:output_type -> liveclip.ops.v1.SendAudienceReply
+	25, // 78: liveclip.ops.v1.Ops.SendLines:output_type -> liveclip.ops.v1.SendLinesReply
+	29, // 79: liveclip.ops.v1.Ops.StartBatch:output_type -> liveclip.ops.v1.Batch
+	29, // 80: liveclip.ops.v1.Ops.GetBatch:output_type -> liveclip.ops.v1.Batch
+	35, // 81: liveclip.ops.v1.Ops.ListClips:output_type -> liveclip.ops.v1.ListClipsReply
+	37, // 82: liveclip.ops.v1.Ops.GetClip:output_type -> liveclip.ops.v1.Clip
+	37, // 83: liveclip.ops.v1.Ops.Decide:output_type -> liveclip.ops.v1.Clip
+	37, // 84: liveclip.ops.v1.Ops.Trim:output_type -> liveclip.ops.v1.Clip
+	37, // 85: liveclip.ops.v1.Ops.TakeDown:output_type -> liveclip.ops.v1.Clip
+	51, // 86: liveclip.ops.v1.Ops.Publish:output_type -> liveclip.ops.v1.ListPublicationsReply
+	51, // 87: liveclip.ops.v1.Ops.ListPublications:output_type -> liveclip.ops.v1.ListPublicationsReply
+	54, // 88: liveclip.ops.v1.Ops.ListDestinations:output_type -> liveclip.ops.v1.ListDestinationsReply
+	56, // 89: liveclip.ops.v1.Ops.ListEngines:output_type -> liveclip.ops.v1.ListEnginesReply
+	59, // 90: liveclip.ops.v1.Ops.ReportPlayback:output_type -> liveclip.ops.v1.ReportPlaybackReply
+	70, // [70:91] is the sub-list for method output_type
+	49, // [49:70] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_ops_v1_ops_proto_init() }
@@ -5515,14 +5599,14 @@ func file_ops_v1_ops_proto_init() {
 	file_ops_v1_ops_proto_msgTypes[18].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[22].OneofWrappers = []any{}
 	file_ops_v1_ops_proto_msgTypes[23].OneofWrappers = []any{}
-	file_ops_v1_ops_proto_msgTypes[36].OneofWrappers = []any{}
+	file_ops_v1_ops_proto_msgTypes[37].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ops_v1_ops_proto_rawDesc), len(file_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   64,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

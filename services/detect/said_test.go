@@ -1,0 +1,64 @@
+package detect
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"liveclip/internal/domain"
+)
+
+// firedOn gives the reasons of the only highlight of a line, without their weights.
+func firedOn(t *testing.T, line domain.TranscriptLine) []domain.Reason {
+	t.Helper()
+	line.ID, line.Final = "line", true
+	got := found(t, finalLine{source{ID: "event"}, line})
+	if len(got) != 1 {
+		t.Fatalf("%q: %d highlights: %+v", line.Text, len(got), got)
+	}
+	reasons := got[0].Reasons
+	for i := range reasons {
+		reasons[i].Weight = 0
+	}
+	slices.SortStableFunc(reasons, func(a, b domain.Reason) int { return len(a.Signal) - len(b.Signal) })
+	return reasons
+}
+
+func TestAReasonHasThePhrasesThatItRestsOn(t *testing.T) {
+	s := func(n float64) time.Duration { return seconds(n) }
+	for name, c := range map[string]struct {
+		line domain.TranscriptLine
+		want []domain.Reason
+	}{
+		"a price, written otherwise than heard": {
+			domain.TranscriptLine{Start: s(20), End: s(29), Text: "降价了，现在只要¥59.9！", Heard: "降价了现在只要五十九块九"},
+			[]domain.Reason{{
+				Signal: "speech", Detail: `words of an offer: "只要"`, Chinese: "优惠用语：“只要”", At: s(25),
+				Phrases: []domain.Phrase{{Spoken: "只要", Written: "只要", Start: s(25), End: s(27)}},
+			}, {
+				Signal: "keyword", Detail: `price drop: "降价", "现在只要¥59.9"`, Chinese: "降价：“降价”“现在只要¥59.9”", At: s(20),
+				Phrases: []domain.Phrase{
+					{Spoken: "降价", Written: "降价", Start: s(20), End: s(22)},
+					{Spoken: "现在只要五十九块九", Written: "现在只要¥59.9", Start: s(23), End: s(29)},
+				},
+				Offer: domain.Offer{Now: 59.9, Sign: "¥"},
+			}},
+		},
+		"time that is left": {
+			domain.TranscriptLine{Start: s(20), End: s(24), Text: "Only 5 minutes left", Heard: "only five minutes left"},
+			[]domain.Reason{{
+				Signal: "speech", Detail: `words of an offer: "minutes", "left"`, Chinese: "优惠用语：“minutes”“left”", At: s(22),
+				Phrases: []domain.Phrase{{Spoken: "minutes", Written: "minutes", Start: s(22), End: s(23)}, {Spoken: "left", Written: "left", Start: s(23), End: s(24)}},
+			}, {
+				Signal: "keyword", Detail: `flash sale: "Only 5 minutes left"`, Chinese: "限时抢购：“Only 5 minutes left”", At: s(20),
+				Phrases: []domain.Phrase{{Spoken: "only five minutes left", Written: "Only 5 minutes left", Start: s(20), End: s(24)}},
+				Left:    5 * time.Minute,
+			}},
+		},
+	} {
+		if got := firedOn(t, c.line); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, c.want)
+		}
+	}
+}
