@@ -47,7 +47,11 @@ func (b *batch) clip(ctx context.Context, ref domain.Ref, id domain.ClipID, step
 		clip.Start, clip.End, clip.Score = plan.Window.Start.Seconds(), plan.Window.End.Seconds(), plan.Score
 		clip.Title, clip.Text = plan.Title, plan.Text
 		for _, r := range plan.Reasons {
-			clip.Reasons = append(clip.Reasons, export.Reason{Signal: r.Signal, Detail: r.Detail, At: r.At.Seconds()})
+			reason := export.Reason{Signal: r.Signal, Detail: r.Detail, At: r.At.Seconds()}
+			for _, p := range r.Phrases {
+				reason.Phrases = append(reason.Phrases, export.Phrase{Spoken: p.Spoken, Written: p.Written, Start: p.Start.Seconds(), End: p.End.Seconds()})
+			}
+			clip.Reasons = append(clip.Reasons, reason)
 		}
 	}
 	if decided := steps[domain.StepDecided].Decided; decided != nil {

@@ -61,6 +61,16 @@ type Reason struct {
 	Signal string  `json:"signal"`
 	Detail string  `json:"detail"`
 	At     float64 `json:"at_s"`
+	// Phrases are what the host said that it rests on.
+	Phrases []Phrase `json:"phrases,omitempty"`
+}
+
+// Phrase is something that the host said: as it was heard, and as it is printed.
+type Phrase struct {
+	Spoken  string  `json:"spoken"`
+	Written string  `json:"written"`
+	Start   float64 `json:"start_s"`
+	End     float64 `json:"end_s"`
 }
 
 // Rendition is one finished file.

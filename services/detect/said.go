@@ -186,13 +186,13 @@ func (f *folder) asHeard(said []timedToken, heard string) {
 			}
 			i++
 		default:
-			if gap < 0 {
-				gap, from = min(i, len(said)-1), j
+			if gap < 0 && i < len(said) {
+				gap, from = i, j
 			}
 			j++
 		}
 		if gap >= 0 && j > from {
-			said[gap].Heard = heard[tokens[from].from:tokens[j-1].to]
+			said[gap].Heard = heard[tokens[from].from:max(tokens[j-1].to, tokens[max(from, j-2)].to)] // a sign's number ends behind it
 		}
 	}
 }

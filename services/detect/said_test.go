@@ -3,6 +3,7 @@ package detect
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,4 +62,56 @@ func TestAReasonHasThePhrasesThatItRestsOn(t *testing.T) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, c.want)
 		}
 	}
+}
+
+func TestTokensHaveWhatWasHeardForThem(t *testing.T) {
+	f := testFolder(t)
+	for name, c := range map[string]struct{ text, heard, want string }{
+		"a price":                 {"now only $19.99 today", "now only nineteen ninety nine dollars today", "now|only|nineteen ninety nine|dollars|today"},
+		"a unit said otherwise":   {"只要¥79包邮", "只要七十九块包邮", "只|要|七十九块||包|邮"},
+		"more heard than written": {"half price", "um half uh price please", "half|price"},
+		"less heard than written": {"half price today", "half price", "half|price|"},
+		"nothing alike":           {"5折", "武则", "武则|"},
+		"nothing else heard":      {"全场5折", "", "全|场|5|折"},
+	} {
+		var got []string
+		for _, s := range f.hear(domain.TranscriptLine{Text: c.text, Heard: c.heard, End: time.Second}) {
+			got = append(got, s.Heard)
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: got %q, want %q", name, strings.Join(got, "|"), c.want)
+		}
+	}
+}
+
+func TestWhatIsPartOfAnOffersWordsIsNeitherMisheardNorDenied(t *testing.T) {
+	for text, want := range map[string]string{
+		"还剩最后五分钟大家抓紧时间":   "flash_sale",
+		"只剩最后五件了错过今天就没有了": "scarcity",
+	} {
+		r := &room{rules: builtIn(t)}
+		for _, reason := range firedOn(t, domain.TranscriptLine{Start: seconds(20), End: seconds(24), Text: text}) {
+			if reason.Signal == "keyword" && strings.Contains(reason.Chinese, "谐音") {
+				t.Errorf("%q: %s", text, reason.Chinese)
+			}
+		}
+		l := r.speak(said(20, 24, text))
+		if kinds := kindsIn(r.rules, text); !strings.Contains(kinds, want) || len(l.away) > 0 {
+			t.Errorf("%q is %q, and speaks of another time by %v", text, kinds, l.away)
+		}
+	}
+}
+
+func FuzzTokensHaveWhatWasHeardForThem(f *testing.F) {
+	folder := testFolder(f)
+	f.Add("now only $19.99", "now only nineteen ninety nine dollars")
+	f.Add("", "only heard")
+	f.Add("$5 $", "five dollars $6")
+	f.Fuzz(func(t *testing.T, text, heard string) {
+		for _, s := range folder.hear(domain.TranscriptLine{Text: text, Heard: heard, End: time.Second}) {
+			if len(s.Heard) > len(heard) && s.Heard != s.Text {
+				t.Errorf("%q was heard for %q of %q", s.Heard, s.Text, heard)
+			}
+		}
+	})
 }
