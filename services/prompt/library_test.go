@@ -101,8 +101,8 @@ func TestALibraryAddsItsOwnVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, room := range map[string]domain.Context{
-		"红色的好物":             {},
-		"蓝色的好物":             {Extra: map[string]string{"colour": "蓝色"}},
+		"红色的好物":              {},
+		"蓝色的好物":              {Extra: map[string]string{"colour": "蓝色"}},
 		"a red today's pick": {Language: "en-GB"},
 	} {
 		if got := prompted(l, "", room, domain.Highlight{}); got != want {
