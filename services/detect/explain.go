@@ -199,7 +199,7 @@ func (r *Rules) name(feature string) named {
 }
 
 var featureNames = map[string][2]string{
-	"comments.absent": {"no answer can be heard", "收不到评论反馈"}, "comments.awaited": {"nobody answered yet", "观众尚未反应"},
+	"comments.absent": {"comments cannot confirm it", "评论无法佐证"}, "comments.awaited": {"nobody answered yet", "观众尚未反应"},
 	"comments.burst": {"comment burst", "评论激增"}, "comments.surge": {"comment flood", "评论爆发"},
 	"comments.buy": {"people want to buy", "购买意向"}, "comments.excited": {"people are excited", "观众兴奋"},
 	"comments.complaint": {"people complain", "观众抱怨"}, "comments.laugh": {"people laugh in writing", "观众发笑"},
@@ -209,7 +209,7 @@ var featureNames = map[string][2]string{
 	"product.shown": {"product on show", "讲解商品"}, "product.sold_out": {"sold out", "商品售罄"},
 	"sound.applause": {"applause", "掌声"}, "sound.laughter": {"laughter", "笑声"}, "scene.cut": {"the picture changes", "画面切换"},
 	"comments.asked": {"the host asked for comments", "主播要求刷评论"}, "comments.keen": {"people want it or are excited", "想买或很兴奋"},
-	"speech.absent": {"the host is not heard", "听不到主播"}, "speech.alone": {"a known phrase has to do", "只凭关键词"},
+	"speech.absent": {"the host is not heard", "听不到主播"}, "speech.alone": {"on the host's words alone", "只凭主播的话"},
 	"speech.call": {"calls to act", "催促下单"}, "speech.hint": {"words of an offer", "优惠用语"}, "speech.lead": {"calls for attention", "引起注意"},
 	"speech.elsewhere": {"speaks of another time", "说的是别的时候"}, "urgency.countdown": {"a countdown", "倒数"},
 	"voice.raised": {"the host speaks up", "主播提高嗓门"},

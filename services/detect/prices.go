@@ -83,6 +83,7 @@ func (o offer) named() domain.Offer {
 }
 
 func (o offer) describe() (english, chinese string) {
+	o.was.Sign = cmp.Or(o.was.Sign, o.now.Sign)
 	switch {
 	case o.now.Amount > 0:
 		return fmt.Sprintf("from %s to %s, %.0f%% off", o.was, o.now, o.off), fmt.Sprintf("从 %s 到 %s，优惠 %.0f%%", o.was, o.now, o.off)

@@ -26,7 +26,7 @@ var productFeatures = map[domain.ProductAction]string{
 	domain.ProductSoldOut: "product.sold_out",
 }
 
-func (p *product) take(h happening, r *room) []evidence {
+func (p *product) take(h happening, _ *room) []evidence {
 	if h.Shop == nil {
 		return nil
 	}

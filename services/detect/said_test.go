@@ -27,7 +27,7 @@ func firedOn(t *testing.T, line domain.TranscriptLine) []domain.Reason {
 }
 
 func TestAReasonHasThePhrasesThatItRestsOn(t *testing.T) {
-	s := func(n float64) time.Duration { return seconds(n) }
+	s := seconds
 	for name, c := range map[string]struct {
 		line domain.TranscriptLine
 		want []domain.Reason
