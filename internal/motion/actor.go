@@ -8,23 +8,23 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// still is a background.
-type still struct{ frame Frame }
+// stillFrame is a background that fills the frame.
+type stillFrame struct{ frame Frame }
 
-func (s still) draw(f Frame, _ float64) { f.Copy(s.frame) }
+func (s stillFrame) draw(f Frame, _ float64) { f.Copy(s.frame) }
 
-func (s still) settled() bool { return true }
+func (s stillFrame) settled() bool { return true }
 
-// light is rays that turn.
-type light struct {
+// movingLight is turning rays.
+type movingLight struct {
 	rays  *rays
 	layer Layer
 	scene Scene
 }
 
-func (l light) settled() bool { return l.layer.Speed == 0 }
+func (l movingLight) settled() bool { return l.layer.Speed == 0 }
 
-func (l light) draw(f Frame, at float64) {
+func (l movingLight) draw(f Frame, at float64) {
 	count := l.layer.Points
 	if count == 0 {
 		count = 12
@@ -32,28 +32,28 @@ func (l light) draw(f Frame, at float64) {
 	l.rays.draw(f, at*l.layer.Speed/360*float64(count))
 }
 
-// puppet is an image that is moved.
-type puppet struct {
+// spriteActor is an image that moves, turns and scales.
+type spriteActor struct {
 	layer Layer
 	scene Scene
-	image drawn
+	image layerImage
 	rest  *sprite
 	loose func() *ink // made when it is first needed
 }
 
-func (p *Player) puppet(l Layer, d drawn) puppet {
-	return puppet{layer: l, scene: p.scene, image: d, rest: newSprite(d.image), loose: sync.OnceValue(func() *ink { return newInk(d.image) })}
+func (p *Player) spriteActor(l Layer, d layerImage) spriteActor {
+	return spriteActor{layer: l, scene: p.scene, image: d, rest: newSprite(d.image), loose: sync.OnceValue(func() *ink { return newInk(d.image) })}
 }
 
 const shineTime = 0.7 // seconds
 
-func (p puppet) draw(f Frame, at float64) {
+func (p spriteActor) draw(f Frame, at float64) {
 	how, shown := p.layer.pose(p.scene, at)
 	if !shown || how.alpha <= 0 {
 		return
 	}
 	w, h := float64(p.rest.w), float64(p.rest.h)
-	s := stance{cx: p.image.x + w/2 + how.dx, cy: p.image.y + h/2 + how.dy, scale: how.scale, degrees: how.turn,
+	s := placement{cx: p.image.x + w/2 + how.dx, cy: p.image.y + h/2 + how.dy, scale: how.scale, degrees: how.turn,
 		alpha: uint32(min(1, how.alpha)*255 + 0.5), shine: -1}
 	limits := f.whole()
 	if how.revealed < 1 {
@@ -74,7 +74,7 @@ func (p puppet) draw(f Frame, at float64) {
 }
 
 // settled reports whether it is the same in every frame.
-func (p puppet) settled() bool {
+func (p spriteActor) settled() bool {
 	return p.layer.Enter == nil && p.layer.Leave == nil && p.layer.Loop == nil && p.layer.Shine == nil
 }
 
@@ -97,45 +97,45 @@ func rounded(m *image.RGBA, radius float64) {
 	}
 }
 
-// changing is a puppet whose image is another one from time to time. The next one is made while a frame is drawn and encoded.
-type changing struct {
-	puppet
+// changingText is a sprite whose image changes from time to time. The next image is made while a frame is drawn and encoded.
+type changingText struct {
+	spriteActor
 	step  float64 // seconds from frame to frame
 	show  func(at float64) string
-	make  func(at float64) puppet // by one goroutine at a time
+	make  func(at float64) spriteActor // by one goroutine at a time
 	shown string
 	ahead string // what next gives
-	next  chan puppet
+	next  chan spriteActor
 }
 
-func (c *changing) settled() bool { return false }
+func (c *changingText) settled() bool { return false }
 
-func (c *changing) draw(f Frame, at float64) {
+func (c *changingText) draw(f Frame, at float64) {
 	_, shown := c.layer.pose(c.scene, at)
 	if now := c.show(at); shown && now != c.shown {
-		c.shown, c.puppet = now, c.made(now, at)
+		c.shown, c.spriteActor = now, c.made(now, at)
 	}
 	if _, soon := c.layer.pose(c.scene, at+c.step); soon {
 		c.begin(at + c.step)
 	}
 	if shown {
-		c.puppet.draw(f, at)
+		c.spriteActor.draw(f, at)
 	}
 }
 
 // begin makes what is shown at a time beside what else is done.
-func (c *changing) begin(at float64) {
+func (c *changingText) begin(at float64) {
 	then := c.show(at)
 	if then == c.shown || c.next != nil {
 		return
 	}
-	next := make(chan puppet, 1)
+	next := make(chan spriteActor, 1)
 	c.ahead, c.next = then, next
 	go func() { next <- c.make(at) }()
 }
 
 // made gives what was made ahead, where that is what is shown now.
-func (c *changing) made(now string, at float64) puppet {
+func (c *changingText) made(now string, at float64) spriteActor {
 	if c.next != nil {
 		p, same := <-c.next, c.ahead == now
 		if c.next = nil; same {
@@ -145,22 +145,22 @@ func (c *changing) made(now string, at float64) puppet {
 	return c.make(at)
 }
 
-// belt is stripes that run through their box.
-type belt struct {
-	puppet
+// scrollingStripes are stripes that scroll through their box.
+type scrollingStripes struct {
+	spriteActor
 	period float64
 	limits clip
 }
 
-func (p *Player) belt(l Layer) belt {
+func (p *Player) scrollingStripes(l Layer) scrollingStripes {
 	d, period := p.stripes(l)
 	x, y, w, h := p.scene.pixels(l.Box)
-	return belt{p.puppet(l, d), period, clip{int(x), int(y), int(x + w), int(y + h)}}
+	return scrollingStripes{p.spriteActor(l, d), period, clip{int(x), int(y), int(x + w), int(y + h)}}
 }
 
-func (b belt) settled() bool { return b.layer.Speed == 0 && b.puppet.settled() }
+func (b scrollingStripes) settled() bool { return b.layer.Speed == 0 && b.spriteActor.settled() }
 
-func (b belt) draw(f Frame, at float64) {
+func (b scrollingStripes) draw(f Frame, at float64) {
 	how, shown := b.layer.pose(b.scene, at)
 	if !shown {
 		return
@@ -175,8 +175,8 @@ func (b belt) draw(f Frame, at float64) {
 	b.rest.draw(f, int(math.Round(b.image.x+how.dx-moved)), int(math.Round(b.image.y+how.dy)), uint32(how.alpha*255), limits)
 }
 
-// shower is confetti: pieces that fall, sway and turn, the same ones every time.
-type shower struct {
+// confetti is pieces that fall, sway and turn, the same ones every time.
+type confetti struct {
 	layer  Layer
 	scene  Scene
 	pieces []piece
@@ -187,8 +187,8 @@ type piece struct {
 	sides                         []*sprite
 }
 
-func (p *Player) shower(l Layer) shower {
-	s := shower{layer: l, scene: p.scene}
+func (p *Player) confetti(l Layer) confetti {
+	s := confetti{layer: l, scene: p.scene}
 	count := l.Points
 	if count == 0 {
 		count = 40
@@ -236,9 +236,9 @@ func flakes(colour string, size float64) []*sprite {
 	return sides
 }
 
-func (s shower) settled() bool { return false }
+func (s confetti) settled() bool { return false }
 
-func (s shower) draw(f Frame, at float64) {
+func (s confetti) draw(f Frame, at float64) {
 	how, shown := s.layer.pose(s.scene, at)
 	if !shown {
 		return

@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// thickened are the mask grown by so many pixels on every side, once for each: what is nearer to its edge than that is covered.
+// dilate gives the mask grown by so many pixels on every side, once for each of by: what is nearer to its edge is covered.
 //
 // Of each pixel the nearest is found that the mask touches, and how much of that it covers says where in it the edge lies:
 // without that, edges that are nearly level would come out as stairs.
-func thickened(mask *image.Alpha, by ...float64) []*image.Alpha {
+func dilate(mask *image.Alpha, by ...float64) []*image.Alpha {
 	grown, most := make([]*image.Alpha, len(by)), 0.0
 	for i, r := range by {
 		grown[i], most = mask, max(most, r)
@@ -48,21 +48,21 @@ func thickened(mask *image.Alpha, by ...float64) []*image.Alpha {
 	return grown
 }
 
-// nowhere is farther than any row, also one that an image's height was taken from.
-const nowhere = 1 << 14
+// noPixel is farther than any row, also after an image's height was subtracted.
+const noPixel = 1 << 14
 
 // nearestRows are for each pixel how many rows below it (above: less than 0) the nearest of its column lies that the mask touches.
 func nearestRows(mask *image.Alpha) []int16 {
 	w, h := mask.Bounds().Dx(), mask.Bounds().Dy()
 	rows, above := make([]int16, w*h), make([]int16, w)
 	for x := range above {
-		above[x] = -nowhere
+		above[x] = -noPixel
 	}
 	for y := range h {
 		row := rows[y*w : (y+1)*w]
 		for x, covered := range mask.Pix[y*mask.Stride : y*mask.Stride+w] {
 			if covered == 0 {
-				row[x] = max(-nowhere, above[x]-1)
+				row[x] = max(-noPixel, above[x]-1)
 			}
 		}
 		above = row

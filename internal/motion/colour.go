@@ -58,7 +58,7 @@ func newRamp(colours []string, angle, w, h float64) *ramp {
 	r.dx, r.dy = cos/span, sin/span
 	r.offset = 0.5 - (w/2*cos+h/2*sin)/span
 	for i := range r.table {
-		r.table[i] = multiply(r.mixed(float64(i) / 255))
+		r.table[i] = premultiply(r.mixed(float64(i) / 255))
 	}
 	return r
 }
@@ -72,7 +72,7 @@ func (r *ramp) mixed(at float64) (red, green, blue, alpha float64) {
 	return mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), mix(a.A, b.A)
 }
 
-func multiply(r, g, b, a float64) premultiplied {
+func premultiply(r, g, b, a float64) premultiplied {
 	by := func(v float64) uint8 { return uint8(v*a/255 + 0.5) }
 	return premultiplied{by(r), by(g), by(b), uint8(a + 0.5)}
 }

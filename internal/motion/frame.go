@@ -42,7 +42,7 @@ var bayer = [8][8]float64{
 	{3, 35, 11, 43, 1, 33, 9, 41}, {51, 19, 59, 27, 49, 17, 57, 25}, {15, 47, 7, 39, 13, 45, 5, 37}, {63, 31, 55, 23, 61, 29, 53, 21},
 }
 
-func scattered(v float64, x, y int) uint8 {
+func dither(v float64, x, y int) uint8 {
 	return uint8(min(240, max(16, math.Floor(v+(bayer[y&7][x&7]+0.5)/64))))
 }
 
@@ -53,14 +53,14 @@ func (f Frame) fill(colours []string, angle float64) {
 		row := f.Y[y*f.YStride:]
 		for x := range f.Width {
 			red, green, blue, _ := r.mixed(float64(x)*r.dx + float64(y)*r.dy + r.offset)
-			row[x] = scattered(luma(red, green, blue), x, y)
+			row[x] = dither(luma(red, green, blue), x, y)
 		}
 	}
 	for y := range f.Height / 2 {
 		for x := range f.Width / 2 {
 			red, green, blue, _ := r.mixed(float64(2*x)*r.dx + float64(2*y)*r.dy + r.offset)
-			f.U[y*f.CStride+x] = scattered(chromaBlue(red, green, blue), x, y)
-			f.V[y*f.CStride+x] = scattered(chromaRed(red, green, blue), x, y)
+			f.U[y*f.CStride+x] = dither(chromaBlue(red, green, blue), x, y)
+			f.V[y*f.CStride+x] = dither(chromaRed(red, green, blue), x, y)
 		}
 	}
 }

@@ -41,15 +41,15 @@ func newInk(m *image.RGBA) *ink {
 	return k
 }
 
-// stance is how an ink lies on a frame: its middle's place, its scale and turn, how strong it is and the light that crosses it.
-type stance struct {
+// placement is how an ink lies on a frame: where its middle is, its scale, turn and opacity, and the light that crosses it.
+type placement struct {
 	cx, cy, scale, degrees float64
 	alpha                  uint32  // 0 to 255
 	shine                  float64 // 0 to 1 on its way; less than 0: none
 }
 
 // draw lays the ink over what of a frame may be drawn on.
-func (k *ink) draw(f Frame, s stance, c clip) {
+func (k *ink) draw(f Frame, s placement, c clip) {
 	w, h := float64(k.w), float64(k.h)
 	sin, cos := math.Sincos(s.degrees * math.Pi / 180)
 	ow, oh := (math.Abs(w*cos)+math.Abs(h*sin))*s.scale/2+1, (math.Abs(w*sin)+math.Abs(h*cos))*s.scale/2+1
@@ -87,7 +87,7 @@ func (k *ink) draw(f Frame, s stance, c clip) {
 				light.cross(part[from:to], u+int64(from)*du, v+int64(from)*dv, du, dv)
 			}
 			if s.alpha < 255 {
-				weaken(part[from:to], uint64(s.alpha)+uint64(s.alpha)>>7)
+				fade(part[from:to], uint64(s.alpha)+uint64(s.alpha)>>7)
 			}
 			layLuma(f.Y[(y+i)*f.YStride+x0+from:], part[from:to])
 		}
@@ -146,8 +146,8 @@ func crossing(at, step, end int64, from, to int) (int, int) {
 	return from, to
 }
 
-// weaken multiplies pixels by a strength of 256.
-func weaken(row []uint64, by uint64) {
+// fade multiplies pixels by by/256.
+func fade(row []uint64, by uint64) {
 	for x, p := range row {
 		row[x] = p * by >> 8 & lanes
 	}

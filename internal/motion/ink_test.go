@@ -8,7 +8,7 @@ import (
 )
 
 // plainly lays a layer over a frame as it would be without any shortcut: lit and transformed as an image, then made a sprite.
-func plainly(p puppet, f Frame, at float64) {
+func plainly(p spriteActor, f Frame, at float64) {
 	how, shown := p.layer.pose(p.scene, at)
 	if !shown || how.alpha <= 0 {
 		return
@@ -86,7 +86,7 @@ func TestTheFastWayDrawsWhatThePlainWayDraws(t *testing.T) {
 			p.Base(fast, n)
 			plain.Copy(fast)
 			p.Over(fast, n)
-			plainly(p.over[0].(puppet), plain, float64(n)/25)
+			plainly(p.over[0].(spriteActor), plain, float64(n)/25)
 			if most, many := farthest(fast, plain); most > 8 || many > 50 {
 				t.Errorf("%s, frame %d: differs by %d at most, and by more than 3 in %d places", name, n, most, many)
 			}
@@ -126,7 +126,7 @@ func TestABolderEdgeHasNoStairs(t *testing.T) {
 		}
 	}
 	for _, by := range []float64{0.4, 2.3, 7.7} {
-		bold := thickened(m, by)[0]
+		bold := dilate(m, by)[0]
 		for y := range 60 {
 			for x := 20; x < 100; x++ {
 				got, want := float64(bold.Pix[y*m.Stride+x])/255, covered(x, y, by*math.Sqrt(1+1.0/256))
@@ -155,7 +155,7 @@ func TestBolderReachesAsFarAsEveryTouchedPixel(t *testing.T) {
 				}
 			}
 		}
-		got := thickened(m, by)[0]
+		got := dilate(m, by)[0]
 		for i := range want.Pix {
 			if d := int(got.Pix[i]) - int(want.Pix[i]); d < -1 || d > 1 {
 				t.Fatalf("%v by %g: pixel %d is %d, want %d", m.Rect, by, i, got.Pix[i], want.Pix[i])

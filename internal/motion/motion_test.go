@@ -138,11 +138,11 @@ func TestAClockRunsDownAndARollRuns(t *testing.T) {
 		}
 	}
 	for by, want := range map[float64]string{0: "¥99", 0.5: "¥79", 1: "¥59"} {
-		if got := rolled(Layer{Text: "¥{}", From: 99, To: 59}, by); got != want {
+		if got := rolledText(Layer{Text: "¥{}", From: 99, To: 59}, by); got != want {
 			t.Errorf("at %g: %s, want %s", by, got, want)
 		}
 	}
-	if got := rolled(Layer{Text: "${}", From: 29.9, To: 17.9, Decimals: 2}, 1); got != "$17.90" {
+	if got := rolledText(Layer{Text: "${}", From: 29.9, To: 17.9, Decimals: 2}, 1); got != "$17.90" {
 		t.Errorf("decimals: %s", got)
 	}
 }

@@ -13,11 +13,11 @@ type pose struct {
 
 var atRest = pose{scale: 1, alpha: 1, revealed: 1}
 
-const usualMove = 0.5 // seconds
+const defaultMove = 0.5 // seconds
 
 func (m Move) length() float64 {
 	if m.For <= 0 {
-		return usualMove
+		return defaultMove
 	}
 	return m.For
 }

@@ -48,19 +48,19 @@ func blurred(mask *image.Alpha, radius float64) *image.Alpha {
 	a, b := image.NewAlpha(mask.Bounds()), image.NewAlpha(mask.Bounds())
 	from := mask
 	for range 3 {
-		across(b, from, r)
-		down(a, b, r)
+		blurRows(b, from, r)
+		blurColumns(a, b, r)
 		from = a
 	}
 	return a
 }
 
-// part is the reciprocal of a box's size, times 2^24 and a little more: what is divided is small enough for it to be exact.
-func part(r int) uint64 { return 1<<24/uint64(2*r+1) + 1 }
+// reciprocal is that of a box's size, times 2^24 and rounded up: exact for the small sums it is multiplied with.
+func reciprocal(r int) uint64 { return 1<<24/uint64(2*r+1) + 1 }
 
-// across gives the mean of every pixel and r on either side of it.
-func across(dst, src *image.Alpha, r int) {
-	w, by := src.Bounds().Dx(), part(r)
+// blurRows gives the mean of every pixel and r on either side of it.
+func blurRows(dst, src *image.Alpha, r int) {
+	w, by := src.Bounds().Dx(), reciprocal(r)
 	for y := range src.Bounds().Dy() {
 		from, to := src.Pix[y*src.Stride:y*src.Stride+w], dst.Pix[y*dst.Stride:y*dst.Stride+w]
 		sum := uint64(0)
@@ -79,9 +79,9 @@ func across(dst, src *image.Alpha, r int) {
 	}
 }
 
-// down gives the mean of every pixel and r above and below it.
-func down(dst, src *image.Alpha, r int) {
-	w, h, by := src.Bounds().Dx(), src.Bounds().Dy(), part(r)
+// blurColumns gives the mean of every pixel and r above and below it.
+func blurColumns(dst, src *image.Alpha, r int) {
+	w, h, by := src.Bounds().Dx(), src.Bounds().Dy(), reciprocal(r)
 	row := func(m *image.Alpha, y int) []uint8 { return m.Pix[y*m.Stride : y*m.Stride+w] }
 	sums := make([]uint64, w)
 	for y := range min(r, h) {

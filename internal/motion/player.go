@@ -38,11 +38,11 @@ func NewPlayer(scene Scene, face *typeset.Face, withBase bool) (*Player, error) 
 	}
 	p := &Player{scene: scene, pen: pen}
 	if withBase {
-		if p.base, err = p.cast(scene.Base); err != nil {
+		if p.base, err = p.actorsFor(scene.Base); err != nil {
 			return nil, fmt.Errorf("base: %w", err)
 		}
 	}
-	p.over, err = p.cast(scene.Layers)
+	p.over, err = p.actorsFor(scene.Layers)
 	return p, err
 }
 
@@ -70,8 +70,8 @@ func (p *Player) play(actors []actor, f Frame, n int) {
 	}
 }
 
-// cast makes actors of layers, in their order; the images are made side by side, each with a pen of its own.
-func (p *Player) cast(layers []Layer) ([]actor, error) {
+// actorsFor makes actors of layers, in their order; the images are made side by side, each with a pen of its own.
+func (p *Player) actorsFor(layers []Layer) ([]actor, error) {
 	made := make([][]actor, len(layers))
 	group := errgroup.Group{}
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -94,15 +94,15 @@ func (p *Player) actors(l Layer) ([]actor, error) {
 	case KindFill:
 		f := NewFrame(p.scene.Width, p.scene.Height)
 		f.fill(l.Colours, l.Angle)
-		return []actor{still{f}}, nil
+		return []actor{stillFrame{f}}, nil
 	case KindRays:
-		return []actor{light{newRays(p.scene, l), l, p.scene}}, nil
+		return []actor{movingLight{newRays(p.scene, l), l, p.scene}}, nil
 	case KindStripes:
-		return []actor{p.belt(l)}, nil
+		return []actor{p.scrollingStripes(l)}, nil
 	case KindConfetti:
-		return []actor{p.shower(l)}, nil
+		return []actor{p.confetti(l)}, nil
 	case KindGlow:
-		return []actor{p.puppet(l, p.glow(l))}, nil
+		return []actor{p.spriteActor(l, p.glow(l))}, nil
 	case KindPicture:
 		return p.photo(l)
 	case KindText:
@@ -113,14 +113,14 @@ func (p *Player) actors(l Layer) ([]actor, error) {
 			began = l.Enter.At
 		}
 		parts := func(at float64) []string { return clockText(l.From, max(0, at-began)) }
-		return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate,
+		return []actor{&changingText{spriteActor: spriteActor{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate,
 			show: func(at float64) string { return fmt.Sprint(parts(at)) },
-			make: func(at float64) puppet { return p.puppet(l, p.clock(l, parts(at))) },
+			make: func(at float64) spriteActor { return p.spriteActor(l, p.clock(l, parts(at))) },
 		}}, nil
 	case KindRoll:
 		return p.counter(l), nil
 	}
-	return []actor{p.puppet(l, p.shape(l))}, nil
+	return []actor{p.spriteActor(l, p.shape(l))}, nil
 }
 
 func (p *Player) words(l Layer) []actor {
@@ -128,13 +128,13 @@ func (p *Player) words(l Layer) []actor {
 	if w == nil {
 		return nil
 	}
-	actors := []actor{p.puppet(l, w.drawn)}
+	actors := []actor{p.spriteActor(l, w.layerImage)}
 	if l.Strike == "" {
 		return actors
 	}
 	line := l
 	line.Enter, line.Loop, line.Shine = &Move{Kind: "wipe", At: l.Struck, For: 0.35}, nil, nil
-	return append(actors, p.puppet(line, p.strike(l, w)))
+	return append(actors, p.spriteActor(line, p.strike(l, w)))
 }
 
 // rollTime is how long a roll runs, in seconds.
@@ -142,17 +142,17 @@ const rollTime = 0.8
 
 // counter is a number that runs. All of its values are set in one size, that of the longest.
 func (p *Player) counter(l Layer) []actor {
-	longest := rolled(l, 1)
-	if first := rolled(l, 0); p.width(l, first, 100) > p.width(l, longest, 100) {
+	longest := rolledText(l, 1)
+	if first := rolledText(l, 0); p.width(l, first, 100) > p.width(l, longest, 100) {
 		longest = first
 	}
 	lines, size := p.set(l, longest)
 	if len(lines) == 0 {
 		return nil
 	}
-	show := func(at float64) string { return rolled(l, easeOut((at-l.Struck)/rollTime)) }
-	return []actor{&changing{puppet: puppet{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate, show: show, make: func(at float64) puppet {
-		return p.puppet(l, p.write(l, []string{p.pen.Clean(show(at))}, size).drawn)
+	show := func(at float64) string { return rolledText(l, easeOut((at-l.Struck)/rollTime)) }
+	return []actor{&changingText{spriteActor: spriteActor{layer: l, scene: p.scene}, step: 1 / p.scene.FrameRate, show: show, make: func(at float64) spriteActor {
+		return p.spriteActor(l, p.write(l, []string{p.pen.Clean(show(at))}, size).layerImage)
 	}}}
 }
 
@@ -176,5 +176,5 @@ func (p *Player) photo(l Layer) ([]actor, error) {
 	if l.Radius > 0 {
 		rounded(small, l.Radius/100*p.scene.short())
 	}
-	return []actor{p.puppet(l, p.leaning(drawn{small, math.Round(x + (w-float64(iw))/2), math.Round(y + (h-float64(ih))/2)}, l.Turn))}, nil
+	return []actor{p.spriteActor(l, p.leaning(layerImage{small, math.Round(x + (w-float64(iw))/2), math.Round(y + (h-float64(ih))/2)}, l.Turn))}, nil
 }

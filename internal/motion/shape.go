@@ -8,8 +8,8 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// drawn is the image of a layer and the place of its corner in the picture.
-type drawn struct {
+// layerImage is the image of a layer and the place of its corner in the picture.
+type layerImage struct {
 	image *image.RGBA
 	x, y  float64
 }
@@ -84,7 +84,7 @@ func (s style) margin() int { return int(math.Ceil(max(s.stroke, 0)+3*s.shadow))
 
 // paint lays a mask on an image in colours that run over a box of it, with its style.
 func (s style) paint(dst *image.RGBA, mask *image.Alpha, colours *ramp, x0, y0 int) {
-	grown := thickened(mask, s.weight, s.weight+max(0, s.stroke))
+	grown := dilate(mask, s.weight, s.weight+max(0, s.stroke))
 	mask, body := grown[0], grown[1]
 	if s.shadow > 0 {
 		soft := moved(blurred(body, s.shadow*1.6), 0, int(s.shadow))
@@ -101,7 +101,7 @@ func (s style) paint(dst *image.RGBA, mask *image.Alpha, colours *ramp, x0, y0 i
 }
 
 // shape draws a layer that is filled with colours.
-func (p *Player) shape(l Layer) drawn {
+func (p *Player) shape(l Layer) layerImage {
 	x, y, w, h := p.scene.pixels(l.Box)
 	s := p.style(l)
 	m := s.margin()
@@ -112,11 +112,11 @@ func (p *Player) shape(l Layer) drawn {
 	l.path(raster, float64(m)+x-left, float64(m)+y-top, w, h, l.Radius/100*p.scene.short())
 	raster.Draw(mask, bounds, image.Opaque, image.Point{})
 	s.paint(dst, mask, newRamp(l.Colours, l.Angle, w, h), m, m)
-	return p.leaning(drawn{dst, left - float64(m), top - float64(m)}, l.Turn)
+	return p.leaning(layerImage{dst, left - float64(m), top - float64(m)}, l.Turn)
 }
 
 // glow is a soft spot.
-func (p *Player) glow(l Layer) drawn {
+func (p *Player) glow(l Layer) layerImage {
 	x, y, w, h := p.scene.pixels(l.Box)
 	c := colourOf(first(l.Colours, "#FFFFFF"))
 	dst := image.NewRGBA(image.Rect(0, 0, max(1, int(w)), max(1, int(h))))
@@ -124,16 +124,16 @@ func (p *Player) glow(l Layer) drawn {
 		for px := range dst.Bounds().Dx() {
 			far := math.Hypot((float64(px)-w/2)/(w/2), (float64(py)-h/2)/(h/2))
 			if far < 1 {
-				a := multiply(float64(c.R), float64(c.G), float64(c.B), float64(c.A)*smooth(1-far))
+				a := premultiply(float64(c.R), float64(c.G), float64(c.B), float64(c.A)*smooth(1-far))
 				copy(dst.Pix[py*dst.Stride+4*px:], []uint8{a.r, a.g, a.b, a.a})
 			}
 		}
 	}
-	return drawn{dst, math.Round(x), math.Round(y)}
+	return layerImage{dst, math.Round(x), math.Round(y)}
 }
 
 // stripes are slanted bands, one period wider than their box; they are moved and cut to it.
-func (p *Player) stripes(l Layer) (d drawn, period float64) {
+func (p *Player) stripes(l Layer) (d layerImage, period float64) {
 	x, y, w, h := p.scene.pixels(l.Box)
 	period = max(4, l.Size/100*p.scene.short())
 	period = math.Round(period/2) * 2
@@ -151,17 +151,17 @@ func (p *Player) stripes(l Layer) (d drawn, period float64) {
 	}
 	raster.Draw(mask, bounds, image.Opaque, image.Point{})
 	over(dst, mask, newRamp(l.Colours, 0, w, h), 0, 0)
-	return drawn{dst, math.Round(x), math.Round(y)}, period
+	return layerImage{dst, math.Round(x), math.Round(y)}, period
 }
 
 // leaning turns an image around its middle.
-func (p *Player) leaning(d drawn, degrees float64) drawn {
+func (p *Player) leaning(d layerImage, degrees float64) layerImage {
 	if degrees == 0 {
 		return d
 	}
 	w, h := float64(d.image.Bounds().Dx()), float64(d.image.Bounds().Dy())
 	image, x, y := transformed(d.image, d.x+w/2, d.y+h/2, 1, degrees, everywhere)
-	return drawn{image, float64(x), float64(y)}
+	return layerImage{image, float64(x), float64(y)}
 }
 
 var everywhere = image.Rect(-1<<20, -1<<20, 1<<20, 1<<20)

@@ -16,17 +16,17 @@ const (
 	middle     = 0.36
 )
 
-// written is text that was drawn, and where its words are.
-type written struct {
-	drawn
+// textImage is text that was drawn, and where its words are.
+type textImage struct {
+	layerImage
 	x, y, w, h float64 // of the words, in the picture
 	size       float64
 }
 
-// heaviest is by how much of its size the heaviest text is thickened.
-const heaviest = 0.033
+// maxWeight is how far the heaviest text is thickened, as a share of its size.
+const maxWeight = 0.033
 
-func (l Layer) thick(size float64) float64 { return l.Weight * heaviest * size }
+func (l Layer) thick(size float64) float64 { return l.Weight * maxWeight * size }
 
 // set breaks and shrinks text until it fits its box.
 func (p *Player) set(l Layer, text string) (lines []string, size float64) {
@@ -67,7 +67,7 @@ func (p *Player) width(l Layer, text string, size float64) float64 {
 }
 
 // text draws a text layer; nil when there is nothing to say.
-func (p *Player) text(l Layer, said string) *written {
+func (p *Player) text(l Layer, said string) *textImage {
 	lines, size := p.set(l, said)
 	if len(lines) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (p *Player) text(l Layer, said string) *written {
 }
 
 // write draws lines of one size into a layer's box.
-func (p *Player) write(l Layer, lines []string, size float64) *written {
+func (p *Player) write(l Layer, lines []string, size float64) *textImage {
 	x, y, w, h := p.scene.pixels(l.Box)
 	widest := 0.0
 	for _, line := range lines {
@@ -118,7 +118,7 @@ func (p *Player) write(l Layer, lines []string, size float64) *written {
 	}
 	s.weight = thick
 	s.paint(dst, mask, newRamp(l.Colours, l.Angle, widest, high), int(left-x0), int(top-y0))
-	return &written{drawn: p.leaning(drawn{dst, x0, y0}, l.Turn), x: left, y: top, w: widest, h: high, size: size}
+	return &textImage{layerImage: p.leaning(layerImage{dst, x0, y0}, l.Turn), x: left, y: top, w: widest, h: high, size: size}
 }
 
 // plate draws a rounded box.
@@ -132,7 +132,7 @@ func (p *Player) plate(dst *image.RGBA, colour string, x, y, w, h, radius float6
 }
 
 // strike is a line through words, a little slanted.
-func (p *Player) strike(l Layer, of *written) drawn {
+func (p *Player) strike(l Layer, of *textImage) layerImage {
 	thick := max(3, 0.09*of.size)
 	w, h := of.w+0.3*of.size, thick+0.16*of.size
 	bounds := image.Rect(0, 0, int(w)+2, int(h)+4)
@@ -146,7 +146,7 @@ func (p *Player) strike(l Layer, of *written) drawn {
 	raster.ClosePath()
 	raster.Draw(mask, bounds, image.Opaque, image.Point{})
 	over(dst, mask, newRamp([]string{l.Strike}, 0, 1, 1), 0, 0)
-	return drawn{dst, math.Round(of.x - 0.15*of.size), math.Round(of.y + of.h/2 - h/2)}
+	return layerImage{dst, math.Round(of.x - 0.15*of.size), math.Round(of.y + of.h/2 - h/2)}
 }
 
 // clockText is what a clock that began with so many seconds shows after a while: hours where there are any, else tenths.
@@ -161,7 +161,7 @@ func clockText(from, after float64) (parts []string) {
 }
 
 // clock draws a clock's parts on plates, each digit in a cell of one width, so that nothing jumps.
-func (p *Player) clock(l Layer, parts []string) drawn {
+func (p *Player) clock(l Layer, parts []string) layerImage {
 	x, y, w, h := p.scene.pixels(l.Box)
 	digits := 0
 	for _, part := range parts {
@@ -202,10 +202,10 @@ func (p *Player) clock(l Layer, parts []string) drawn {
 		s.paint(dst, plates, newRamp([]string{l.Plate}, 0, 1, 1), 0, 0)
 	}
 	style{weight: l.thick(size)}.paint(dst, mask, newRamp(l.Colours, l.Angle, wide, high), int(m), int(m))
-	return drawn{dst, x0, y0}
+	return layerImage{dst, x0, y0}
 }
 
-// rolled is a roll's number at a part of its way.
-func rolled(l Layer, by float64) string {
+// rolledText is a roll's number at a share of its way from From to To.
+func rolledText(l Layer, by float64) string {
 	return strings.ReplaceAll(l.Text, "{}", strconv.FormatFloat(l.From+(l.To-l.From)*by, 'f', l.Decimals, 64))
 }

@@ -69,7 +69,7 @@ func refusal(status int, said answerBody) string {
 		reason += ": " + note.NoRedirects.Say()
 	}
 	if said.Detail != "" {
-		reason += ": " + cut(said.Detail, 500)
+		reason += ": " + truncate(said.Detail, 500)
 	}
 	return reason
 }
@@ -99,18 +99,18 @@ func (c caller) call(ctx context.Context, m any, key string) (status int, said a
 	case err != nil && connected.Load():
 		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, errUnanswered)
 	case err != nil:
-		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, withoutAddress(err))
+		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, withoutURL(err))
 	}
 	defer answer.Body.Close()
 	// The status has decided; what else it says is taken if it can be read.
 	if data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)); err == nil {
 		if json.Unmarshal(data, &said) != nil {
-			said = answerBody{Detail: plain(data)}
+			said = answerBody{Detail: plainText(data)}
 		}
 	}
 	switch code := answer.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
-		return 0, said, &patience{refusal(code, said), outcall.RetryAfter(answer, c.now(), askedPause)}
+		return 0, said, &retryError{refusal(code, said), outcall.RetryAfter(answer, c.now(), askedPause)}
 	}
 	return answer.StatusCode, said, nil
 }
@@ -124,8 +124,8 @@ func signature(secret, timestamp string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// withoutAddress is the cause of a client's error: neither the URL, which may hold a secret, nor where its name led.
-func withoutAddress(err error) error {
+// withoutURL is the cause of an HTTP client's error, without the URL, which may hold a secret, and the address it resolved to.
+func withoutURL(err error) error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		if _, ok := cause.(interface{ Timeout() bool }); !ok {
 			return cause
@@ -135,12 +135,12 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// plain keeps what of a page of text can be shown in one line.
-func plain(data []byte) string {
-	return strings.Join(strings.Fields(cut(string(data), 500)), " ")
+// plainText keeps what of a page of text can be shown in one line.
+func plainText(data []byte) string {
+	return strings.Join(strings.Fields(truncate(string(data), 500)), " ")
 }
 
-func cut(s string, n int) string {
+func truncate(s string, n int) string {
 	if len(s) > n {
 		s = s[:n]
 	}

@@ -21,11 +21,11 @@ type cdn struct {
 func (c cdn) repeatable() bool { return true } // a purge may be made twice
 func (c cdn) profile() string  { return "" }
 
-func (c cdn) push(context.Context, parcel) (outcome, error) {
+func (c cdn) push(context.Context, publication) (outcome, error) {
 	return outcome{state: domain.PublicationVisible}, nil
 }
 
-func (c cdn) withdraw(ctx context.Context, p parcel, _ string) error {
+func (c cdn) withdraw(ctx context.Context, p publication, _ string) error {
 	key := p.String() + "/purged"
 	status, said, err := c.call(ctx, c.purge(p, key), key)
 	if err == nil && status/100 != 2 {
@@ -73,7 +73,7 @@ type cloudFrontPurge struct {
 	}
 }
 
-func (c cdn) purge(p parcel, key string) purge {
+func (c cdn) purge(p publication, key string) purge {
 	prefix := strings.TrimSuffix(c.cdn.Host, "/") + p.folder()
 	m := purge{
 		Event: eventPurge, ClipID: string(p.Clip), Revision: p.Revision, Tenant: string(p.Tenant), Hash: p.hash,

@@ -10,9 +10,9 @@ import (
 	"liveclip/internal/note"
 )
 
-// parcel is what a connector hands over.
-type parcel struct {
-	place
+// publication is a clip in the profile of one destination, as a connector hands it over.
+type publication struct {
+	entryKey
 	hash      string          // of the revision, also when the manifest names a newer one
 	manifest  domain.Manifest // the clip's, as it is now
 	rendition domain.Rendition
@@ -30,8 +30,8 @@ type outcome struct {
 // connector brings clips to one destination. Its errors: errUnanswered, a *patience, a permanent one, or any other, after
 // which the same call may be made again.
 type connector interface {
-	push(ctx context.Context, p parcel) (outcome, error)
-	withdraw(ctx context.Context, p parcel, remoteID string) error
+	push(ctx context.Context, p publication) (outcome, error)
+	withdraw(ctx context.Context, p publication, remoteID string) error
 	// repeatable reports that a call whose end nobody saw may simply be made again.
 	repeatable() bool
 	profile() string
@@ -55,13 +55,13 @@ func connectors(cfg Config, deps Deps) map[string]connector {
 // errUnanswered says that the request went out and no answer came back.
 var errUnanswered = note.Unanswered.Errorf()
 
-// patience is a destination's wish to be called later.
-type patience struct {
+// retryError is a destination's answer that it is to be called later.
+type retryError struct {
 	reason string
 	after  time.Duration // 0: it does not say
 }
 
-func (p *patience) Error() string { return p.reason }
+func (p *retryError) Error() string { return p.reason }
 
 const (
 	firstPause = 2 * time.Second  // before the second call; doubled each time
@@ -72,7 +72,7 @@ const (
 func pauseAfter(calls int, err error) time.Duration {
 	pause := min(longPause, firstPause<<min(calls-1, 16))
 	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1)) // so that many do not come back at once
-	var p *patience
+	var p *retryError
 	if errors.As(err, &p) && p.after > 0 {
 		return max(p.after, time.Second)
 	}

@@ -4,13 +4,13 @@
 // take-down is withdrawn from all of them. It gives publication.changed.v1 and the step "sent" of clip.state.v1, and
 // delivery.logged.v1 for every answer of the VOD path.
 //
-// Package vod below it is the VOD path that viewers and CDNs read; accounts.go tells of its deliveries, on the bus and, where
+// Package vod below it is the VOD path that viewers and CDNs read; delivery_log.go publishes its deliveries, on the bus and, where
 // publish.log has a path, as lines of JSON in a log of bounded size (package delivery has its fields, and reads CDNs' logs
 // into the same records). Deliveries wait in memory, bounded; what finds no place is dropped and counted.
 //
 // # The way of a publication
 //
-// verdict.go says what a verdict causes; ledger.go keeps it; courier.go and withdraw.go do the calls, through a connector
+// verdict.go says what a verdict causes; ledger.go keeps it; pusher.go and withdraw.go do the calls, through a connector
 // (connector.go) for each kind of destination: folder.go, webhook.go (caller.go makes its calls) and cdn.go.
 //
 // # Destinations

@@ -36,18 +36,18 @@ func (f folder) open() (*os.Root, error) {
 	return os.OpenRoot(f.dest.Path)
 }
 
-// stem is the files' common name. Tenants, streams and clip IDs hold no slash and no dot.
-func stem(p parcel) string {
+// fileStem is the files' common name. Tenants, streams and clip IDs hold no slash and no dot.
+func fileStem(p publication) string {
 	return path.Join(string(p.Tenant), string(p.manifest.Stream), fmt.Sprintf("%s.r%d", p.Clip, p.Revision))
 }
 
-func (f folder) push(ctx context.Context, p parcel) (outcome, error) {
+func (f folder) push(ctx context.Context, p publication) (outcome, error) {
 	root, err := f.open()
 	if err != nil {
 		return outcome{}, fmt.Errorf("write to folder %s: %w", f.dest.Name, err)
 	}
 	defer root.Close()
-	name, rendered := stem(p), p.manifest.Rendered
+	name, rendered := fileStem(p), p.manifest.Rendered
 	m := messageOf(eventPublished, p, "")
 	m.Video = videoOf(p.rendition, path.Base(name)+".mp4")
 	err = f.copy(ctx, root, name+".mp4", p.rendition.Key, p.rendition.SHA256)
@@ -69,14 +69,14 @@ func (f folder) push(ctx context.Context, p parcel) (outcome, error) {
 }
 
 // withdraw removes the .json first: it says that the others lie there.
-func (f folder) withdraw(_ context.Context, p parcel, _ string) error {
+func (f folder) withdraw(_ context.Context, p publication, _ string) error {
 	root, err := f.open()
 	if err != nil {
 		return fmt.Errorf("remove from folder %s: %w", f.dest.Name, err)
 	}
 	defer root.Close()
 	for _, extension := range []string{".json", ".mp4", ".jpg", ".vtt"} {
-		if err := root.Remove(stem(p) + extension); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := root.Remove(fileStem(p) + extension); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove from folder %s: %w", f.dest.Name, err)
 		}
 	}
@@ -90,7 +90,7 @@ func (f folder) copy(ctx context.Context, root *os.Root, name, key, content stri
 		return permanentIfMissing(err)
 	}
 	defer body.Close()
-	return writeWhole(root, name, blob.UntilDone(ctx, body), func(h hash.Hash) error {
+	return writeAtomically(root, name, blob.UntilDone(ctx, body), func(h hash.Hash) error {
 		if got := hex.EncodeToString(h.Sum(nil)); content != "" && got != content {
 			return domain.Permanent(fmt.Errorf("object %s has the hash %s, not %s", key, got, content))
 		}
@@ -103,11 +103,11 @@ func writeJSON(root *os.Root, name string, v any) error {
 	if err != nil {
 		return domain.Permanent(err)
 	}
-	return writeWhole(root, name, bytes.NewReader(append(data, '\n')), func(hash.Hash) error { return nil })
+	return writeAtomically(root, name, bytes.NewReader(append(data, '\n')), func(hash.Hash) error { return nil })
 }
 
-// writeWhole makes the file appear whole or not at all.
-func writeWhole(root *os.Root, name string, r io.Reader, check func(hash.Hash) error) error {
+// writeAtomically makes the file appear whole or not at all.
+func writeAtomically(root *os.Root, name string, r io.Reader, check func(hash.Hash) error) error {
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}

@@ -35,30 +35,30 @@ type entry struct {
 // settled reports that a push has come to an end, whichever.
 func (e entry) settled() bool { return e.Value.State != domain.PublicationIntended }
 
-// gone reports that there is nothing to take back, or no longer.
-func (e entry) gone() bool {
+// isWithdrawn reports that there is nothing to take back, or no longer.
+func (e entry) isWithdrawn() bool {
 	s := e.Value.State
 	return s == domain.PublicationWithdrawn || s == domain.PublicationRejected || s == domain.PublicationFailed
 }
 
-// there reports that the destination has taken it.
-func (e entry) there() bool {
+// isPublished reports that the destination has taken it.
+func (e entry) isPublished() bool {
 	return e.Value.State == domain.PublicationAccepted || e.Value.State == domain.PublicationVisible
 }
 
 // open reports that something is left to do without a person.
-func (e entry) open() bool { return !e.settled() || e.Recalled != "" && !e.gone() && !e.Left }
+func (e entry) open() bool { return !e.settled() || e.Recalled != "" && !e.isWithdrawn() && !e.Left }
 
-// work is the kind of job that is to be done next.
-func (e entry) work() string {
+// jobKind is the kind of job that is to be done next.
+func (e entry) jobKind() string {
 	if e.Recalled != "" {
 		return kindWithdraw
 	}
 	return kindPush
 }
 
-// ended counts the calls that came to an end.
-func (e entry) ended() int {
+// attemptsEnded counts the calls that came to an end.
+func (e entry) attemptsEnded() int {
 	n := e.Calls + e.Withdrawals
 	if !e.Calling.IsZero() {
 		n--
@@ -69,29 +69,31 @@ func (e entry) ended() int {
 	return n
 }
 
-// place names a ledger entry; it is a job's payload.
-type place struct {
+// entryKey names a ledger entry; it is a job's payload.
+type entryKey struct {
 	Tenant      domain.Tenant
 	Clip        domain.ClipID
 	Revision    int
 	Destination string
 }
 
-func (p place) key() string { return record.Publication(p.Tenant, p.Clip, p.Revision, p.Destination) }
+func (p entryKey) path() string {
+	return record.Publication(p.Tenant, p.Clip, p.Revision, p.Destination)
+}
 
-func (p place) openKey() string {
+func (p entryKey) openPath() string {
 	return record.OpenPublication(p.Tenant, p.Clip, p.Revision, p.Destination)
 }
 
 // String is also the idempotency key.
-func (p place) String() string { return fmt.Sprintf("%s/%d/%s", p.Clip, p.Revision, p.Destination) }
+func (p entryKey) String() string { return fmt.Sprintf("%s/%d/%s", p.Clip, p.Revision, p.Destination) }
 
-func (e entry) place() place {
-	return place{e.Envelope.Tenant, e.Value.Clip, e.Value.Revision, e.Value.Destination}
+func (e entry) key() entryKey {
+	return entryKey{e.Envelope.Tenant, e.Value.Clip, e.Value.Revision, e.Value.Destination}
 }
 
-func placeOf(j job.Job) (place, error) {
-	var at place
+func keyOf(j job.Job) (entryKey, error) {
+	var at entryKey
 	if err := json.Unmarshal(j.Payload, &at); err != nil {
 		return at, domain.Permanent(fmt.Errorf("job %s: %w", j.ID, err))
 	}
@@ -120,24 +122,24 @@ func (l *ledger) intendAs(ctx context.Context, cause event.Envelope, d domain.De
 		Hash:    d.Hash,
 		Changed: l.now(),
 	}
-	_, err := blob.WriteNewJSON(ctx, l.store, e.place().key(), &e)
+	_, err := blob.WriteNewJSON(ctx, l.store, e.key().path(), &e)
 	return e, err
 }
 
 // read gives the entry and its tag; blob.ErrNotFound.
-func (l *ledger) read(ctx context.Context, p place) (entry, string, error) {
+func (l *ledger) read(ctx context.Context, p entryKey) (entry, string, error) {
 	var e entry
-	tag, err := blob.ReadJSON(ctx, l.store, p.key(), &e)
+	tag, err := blob.ReadJSON(ctx, l.store, p.path(), &e)
 	return e, tag, err
 }
 
 // write replaces the version of the tag; blob.ErrChanged.
 func (l *ledger) write(ctx context.Context, e entry, tag string) (string, error) {
-	return blob.ReplaceJSON(ctx, l.store, e.place().key(), e, tag)
+	return blob.ReplaceJSON(ctx, l.store, e.key().path(), e, tag)
 }
 
 // renew makes an entry intended once more, if the cause may. Its calls go on counting.
-func (l *ledger) renew(ctx context.Context, at place, cause event.Envelope, d domain.Decided) (entry, error) {
+func (l *ledger) renew(ctx context.Context, at entryKey, cause event.Envelope, d domain.Decided) (entry, error) {
 	e, tag, err := l.read(ctx, at)
 	if err != nil || !renews(e, cause) {
 		return e, err
@@ -161,18 +163,18 @@ func renews(e entry, cause event.Envelope) bool {
 	return false
 }
 
-// originsKnow is how long after a decision every origin answers by it (package vod: a second). What a CDN fetches between its
+// takeDownDelay is how long after a decision every origin answers by it (package vod: a second). What a CDN fetches between its
 // purge and that it would keep, so nothing is taken back before.
-const originsKnow = 2 * time.Second
+const takeDownDelay = 2 * time.Second
 
 // recall writes down that the publication is to be taken back, and why; the first reason stands. It gives what stands.
-func (l *ledger) recall(ctx context.Context, at place, reason string) (entry, error) {
+func (l *ledger) recall(ctx context.Context, at entryKey, reason string) (entry, error) {
 	for range 5 {
 		e, tag, err := l.read(ctx, at)
-		if err != nil || e.Recalled != "" || e.gone() {
+		if err != nil || e.Recalled != "" || e.isWithdrawn() {
 			return e, err
 		}
-		e.Recalled, e.NotBefore = reason, l.now().Add(originsKnow)
+		e.Recalled, e.NotBefore = reason, l.now().Add(takeDownDelay)
 		_, err = l.write(ctx, e, tag)
 		if !errors.Is(err, blob.ErrChanged) {
 			return e, err
@@ -190,7 +192,7 @@ func (l *ledger) conclude(ctx context.Context, e entry, tag string) (entry, erro
 		if !errors.Is(err, blob.ErrChanged) {
 			return e, err
 		}
-		now, newer, err := l.read(ctx, e.place())
+		now, newer, err := l.read(ctx, e.key())
 		if err != nil {
 			return e, err
 		}
@@ -199,11 +201,11 @@ func (l *ledger) conclude(ctx context.Context, e entry, tag string) (entry, erro
 		}
 		e.Recalled, tag = now.Recalled, newer
 	}
-	return e, fmt.Errorf("conclude publication %s: %w", e.place(), blob.ErrChanged)
+	return e, fmt.Errorf("conclude publication %s: %w", e.key(), blob.ErrChanged)
 }
 
-// tell announces the entry as it stands; a repeat is the same events again.
-func (l *ledger) tell(ctx context.Context, e entry) error {
+// publishChange publishes the entry's state; a repeat publishes the same events again.
+func (l *ledger) publishChange(ctx context.Context, e entry) error {
 	p := e.Value
 	events := []event.Event{e.Envelope.Follow(p, e.Changed, p.Destination+"/"+string(p.State))}
 	if e.settled() {
@@ -214,13 +216,13 @@ func (l *ledger) tell(ctx context.Context, e entry) error {
 		events = append(events, e.Envelope.Follow(step, e.Changed, "sent/"+p.Destination+"/"+string(p.State)))
 	}
 	if err := l.bus.Publish(ctx, events...); err != nil {
-		return fmt.Errorf("tell of publication %s: %w", e.place(), err)
+		return fmt.Errorf("tell of publication %s: %w", e.key(), err)
 	}
 	return nil
 }
 
 // isTakenDown reports whether the clip was taken down.
-func (l *ledger) isTakenDown(ctx context.Context, p place) (bool, error) {
+func (l *ledger) isTakenDown(ctx context.Context, p entryKey) (bool, error) {
 	_, err := l.store.Stat(ctx, record.TakeDown(p.Tenant, p.Clip))
 	if errors.Is(err, blob.ErrNotFound) {
 		return false, nil
@@ -228,8 +230,8 @@ func (l *ledger) isTakenDown(ctx context.Context, p place) (bool, error) {
 	return err == nil, err
 }
 
-// of lists the entries of a clip, of all revisions and destinations.
-func (l *ledger) of(ctx context.Context, t domain.Tenant, c domain.ClipID) ([]entry, error) {
+// entriesOf lists the entries of a clip, of all revisions and destinations.
+func (l *ledger) entriesOf(ctx context.Context, t domain.Tenant, c domain.ClipID) ([]entry, error) {
 	var entries []entry
 	for info, err := range l.store.List(ctx, record.Publications(t, c), "") {
 		if err != nil {
@@ -249,38 +251,38 @@ func (l *ledger) before(ctx context.Context, e entry) (*domain.PublicationChange
 	if e.Value.Revision == 0 { // the first
 		return nil, nil
 	}
-	entries, err := l.of(ctx, e.Envelope.Tenant, e.Value.Clip)
+	entries, err := l.entriesOf(ctx, e.Envelope.Tenant, e.Value.Clip)
 	var newest *domain.PublicationChanged
 	for _, older := range entries {
 		v := older.Value
-		if v.Destination == e.Value.Destination && v.Revision < e.Value.Revision && older.there() && (newest == nil || v.Revision > newest.Revision) {
+		if v.Destination == e.Value.Destination && v.Revision < e.Value.Revision && older.isPublished() && (newest == nil || v.Revision > newest.Revision) {
 			newest = &v
 		}
 	}
 	return newest, err
 }
 
-// openNote lies beside the ledger while an entry is open.
-type openNote struct {
-	Place place
+// openMark lies beside the ledger while an entry is open.
+type openMark struct {
+	Place entryKey
 	Since time.Time
 }
 
-// note writes that the entry is open.
-func (l *ledger) note(ctx context.Context, at place) error {
-	_, err := blob.WriteNewJSON(ctx, l.store, at.openKey(), &openNote{at, l.now()})
+// markOpen writes that the entry is open.
+func (l *ledger) markOpen(ctx context.Context, at entryKey) error {
+	_, err := blob.WriteNewJSON(ctx, l.store, at.openPath(), &openMark{at, l.now()})
 	return err
 }
 
-// unnote removes the note of an entry that is not open any more. Whoever opens it again meanwhile has written a note that may
+// unmarkOpen removes the note of an entry that is not open any more. Whoever opens it again meanwhile has written a note that may
 // go with it, so the entry is looked at once more.
-func (l *ledger) unnote(ctx context.Context, at place) error {
-	if err := l.store.Delete(ctx, at.openKey()); err != nil {
+func (l *ledger) unmarkOpen(ctx context.Context, at entryKey) error {
+	if err := l.store.Delete(ctx, at.openPath()); err != nil {
 		return fmt.Errorf("close publication %s: %w", at, err)
 	}
 	e, _, err := l.read(ctx, at)
 	if err == nil && e.open() {
-		err = l.note(ctx, at)
+		err = l.markOpen(ctx, at)
 	}
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil
@@ -288,14 +290,14 @@ func (l *ledger) unnote(ctx context.Context, at place) error {
 	return err
 }
 
-// notes lists what is open since before a time.
-func (l *ledger) notes(ctx context.Context, before time.Time) ([]place, error) {
-	var open []place
+// openKeys lists what is open since before a time.
+func (l *ledger) openKeys(ctx context.Context, before time.Time) ([]entryKey, error) {
+	var open []entryKey
 	for info, err := range l.store.List(ctx, record.OpenPublications, "") {
 		if err != nil {
 			return open, err
 		}
-		var n openNote
+		var n openMark
 		switch _, err := blob.ReadJSON(ctx, l.store, info.Key, &n); {
 		case errors.Is(err, blob.ErrNotFound): // closed meanwhile
 		case err != nil:

@@ -34,7 +34,7 @@ func (d *desk) edited(t *testing.T) event.Event {
 
 func (d *desk) entry(t *testing.T, revision int, destination string) entry {
 	t.Helper()
-	e, _, err := d.ledger.read(t.Context(), place{"default", testClip, revision, destination})
+	e, _, err := d.ledger.read(t.Context(), entryKey{"default", testClip, revision, destination})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestATakeDownPurgesTheCDNUntilItIsDone(t *testing.T) {
 func TestCloudFrontIsAskedToInvalidate(t *testing.T) {
 	cfg := cdnConfig("http://hook.example", sign.CloudFront)
 	c := cdn{cdn: cfg.CDN[0]}
-	body, err := json.Marshal(c.purge(parcel{place: place{"default", testClip, 1, "edge"}, hash: testHash}, "clip1/1/edge/purged"))
+	body, err := json.Marshal(c.purge(publication{entryKey: entryKey{"default", testClip, 1, "edge"}, hash: testHash}, "clip1/1/edge/purged"))
 	want := `"CreateInvalidation":{"CallerReference":"clip1/1/edge/purged","Paths":{"Quantity":1,"Items":["/vod/clip1/hash1/*"]}}}`
 	if err != nil || !strings.HasSuffix(string(body), want) {
 		t.Errorf("%v: %s", err, body)
@@ -249,16 +249,16 @@ func TestATakenDownClipIsGoneFromEveryOrigin(t *testing.T) {
 func TestASweepGoesOnWhenOneEntryCannotBeRead(t *testing.T) {
 	cfg, path := folderConfig(t)
 	d := newDesk(t, cfg)
-	d.putJSON(t, record.OpenPublication("default", "broken", 1, "shelf"), openNote{Place: place{"default", "broken", 1, "shelf"}})
+	d.putJSON(t, record.OpenPublication("default", "broken", 1, "shelf"), openMark{Place: entryKey{"default", "broken", 1, "shelf"}})
 	d.put(t, record.Publication("default", "broken", 1, "shelf"), "{")
-	d.putJSON(t, record.OpenPublication("default", "lost", 1, "shelf"), openNote{Place: place{"default", "lost", 1, "shelf"}})
+	d.putJSON(t, record.OpenPublication("default", "lost", 1, "shelf"), openMark{Place: entryKey{"default", "lost", 1, "shelf"}})
 	d.decide(t, approval)
 	d.jobs = nil
 	if err := d.sweepOnce(t.Context()); err == nil {
 		t.Error("nothing is said of the broken one")
 	}
 	d.work(t)
-	if open := d.open(t); len(contents(t, path)) != 4 || !reflect.DeepEqual(open, []place{{"default", "broken", 1, "shelf"}}) {
+	if open := d.open(t); len(contents(t, path)) != 4 || !reflect.DeepEqual(open, []entryKey{{"default", "broken", 1, "shelf"}}) {
 		t.Errorf("open: %v", open)
 	}
 }

@@ -67,7 +67,7 @@ type heads struct {
 }
 
 // messageOf tells of the clip without its files.
-func messageOf(event string, p parcel, remoteID string) message {
+func messageOf(event string, p publication, remoteID string) message {
 	m := p.manifest
 	said := message{
 		Event:       event,
@@ -102,7 +102,7 @@ func videoOf(r domain.Rendition, url string) *videoFile {
 }
 
 // folder is the path under which the revision's files are served.
-func (p parcel) folder() string { return "/vod/" + string(p.Clip) + "/" + p.hash + "/" }
+func (p publication) folder() string { return "/vod/" + string(p.Clip) + "/" + p.hash + "/" }
 
 // links signs URLs of the VOD path, or of a CDN before it.
 type links struct {
@@ -113,8 +113,8 @@ type links struct {
 	now  func() time.Time
 }
 
-// fill gives the message links to the parcel's files, for a session of the destination's own.
-func (l links) fill(m *message, p parcel) error {
+// fill gives the message links to the publication's files, for a session of the destination's own.
+func (l links) fill(m *message, p publication) error {
 	rendered := p.manifest.Rendered
 	grant := sign.Grant{
 		Path:    p.folder(),

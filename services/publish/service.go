@@ -47,9 +47,9 @@ type Service struct {
 	cfg      Config
 	deps     Deps
 	vod      *vod.Handler
-	accounts *accounts
+	accounts *deliveryLog
 	ledger   *ledger
-	courier  *courier
+	courier  *pusher
 
 	sweepAge, sweepPeriod time.Duration
 }
@@ -66,7 +66,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg:         cfg,
 		deps:        deps,
-		accounts:    newAccounts(cfg.Log, deps.Bus, deps.Log, m.dropped),
+		accounts:    newDeliveryLog(cfg.Log, deps.Bus, deps.Log, m.dropped),
 		ledger:      &ledger{deps.Store, deps.Bus, deps.Now},
 		sweepAge:    sweepAge,
 		sweepPeriod: sweepPeriod,
@@ -77,7 +77,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
-	s.courier = &courier{
+	s.courier = &pusher{
 		store: deps.Store, ledger: s.ledger, queue: job.NewClient(deps.Redis, "publish"), connectors: connectors(cfg, deps),
 		timeout: cfg.Timeout, attempts: cfg.Attempts, now: deps.Now, log: deps.Log, settled: m.settled,
 	}

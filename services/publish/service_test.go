@@ -160,7 +160,7 @@ func TestDeliveriesReachTheBus(t *testing.T) {
 	defer server.Close()
 	link := links{base: server.URL, keys: testKeys, ttl: time.Hour, now: time.Now}
 	var m message
-	p := parcel{place: place{"default", testClip, 1, "d"}, hash: testHash, rendition: domain.Rendition{Profile: "720p"}}
+	p := publication{entryKey: entryKey{"default", testClip, 1, "d"}, hash: testHash, rendition: domain.Rendition{Profile: "720p"}}
 	if _, err := blob.ReadJSON(t.Context(), h.store, record.Manifest("default", testClip), &p.manifest); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestWhatAPersonAskedForAgainSurvivesTheLossOfItsQueue(t *testing.T) {
 	d := newDesk(t, hookConfig(hook.URL))
 	d.decide(t, approval)
 	d.work(t)
-	e, tag, err := d.ledger.read(t.Context(), place{"default", testClip, 1, "hook"})
+	e, tag, err := d.ledger.read(t.Context(), entryKey{"default", testClip, 1, "hook"})
 	if err != nil {
 		t.Fatal(err)
 	}

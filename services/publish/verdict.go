@@ -22,7 +22,7 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 	s.vod.Drop(e.Tenant, d.Clip)
 	switch {
 	case d.TakeDown:
-		return s.takeBack(ctx, e.Envelope, d.Clip)
+		return s.withdrawEverywhere(ctx, e.Envelope, d.Clip)
 	case d.Verdict == domain.VerdictApproved && d.Hash != "" && d.Destination != "":
 		return s.sendTo(ctx, e.Envelope, d)
 	case d.Verdict == domain.VerdictApproved && d.Hash != "":
@@ -34,7 +34,7 @@ func (s *Service) decided(ctx context.Context, e event.Event) error {
 // sendEverywhere has a clip brought to every destination that takes clips by itself, and to those that a person chose for a
 // revision before it.
 func (s *Service) sendEverywhere(ctx context.Context, cause event.Envelope, d domain.Decided) error {
-	entries, err := s.ledger.of(ctx, cause.Tenant, d.Clip)
+	entries, err := s.ledger.entriesOf(ctx, cause.Tenant, d.Clip)
 	if err != nil {
 		return fmt.Errorf("publish clip %s: %w", d.Clip, err)
 	}
@@ -62,7 +62,7 @@ func follows(entries []entry, destination string, revision int) bool {
 		if e.Value.Destination != destination || e.Value.Revision >= revision {
 			continue
 		}
-		if !e.gone() {
+		if !e.isWithdrawn() {
 			return true
 		}
 		if !found || e.Value.Revision > newest.Value.Revision {
@@ -94,7 +94,7 @@ func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Dec
 	}
 	e, err := s.ledger.intend(ctx, cause, d, d.Destination)
 	if err == nil && renews(e, cause) {
-		e, err = s.ledger.renew(ctx, e.place(), cause, d)
+		e, err = s.ledger.renew(ctx, e.key(), cause, d)
 	}
 	if err == nil && !e.settled() {
 		err = s.send(ctx, e)
@@ -107,34 +107,34 @@ func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Dec
 
 // send tells of an intended entry and has it worked on.
 func (s *Service) send(ctx context.Context, e entry) error {
-	if err := s.ledger.tell(ctx, e); err != nil {
+	if err := s.ledger.publishChange(ctx, e); err != nil {
 		return err
 	}
 	return s.courier.begin(ctx, e)
 }
 
-// takeBack has a clip that was taken down withdrawn from wherever it is, or may be.
-func (s *Service) takeBack(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
-	if err := s.noteCDNs(ctx, cause, c); err != nil {
+// withdrawEverywhere has a clip that was taken down withdrawn from wherever it is, or may be.
+func (s *Service) withdrawEverywhere(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
+	if err := s.intendPurges(ctx, cause, c); err != nil {
 		return fmt.Errorf("withdraw clip %s: %w", c, err)
 	}
-	entries, err := s.ledger.of(ctx, cause.Tenant, c)
+	entries, err := s.ledger.entriesOf(ctx, cause.Tenant, c)
 	if err != nil {
 		return fmt.Errorf("withdraw clip %s: %w", c, err)
 	}
 	for _, e := range entries {
-		if e.gone() {
+		if e.isWithdrawn() {
 			continue
 		}
-		if err := s.courier.recall(ctx, e.place(), note.TakenDown.Say()); err != nil {
+		if err := s.courier.recall(ctx, e.key(), note.TakenDown.Say()); err != nil {
 			return fmt.Errorf("withdraw clip %s: %w", c, err)
 		}
 	}
 	return nil
 }
 
-// noteCDNs enters the playable clip at the CDNs that are younger than it: they may have it all the same.
-func (s *Service) noteCDNs(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
+// intendPurges adds to the ledger the CDNs that were configured after the clip was published: they may have cached it all the same.
+func (s *Service) intendPurges(ctx context.Context, cause event.Envelope, c domain.ClipID) error {
 	var m domain.Manifest
 	_, err := blob.ReadJSON(ctx, s.deps.Store, record.Manifest(cause.Tenant, c), &m)
 	if errors.Is(err, blob.ErrNotFound) {
@@ -172,12 +172,12 @@ func (s *Service) sweep(ctx context.Context) {
 }
 
 func (s *Service) sweepOnce(ctx context.Context) error {
-	open, faults := s.ledger.notes(ctx, s.deps.Now().Add(-s.sweepAge))
+	open, faults := s.ledger.openKeys(ctx, s.deps.Now().Add(-s.sweepAge))
 	for _, at := range open {
 		e, _, err := s.ledger.read(ctx, at)
 		switch {
 		case errors.Is(err, blob.ErrNotFound):
-			err = s.ledger.unnote(ctx, at)
+			err = s.ledger.unmarkOpen(ctx, at)
 		case err != nil:
 		case e.open():
 			err = s.courier.enqueue(ctx, e)

@@ -31,7 +31,7 @@ func TestAPersonMayAskAgainWhereItFailedAndEachRequestIsOneCall(t *testing.T) {
 	d.work(t)
 	d.decide(t, request("asked-3", "hook"))
 	d.work(t)
-	if got := d.stands(t, "hook"); got != publication("hook", domain.PublicationAccepted, "", "", "") || far.calls.Load() != 3 {
+	if got := d.stands(t, "hook"); got != publicationFact("hook", domain.PublicationAccepted, "", "", "") || far.calls.Load() != 3 {
 		t.Errorf("where it was accepted another request changes nothing: %d calls, %+v", far.calls.Load(), got)
 	}
 }
@@ -49,7 +49,7 @@ func TestAPersonMayAskForADestinationYoungerThanTheClip(t *testing.T) {
 func TestARequestForAnUnknownDestinationIsAnswered(t *testing.T) {
 	d := newDesk(t, hookConfig("http://hook.example"))
 	d.decide(t, request("asked-1", "nowhere"))
-	want := publication("nowhere", domain.PublicationFailed, "", "", "no such destination is configured")
+	want := publicationFact("nowhere", domain.PublicationFailed, "", "", "no such destination is configured")
 	if len(d.told) != 1 || d.told[0].Payload != want || len(d.jobs) != 0 {
 		t.Errorf("told %+v, want %+v", d.told, want)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // withdraw is the handler of kindWithdraw: it takes a publication that was recalled back.
-func (c *courier) withdraw(ctx context.Context, j job.Job) error {
-	at, err := placeOf(j)
+func (c *pusher) withdraw(ctx context.Context, j job.Job) error {
+	at, err := keyOf(j)
 	if err != nil {
 		return err
 	}
@@ -23,10 +23,10 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	}
 	to, known := c.connectors[at.Destination]
 	switch {
-	case e.gone() || e.Left:
+	case e.isWithdrawn() || e.Left:
 		return c.close(ctx, e)
 	case !e.settled() && e.Calling.IsZero():
-		return c.withdrawn(ctx, e, tag, unsent(e))
+		return c.withdrawn(ctx, e, tag, unsentReason(e))
 	case !e.settled() && c.now().Sub(e.Calling) < c.timeout:
 		return job.Later{After: e.Calling.Add(c.timeout).Sub(c.now()), Why: fmt.Errorf("withdraw %s: it is being sent", at)}
 	case !known:
@@ -36,7 +36,7 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 	case c.now().Before(e.NotBefore):
 		return job.Later{After: e.NotBefore.Sub(c.now()), Why: fmt.Errorf("withdraw %s: not before %s", at, e.NotBefore.Format(time.RFC3339))}
 	}
-	parcel, err := c.pack(ctx, e, to)
+	parcel, err := c.publicationOf(ctx, e, to)
 	if err != nil && !domain.IsPermanent(err) { // replaced, or without its rendition, it is taken back all the same
 		return fmt.Errorf("withdraw %s: %w", at, err)
 	}
@@ -65,23 +65,23 @@ func (c *courier) withdraw(ctx context.Context, j job.Job) error {
 }
 
 // withdrawn ends a publication that is not there any more.
-func (c *courier) withdrawn(ctx context.Context, e entry, tag, reason string) error {
+func (c *pusher) withdrawn(ctx context.Context, e entry, tag, reason string) error {
 	e.Value.State = domain.PublicationWithdrawn
 	return c.end(ctx, e, tag, reason)
 }
 
 // leave ends a publication of which only a person can find out whether it is still there.
-func (c *courier) leave(ctx context.Context, e entry, tag, reason string) error {
+func (c *pusher) leave(ctx context.Context, e entry, tag, reason string) error {
 	e.Value.State, e.Left = domain.PublicationUnknown, true
 	return c.end(ctx, e, tag, reason)
 }
 
 // end settles at the version of the tag only: what changed meanwhile is looked at anew.
-func (c *courier) end(ctx context.Context, e entry, tag, reason string) error {
+func (c *pusher) end(ctx context.Context, e entry, tag, reason string) error {
 	e.Value.Reason = reason
 	e.Calling, e.NotBefore, e.Changed = time.Time{}, time.Time{}, c.now()
 	if _, err := c.ledger.write(ctx, e, tag); err != nil {
-		return fmt.Errorf("withdraw %s: %w", e.place(), err)
+		return fmt.Errorf("withdraw %s: %w", e.key(), err)
 	}
 	c.settled.WithLabelValues(string(e.Value.State)).Inc()
 	c.log.Info("publication ended", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "state", e.Value.State, "reason", reason)

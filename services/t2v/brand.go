@@ -30,8 +30,8 @@ func (b Brand) faults(where string) (faults []string) {
 	return faults
 }
 
-// branded is the template in a brand's colours.
-func (t Template) branded(b Brand) Template {
+// withBrand is the template in a brand's colours.
+func (t Template) withBrand(b Brand) Template {
 	t.Palette = maps.Clone(t.Palette)
 	for name, colour := range map[string]string{"brand": b.Colour, "accent": b.Accent} {
 		if _, known := t.Palette[name]; known && colour != "" {

@@ -22,8 +22,8 @@ type shotResult struct {
 // cut writes the cut of a plan, whose shots other than footage became shots (one entry per shot of the plan), and announces
 // the one that was written first.
 func (s *Service) cut(ctx context.Context, plan record.Of[domain.Plan], shots []shotResult) error {
-	cut := edit(plan.Value, shots)
-	fact := plan.Envelope.Follow(cut, s.now(), id(plan.Value))
+	cut := editList(plan.Value, shots)
+	fact := plan.Envelope.Follow(cut, s.now(), revisionID(plan.Value))
 	written := record.Of[domain.Cut]{Envelope: fact.Envelope, Value: cut}
 	key := record.Cut(plan.Envelope.Tenant, cut.Clip, cut.Revision)
 	first, err := blob.WriteNewJSON(ctx, s.store, key, &written)
@@ -53,9 +53,9 @@ func (s *Service) announce(ctx context.Context, cut record.Of[domain.Cut]) error
 	return nil
 }
 
-// edit puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
+// editList puts the shots in order. One that could not be made gives its place to footage: the shot's own window, or, in a plan
 // with no other footage, the plan's.
-func edit(plan domain.Plan, shots []shotResult) domain.Cut {
+func editList(plan domain.Plan, shots []shotResult) domain.Cut {
 	cut := domain.Cut{Clip: plan.Clip, Revision: plan.Revision, Mode: plan.Mode, Joint: plan.Joint, Music: plan.Music}
 	footage := slices.ContainsFunc(plan.Shots, func(s domain.Shot) bool { return s.Kind == domain.ShotFootage })
 	for i, shot := range plan.Shots {

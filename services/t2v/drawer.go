@@ -84,8 +84,8 @@ type Drawn struct {
 	Notes       []string // what was left out, and why
 }
 
-// artist is what the drawer needs of the media child.
-type artist interface {
+// renderer is what the drawer needs of the media child.
+type renderer interface {
 	Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error)
 }
 
@@ -93,13 +93,13 @@ type artist interface {
 type Drawer struct {
 	cfg       Config
 	templates library
-	media     artist
+	media     renderer
 	pictures  *fetch.Getter
 	store     blob.Store // of pictures named by a key; nil: there are none
 	now       func() time.Time
 }
 
-func newDrawer(cfg Config, media artist, store blob.Store, now func() time.Time) (*Drawer, error) {
+func newDrawer(cfg Config, media renderer, store blob.Store, now func() time.Time) (*Drawer, error) {
 	templates, err := loadLibrary(cfg.Templates)
 	if err != nil {
 		return nil, fmt.Errorf("t2v.templates: %w", err)
@@ -126,7 +126,7 @@ func (d *Drawer) Draw(ctx context.Context, w Drawing, file string) (Drawn, error
 	}
 	out := Drawn{Making: domain.ShotMaking{Engine: "template", Model: t.Name, Attempts: 1}}
 	began := d.now()
-	if fields[fieldPicture], err = d.pictured(ctx, w, fields[fieldPicture], file+".picture"); err != nil {
+	if fields[fieldPicture], err = d.productPicture(ctx, w, fields[fieldPicture], file+".picture"); err != nil {
 		if ctx.Err() != nil {
 			return Drawn{}, ctx.Err()
 		}
@@ -138,7 +138,7 @@ func (d *Drawer) Draw(ctx context.Context, w Drawing, file string) (Drawn, error
 		return Drawn{}, err
 	}
 	out.stage("voice", &began, d.now())
-	order, err := d.order(t.branded(brand), fields, frame{w.Width, w.Height}, length)
+	order, err := d.order(t.withBrand(brand), fields, frame{w.Width, w.Height}, length)
 	if err != nil {
 		return Drawn{}, domain.Permanent(err)
 	}
@@ -177,11 +177,11 @@ func (d *Drawer) order(t Template, fields map[string]string, size frame, length 
 		return nil, err
 	}
 	scene.Layers = append(scene.Layers, logo(fields[fieldLogo], size)...)
-	return d.told(t, scene)
+	return d.renderOrder(t, scene)
 }
 
-// told is a scene as an order; its base is named by all that it depends on.
-func (d *Drawer) told(t Template, scene motion.Scene) (*mediav1.RenderOrder, error) {
+// renderOrder is a scene as an order; its base is named by all that it depends on.
+func (d *Drawer) renderOrder(t Template, scene motion.Scene) (*mediav1.RenderOrder, error) {
 	whole, err := json.Marshal(scene)
 	if err != nil {
 		return nil, err
@@ -197,8 +197,8 @@ func (d *Drawer) told(t Template, scene motion.Scene) (*mediav1.RenderOrder, err
 	}, nil
 }
 
-// pictured gives a local file of the product's picture, checked; none with an error says why there is none.
-func (d *Drawer) pictured(ctx context.Context, w Drawing, from, to string) (string, error) {
+// productPicture gives a local file of the product's picture, checked; none with an error says why there is none.
+func (d *Drawer) productPicture(ctx context.Context, w Drawing, from, to string) (string, error) {
 	switch {
 	case w.Picture != "":
 		to = w.Picture
@@ -220,11 +220,11 @@ func (d *Drawer) fetch(ctx context.Context, tenant domain.Tenant, from, to strin
 	if strings.Contains(from, "://") {
 		return d.pictures.File(ctx, from, to)
 	}
-	return d.stored(ctx, tenant, from, to)
+	return d.storedPicture(ctx, tenant, from, to)
 }
 
-// stored takes a picture of the tenant's own out of the store.
-func (d *Drawer) stored(ctx context.Context, tenant domain.Tenant, key, to string) error {
+// storedPicture takes a picture of the tenant's own out of the store.
+func (d *Drawer) storedPicture(ctx context.Context, tenant domain.Tenant, key, to string) error {
 	if d.store == nil || !strings.HasPrefix(key, string(tenant)+"/assets/") || strings.Contains(key, "..") {
 		return fmt.Errorf("%.80q is neither a URL nor a key below %s/assets/", key, tenant)
 	}

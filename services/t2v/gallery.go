@@ -16,7 +16,7 @@ import (
 
 // NewDrawer draws template shots outside a service: for a command line, a gallery, a benchmark. Its pictures come from URLs only.
 func NewDrawer(cfg Config, starter *child.Starter) (*Drawer, error) {
-	cfg, err := cfg.placed()
+	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +26,11 @@ func NewDrawer(cfg Config, starter *child.Starter) (*Drawer, error) {
 	if starter == nil {
 		return nil, errors.New("drawing needs liveclip-media")
 	}
-	return newDrawer(cfg, media{starter}, nil, time.Now)
+	return newDrawer(cfg, childMedia{starter}, nil, time.Now)
 }
 
-// placed is the configuration with a font and a cache, where none is named.
-func (c Config) placed() (_ Config, err error) {
+// withDefaults is the configuration with a font and a cache, where none is named.
+func (c Config) withDefaults() (_ Config, err error) {
 	if c.Cache == "" {
 		c.Cache = defaultCache()
 	}
@@ -72,11 +72,11 @@ func (d *Drawer) Still(w Drawing, at time.Duration) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fields[fieldPicture], err = d.pictured(context.Background(), w, "", ""); err != nil {
+	if fields[fieldPicture], err = d.productPicture(context.Background(), w, "", ""); err != nil {
 		return nil, err
 	}
 	size := frame{w.Width, w.Height}
-	scene, err := t.branded(brand).scene(fields, size, t.Length, d.cfg.Draw.FrameRate)
+	scene, err := t.withBrand(brand).scene(fields, size, t.Length, d.cfg.Draw.FrameRate)
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ const (
 	maxShot  = time.Minute // of a template or generated shot
 )
 
-// order is the payload of a job: which plan.
-type order struct {
+// jobPayload is the payload of a job: which plan.
+type jobPayload struct {
 	Tenant   domain.Tenant
 	Clip     domain.ClipID
 	Revision int
@@ -37,8 +37,8 @@ func (s *Service) planMade(ctx context.Context, e event.Event) error {
 	return s.advance(ctx, record.Of[domain.Plan]{Envelope: e.Envelope, Value: plan})
 }
 
-// again takes up a plan whose cut never came.
-func (s *Service) again(ctx context.Context, c story.Clip) error {
+// retryPlan takes up a plan whose cut never came.
+func (s *Service) retryPlan(ctx context.Context, c story.Clip) error {
 	step := c.Steps[domain.StepPlanned]
 	var plan record.Of[domain.Plan]
 	if _, err := blob.ReadJSON(ctx, s.store, record.Plan(c.Envelope.Tenant, step.Clip, step.Revision), &plan); err != nil {
@@ -49,7 +49,7 @@ func (s *Service) again(ctx context.Context, c story.Clip) error {
 
 // advance makes the cut of a plan of footage at once, and queues a plan with shots to make.
 func (s *Service) advance(ctx context.Context, plan record.Of[domain.Plan]) error {
-	if err := check(plan.Value); err != nil {
+	if err := checkPlan(plan.Value); err != nil {
 		if said := s.sayFailed(ctx, plan, err); said != nil {
 			return said
 		}
@@ -58,7 +58,7 @@ func (s *Service) advance(ctx context.Context, plan record.Of[domain.Plan]) erro
 	if footageOnly(plan.Value) {
 		return s.cut(ctx, plan, make([]shotResult, len(plan.Value.Shots)))
 	}
-	payload, err := json.Marshal(order{plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision})
+	payload, err := json.Marshal(jobPayload{plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision})
 	if err != nil {
 		return domain.Permanent(fmt.Errorf("queue shots of clip %s: %w", plan.Value.Clip, err))
 	}
@@ -79,8 +79,8 @@ func shotsID(clip domain.ClipID, revision int) string {
 	return fmt.Sprintf("%s/%s/shots/%d", jobShots, clip, revision)
 }
 
-// check says what makes a plan impossible to cut.
-func check(p domain.Plan) error {
+// checkPlan gives what makes a plan impossible to cut, or nil.
+func checkPlan(p domain.Plan) error {
 	if len(p.Shots) == 0 {
 		return fmt.Errorf("plan of clip %s: has no shots", p.Clip)
 	}
@@ -116,8 +116,8 @@ func footageOnly(p domain.Plan) bool {
 // sayFailed ends the clip's story with a reason for a person.
 func (s *Service) sayFailed(ctx context.Context, plan record.Of[domain.Plan], cause error) error {
 	step := domain.ClipStep{Clip: plan.Value.Clip, Revision: plan.Value.Revision, Step: domain.StepFailed, At: s.now(), Note: note.NoCut.Say(cause)}
-	return s.bus.Publish(ctx, plan.Envelope.Follow(step, s.now(), "t2v failed/"+id(plan.Value)))
+	return s.bus.Publish(ctx, plan.Envelope.Follow(step, s.now(), "t2v failed/"+revisionID(plan.Value)))
 }
 
-// id tells one revision of a clip from everything else that may follow from the same event.
-func id(p domain.Plan) string { return fmt.Sprintf("%s/%d", p.Clip, p.Revision) }
+// revisionID tells one revision of a clip from everything else that may follow from the same event.
+func revisionID(p domain.Plan) string { return fmt.Sprintf("%s/%d", p.Clip, p.Revision) }

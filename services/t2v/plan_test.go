@@ -89,7 +89,7 @@ var (
 )
 
 // newService has a real store; who makes shots is up to the test.
-func newService(t *testing.T, engine engines.Config, media camera, more ...engines.Config) (*Service, *told, *queued) {
+func newService(t *testing.T, engine engines.Config, media mediaChild, more ...engines.Config) (*Service, *told, *queued) {
 	t.Helper()
 	store, err := blob.Open(t.Context(), blob.Config{URL: "file://" + t.TempDir()})
 	if err != nil {
@@ -105,10 +105,10 @@ func newService(t *testing.T, engine engines.Config, media camera, more ...engin
 		cfg: cfg, bus: bus, store: store, jobs: jobs, log: slog.New(slog.DiscardHandler), now: func() time.Time { return start },
 		metrics: newMetrics(prometheus.NewRegistry()),
 	}
-	if s.desk, err = newDesk(cfg, s.log, time.Now, s.metrics); err != nil {
+	if s.dispatcher, err = newDispatcher(cfg, s.log, time.Now, s.metrics); err != nil {
 		t.Fatal(err)
 	}
-	var artist artist = prober{}
+	var artist renderer = prober{}
 	if media != nil {
 		artist = media
 	}
@@ -116,12 +116,12 @@ func newService(t *testing.T, engine engines.Config, media camera, more ...engin
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.studio = &studio{cfg: cfg, drawer: drawer, desk: s.desk, media: media, now: time.Now}
-	s.desk.inspect = s.studio.inspect
+	s.shotMaker = &shotMaker{cfg: cfg, drawer: drawer, generator: s.dispatcher, media: media, now: time.Now}
+	s.dispatcher.inspect = s.shotMaker.inspect
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
-	watching.Go(func() { s.desk.watch(ctx) })
-	t.Cleanup(func() { cancel(); watching.Wait(); s.desk.close() })
+	watching.Go(func() { s.dispatcher.watch(ctx) })
+	t.Cleanup(func() { cancel(); watching.Wait(); s.dispatcher.close() })
 	return s, bus, jobs
 }
 
@@ -133,7 +133,7 @@ func planned(t *testing.T, s *Service, shots ...domain.Shot) (domain.Plan, job.J
 	if _, err := blob.WriteNewJSON(t.Context(), s.store, record.Plan("default", "c1", 1), &written); err != nil {
 		t.Fatal(err)
 	}
-	payload, err := json.Marshal(order{"default", "c1", 1})
+	payload, err := json.Marshal(jobPayload{"default", "c1", 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestAShotThatCouldNotBeMadeGivesItsPlaceToFootage(t *testing.T) {
 		{[]domain.Shot{elsewhere, footage}, []shotResult{lost, {}}, []domain.CutPart{{Window: elsewhere.Window}, {Window: footage.Window}}, []string{"lost"}},
 		{[]domain.Shot{dreamt, dreamt}, []shotResult{lost, lost}, []domain.CutPart{{Window: whole}}, []string{"lost", "lost"}},
 	} {
-		got := edit(domain.Plan{Window: whole, Shots: c.shots}, c.made)
+		got := editList(domain.Plan{Window: whole, Shots: c.shots}, c.made)
 		got.Shots = nil
 		if want := (domain.Cut{Parts: c.want, Notes: c.notes}); !reflect.DeepEqual(got, want) {
 			t.Errorf("case %d: %s, want %s", i, fmt.Sprint(got), fmt.Sprint(want))

@@ -34,8 +34,8 @@ func (g GateConfig) faults() (faults []string) {
 	return faults
 }
 
-// judge makes a record of what was measured, with the threshold that it fails.
-func (g GateConfig) judge(l *mediav1.Looked) domain.ShotQuality {
+// assess makes a record of what was measured, with the threshold that it fails.
+func (g GateConfig) assess(l *mediav1.Looked) domain.ShotQuality {
 	q := domain.ShotQuality{Frames: int(l.GetFrames()), Black: l.GetBlack(), Frozen: l.GetFrozen(), Sharp: l.GetSharp(), Flicker: l.GetFlicker()}
 	switch {
 	case q.Frames == 0:

@@ -18,9 +18,9 @@ import (
 )
 
 func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
-	s, bus, _ := newService(t, engines.Config{}, media{childtest.Starter(t)})
+	s, bus, _ := newService(t, engines.Config{}, childMedia{childtest.Starter(t)})
 	var err error
-	if s.studio.drawer.cfg.Font, err = font.Find(); err != nil {
+	if s.shotMaker.drawer.cfg.Font, err = font.Find(); err != nil {
 		t.Fatal(err)
 	}
 	price := domain.Shot{Kind: domain.ShotTemplate, Template: "price_drop", Length: time.Second, Fields: map[string]string{
@@ -67,7 +67,7 @@ func TestTemplateShotsAreDrawnByTheMediaChild(t *testing.T) {
 		length time.Duration
 	}{first: {frame{360, 640}, time.Second}, second: {frame{640, 360}, 2 * time.Second}} {
 		file := fetched(t, s, key)
-		probed, err := s.studio.media.Probe(t.Context(), file)
+		probed, err := s.shotMaker.media.Probe(t.Context(), file)
 		if err != nil {
 			t.Fatal(err)
 		}

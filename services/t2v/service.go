@@ -56,26 +56,26 @@ type queue interface {
 
 // Service makes cuts.
 type Service struct {
-	cfg     Config
-	bus     publisher
-	store   blob.Store
-	jobs    queue
-	memory  memory
-	studio  *studio
-	media   *child.Starter
-	desk    *desk
-	log     *slog.Logger
-	now     func() time.Time
-	metrics metrics
+	cfg        Config
+	bus        publisher
+	store      blob.Store
+	jobs       queue
+	costStore  costStore
+	shotMaker  *shotMaker
+	media      *child.Starter
+	dispatcher *dispatcher
+	log        *slog.Logger
+	now        func() time.Time
+	metrics    metrics
 
 	consume func(ctx context.Context) error
 	ready   func(ctx context.Context) error
 	server  *job.Server
 	stories *story.Table
 
-	hands atomic.Int64 // plans whose shots are being made
-	load  func() float64
-	pause func(ctx context.Context, d time.Duration) error
+	activePlans atomic.Int64 // plans whose shots are being made
+	load        func() float64
+	pause       func(ctx context.Context, d time.Duration) error
 }
 
 // New builds the service; nothing is dialled or opened before Run.
@@ -90,29 +90,29 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		}
 	}
 	s := &Service{
-		cfg:     cfg,
-		bus:     deps.Bus,
-		store:   deps.Store,
-		jobs:    job.NewClient(deps.Redis, "t2v"),
-		memory:  memory{deps.Redis},
-		media:   deps.Media,
-		log:     deps.Log,
-		now:     deps.Now,
-		load:    systemLoad,
-		pause:   await.For,
-		metrics: newMetrics(deps.Metrics),
-		stories: story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
+		cfg:       cfg,
+		bus:       deps.Bus,
+		store:     deps.Store,
+		jobs:      job.NewClient(deps.Redis, "t2v"),
+		costStore: costStore{deps.Redis},
+		media:     deps.Media,
+		log:       deps.Log,
+		now:       deps.Now,
+		load:      systemLoad,
+		pause:     await.For,
+		metrics:   newMetrics(deps.Metrics),
+		stories:   story.New(deps.Bus, time.Hour, deps.Now, deps.Log),
 	}
-	if s.desk, err = newDesk(cfg, deps.Log, deps.Now, s.metrics); err != nil {
+	if s.dispatcher, err = newDispatcher(cfg, deps.Log, deps.Now, s.metrics); err != nil {
 		return nil, err
 	}
-	camera := newPlaces(media{deps.Media}, cfg.Workers)
+	camera := newLimitedMedia(childMedia{deps.Media}, cfg.Workers)
 	drawer, err := newDrawer(cfg, camera, deps.Store, deps.Now)
 	if err != nil {
 		return nil, err
 	}
-	s.studio = &studio{cfg: cfg, drawer: drawer, desk: s.desk, media: camera, now: deps.Now}
-	s.desk.inspect = s.studio.inspect
+	s.shotMaker = &shotMaker{cfg: cfg, drawer: drawer, generator: s.dispatcher, media: camera, now: deps.Now}
+	s.dispatcher.inspect = s.shotMaker.inspect
 	s.server = job.NewServer(deps.Redis, job.Config{
 		Service:  "t2v",
 		Workers:  cfg.Workers + cfg.Waiting,
@@ -140,26 +140,26 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Cache, 0o755); err != nil {
 		return fmt.Errorf("make the template cache: %w", err)
 	}
-	defer s.desk.close()
+	defer s.dispatcher.close()
 	if err := errors.Join(workfolder.Sweep(s.cfg.Work, workPrefix), workfolder.Sweep(s.cfg.Cache, ".base-"), prune(s.cfg.Cache, keptBases)); err != nil {
 		s.log.Warn("what is left of killed processes, and old bases, not removed", "error", err)
 	}
-	s.desk.recall(ctx, s.memory)
+	s.dispatcher.loadCosts(ctx, s.costStore)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.consume(ctx) })
 	group.Go(func() error { return s.server.Run(ctx, s.cfg.Drain) })
 	group.Go(func() error { return s.stories.Run(ctx) })
-	group.Go(func() error { s.desk.watch(ctx); return nil })
-	group.Go(func() error { s.prepare(ctx); return nil })
+	group.Go(func() error { s.dispatcher.watch(ctx); return nil })
+	group.Go(func() error { s.renderBasesAhead(ctx); return nil })
 	if s.cfg.Font != "" {
 		for range s.cfg.Warm {
 			group.Go(func() error { s.media.KeepWarm(ctx, child.Render); return nil })
 		}
 	}
-	group.Go(func() error { s.desk.remember(ctx, s.memory); return nil })
-	group.Go(func() error { s.desk.show(ctx, s.memory.rdb); return nil })
+	group.Go(func() error { s.dispatcher.syncCosts(ctx, s.costStore); return nil })
+	group.Go(func() error { s.dispatcher.show(ctx, s.costStore.rdb); return nil })
 	group.Go(func() error {
-		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.again)
+		return s.stories.Sweep(ctx, domain.StepPlanned, domain.StepCut, s.cfg.Sweep, s.cfg.Sweep, s.retryPlan)
 	})
 	return group.Wait()
 }

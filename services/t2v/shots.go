@@ -21,7 +21,7 @@ const workPrefix = "liveclip-shots-"
 
 // makeShots makes the template and generated shots of a plan, puts them into the store, and cuts.
 func (s *Service) makeShots(ctx context.Context, j job.Job) error {
-	plan, err := s.planOf(ctx, j)
+	plan, err := s.loadPlan(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -33,8 +33,8 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	if !errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("read cut of clip %s: %w", plan.Value.Clip, err)
 	}
-	s.hands.Add(1)
-	defer s.hands.Add(-1)
+	s.activePlans.Add(1)
+	defer s.activePlans.Add(-1)
 	work, err := workfolder.Make(s.cfg.Work, workPrefix)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 	defer func() { _ = work.Remove() }()
 
 	last := j.Attempt > s.cfg.MaxRetry
-	making, done := inTime(ctx)
+	making, done := withCutTime(ctx)
 	defer done()
 	shots := make([]shotResult, len(plan.Value.Shots))
 	for i, shot := range plan.Value.Shots {
@@ -58,8 +58,8 @@ func (s *Service) makeShots(ctx context.Context, j job.Job) error {
 
 var errSlow = note.TookTooLong.Errorf()
 
-// inTime ends before the attempt does: what is not made by then gives way, and there is time left to cut.
-func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+// withCutTime ends before the attempt does: what is not made by then gives way, and there is time left to cut.
+func withCutTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, bounded := ctx.Deadline()
 	if !bounded {
 		return ctx, func() {}
@@ -67,8 +67,8 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, end.Add(-time.Until(end)/10), errSlow)
 }
 
-func (s *Service) planOf(ctx context.Context, j job.Job) (record.Of[domain.Plan], error) {
-	var o order
+func (s *Service) loadPlan(ctx context.Context, j job.Job) (record.Of[domain.Plan], error) {
+	var o jobPayload
 	var plan record.Of[domain.Plan]
 	if err := json.Unmarshal(j.Payload, &o); err != nil {
 		return plan, domain.Permanent(fmt.Errorf("job %s: payload: %w", j.ID, err))
@@ -89,33 +89,33 @@ func (s *Service) shot(ctx, making context.Context, plan record.Of[domain.Plan],
 	shot := plan.Value.Shots[number]
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	if _, err := s.store.Stat(ctx, key); err == nil {
-		return s.known(ctx, plan, number)
+		return s.loadShot(ctx, plan, number)
 	} else if !errors.Is(err, blob.ErrNotFound) {
 		return shotResult{}, fmt.Errorf("look for shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	}
 	began := s.now()
-	t, err := s.studio.make(making, plan, number, file)
+	t, err := s.shotMaker.make(making, plan, number, file)
 	s.metrics.shots.WithLabelValues(string(shot.Kind), outcome(err)).Observe(s.now().Sub(began).Seconds())
 	var instead *fallback
 	slow := errors.Is(context.Cause(making), errSlow)
 	switch {
 	case err == nil:
-		return s.keep(ctx, plan, number, file, t)
+		return s.storeShot(ctx, plan, number, file, t)
 	case ctx.Err() != nil:
 		return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, context.Cause(ctx))
 	case errors.As(err, &job.Later{}):
 		return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 	case slow, errors.As(err, &instead), domain.IsPermanent(err), last:
 		s.log.Warn("shot left out", "clip_id", plan.Value.Clip, "shot", number, "kind", shot.Kind, "error", err)
-		left := t.stored(number, shot, 0)
+		left := t.toStore(number, shot, 0)
 		left.Record.Became, left.Record.Fault = domain.ShotFootage, err.Error()
-		return shotResult{storedShot: left, Note: fellBack(shot, err)}, nil
+		return shotResult{storedShot: left, Note: fallbackNote(shot, err)}, nil
 	}
 	return shotResult{}, fmt.Errorf("make shot %d of clip %s: %w", number, plan.Value.Clip, err)
 }
 
-// keep puts a finished shot into the store, and then how it was made. One that another worker put there first stands.
-func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number int, file string, t take) (shotResult, error) {
+// storeShot puts a finished shot into the store, and then how it was made. One that another worker put there first stands.
+func (s *Service) storeShot(ctx context.Context, plan record.Of[domain.Plan], number int, file string, t madeShot) (shotResult, error) {
 	began := s.now()
 	key := record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)
 	f, err := os.Open(file)
@@ -130,7 +130,7 @@ func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number 
 	if _, err := s.store.PutNew(ctx, key, f); err != nil && !errors.Is(err, blob.ErrExists) {
 		return shotResult{}, fmt.Errorf("keep shot %s: %w", key, err)
 	}
-	k := t.stored(number, plan.Value.Shots[number], info.Size())
+	k := t.toStore(number, plan.Value.Shots[number], info.Size())
 	k.addStoreTime(s.now().Sub(began))
 	if _, err := blob.WriteNewJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &k); err != nil {
 		return shotResult{}, fmt.Errorf("keep record of shot %s: %w", key, err)
@@ -138,13 +138,13 @@ func (s *Service) keep(ctx context.Context, plan record.Of[domain.Plan], number 
 	return shotResult{storedShot: k, File: key}, nil
 }
 
-// known is a shot that lies in the store. Of one whose maker died before it wrote how it was made, only what was ordered is known.
-func (s *Service) known(ctx context.Context, plan record.Of[domain.Plan], number int) (shotResult, error) {
+// loadShot is a shot that lies in the store. Of one whose maker died before it wrote how it was made, only what was ordered is known.
+func (s *Service) loadShot(ctx context.Context, plan record.Of[domain.Plan], number int) (shotResult, error) {
 	shot := plan.Value.Shots[number]
 	m := shotResult{File: record.Shot(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number)}
 	_, err := blob.ReadJSON(ctx, s.store, record.ShotMade(plan.Envelope.Tenant, plan.Value.Clip, plan.Value.Revision, number), &m.storedShot)
 	if errors.Is(err, blob.ErrNotFound) {
-		m.storedShot = storedShot{Record: recordOf(number, shot), Generated: true}
+		m.storedShot = storedShot{Record: shotRecord(number, shot), Generated: true}
 		m.Record.Became = shot.Kind
 		return m, nil
 	}
@@ -156,7 +156,7 @@ func (s *Service) known(ctx context.Context, plan record.Of[domain.Plan], number
 
 // shotsFailed is told when a job ended for good: the clip's story ends with why.
 func (s *Service) shotsFailed(ctx context.Context, j job.Job, cause error) {
-	plan, err := s.planOf(ctx, j)
+	plan, err := s.loadPlan(ctx, j)
 	if err == nil {
 		err = s.sayFailed(ctx, plan, cause)
 	}
@@ -165,8 +165,8 @@ func (s *Service) shotsFailed(ctx context.Context, j job.Job, cause error) {
 	}
 }
 
-// fellBack says to a person what did, and why.
-func fellBack(shot domain.Shot, err error) string {
+// fallbackNote tells a person what stands in for a shot, and why.
+func fallbackNote(shot domain.Shot, err error) string {
 	if shot.Kind == domain.ShotTemplate {
 		return note.TemplateLeftOut.Say(shot.Template, err)
 	}

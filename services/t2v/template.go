@@ -19,17 +19,17 @@ import (
 // Template is an opening: layers of which those below do not depend on what a shot is about, so that their pictures are drawn
 // once for a size and length.
 type Template struct {
-	Name     string            `yaml:"name"`
-	Title    words             `yaml:"title"`
-	About    words             `yaml:"about"`
-	Length   time.Duration     `yaml:"length"` // that it was made for
-	Voice    words             `yaml:"voice"`  // what is said, where something can say it
-	Sound    string            `yaml:"sound"`  // played under it; empty: none
-	Required []string          `yaml:"required"`
-	Fields   map[string]words  `yaml:"fields"` // the other fields, with what stands when a shot does not bring them
-	Palette  map[string]string `yaml:"palette"`
-	Base     []layer           `yaml:"base"`
-	Layers   []layer           `yaml:"layers"`
+	Name     string                  `yaml:"name"`
+	Title    translations            `yaml:"title"`
+	About    translations            `yaml:"about"`
+	Length   time.Duration           `yaml:"length"` // that it was made for
+	Voice    translations            `yaml:"voice"`  // what is said, where something can say it
+	Sound    string                  `yaml:"sound"`  // played under it; empty: none
+	Required []string                `yaml:"required"`
+	Fields   map[string]translations `yaml:"fields"` // the other fields, with what stands when a shot does not bring them
+	Palette  map[string]string       `yaml:"palette"`
+	Base     []layer                 `yaml:"base"`
+	Layers   []layer                 `yaml:"layers"`
 }
 
 // layer is a motion.Layer with what depends on the aspect and on the shot.
@@ -44,20 +44,20 @@ type layer struct {
 	Picture string               `yaml:"picture"` // ${field}
 }
 
-// words are a text by language. In YAML a plain text stands for all.
-type words map[string]string
+// translations are a text by language. In YAML a plain text stands for all.
+type translations map[string]string
 
 // UnmarshalYAML takes a text, or a text per language.
-func (w *words) UnmarshalYAML(node *yaml.Node) error {
+func (w *translations) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind == yaml.ScalarNode {
-		*w = words{"zh": node.Value, "en": node.Value}
+		*w = translations{"zh": node.Value, "en": node.Value}
 		return nil
 	}
 	return node.Decode((*map[string]string)(w))
 }
 
 // In gives the text in a language, else in Chinese.
-func (w words) In(language string) string {
+func (w translations) In(language string) string {
 	if text, ok := w[language]; ok {
 		return text
 	}
@@ -74,15 +74,15 @@ const (
 // aspects a template has to have a place for.
 var aspects = []string{"landscape", "portrait", "square"}
 
-// computed are fields that no shot brings.
-var computed = []string{"off", "saved", fieldLogo, "brand"}
+// computedFields are fields that no shot brings.
+var computedFields = []string{"off", "saved", fieldLogo, "brand"}
 
 var (
 	hexColour = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 
-	variable = regexp.MustCompile(`\$\{([a-z_]*)\}`)
-	named    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-	toned    = regexp.MustCompile(`^\$([a-z]+)(@[0-9A-Fa-f]{2})?$`)
+	variable      = regexp.MustCompile(`\$\{([a-z_]*)\}`)
+	templateName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	paletteColour = regexp.MustCompile(`^\$([a-z]+)(@[0-9A-Fa-f]{2})?$`)
 )
 
 // faults lists everything that is wrong with t, so that no shot meets it first.
@@ -93,25 +93,25 @@ func (t Template) faults() []string {
 			faults = append(faults, fmt.Sprintf(format, args...))
 		}
 	}
-	fault(!named.MatchString(t.Name), "name: must be lower-case letters, digits and '_'")
+	fault(!templateName.MatchString(t.Name), "name: must be lower-case letters, digits and '_'")
 	fault(t.Length < 500*time.Millisecond || t.Length > maxShot, "length: must be 500ms to %s, is %s", maxShot, t.Length)
 	for name, colour := range t.Palette {
 		fault(!hexColour.MatchString(colour), "palette: %s: %.20q must be #RRGGBB", name, colour)
 	}
-	known := t.known()
+	known := t.knownFields()
 	for _, w := range append(slices.Collect(maps.Values(t.Fields)), t.Title, t.About, t.Voice) {
 		for language := range w {
 			fault(language != "zh" && language != "en", "%.40q is no language: zh or en", language)
 		}
 	}
 	for _, text := range t.Voice {
-		faults = append(faults, unknown("voice", text, known)...)
+		faults = append(faults, unknownVariables("voice", text, known)...)
 	}
 	for i, l := range slices.Concat(t.Base, t.Layers) {
 		at := fmt.Sprintf("layer %d (%.20s)", i, l.Kind)
 		for _, text := range []string{l.Text, l.Start, l.End, l.Picture} {
 			fault(i < len(t.Base) && variable.MatchString(text), "%s: the base is the same for every shot: ${…} belongs into layers", at)
-			faults = append(faults, unknown(at, text, known)...)
+			faults = append(faults, unknownVariables(at, text, known)...)
 		}
 		for _, field := range []string{l.If, l.Unless} {
 			fault(field != "" && !known[field], "%s: field %.20q is unknown", at, field)
@@ -123,8 +123,8 @@ func (t Template) faults() []string {
 			}
 			probe := l
 			probe.Box, probe.Colours = place.box, slices.Clone(l.Colours)
-			for _, c := range probe.tones() {
-				tone, err := t.tone(*c)
+			for _, c := range probe.colours() {
+				tone, err := t.colour(*c)
 				fault(err != nil, "%s: %v", at, err)
 				*c = tone
 			}
@@ -143,7 +143,7 @@ func (t Template) faults() []string {
 	return slices.Compact(faults)
 }
 
-func unknown(at, text string, known map[string]bool) (faults []string) {
+func unknownVariables(at, text string, known map[string]bool) (faults []string) {
 	for _, m := range variable.FindAllStringSubmatch(text, -1) {
 		if !known[m[1]] {
 			faults = append(faults, fmt.Sprintf("%s: variable ${%.20s} is unknown", at, m[1]))
@@ -152,10 +152,10 @@ func unknown(at, text string, known map[string]bool) (faults []string) {
 	return faults
 }
 
-// known are the fields that the template can use.
-func (t Template) known() map[string]bool {
+// knownFields are the fields that the template can use.
+func (t Template) knownFields() map[string]bool {
 	known := map[string]bool{fieldPicture: true}
-	for _, field := range slices.Concat(t.Required, computed, slices.Collect(maps.Keys(t.Fields))) {
+	for _, field := range slices.Concat(t.Required, computedFields, slices.Collect(maps.Keys(t.Fields))) {
 		known[field] = true
 	}
 	return known
@@ -179,8 +179,8 @@ func (l layer) place(aspect string) (place, bool) {
 	return place{}, false
 }
 
-// tones are the layer's colours, as written.
-func (l *layer) tones() []*string {
+// colours are the layer's colours, as written.
+func (l *layer) colours() []*string {
 	tones := []*string{&l.Edge, &l.Strike, &l.Plate}
 	for i := range l.Colours {
 		tones = append(tones, &l.Colours[i])
@@ -188,9 +188,9 @@ func (l *layer) tones() []*string {
 	return tones
 }
 
-// tone is a colour as motion takes it: #RRGGBB, #RRGGBBAA, or a name of the palette, $brand or $brand@80.
-func (t Template) tone(written string) (string, error) {
-	m := toned.FindStringSubmatch(written)
+// colour is a colour as motion takes it: #RRGGBB, #RRGGBBAA, or a name of the palette, $brand or $brand@80.
+func (t Template) colour(written string) (string, error) {
+	m := paletteColour.FindStringSubmatch(written)
 	if m == nil {
 		return written, nil
 	}
@@ -203,16 +203,16 @@ func (t Template) tone(written string) (string, error) {
 
 // fill gives the template's fields their values: cleaned, cut, and never read as templates.
 func (t Template) fill(given map[string]string, brand Brand) (map[string]string, error) {
-	language, known := given["language"], t.known()
+	language, known := given["language"], t.knownFields()
 	fields := map[string]string{fieldLogo: brand.Logo, "brand": brand.Name}
 	for name, text := range t.Fields {
 		fields[name] = text.In(language)
 	}
 	for name, value := range given {
-		if !known[name] || slices.Contains(computed, name) {
+		if !known[name] || slices.Contains(computedFields, name) {
 			continue // what the plan knows and this template does not show
 		}
-		if value = cleaned(value); value != "" {
+		if value = cleanText(value); value != "" {
 			fields[name] = value
 		}
 	}
@@ -221,7 +221,7 @@ func (t Template) fill(given map[string]string, brand Brand) (map[string]string,
 			return nil, fmt.Errorf("its field %s is empty", name)
 		}
 	}
-	if saved, off, ok := reduced(fields["was"], fields["price"], language); ok {
+	if saved, off, ok := priceCut(fields["was"], fields["price"], language); ok {
 		fields["saved"], fields["off"] = saved, off
 	} else if fields["was"] == fields["price"] {
 		delete(fields, "was") // nothing was reduced
@@ -229,8 +229,8 @@ func (t Template) fill(given map[string]string, brand Brand) (map[string]string,
 	return fields, nil
 }
 
-// cleaned is outside text in one line, cut to what a field may have.
-func cleaned(value string) string {
+// cleanText is outside text in one line, cut to what a field may have.
+func cleanText(value string) string {
 	value = strings.Join(strings.Fields(strings.Map(printable, strings.ToValidUTF8(value, ""))), " ")
 	if runes := []rune(value); len(runes) > maxField {
 		value = strings.TrimSpace(string(runes[:maxField-1])) + "…"
@@ -258,9 +258,9 @@ func parsePrice(s string) (before string, value float64, after string, ok bool) 
 	return m[1], value, m[3], err == nil
 }
 
-// reduced says by how much a price came down: "省¥40", "6折"; "Save ¥40", "-40%". off is empty where it would be no
+// priceCut says by how much a price came down: "省¥40", "6折"; "Save ¥40", "-40%". off is empty where it would be no
 // reduction when rounded.
-func reduced(was, price, language string) (saved, off string, ok bool) {
+func priceCut(was, price, language string) (saved, off string, ok bool) {
 	_, before, _, ok1 := parsePrice(was)
 	unit, now, after, ok2 := parsePrice(price)
 	if !ok1 || !ok2 || now >= before || now <= 0 {
@@ -284,16 +284,16 @@ func reduced(was, price, language string) (saved, off string, ok bool) {
 func (t Template) scene(fields map[string]string, size frame, length time.Duration, rate float64) (motion.Scene, error) {
 	s := motion.Scene{Width: size.width, Height: size.height, FrameRate: rate, Length: length}
 	var err error
-	if s.Base, err = t.resolved(t.Base, nil, size.aspect()); err != nil {
+	if s.Base, err = t.resolveLayers(t.Base, nil, size.aspect()); err != nil {
 		return s, err
 	}
-	if s.Layers, err = t.resolved(t.Layers, fields, size.aspect()); err != nil {
+	if s.Layers, err = t.resolveLayers(t.Layers, fields, size.aspect()); err != nil {
 		return s, err
 	}
 	return s, s.Check()
 }
 
-func (t Template) resolved(layers []layer, fields map[string]string, aspect string) ([]motion.Layer, error) {
+func (t Template) resolveLayers(layers []layer, fields map[string]string, aspect string) ([]motion.Layer, error) {
 	var resolved []motion.Layer
 	for _, l := range layers {
 		at, ok := l.place(aspect)
@@ -304,14 +304,14 @@ func (t Template) resolved(layers []layer, fields map[string]string, aspect stri
 		if at.size > 0 {
 			l.Size = at.size
 		}
-		for _, c := range l.tones() {
-			tone, err := t.tone(*c)
+		for _, c := range l.colours() {
+			tone, err := t.colour(*c)
 			if err != nil {
 				return nil, err
 			}
 			*c = tone
 		}
-		drawn, err := l.filled(fields)
+		drawn, err := l.resolve(fields)
 		if err != nil {
 			return nil, err
 		}
@@ -322,8 +322,8 @@ func (t Template) resolved(layers []layer, fields map[string]string, aspect stri
 	return resolved, nil
 }
 
-// filled is the layer with its fields in it; nil when there is nothing to draw.
-func (l layer) filled(fields map[string]string) (*motion.Layer, error) {
+// resolve puts the fields into the layer; nil when there is nothing to draw.
+func (l layer) resolve(fields map[string]string) (*motion.Layer, error) {
 	drawn := l.Layer
 	drawn.Text = expand(l.Text, fields)
 	switch l.Kind {
@@ -339,7 +339,7 @@ func (l layer) filled(fields map[string]string) (*motion.Layer, error) {
 		}
 		drawn.From = float64(seconds)
 	case motion.KindRoll:
-		return l.rolling(drawn, expand(l.Start, fields), expand(l.End, fields)), nil
+		return l.rollingNumber(drawn, expand(l.Start, fields), expand(l.End, fields)), nil
 	case motion.KindPicture:
 		if drawn.Path = expand(l.Picture, fields); drawn.Path == "" {
 			return nil, nil
@@ -348,8 +348,8 @@ func (l layer) filled(fields map[string]string) (*motion.Layer, error) {
 	return &drawn, nil
 }
 
-// rolling is a number that runs from one price to another; text, where either is none.
-func (l layer) rolling(drawn motion.Layer, start, end string) *motion.Layer {
+// rollingNumber is a number that runs from one price to another; text, where either is none.
+func (l layer) rollingNumber(drawn motion.Layer, start, end string) *motion.Layer {
 	_, from, _, ok1 := parsePrice(start)
 	before, to, after, ok2 := parsePrice(end)
 	if end == "" {

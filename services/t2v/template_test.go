@@ -104,7 +104,7 @@ func TestReductionsAreWordedInTheRoomsLanguage(t *testing.T) {
 		{"", "¥99", "", "", ""},
 		{"¥99", "半价", "", "", ""},
 	} {
-		if saved, off, _ := reduced(c.was, c.price, c.language); saved != c.saved || off != c.off {
+		if saved, off, _ := priceCut(c.was, c.price, c.language); saved != c.saved || off != c.off {
 			t.Errorf("%s to %s: %q, %q; want %q, %q", c.was, c.price, saved, off, c.saved, c.off)
 		}
 	}
@@ -199,7 +199,7 @@ func TestFaultyTemplatesAreRefusedAtLoad(t *testing.T) {
 
 func TestABrandsColoursAndLogoTakeThePlaceOfTheTemplates(t *testing.T) {
 	template, _ := shippedLibrary(t).find("countdown")
-	branded := template.branded(Brand{Colour: "#123456", Accent: "#ABCDEF"})
+	branded := template.withBrand(Brand{Colour: "#123456", Accent: "#ABCDEF"})
 	if branded.Palette["brand"] != "#123456" || branded.Palette["accent"] != "#ABCDEF" || template.Palette["brand"] == "#123456" {
 		t.Errorf("palettes %v and %v", branded.Palette, template.Palette)
 	}
@@ -273,7 +273,7 @@ func FuzzPrices(f *testing.F) {
 	f.Add("¥99", "¥59")
 	f.Add("1,2,3.45元", "0")
 	f.Fuzz(func(t *testing.T, was, price string) {
-		saved, off, ok := reduced(was, price, "")
+		saved, off, ok := priceCut(was, price, "")
 		if ok != (saved != "") || ok != (off != "") {
 			t.Errorf("%q to %q: %q %q %v", was, price, saved, off, ok)
 		}

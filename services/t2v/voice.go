@@ -45,20 +45,20 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 		return given, length, nil
 	}
 	line := t.Voice.In(w.Fields["language"])
-	if own := cleaned(w.Fields["voice"]); own != "" {
+	if own := cleanText(w.Fields["voice"]); own != "" {
 		line = own
 	} else {
-		line = tidied(expand(line, fields))
+		line = tidyLine(expand(line, fields))
 	}
 	if d.cfg.Draw.Voice == voiceNone || line == "" {
 		return "", length, nil
 	}
-	program, err := speaker(d.cfg.Draw.Voice, w.Fields["language"])
+	program, err := speechProgram(d.cfg.Draw.Voice, w.Fields["language"])
 	if err != nil {
 		out.Notes = append(out.Notes, note.NoVoice.Say(err))
 		return "", length, nil //nolint:nilerr // an opening without its voice is an opening
 	}
-	said, err := say(ctx, program, line, w.Fields["language"], file)
+	said, err := synthesise(ctx, program, line, w.Fields["language"], file)
 	switch {
 	case ctx.Err() != nil:
 		return "", 0, ctx.Err()
@@ -73,8 +73,8 @@ func (d *Drawer) voice(ctx context.Context, t Template, w Drawing, fields map[st
 	return file, length, nil
 }
 
-// tidied takes away what is left of a line around a field that was empty.
-func tidied(line string) string {
+// tidyLine takes away what is left of a line around a field that was empty.
+func tidyLine(line string) string {
 	for _, pair := range []string{"，，", "，！", "，。", ", ,", ", !", "：。", ": ."} {
 		last := []rune(pair)
 		line = strings.ReplaceAll(line, pair, string(last[len(last)-1]))
@@ -82,8 +82,8 @@ func tidied(line string) string {
 	return strings.Trim(line, " ,，:：")
 }
 
-// speaker is the program that says a line in a language.
-func speaker(wanted, language string) (string, error) {
+// speechProgram is the program that says a line in a language.
+func speechProgram(wanted, language string) (string, error) {
 	able := []string{voiceEspeak, voiceFlite}
 	if language != "en" {
 		able = able[:1] // flite speaks English only
@@ -105,8 +105,8 @@ func speaker(wanted, language string) (string, error) {
 	return "", fmt.Errorf("%s is not installed", strings.Join(able, " or "))
 }
 
-// say writes a line as a WAV file and tells its length. The line goes in as a file or on standard input, never as an argument.
-func say(ctx context.Context, program, line, language, file string) (time.Duration, error) {
+// synthesise writes a line as a WAV file and tells its length. The line goes in as a file or on standard input, never as an argument.
+func synthesise(ctx context.Context, program, line, language, file string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, voiceTime)
 	defer cancel()
 	var command *exec.Cmd

@@ -26,14 +26,14 @@ type Result struct {
 	Notes         []string
 }
 
-// longest window that is cut.
-const longest = time.Hour
+// maxLength window that is cut.
+const maxLength = time.Hour
 
 // Cut does a CopyOrder: it leaves source.mp4 and cover.jpg in the order's folder. A recording is followed as its bytes come
 // through feed; progress is told about twice a second of the clip.
 func Cut(ctx context.Context, order *mediav1.CopyOrder, feed *finish.Feed, progress func(done, total time.Duration)) (Result, error) {
 	part := order.Part
-	if part == nil || part.Start < 0 || part.End <= part.Start || time.Duration(part.End-part.Start) > longest {
+	if part == nil || part.Start < 0 || part.End <= part.Start || time.Duration(part.End-part.Start) > maxLength {
 		return Result{}, domain.Permanent(fmt.Errorf("copy order: window from %s to %s", time.Duration(part.GetStart()), time.Duration(part.GetEnd())))
 	}
 	astiav.SetLogLevel(astiav.LogLevelFatal)
@@ -59,14 +59,14 @@ type cutter struct {
 	runs      *finish.Runs // of a recording
 	in        *source
 	track     track // the picture's, as the first run had it
-	source    record
+	source    codecRecord
 	lengths   int64 // of a picture of which the source doesn't say
-	pictures  *pictures
-	sounds    *sounds
+	pictures  *pictureCopier
+	sounds    *soundCopier
 	fresh     bool  // a session begins
 	decoded   int64 // when the last picture is, in ticks …
 	scheduled bool  // … and whether there was one
-	ends      *ends
+	ends      *edgeEncoder
 	unlike    error // why ends can't be encoded
 	out       *output
 	zero      int64         // ticks of media time at which the clip begins
@@ -126,9 +126,9 @@ func (c *cutter) open(ctx context.Context) (err error) {
 		c.lengths = max(1, ticksOf(time.Duration(float64(time.Second)/rate), c.track.base))
 	}
 	c.fresh = true
-	c.pictures = &pictures{start: ticksOf(c.start, c.track.base), end: ticksOf(c.end, c.track.base), encode: c.encode, copy: c.copy}
+	c.pictures = &pictureCopier{start: ticksOf(c.start, c.track.base), end: ticksOf(c.end, c.track.base), encode: c.encode, copy: c.copy}
 	if c.in.audio != nil {
-		c.sounds, err = newSounds(c.in.audio, func(x heard) error { return c.out.sound(x) })
+		c.sounds, err = newSoundCopier(c.in.audio, func(x soundPacket) error { return c.out.sound(x) })
 	}
 	return err
 }
@@ -198,15 +198,15 @@ func (c *cutter) readRun(ctx context.Context) error {
 	return nil
 }
 
-// patience: sound is not waited for when the picture is so far ahead of it.
-const patience = time.Second
+// lateTolerance: sound is not waited for when the picture is so far ahead of it.
+const lateTolerance = time.Second
 
 // complete reports whether all of the window has come.
 func (c *cutter) complete() bool {
 	if !c.pictures.done {
 		return false
 	}
-	return c.sounds == nil || c.sounds.next >= c.samples(c.pictures.end+c.pictures.slack) || c.latest > c.end+patience
+	return c.sounds == nil || c.sounds.next >= c.samples(c.pictures.end+c.pictures.slack) || c.latest > c.end+lateTolerance
 }
 
 // samples is a time of the picture's in samples.

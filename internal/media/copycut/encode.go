@@ -10,10 +10,10 @@ import (
 	"liveclip/internal/domain"
 )
 
-// ends encodes pictures so that they can stand before and behind the source's.
-type ends struct {
+// edgeEncoder encodes pictures so that they can stand before and behind the source's.
+type edgeEncoder struct {
 	codec  codec
-	source record
+	source codecRecord
 	par    *astiav.CodecParameters // the source's
 	rate   astiav.Rational
 	base   astiav.Rational // of times
@@ -23,15 +23,15 @@ type ends struct {
 }
 
 // errUnlike: what can't be encoded to match is not cut at all.
-func unlike(format string, args ...any) error {
+func cannotMatch(format string, args ...any) error {
 	return domain.Permanent(fmt.Errorf("a lossless cut needs to encode pictures like the source's: "+format, args...))
 }
 
-// newEnds finds the parameters of the encoder from a picture of the source, and the sets that it will use.
-func newEnds(track *track, source record, like *astiav.Frame) (*ends, error) {
-	e := &ends{codec: source.codec, source: source, par: track.stream.CodecParameters(), rate: track.rate, base: track.base, pixel: like.PixelFormat(), refs: references(source)}
+// newEdgeEncoder finds the parameters of the encoder from a picture of the source, and the sets that it will use.
+func newEdgeEncoder(track *track, source codecRecord, like *astiav.Frame) (*edgeEncoder, error) {
+	e := &edgeEncoder{codec: source.codec, source: source, par: track.stream.CodecParameters(), rate: track.rate, base: track.base, pixel: like.PixelFormat(), refs: references(source)}
 	if interlaced(like) {
-		return nil, unlike("interlaced ones are not supported")
+		return nil, cannotMatch("interlaced ones are not supported")
 	}
 	if err := e.codec.free(source.sets); err != nil {
 		return nil, domain.Permanent(err)
@@ -58,11 +58,11 @@ func newEnds(track *track, source record, like *astiav.Frame) (*ends, error) {
 }
 
 // open opens an encoder; each end has its own, of the same parameters and so of the same sets.
-func (e *ends) open() (*astiav.CodecContext, error) {
+func (e *edgeEncoder) open() (*astiav.CodecContext, error) {
 	name := [...]string{"libx264", "libx265"}[e.codec]
 	found := astiav.FindEncoderByName(name)
 	if found == nil {
-		return nil, unlike("this FFmpeg has no %s", name)
+		return nil, cannotMatch("this FFmpeg has no %s", name)
 	}
 	options, err := e.options()
 	if err != nil {
@@ -72,12 +72,12 @@ func (e *ends) open() (*astiav.CodecContext, error) {
 	err = e.settle(c, found, options)
 	if err != nil {
 		c.Free()
-		return nil, unlike("%s, %s, %dx%d: %w", name, e.pixel, e.par.Width(), e.par.Height(), err)
+		return nil, cannotMatch("%s, %s, %dx%d: %w", name, e.pixel, e.par.Width(), e.par.Height(), err)
 	}
 	return c, nil
 }
 
-func (e *ends) settle(c *astiav.CodecContext, found *astiav.Codec, options map[string]string) error {
+func (e *edgeEncoder) settle(c *astiav.CodecContext, found *astiav.Codec, options map[string]string) error {
 	own := astiav.AllocCodecParameters()
 	defer own.Free()
 	if err := e.par.Copy(own); err != nil { // size, aspect, colours, level
@@ -111,7 +111,7 @@ var profiles = map[byte]string{66: "baseline", 77: "main", 100: "high", 110: "hi
 
 // options: of constant, high quality; one keyframe, its first picture; no picture refers to a later one, so that order of
 // decoding is order of play and both seams are plain.
-func (e *ends) options() (map[string]string, error) {
+func (e *edgeEncoder) options() (map[string]string, error) {
 	options := map[string]string{"crf": "17", "preset": "veryfast", "forced-idr": "1"}
 	if e.codec == h265 {
 		options["x265-params"] = "keyint=-1:bframes=0:open-gop=0:scenecut=0:repeat-headers=0:info=0:log-level=none:frame-threads=1"
@@ -119,7 +119,7 @@ func (e *ends) options() (map[string]string, error) {
 	}
 	sps := e.source.first(7)
 	if len(sps) < 4 || profiles[sps[1]] == "" {
-		return nil, unlike("their H.264 profile is not known")
+		return nil, cannotMatch("their H.264 profile is not known")
 	}
 	options["profile"] = profiles[sps[1]]
 	options["x264-params"] = fmt.Sprintf("sps-id=%d:keyint=infinite:bframes=0:scenecut=0:rc-lookahead=0:mbtree=0:ref=%d:annexb=1",
@@ -129,7 +129,7 @@ func (e *ends) options() (map[string]string, error) {
 
 // references is how many pictures one may refer to, by the source's sequence parameter set; x264's usual number where mp4ff
 // can't read that.
-func references(r record) (n int) {
+func references(r codecRecord) (n int) {
 	defer func() {
 		if recover() != nil { // mp4ff panics on some damaged sets
 			n = 3
@@ -143,7 +143,7 @@ func references(r record) (n int) {
 }
 
 // first is the first parameter set of a kind.
-func (r record) first(kind int) []byte {
+func (r codecRecord) first(kind int) []byte {
 	for _, nal := range r.sets {
 		if r.codec.kind(nal) == kind {
 			return nal
@@ -152,31 +152,31 @@ func (r record) first(kind int) []byte {
 	return nil
 }
 
-// encoding is one end being encoded.
-type encoding struct {
-	*ends
+// edgeEncoding is one end being encoded.
+type edgeEncoding struct {
+	*edgeEncoder
 	encoder *astiav.CodecContext
 	take    func(*astiav.Packet) error
 }
 
 // begin begins an end. take gets packets in the source's form, in order, without decode times, and owns them.
-func (e *ends) begin(take func(*astiav.Packet) error) (*encoding, error) {
+func (e *edgeEncoder) begin(take func(*astiav.Packet) error) (*edgeEncoding, error) {
 	encoder, err := e.open()
 	if err != nil {
 		return nil, err
 	}
-	return &encoding{e, encoder, take}, nil
+	return &edgeEncoding{e, encoder, take}, nil
 }
 
 // add encodes a picture, which stays the caller's.
-func (e *encoding) add(pts int64, f *astiav.Frame) error {
+func (e *edgeEncoding) add(pts int64, f *astiav.Frame) error {
 	if f.PixelFormat() != e.pixel || f.Width() != e.par.Width() || f.Height() != e.par.Height() {
-		return unlike("they change to %s, %dx%d", f.PixelFormat(), f.Width(), f.Height())
+		return cannotMatch("they change to %s, %dx%d", f.PixelFormat(), f.Width(), f.Height())
 	}
 	if interlaced(f) {
-		return unlike("interlaced ones are not supported")
+		return cannotMatch("interlaced ones are not supported")
 	}
-	forget(f)
+	resetPictureType(f)
 	f.SetPts(pts)
 	if err := e.encoder.SendFrame(f); err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -184,12 +184,12 @@ func (e *encoding) add(pts int64, f *astiav.Frame) error {
 	return e.receive()
 }
 
-func (e *encoding) receive() error {
+func (e *edgeEncoding) receive() error {
 	for {
 		p := astiav.AllocPacket()
 		err := e.encoder.ReceivePacket(p)
 		if err == nil {
-			err = e.reform(p)
+			err = e.rewriteNALs(p)
 		}
 		if err == nil {
 			err = e.take(p)
@@ -207,7 +207,7 @@ func (e *encoding) receive() error {
 }
 
 // end gives what the encoder holds back.
-func (e *encoding) end() error {
+func (e *edgeEncoding) end() error {
 	if e == nil {
 		return nil
 	}
@@ -218,14 +218,14 @@ func (e *encoding) end() error {
 }
 
 // Close gives everything back.
-func (e *encoding) Close() {
+func (e *edgeEncoding) Close() {
 	if e != nil {
 		e.encoder.Free()
 	}
 }
 
-// reform gives an encoded packet the source's form.
-func (e *ends) reform(p *astiav.Packet) error {
+// rewriteNALs gives an encoded packet the source's form.
+func (e *edgeEncoder) rewriteNALs(p *astiav.Packet) error {
 	var data []byte
 	err := eachAnnexB(p.Data(), func(nal []byte) (err error) {
 		if e.codec.isSet(e.codec.kind(nal)) {
@@ -246,7 +246,7 @@ func (e *ends) reform(p *astiav.Packet) error {
 }
 
 // append puts another NAL unit at a packet's end.
-func (e *ends) append(p *astiav.Packet, nal []byte) error {
+func (e *edgeEncoder) append(p *astiav.Packet, nal []byte) error {
 	data, err := e.source.form.put(append([]byte(nil), p.Data()...), nal)
 	if err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 // interlaced reports whether a picture is two fields. go-astiav 0.16 doesn't tell.
 func interlaced(f *astiav.Frame) bool { return (*C.AVFrame)(f.UnsafePointer()).interlaced_frame != 0 }
 
-// forget takes the source's way of encoding off a picture, so that the encoder finds its own.
-func forget(f *astiav.Frame) {
+// resetPictureType takes the source's way of encoding off a picture, so that the encoder finds its own.
+func resetPictureType(f *astiav.Frame) {
 	c := (*C.AVFrame)(f.UnsafePointer())
 	c.pict_type, c.key_frame = C.AV_PICTURE_TYPE_NONE, 0
 }
@@ -29,8 +29,8 @@ func setReorder(decoder *astiav.CodecContext, n int) {
 	c.has_b_frames = max(c.has_b_frames, C.int(n))
 }
 
-// quiet empties a frame of planar float samples.
-func quiet(f *astiav.Frame, channels int) {
+// fillSilence empties a frame of planar float samples.
+func fillSilence(f *astiav.Frame, channels int) {
 	c := (*C.AVFrame)(f.UnsafePointer())
 	C.av_samples_set_silence(c.extended_data, 0, c.nb_samples, C.int(channels), C.AV_SAMPLE_FMT_FLTP)
 }

@@ -109,7 +109,7 @@ func (o *output) picture(p *astiav.Packet) error {
 	return o.write(before, 0)
 }
 
-func (o *output) sound(x heard) error {
+func (o *output) sound(x soundPacket) error {
 	p := x.packet
 	p.SetPts(x.at)
 	p.SetDts(x.at)

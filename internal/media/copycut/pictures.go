@@ -33,9 +33,9 @@ type span struct {
 	delay    int64 // by which the source decodes earlier than it shows, where the span joins it
 }
 
-// pictures decides what becomes of each picture of a window, as they come in order of decoding. A picture belongs to the
+// pictureCopier decides what becomes of each picture of a window, as they come in order of decoding. A picture belongs to the
 // window when it begins within [start-slack, end-slack): the one that is nearest to the start is the first.
-type pictures struct {
+type pictureCopier struct {
 	start, end, slack int64
 	encode            func(span) error    // in order of play with …
 	copy              func(picture) error // … this
@@ -54,23 +54,23 @@ type pictures struct {
 	more    bool      // next is known
 }
 
-// mostWaiting pictures are kept: ten minutes of 60 a second without a keyframe.
-const mostWaiting = 36000
+// maxWaiting pictures are kept: ten minutes of 60 a second without a keyframe.
+const maxWaiting = 36000
 
 var (
 	errSession   = domain.Permanent(errors.New("the source went on, after a break, with a keyframe that nothing can precede"))
 	errKeyframes = domain.Permanent(errors.New("the source has too few keyframes to be copied"))
 )
 
-func (p *pictures) before(pts int64) bool { return pts < p.end-p.slack }
+func (p *pictureCopier) before(pts int64) bool { return pts < p.end-p.slack }
 
 // add takes the next picture. What it doesn't keep it frees.
-func (p *pictures) add(x picture) error {
+func (p *pictureCopier) add(x picture) error {
 	if p.drops(x) {
 		x.free()
 		return nil
 	}
-	p.note(x)
+	p.noteKeyframe(x)
 	if x.dts >= p.end-p.slack {
 		x.free()
 		return p.finish()
@@ -80,14 +80,14 @@ func (p *pictures) add(x picture) error {
 		x.free()
 		return err
 	}
-	if p.waiting = append(p.waiting, x); len(p.waiting) > mostWaiting {
+	if p.waiting = append(p.waiting, x); len(p.waiting) > maxWaiting {
 		return errKeyframes
 	}
 	return nil
 }
 
 // drops reports whether x is of no use: it can't be decoded, or is encoded already, or comes too late.
-func (p *pictures) drops(x picture) bool {
+func (p *pictureCopier) drops(x picture) bool {
 	if p.done {
 		return true
 	}
@@ -107,7 +107,7 @@ func (p *pictures) drops(x picture) bool {
 }
 
 // arrive sees what the coming of x decides about those before it.
-func (p *pictures) arrive(x picture) error {
+func (p *pictureCopier) arrive(x picture) error {
 	if len(p.waiting) > 0 && !p.copying && !x.leads(p.waiting) {
 		if err := p.seam(); err != nil {
 			return err
@@ -120,8 +120,8 @@ func (p *pictures) arrive(x picture) error {
 	return p.key(x)
 }
 
-// note remembers where the window's last picture is and which follows it.
-func (p *pictures) note(x picture) {
+// noteKeyframe remembers where the window's last picture is and which follows it.
+func (p *pictureCopier) noteKeyframe(x picture) {
 	switch {
 	case x.hidden:
 	case !p.before(x.pts):
@@ -144,7 +144,7 @@ func (x picture) leads(waiting []picture) bool {
 }
 
 // seam begins to copy at the last keyframe, if it is one to begin at: all its leading pictures have come.
-func (p *pictures) seam() error {
+func (p *pictureCopier) seam() error {
 	at := p.lastKey()
 	k := p.waiting[at]
 	if !k.splices || k.hidden || k.pts < p.start-p.slack || !p.before(k.pts) {
@@ -167,7 +167,7 @@ func (p *pictures) seam() error {
 }
 
 // complete finds what the span shows first; false when there is nothing to show in it.
-func (p *pictures) complete(s *span) bool {
+func (p *pictureCopier) complete(s *span) bool {
 	first, held := int64(never), int64(never)
 	for _, x := range s.decode {
 		switch {
@@ -186,7 +186,7 @@ func (p *pictures) complete(s *span) bool {
 }
 
 // key makes room: what lies before the last keyframe but one is needed no more.
-func (p *pictures) key(x picture) error {
+func (p *pictureCopier) key(x picture) error {
 	if !p.copying {
 		if x.pts <= p.start-p.slack {
 			free(p.waiting)
@@ -215,7 +215,7 @@ func (p *pictures) key(x picture) error {
 	return nil
 }
 
-func (p *pictures) lastKey() int {
+func (p *pictureCopier) lastKey() int {
 	for i := len(p.waiting) - 1; i > 0; i-- {
 		if p.waiting[i].key {
 			return i
@@ -224,7 +224,7 @@ func (p *pictures) lastKey() int {
 	return 0
 }
 
-func (p *pictures) copyTo(n int) error {
+func (p *pictureCopier) copyTo(n int) error {
 	for i := range p.waiting[:n] {
 		if x := &p.waiting[i]; !x.copied {
 			if err := p.copy(*x); err != nil {
@@ -237,7 +237,7 @@ func (p *pictures) copyTo(n int) error {
 }
 
 // finish hands on what is left: nothing more of the window will come.
-func (p *pictures) finish() error {
+func (p *pictureCopier) finish() error {
 	if p.done {
 		return nil
 	}
@@ -276,7 +276,7 @@ func (p *pictures) finish() error {
 }
 
 // whole is how many of the waiting can be copied: the most behind which only later pictures follow, all of the window.
-func (p *pictures) whole() int {
+func (p *pictureCopier) whole() int {
 	least := make([]int64, len(p.waiting)+1) // beginning of the earliest from here on
 	least[len(p.waiting)] = never
 	for i := len(p.waiting) - 1; i >= 0; i-- {
@@ -300,7 +300,7 @@ func (p *pictures) whole() int {
 }
 
 // until is when the window's last picture has been shown: as the source has it, if that is no later than the window's end.
-func (p *pictures) until() int64 {
+func (p *pictureCopier) until() int64 {
 	natural := p.after
 	if p.more {
 		natural = p.next

@@ -31,7 +31,7 @@ func stream(text string) (pictures []picture) {
 // decided is what becomes of a stream: "5 6 e | 7 …": pictures encoded (e), with an end of sequence (!), or copied.
 func decided(text string, start, end int64) (string, int64, error) {
 	var said []string
-	p := &pictures{start: 10 * start, end: 10 * end, slack: 5}
+	p := &pictureCopier{start: 10 * start, end: 10 * end, slack: 5}
 	p.encode = func(s span) error {
 		var shown []int64
 		for at := s.from; at < s.to; at++ {

@@ -122,8 +122,8 @@ func (f form) put(b, nal []byte) ([]byte, error) {
 	return append(b, nal...), nil
 }
 
-// record is codec configuration: avcC or hvcC as MP4 has it, or parameter sets behind start codes.
-type record struct {
+// codecRecord is codec configuration: avcC or hvcC as MP4 has it, or parameter sets behind start codes.
+type codecRecord struct {
 	codec codec
 	form  form
 	sets  [][]byte
@@ -144,8 +144,8 @@ type hevcArray struct {
 }
 
 // parse reads extradata.
-func parse(c codec, extra []byte) (r record, err error) {
-	r = record{codec: c, raw: extra}
+func parse(c codec, extra []byte) (r codecRecord, err error) {
+	r = codecRecord{codec: c, raw: extra}
 	switch {
 	case len(extra) == 0:
 		return r, errors.New("the source has no parameter sets")
@@ -202,7 +202,7 @@ func (c *cursor) sets(n int) (sets [][]byte) {
 
 var errRecord = errors.New("damaged codec configuration")
 
-func (r *record) parseAVC(c *cursor) error {
+func (r *codecRecord) parseAVC(c *cursor) error {
 	r.head = c.take(5)
 	r.sps = c.sets(c.byte() & 0x1f)
 	r.pps = c.sets(c.byte())
@@ -215,7 +215,7 @@ func (r *record) parseAVC(c *cursor) error {
 	return nil
 }
 
-func (r *record) parseHEVC(c *cursor) error {
+func (r *codecRecord) parseHEVC(c *cursor) error {
 	r.head = c.take(22)
 	for range c.byte() {
 		a := hevcArray{kind: byte(c.byte())}
@@ -231,7 +231,7 @@ func (r *record) parseHEVC(c *cursor) error {
 }
 
 // with is the configuration with more parameter sets in it.
-func (r record) with(more [][]byte) ([]byte, error) {
+func (r codecRecord) with(more [][]byte) ([]byte, error) {
 	if r.form == 0 {
 		b := bytes.Clone(r.raw)
 		for _, nal := range more {
@@ -269,7 +269,7 @@ func (r record) with(more [][]byte) ([]byte, error) {
 	return b, nil
 }
 
-func (r record) withAVC(more [][]byte) ([]byte, error) {
+func (r codecRecord) withAVC(more [][]byte) ([]byte, error) {
 	sps, pps := r.sps[:len(r.sps):len(r.sps)], r.pps[:len(r.pps):len(r.pps)]
 	for _, nal := range more {
 		if r.codec.kind(nal) == 7 {

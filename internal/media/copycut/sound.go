@@ -9,34 +9,34 @@ import (
 	"liveclip/internal/domain"
 )
 
-// lead is how many packets before the first one heard are copied, so that a decoder has settled when that comes.
-const lead = 2
+// primingFrames is how many packets before the first one heard are copied, so that a decoder has settled when that comes.
+const primingFrames = 2
 
-// heard is one packet of sound, times in samples.
-type heard struct {
+// soundPacket is one packet of sound, times in samples.
+type soundPacket struct {
 	packet *astiav.Packet
 	at, n  int64
 }
 
-// sounds lays the source's packets of sound end to end, times in samples since the source's zero.
-type sounds struct {
+// soundCopier lays the source's packets of sound end to end, times in samples since the source's zero.
+type soundCopier struct {
 	rate    int64
 	usual   int64 // samples of a packet
 	fixed   bool  // … of every packet
-	write   func(heard) error
+	write   func(soundPacket) error
 	silence *silence // nil: breaks stay
 	zero    int64    // where the clip begins
 	begun   bool     // … is known
-	waiting []heard
+	waiting []soundPacket
 	next    int64 // where the last packet ended
 	any     bool
 	written int64 // up to where
 	first   bool  // something was written
 }
 
-func newSounds(t *track, write func(heard) error) (*sounds, error) {
+func newSoundCopier(t *track, write func(soundPacket) error) (*soundCopier, error) {
 	par := t.stream.CodecParameters()
-	s := &sounds{rate: int64(par.SampleRate()), write: write}
+	s := &soundCopier{rate: int64(par.SampleRate()), write: write}
 	if s.rate <= 0 {
 		return nil, domain.Permanent(errors.New("the source's sound has no sample rate"))
 	}
@@ -54,8 +54,8 @@ func newSounds(t *track, write func(heard) error) (*sounds, error) {
 }
 
 // add takes a packet, which becomes the sounds'.
-func (s *sounds) add(p *astiav.Packet, base astiav.Rational) error {
-	x := heard{packet: p, at: samplesOf(p.Pts(), base, s.rate), n: s.usual}
+func (s *soundCopier) add(p *astiav.Packet, base astiav.Rational) error {
+	x := soundPacket{packet: p, at: samplesOf(p.Pts(), base, s.rate), n: s.usual}
 	switch n := samplesOf(p.Duration(), base, s.rate); {
 	case !s.fixed && n > 0:
 		x.n = n
@@ -82,15 +82,15 @@ func (s *sounds) add(p *astiav.Packet, base astiav.Rational) error {
 }
 
 // begin says where the clip begins.
-func (s *sounds) begin(zero int64) { s.zero, s.begun = zero, true }
+func (s *soundCopier) begin(zero int64) { s.zero, s.begun = zero, true }
 
 // trim drops what lies before the clip, but for the lead; false while nothing of the clip has come.
-func (s *sounds) trim() bool {
+func (s *soundCopier) trim() bool {
 	before := 0
 	for before < len(s.waiting) && s.waiting[before].at+s.waiting[before].n <= s.zero {
 		before++
 	}
-	for ; before > lead; before-- {
+	for ; before > primingFrames; before-- {
 		s.waiting[0].packet.Free()
 		s.waiting = s.waiting[1:]
 	}
@@ -98,7 +98,7 @@ func (s *sounds) trim() bool {
 }
 
 // flush writes what ends by a time.
-func (s *sounds) flush(to int64) error {
+func (s *soundCopier) flush(to int64) error {
 	if !s.begun || !s.first && !s.trim() {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (s *sounds) flush(to int64) error {
 	return nil
 }
 
-func (s *sounds) put(x heard) error {
+func (s *soundCopier) put(x soundPacket) error {
 	if !s.first {
 		s.first, s.written = true, min(x.at, s.zero)
 	}
@@ -126,7 +126,7 @@ func (s *sounds) put(x heard) error {
 }
 
 // fill is silent up to a time.
-func (s *sounds) fill(to int64) error {
+func (s *soundCopier) fill(to int64) error {
 	for s.silence != nil && to-s.written >= s.usual {
 		p, err := s.silence.packet()
 		if err != nil {
@@ -134,7 +134,7 @@ func (s *sounds) fill(to int64) error {
 		}
 		at := s.written
 		s.written += s.usual
-		if err := s.write(heard{packet: p, at: at - s.zero, n: s.usual}); err != nil {
+		if err := s.write(soundPacket{packet: p, at: at - s.zero, n: s.usual}); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func (s *sounds) fill(to int64) error {
 }
 
 // end writes what is left up to the clip's end; the last packet is as long as is heard of it.
-func (s *sounds) end(to int64) error {
+func (s *soundCopier) end(to int64) error {
 	if err := s.flush(to); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *sounds) end(to int64) error {
 	return s.fill(to)
 }
 
-func (s *sounds) Close() {
+func (s *soundCopier) Close() {
 	for _, x := range s.waiting {
 		x.packet.Free()
 	}
@@ -222,7 +222,7 @@ func (s *silence) make() (*astiav.Packet, error) {
 	if err := f.AllocBuffer(0); err != nil {
 		return nil, err
 	}
-	quiet(f, s.channels)
+	fillSilence(f, s.channels)
 	p := astiav.AllocPacket()
 	for i, got := int64(0), 0; i < 8; i++ {
 		f.SetPts(i * int64(c.FrameSize()))

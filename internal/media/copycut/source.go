@@ -36,7 +36,7 @@ type track struct {
 }
 
 // sound that MP4 can hold as it is.
-var copied = map[astiav.CodecID]bool{astiav.CodecIDAac: true, astiav.CodecIDMp3: true, astiav.CodecIDOpus: true}
+var copyableAudio = map[astiav.CodecID]bool{astiav.CodecIDAac: true, astiav.CodecIDMp3: true, astiav.CodecIDOpus: true}
 
 // openFile opens a local file shortly before a time, on a keyframe if the file can seek.
 func openFile(limits limit.Limits, path string, from time.Duration) (*source, error) {
@@ -83,13 +83,13 @@ func openWhole(limits limit.Limits, path string) (_ *source, err error) {
 	return s, s.choose()
 }
 
-// before is how much earlier than wanted a file is read: sound is copied from a packet or two earlier.
-const before = 200 * time.Millisecond
+// seekMargin is how much earlier than wanted a file is read: sound is copied from a packet or two earlier.
+const seekMargin = 200 * time.Millisecond
 
 // seek goes to a keyframe that is shown no later than a little before a time; false: the file has to be read from its
 // beginning, and from a new one, since not every format can go back there.
 func (s *source) seek(to time.Duration) bool {
-	for back := before; to > back; back = 4*back + time.Second {
+	for back := seekMargin; to > back; back = 4*back + time.Second {
 		at := ticksOf(to-back, s.video.base) + s.video.zero
 		if s.fc.SeekFrame(s.video.stream.Index(), at, astiav.NewSeekFlags(astiav.SeekFlagBackward)) != nil {
 			return false
@@ -99,7 +99,7 @@ func (s *source) seek(to time.Duration) bool {
 		}
 		s.drop()
 	}
-	return to <= before
+	return to <= seekMargin
 }
 
 // early reads on to the first keyframe, and reports whether it is shown by a time.
@@ -228,7 +228,7 @@ func (s *source) choose() error {
 	if _, ok := codecOf(par.CodecID()); !ok {
 		return domain.Permanent(fmt.Errorf("picture of codec %s can't be cut without loss (h264 and hevc can)", par.CodecID().Name()))
 	}
-	if audio != nil && !copied[audio.CodecParameters().CodecID()] {
+	if audio != nil && !copyableAudio[audio.CodecParameters().CodecID()] {
 		return domain.Permanent(fmt.Errorf("sound of codec %s can't be copied (aac, mp3 and opus can)", audio.CodecParameters().CodecID().Name()))
 	}
 	s.video = s.track(video)

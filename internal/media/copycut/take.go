@@ -39,13 +39,13 @@ func (c *cutter) takePicture(p *astiav.Packet) error {
 	return c.pictures.add(x)
 }
 
-// mostReordered is by how many pictures decoding is taken to precede showing where the source doesn't say when it decodes.
-const mostReordered = 4
+// maxReordered is by how many pictures decoding is taken to precede showing where the source doesn't say when it decodes.
+const maxReordered = 4
 
 // schedule gives a packet without a time of decoding (Matroska's, at first) one between its neighbours'.
 func (c *cutter) schedule(p *astiav.Packet) {
 	if p.Dts() == astiav.NoPtsValue {
-		at := p.Pts() - mostReordered*c.lengths
+		at := p.Pts() - maxReordered*c.lengths
 		if c.scheduled {
 			at = max(at, c.decoded+1)
 		}
@@ -112,7 +112,7 @@ func (c *cutter) begin(pts int64, f *astiav.Frame) error {
 	}
 	c.result.Cover, c.result.Width, c.result.Height = cover, par.Width(), par.Height()
 	var more [][]byte
-	if c.ends, c.unlike = newEnds(&c.track, c.source, f); c.unlike == nil {
+	if c.ends, c.unlike = newEdgeEncoder(&c.track, c.source, f); c.unlike == nil {
 		more = c.ends.sets
 	}
 	extra, err := c.source.with(more)
@@ -163,7 +163,7 @@ func (c *cutter) copy(x picture) error {
 
 // encode encodes and writes one end.
 func (c *cutter) encode(s span) error {
-	var work *encoding
+	var work *edgeEncoding
 	defer func() { work.Close() }()
 	var last *astiav.Packet // held back: the end of sequence is a part of it
 	defer func() {

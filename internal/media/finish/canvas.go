@@ -14,7 +14,7 @@ type canvas struct {
 	from          picture
 	shape         shape
 	width, height int
-	lettering     *lettering // nil: there are no lines
+	lettering     *subtitleText // nil: there are no lines
 	lines         []line
 
 	g     *graph // nil: pictures go through as they are
@@ -22,8 +22,8 @@ type canvas struct {
 	until time.Duration // the graph holds before this clip time
 }
 
-// endless is later than any clip time.
-const endless = time.Duration(1<<63 - 1)
+// forever is later than any clip time.
+const forever = time.Duration(1<<63 - 1)
 
 // add adds lines, from the next picture on.
 func (c *canvas) add(lines []line) {
@@ -52,7 +52,7 @@ func (c *canvas) draw(f *astiav.Frame, give func(*astiav.Frame) error) error {
 func (c *canvas) build(at time.Duration) error {
 	c.Close()
 	var shown []line
-	c.until = endless
+	c.until = forever
 	for _, l := range c.lines {
 		switch {
 		case at < l.from:

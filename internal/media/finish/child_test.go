@@ -108,7 +108,7 @@ func TestAFullSizeRoomFitsIntoTheChildsMemory(t *testing.T) {
 }
 
 func TestTheChildRendersAShot(t *testing.T) {
-	order := opening(t, t.TempDir())
+	order := firstFragment(t, t.TempDir())
 	if _, err := through(t, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}}); err != nil {
 		t.Fatal(err)
 	}

@@ -283,7 +283,7 @@ func TestMissingTracksAreMadeUpFor(t *testing.T) {
 
 func TestPartsAreJoinedInOrderOfPlay(t *testing.T) {
 	folder := t.TempDir()
-	shot := opening(t, folder)
+	shot := firstFragment(t, folder)
 	shot.Sound = "" // clicks are listened for
 	scene := openingScene()
 	scene.Width, scene.Height, scene.Length = 320, 180, time.Second

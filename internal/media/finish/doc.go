@@ -5,7 +5,7 @@
 // stereo (shape.go); the timeline lays parts end to end without gaps (timeline.go); every rendition draws (canvas.go,
 // layout.go, label.go), encodes (encode.go) and writes its own file (write.go), beside the others; the file is then sealed
 // and checked (seal.go). Sound is levelled (level.go) and encoded (sound.go) once for all. A profile may follow who speaks
-// (operate.go). Cover and thumbnails are picked on the way (cover.go, thumbs.go). Nothing is held but a few pictures between
+// (crop.go). Cover and thumbnails are picked on the way (cover.go, thumbnails.go). Nothing is held but a few pictures between
 // two steps: a slow encoder holds up the decoder, and that the sender of the input.
 //
 // What is exact: a clip begins with the picture nearest to the time asked for, and its sound with that picture, to the

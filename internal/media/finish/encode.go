@@ -18,8 +18,8 @@ import (
 // keyframeSeconds is the distance of keyframes, the same in every rendition: a fragment and an HLS segment each.
 const keyframeSeconds = 2
 
-// opening is how long the first fragment is.
-const opening = 500 * time.Millisecond
+// firstFragment is how long the first fragment is.
+const firstFragment = 500 * time.Millisecond
 
 // rendition draws and encodes one profile's pictures and writes its file, in a goroutine of its own.
 type rendition struct {
@@ -28,7 +28,7 @@ type rendition struct {
 	width, height int
 	shape         shape
 	queue         chan unit
-	operator      *operator // nil: pictures are shown whole
+	operator      *cropFollower // nil: pictures are shown whole
 	canvas        *canvas
 	encoder       *astiav.CodecContext
 	movie         *movie
@@ -57,7 +57,7 @@ type quality struct {
 }
 
 // newRendition opens a rendition; sound is nil where it has none.
-func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q quality, metadata map[string]string, sound *soundEncoder, l *lettering) (_ *rendition, err error) {
+func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q quality, metadata map[string]string, sound *soundEncoder, l *subtitleText) (_ *rendition, err error) {
 	r := &rendition{profile: profile, path: filepath.Join(folder, profile.Name+".mp4"), shape: s,
 		queue: make(chan unit, 8)} // full: the decoder waits
 	defer func() {
@@ -67,9 +67,9 @@ func newRendition(folder string, profile *mediav1.FinishProfile, s shape, q qual
 		}
 	}()
 	from := s.picture()
-	if followed(s.width, s.height, profile) {
+	if followsFaces(s.width, s.height, profile) {
 		from.width, r.width, r.height = cropBox(s.height, profile)
-		r.operator = newOperator(s, from.width)
+		r.operator = newCropFollower(s, from.width)
 	} else {
 		r.width, r.height = fitBox(s.width, s.height, int(profile.Width), int(profile.Height))
 	}

@@ -54,7 +54,7 @@ type finisher struct {
 
 	parts      []*part
 	shape      shape
-	lettering  *lettering
+	lettering  *subtitleText
 	renditions []*rendition
 	faces      []*faceFinder
 	sound      *soundEncoder
@@ -64,7 +64,7 @@ type finisher struct {
 	joiner     joiner
 	music      *music // nil: none
 	stills     bool   // a cover and thumbnails are made
-	thumbs     *thumbs
+	thumbs     *thumbnails
 
 	laying   int // the part that is being laid
 	told     time.Duration
@@ -130,7 +130,7 @@ func (f *finisher) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	f.thumbs = newThumbs(f.shape, f.total)
+	f.thumbs = newThumbnails(f.shape, f.total)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (f *finisher) findShape(ctx context.Context) (shape, error) {
 func (f *finisher) largest(width, height int) (w, h int) {
 	for _, p := range f.order.Profiles {
 		pw, ph := fitBox(width, height, int(p.Width), int(p.Height))
-		if followed(width, height, p) { // the crop shall have all the lines there are for it
+		if followsFaces(width, height, p) { // the crop shall have all the lines there are for it
 			by := min(1, float64(p.Height)/float64(height))
 			pw, ph = even(float64(width)*by), even(float64(height)*by)
 		}

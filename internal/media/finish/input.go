@@ -11,23 +11,23 @@ import (
 	"liveclip/internal/domain"
 )
 
-// waiting is how many bytes may lie in a Feed. A source that is being read holds its sender up when it is full; sources
+// maxWaiting is how many bytes may lie in a Feed. A source that is being read holds its sender up when it is full; sources
 // sent before their turn can't hold anyone up, so too much of them is an error.
-const waiting = 64 << 20
+const maxWaiting = 64 << 20
 
 // Feed hands the bytes of many sources from the one who receives them to a Clip that reads one source after another.
 // One goroutine adds, another reads.
 type Feed struct {
 	mu      sync.Mutex
 	changed *sync.Cond
-	sources map[int64]*fed
+	sources map[int64]*feedSource
 	held    int
 	starved bool // the reader waits for source reading
 	reading int64
 	err     error
 }
 
-type fed struct {
+type feedSource struct {
 	chunks  [][]byte
 	ended   bool
 	reason  string
@@ -36,14 +36,14 @@ type fed struct {
 
 // NewFeed makes an empty feed.
 func NewFeed() *Feed {
-	f := &Feed{sources: map[int64]*fed{}, reading: -1}
+	f := &Feed{sources: map[int64]*feedSource{}, reading: -1}
 	f.changed = sync.NewCond(&f.mu)
 	return f
 }
 
-func (f *Feed) source(n int64) *fed {
+func (f *Feed) source(n int64) *feedSource {
 	if f.sources[n] == nil {
-		f.sources[n] = &fed{}
+		f.sources[n] = &feedSource{}
 	}
 	return f.sources[n]
 }
@@ -56,7 +56,7 @@ func (f *Feed) Add(source int64, data []byte) error {
 	if s.ended {
 		return domain.Permanent(fmt.Errorf("input of source %d after its end", source))
 	}
-	for f.err == nil && !s.dropped && f.held > 0 && f.held+len(data) > waiting {
+	for f.err == nil && !s.dropped && f.held > 0 && f.held+len(data) > maxWaiting {
 		if f.starved && f.reading != source {
 			return domain.Permanent(fmt.Errorf("input of source %d fills the memory while source %d is awaited", source, f.reading))
 		}

@@ -85,13 +85,13 @@ func FuzzRunsDoNotDependOnHowBytesCome(f *testing.F) {
 
 func TestAFullFeedHoldsItsSenderUp(t *testing.T) {
 	f, ctx := NewFeed(), context.Background()
-	big := make([]byte, waiting)
+	big := make([]byte, maxWaiting)
 	if err := f.Add(0, big); err != nil {
 		t.Fatal(err)
 	}
 	added := make(chan error, 1)
 	go func() { added <- f.Add(0, []byte("more")) }()
-	if data, _, err := f.next(ctx, 0); err != nil || len(data) != waiting {
+	if data, _, err := f.next(ctx, 0); err != nil || len(data) != maxWaiting {
 		t.Fatalf("%d bytes, %v", len(data), err)
 	}
 	if err := <-added; err != nil {
@@ -106,7 +106,7 @@ func TestASourceOutOfTurnMayNotFillTheFeed(t *testing.T) {
 	f := NewFeed()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if err := f.Add(1, make([]byte, waiting)); err != nil {
+	if err := f.Add(1, make([]byte, maxWaiting)); err != nil {
 		t.Fatal(err)
 	}
 	added := make(chan error, 1)
@@ -120,7 +120,7 @@ func TestASourceOutOfTurnMayNotFillTheFeed(t *testing.T) {
 func TestADroppedSourceTakesAnything(t *testing.T) {
 	f := NewFeed()
 	for range 3 {
-		if err := f.Add(0, make([]byte, waiting/2)); err != nil {
+		if err := f.Add(0, make([]byte, maxWaiting/2)); err != nil {
 			t.Fatal(err)
 		}
 		f.drop(0)

@@ -24,15 +24,15 @@ type line struct {
 	to      time.Duration // 0: to the end
 }
 
-// lettering draws lines of text. The text itself is handed to FFmpeg in files, so that nothing in it is ever parsed. Safe for
+// subtitleText draws lines of text. The text itself is handed to FFmpeg in files, so that nothing in it is ever parsed. Safe for
 // concurrent use.
-type lettering struct {
+type subtitleText struct {
 	face   *typeset.Face
 	folder string
 }
 
 // newLettering makes a folder for the texts inside folder.
-func newLettering(fontFile, folder string) (*lettering, error) {
+func newLettering(fontFile, folder string) (*subtitleText, error) {
 	face, err := typeset.Open(fontFile)
 	if err != nil {
 		return nil, domain.Permanent(err)
@@ -41,17 +41,17 @@ func newLettering(fontFile, folder string) (*lettering, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lettering{face: face, folder: texts}, nil
+	return &subtitleText{face: face, folder: texts}, nil
 }
 
-func (l *lettering) Close() {
+func (l *subtitleText) Close() {
 	if l != nil {
 		os.RemoveAll(l.folder)
 	}
 }
 
 // filters are the drawtext filters of the lines, in order.
-func (l *lettering) filters(lines []line) ([]string, error) {
+func (l *subtitleText) filters(lines []line) ([]string, error) {
 	var filters []string
 	for _, line := range lines {
 		file, err := os.CreateTemp(l.folder, "")

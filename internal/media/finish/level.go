@@ -113,7 +113,7 @@ func (l *leveller) flow() error {
 	}
 	left, right := make([]float32, n), make([]float32, n)
 	release := 1 - math.Exp(-1/(releaseTime*sampleRate))
-	ahead := newLeast(l.allowed[:lookahead])
+	ahead := newSlidingMin(l.allowed[:lookahead])
 	for i := range n {
 		ahead.push(l.allowed, i+lookahead)
 		l.bound = min(float64(ahead.value(l.allowed, i)), l.bound+(1-l.bound)*release)
@@ -164,18 +164,18 @@ func (l *leveller) end() error {
 	return l.flow()
 }
 
-// least finds the least value of a window that moves over values.
-type least struct{ queue []int } // of indexes, their values rising
+// slidingMin finds the least value of a window that moves over values.
+type slidingMin struct{ queue []int } // of indexes, their values rising
 
-func newLeast(values []float32) *least {
-	q := &least{}
+func newSlidingMin(values []float32) *slidingMin {
+	q := &slidingMin{}
 	for i := range values {
 		q.push(values, i)
 	}
 	return q
 }
 
-func (q *least) push(values []float32, i int) {
+func (q *slidingMin) push(values []float32, i int) {
 	for n := len(q.queue); n > 0 && values[q.queue[n-1]] >= values[i]; n-- {
 		q.queue = q.queue[:n-1]
 	}
@@ -183,7 +183,7 @@ func (q *least) push(values []float32, i int) {
 }
 
 // value is the least from index i on.
-func (q *least) value(values []float32, i int) float32 {
+func (q *slidingMin) value(values []float32, i int) float32 {
 	for q.queue[0] < i {
 		q.queue = q.queue[1:]
 	}

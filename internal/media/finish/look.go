@@ -37,7 +37,7 @@ func Look(ctx context.Context, order *mediav1.LookOrder) (*mediav1.Looked, error
 	if most <= 0 {
 		most = lookPictures
 	}
-	e := &examiner{most: most}
+	e := &pictureMeter{most: most}
 	length, _, err := p.run(ctx, s, e.take)
 	if err != nil {
 		return nil, fmt.Errorf("look: %w", err)
@@ -45,9 +45,9 @@ func Look(ctx context.Context, order *mediav1.LookOrder) (*mediav1.Looked, error
 	return e.looked(length), nil
 }
 
-// examiner measures brightness planes as they come, one picture after another: what freezes and flickers shows between one and
+// pictureMeter measures brightness planes as they come, one picture after another: what freezes and flickers shows between one and
 // the next.
-type examiner struct {
+type pictureMeter struct {
 	most   int
 	before []uint8
 	width  int
@@ -60,7 +60,7 @@ type examiner struct {
 	sound  [2][]float32
 }
 
-func (e *examiner) take(m media) error {
+func (e *pictureMeter) take(m media) error {
 	defer m.free()
 	for c, samples := range m.samples {
 		e.sound[c] = append(e.sound[c], samples...)
@@ -82,7 +82,7 @@ func (e *examiner) take(m media) error {
 }
 
 // examine measures one picture of rows of w pixels.
-func (e *examiner) examine(plane []uint8, w int) {
+func (e *pictureMeter) examine(plane []uint8, w int) {
 	sum, dark := 0, 0
 	for _, v := range plane {
 		sum += int(v)
@@ -118,7 +118,7 @@ func (e *examiner) examine(plane []uint8, w int) {
 	e.frames++
 }
 
-func (e *examiner) looked(length time.Duration) *mediav1.Looked {
+func (e *pictureMeter) looked(length time.Duration) *mediav1.Looked {
 	l := &mediav1.Looked{Frames: int64(e.frames), Length: int64(length)}
 	if e.frames > 0 {
 		l.Black, l.Sharp = float64(e.black)/float64(e.frames), min(1, e.sharp/float64(e.frames))
@@ -136,7 +136,7 @@ func (e *examiner) looked(length time.Duration) *mediav1.Looked {
 	if n := len(e.means) - 2; n > 0 {
 		l.Flicker = min(1, back/float64(n)/255)
 	}
-	if measured, ok := integrated(e.sound); ok && len(e.sound[0]) > 0 {
+	if measured, ok := integratedLoudness(e.sound); ok && len(e.sound[0]) > 0 {
 		l.Loudness = measured
 	}
 	return l

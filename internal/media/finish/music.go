@@ -38,7 +38,7 @@ func (m *music) add(left, right []float32) error {
 	for i := range left {
 		by := m.duck.gain(max(left[i], -left[i], right[i], -right[i])) * m.level()
 		at := m.at % len(m.loop[0])
-		outLeft[i], outRight[i] = held(left[i]+by*m.loop[0][at]), held(right[i]+by*m.loop[1][at])
+		outLeft[i], outRight[i] = softClip(left[i]+by*m.loop[0][at]), softClip(right[i]+by*m.loop[1][at])
 		m.at++
 	}
 	return m.give(outLeft, outRight)
@@ -50,8 +50,8 @@ func (m *music) level() float32 {
 	return float32(bedLevel * max(0, min(1, in, away)))
 }
 
-// held is a sample that does not pass the ceiling by much: what passes it is pressed together.
-func held(v float32) float32 {
+// softClip limits a sample softly: what passes the ceiling is compressed.
+func softClip(v float32) float32 {
 	const knee = 0.66
 	if v < knee && v > -knee {
 		return v

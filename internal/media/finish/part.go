@@ -87,7 +87,7 @@ func (p *part) open(ctx context.Context) error {
 	p.runs = &runs{next: func() ([]byte, string, error) { return p.feed.next(ctx, p.source) }}
 	ok, err := p.openNextRun()
 	if err == nil && !ok {
-		return p.nothing()
+		return p.errNothing()
 	}
 	return err
 }
@@ -112,7 +112,7 @@ func (p *part) openNextRun() (bool, error) {
 	return err == nil, err
 }
 
-func (p *part) nothing() error {
+func (p *part) errNothing() error {
 	why := ""
 	if p.runs != nil && p.runs.reason != "" {
 		why = ": " + p.runs.reason
@@ -175,7 +175,7 @@ func (p *part) run(ctx context.Context, s shape, give func(media) error) (length
 		}
 	}
 	if !p.first {
-		return 0, "", p.nothing()
+		return 0, "", p.errNothing()
 	}
 	length = min(p.reach, p.end-p.start)
 	return length, p.clipped(length, p.start-from), nil

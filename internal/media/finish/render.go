@@ -173,7 +173,7 @@ func (s *shot) draw(ctx context.Context) error {
 		return s.drawBase(drawing, under)
 	})
 	group.Go(func() error { return s.drawOver(drawing, under) })
-	group.Go(func() error { return s.hear(drawing) })
+	group.Go(func() error { return s.mixSound(drawing) })
 	for _, r := range []*rendition{s.out, s.base} {
 		if r != nil {
 			group.Go(func() error { return s.encode(r) })
@@ -223,7 +223,7 @@ func (s *shot) drawBase(ctx context.Context, under chan<- *astiav.Frame) error {
 		if err != nil {
 			return err
 		}
-		player.Base(drawnOn(f), n)
+		player.Base(motionFrame(f), n)
 		f.SetPts(int64(n))
 		if s.base != nil {
 			if err := s.base.give(ctx, unit{picture: f.Clone()}); err != nil {
@@ -235,15 +235,15 @@ func (s *shot) drawBase(ctx context.Context, under chan<- *astiav.Frame) error {
 			f.Free()
 			continue
 		}
-		if err := hand(ctx, under, f); err != nil {
+		if err := sendFrame(ctx, under, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// hand gives a picture away.
-func hand(ctx context.Context, to chan<- *astiav.Frame, f *astiav.Frame) error {
+// sendFrame hands a picture, and its memory, to the receiver of to.
+func sendFrame(ctx context.Context, to chan<- *astiav.Frame, f *astiav.Frame) error {
 	select {
 	case to <- f:
 		return nil
@@ -260,7 +260,7 @@ func (s *shot) decodeBase(ctx context.Context, under chan<- *astiav.Frame) error
 		if m.picture == nil {
 			return nil
 		}
-		return hand(ctx, under, m.picture)
+		return sendFrame(ctx, under, m.picture)
 	})
 	if err != nil && ctx.Err() == nil {
 		// The next attempt makes it anew: not for good.
@@ -304,8 +304,8 @@ func (s *shot) drawOver(ctx context.Context, under <-chan *astiav.Frame) error {
 		if err != nil {
 			return err
 		}
-		drawnOn(f).Copy(drawnOn(last))
-		player.Over(drawnOn(f), n)
+		motionFrame(f).Copy(motionFrame(last))
+		player.Over(motionFrame(f), n)
 		f.SetPts(int64(n))
 		if err := s.out.give(ctx, unit{picture: f}); err != nil {
 			return err
@@ -360,8 +360,8 @@ func (s *shot) frame() (*astiav.Frame, error) {
 	return f, nil
 }
 
-// drawnOn is a picture's memory as motion draws on it; valid as long as the picture is.
-func drawnOn(f *astiav.Frame) motion.Frame {
+// motionFrame is a picture's memory as motion draws on it; valid as long as the picture is.
+func motionFrame(f *astiav.Frame) motion.Frame {
 	var m motion.Frame
 	i := 0
 	eachPlane(f, func(rows []byte, stride, width, height int) {

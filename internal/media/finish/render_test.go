@@ -30,7 +30,7 @@ func openingScene() motion.Scene {
 	}
 }
 
-func opening(t testing.TB, folder string) *mediav1.RenderOrder {
+func firstFragment(t testing.TB, folder string) *mediav1.RenderOrder {
 	t.Helper()
 	scene, err := json.Marshal(openingScene())
 	if err != nil {
@@ -42,7 +42,7 @@ func opening(t testing.TB, folder string) *mediav1.RenderOrder {
 }
 
 func TestAShotIsDrawnOverItsBaseWhichIsKept(t *testing.T) {
-	order := opening(t, t.TempDir())
+	order := firstFragment(t, t.TempDir())
 	for _, cached := range []bool{false, true} {
 		made, err := finish.Shot(context.Background(), order)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestAShotIsDrawnOverItsBaseWhichIsKept(t *testing.T) {
 }
 
 func TestABaseIsMadeAloneAndOneThatCannotBeReadIsMadeAnew(t *testing.T) {
-	order := opening(t, t.TempDir())
+	order := firstFragment(t, t.TempDir())
 	out := order.Out
 	for _, cached := range []bool{false, true} {
 		order.Out = ""
@@ -98,7 +98,7 @@ func TestABaseIsMadeAloneAndOneThatCannotBeReadIsMadeAnew(t *testing.T) {
 
 func TestAVoiceIsLaidOverTheShotsOwnSound(t *testing.T) {
 	folder := t.TempDir()
-	order := opening(t, folder)
+	order := firstFragment(t, folder)
 	order.Voice, order.VoiceAt = filepath.Join(folder, "voice.wav"), 0.3
 	ffmpeg(t, "-f", "lavfi", "-i", "sine=frequency=500:duration=0.5", order.Voice)
 	made, err := finish.Shot(context.Background(), order)
@@ -127,7 +127,7 @@ func TestAnOrderThatCannotBeDrawnIsRefusedForGood(t *testing.T) {
 			s.Layers = []motion.Layer{{Kind: motion.KindPicture, Path: "/nowhere", Box: motion.Box{0, 0, 10, 10}}}
 		},
 	} {
-		order, scene := opening(t, t.TempDir()), openingScene()
+		order, scene := firstFragment(t, t.TempDir()), openingScene()
 		change(&scene, order)
 		if len(order.Scene) > 1 {
 			order.Scene, _ = json.Marshal(scene)

@@ -14,9 +14,9 @@ import (
 	"liveclip/internal/media/limit"
 )
 
-// seal writes a fragmented file's length into its header, where FFmpeg leaves it out: AVFoundation shows no length without.
+// writeLengths writes a fragmented file's length into its header, where FFmpeg leaves it out: AVFoundation shows no length without.
 // The index behind the header counts from its own end, so nothing else moves.
-func seal(path string, length time.Duration) error {
+func writeLengths(path string, length time.Duration) error {
 	in, err := os.Open(path)
 	if err != nil {
 		return err
@@ -114,8 +114,8 @@ func withLength(head []byte, length time.Duration) ([]byte, error) {
 	return slices.Insert(head, mvex+8, mehd...), nil
 }
 
-// written is what a finished file is found to hold.
-type written struct {
+// fileFacts is what a finished file holds, as read back from it.
+type fileFacts struct {
 	frames    int64
 	keyframes []int64 // numbers of pictures
 	open      int     // keyframes that a player can't begin at
@@ -123,16 +123,16 @@ type written struct {
 }
 
 // inspect reads every packet of a finished file.
-func inspect(path string, s shape) (written, error) {
+func inspect(path string, s shape) (fileFacts, error) {
 	d, err := openFile(limit.Limits{}, path, 0)
 	if err != nil {
-		return written{}, err
+		return fileFacts{}, err
 	}
 	defer d.Close()
 	if d.video == nil || d.audio == nil {
-		return written{}, errors.New("picture or sound is missing")
+		return fileFacts{}, errors.New("picture or sound is missing")
 	}
-	w := written{length: time.Duration(d.fc.Duration()) * time.Microsecond}
+	w := fileFacts{length: time.Duration(d.fc.Duration()) * time.Microsecond}
 	packet := astiav.AllocPacket()
 	defer packet.Free()
 	first := time.Duration(0) // the picture that is decoded first is shown first

@@ -33,7 +33,7 @@ func (s shape) gop() int64 { return s.frames(keyframeSeconds * time.Second) }
 
 // keyframe says whether picture n is one: each of a gop's first, and one soon after the film's beginning, since the first
 // fragment has to be there before the first picture shows.
-func (s shape) keyframe(n int64) bool { return n%s.gop() == 0 || n == s.frames(opening) }
+func (s shape) keyframe(n int64) bool { return n%s.gop() == 0 || n == s.frames(firstFragment) }
 
 // tick is the length of one picture.
 func (s shape) tick() time.Duration { return s.at(1) }

@@ -13,7 +13,7 @@ import (
 const FileFormats = fileFormats
 
 // Seal writes a fragmented file's length into its header.
-func Seal(path string, length time.Duration) error { return seal(path, length) }
+func Seal(path string, length time.Duration) error { return writeLengths(path, length) }
 
 // SetMetadata sets a metadata key of a file to be written.
 func SetMetadata(out *astiav.FormatContext, key, value string) { setMetadata(out, key, value) }

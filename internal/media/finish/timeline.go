@@ -186,7 +186,7 @@ func (t *timeline) addSamples(at time.Duration, left, right []float32) error {
 		if max(off, -off) > int64(settled*sampleRate/time.Second) {
 			most := int64(len(left) / drawn)
 			n := len(left) + int(max(-most, min(most, off)))
-			left, right = stretched(left, n), stretched(right, n)
+			left, right = resample(left, n), resample(right, n)
 		}
 	}
 	if err := t.fillSound(from); err != nil {
@@ -210,8 +210,8 @@ func (t *timeline) give(left, right []float32) error {
 	return t.sound(left, right)
 }
 
-// stretched is x as n samples instead of nearly as many.
-func stretched(x []float32, n int) []float32 {
+// resample stretches x to n samples, nearly as many as it has.
+func resample(x []float32, n int) []float32 {
 	if n == len(x) || len(x) < 2 || n < 2 {
 		return x
 	}

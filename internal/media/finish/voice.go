@@ -14,8 +14,8 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// hear makes the shot's sound, from what is played under it and what is said.
-func (s *shot) hear(ctx context.Context) error {
+// mixSound makes the shot's sound of its music and its voice.
+func (s *shot) mixSound(ctx context.Context) error {
 	if s.out == nil {
 		return nil
 	}
@@ -26,16 +26,16 @@ func (s *shot) hear(ctx context.Context) error {
 			return domain.Permanent(err)
 		}
 	}
-	mixed := padded(under, int(math.Round(s.length().Seconds()*sampleRate)))
+	mixed := padTo(under, int(math.Round(s.length().Seconds()*sampleRate)))
 	if s.order.GetVoice() != "" {
-		voice, err := s.spoken(ctx)
+		voice, err := s.voiceSamples(ctx)
 		if err != nil {
 			return err
 		}
-		mixed = spokenOver(mixed, voice, int(s.order.GetVoiceAt()*sampleRate))
+		mixed = duck(mixed, voice, int(s.order.GetVoiceAt()*sampleRate))
 	}
 	gain := 0.0
-	if measured, ok := integrated(mixed); ok && measured > silentLoudness {
+	if measured, ok := integratedLoudness(mixed); ok && measured > silentLoudness {
 		gain = max(-40, min(mostGain, targetLoudness-measured))
 		s.loudness = measured + gain
 	}
@@ -55,8 +55,8 @@ func (s *shot) hear(ctx context.Context) error {
 	return s.sound.end()
 }
 
-// spoken is what the voice says.
-func (s *shot) spoken(ctx context.Context) ([2][]float32, error) {
+// voiceSamples decodes the voice's file.
+func (s *shot) voiceSamples(ctx context.Context) ([2][]float32, error) {
 	var voice [2][]float32
 	p := newPart(0, &mediav1.FinishPart{File: s.order.GetVoice(), End: int64(s.scene.Length)}, nil)
 	_, _, err := p.run(ctx, s.shape, func(m media) error {
@@ -69,7 +69,7 @@ func (s *shot) spoken(ctx context.Context) ([2][]float32, error) {
 	if err != nil {
 		return voice, fmt.Errorf("voice: %w", err)
 	}
-	if measured, ok := integrated(voice); ok {
+	if measured, ok := integratedLoudness(voice); ok {
 		by := float32(math.Pow(10, (targetLoudness-measured)/20))
 		for c := range voice {
 			for i := range voice[c] {
@@ -80,8 +80,8 @@ func (s *shot) spoken(ctx context.Context) ([2][]float32, error) {
 	return voice, nil
 }
 
-// spokenOver lays a voice over sound, which gives way to it.
-func spokenOver(under, voice [2][]float32, at int) [2][]float32 {
+// duck lays a voice over sound, which is lowered under it.
+func duck(under, voice [2][]float32, at int) [2][]float32 {
 	duck := newDucker()
 	for i := range under[0] {
 		left, right := float32(0), float32(0)
@@ -94,12 +94,12 @@ func spokenOver(under, voice [2][]float32, at int) [2][]float32 {
 	return under
 }
 
-func integrated(sound [2][]float32) (float64, bool) {
+func integratedLoudness(sound [2][]float32) (float64, bool) {
 	return loudness.Integrated(slices.Values(loudness.NewMeter(sampleRate, 2).Add([][]float32{sound[0], sound[1]})))
 }
 
-// padded is sound of n samples: cut, or with silence after it.
-func padded(sound [2][]float32, n int) [2][]float32 {
+// padTo cuts sound to n samples, or pads it with silence.
+func padTo(sound [2][]float32, n int) [2][]float32 {
 	var out [2][]float32
 	for c := range out {
 		out[c] = make([]float32, n)

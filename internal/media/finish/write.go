@@ -70,7 +70,7 @@ func (m *movie) finish(length time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	return seal(m.path, length)
+	return writeLengths(m.path, length)
 }
 
 // Close gives everything back; a file that is not finished stays behind.

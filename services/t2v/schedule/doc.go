@@ -1,6 +1,6 @@
 // Package schedule decides which generated shot is made when, where and how well, so that what is begun ends in time.
 //
-// It is logic without goroutines, over a clock that is handed in; package t2v's desk drives it, and so does a simulation.
+// It is logic without goroutines, over a clock that is handed in; package t2v's dispatcher drives it, and so does a simulation.
 //
 //   - cost.go: what an order will take, from a table by engine (each has one model), size, steps and length that is learned online.
 //   - learned.go: the table over a restart, and of several processes.

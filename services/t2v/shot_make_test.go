@@ -16,7 +16,7 @@ import (
 	"liveclip/services/t2v/engines/enginestest"
 )
 
-// critic is a camera that finds what it is told, one after another, and the last again.
+// critic is a media child that finds what it is told, one after another, and the last again.
 type critic struct {
 	prober
 	mu    sync.Mutex
@@ -53,7 +53,7 @@ func madeOf(t *testing.T, shot domain.Shot, finds ...*mediav1.Looked) (domain.Cu
 	engine, _ := standIn(t, engines.KindOwn, enginestest.None)
 	c := &critic{finds: finds}
 	s, bus, _ := newService(t, engine, c)
-	s.studio.drawer.cfg.Font, _ = font.Find()
+	s.shotMaker.drawer.cfg.Font, _ = font.Find()
 	_, j := planned(t, s, shot, footage)
 	if err := s.makeShots(t.Context(), j); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestTheGateNamesTheThresholdThatAShotFails(t *testing.T) {
 		"it is blurred: sharpness 0.0": blurred,
 		"it flickers by 0.200":         {Frames: 9, Sharp: 0.1, Flicker: 0.2},
 	} {
-		if got := g.judge(l).Refused; !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+		if got := g.assess(l).Refused; !strings.HasPrefix(got, want) || (got == "") != (want == "") {
 			t.Errorf("%v: refused %q, want %q", l, got, want)
 		}
 	}
@@ -152,7 +152,7 @@ func TestALineIsSaidByWhoeverIsInstalled(t *testing.T) {
 		note string
 	}{"nobody": {t.TempDir(), "nothing says its line: espeak-ng is not installed"}, "the usual": {os.Getenv("PATH"), ""}} {
 		t.Setenv("PATH", c.path)
-		if _, err := speaker(voiceAuto, ""); name == "the usual" && err != nil {
+		if _, err := speechProgram(voiceAuto, ""); name == "the usual" && err != nil {
 			t.Skip(err)
 		}
 		var out Drawn
@@ -171,8 +171,8 @@ func TestALineIsSaidByWhoeverIsInstalled(t *testing.T) {
 
 func TestASeedFollowsFromTheShotAndTheTry(t *testing.T) {
 	shot := domain.Shot{Seed: 5}
-	if seedOf(shot, "c/1/0", 0) != 5 || seedOf(shot, "c/1/0", 1) == 5 ||
-		seedOf(domain.Shot{}, "c/1/0", 0) == seedOf(domain.Shot{}, "c/1/1", 0) || seedOf(domain.Shot{}, "c", 3) >= 1<<31 {
+	if shotSeed(shot, "c/1/0", 0) != 5 || shotSeed(shot, "c/1/0", 1) == 5 ||
+		shotSeed(domain.Shot{}, "c/1/0", 0) == shotSeed(domain.Shot{}, "c/1/1", 0) || shotSeed(domain.Shot{}, "c", 3) >= 1<<31 {
 		t.Error("seeds are not what a replay would ask for again")
 	}
 }

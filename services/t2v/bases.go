@@ -22,7 +22,7 @@ const (
 	aheadAfter = 20 * time.Second // of the service's start: what was waiting comes first
 	aheadLook  = 5 * time.Second  // between two looks whether there is leisure
 	aheadPause = 4                // times as long as the last took
-	mostAhead  = keptBases / 2    // the others are those of other lengths, brands and sizes
+	maxAhead   = keptBases / 2    // the others are those of other lengths, brands and sizes
 )
 
 // parseSize reads sizes such as 1280x720.
@@ -35,15 +35,15 @@ func parseSize(s string) (frame, error) {
 	return f, nil
 }
 
-// base is one that is kept, or shall be.
-type base struct {
+// templateBase is the base of a template for a tenant and a size.
+type templateBase struct {
 	template string
 	tenant   domain.Tenant
 	size     frame
 }
 
-// ahead lists the bases that are made ahead: those of every template in every size, the tenants' own after the common ones.
-func (d *Drawer) ahead() []base {
+// basesAhead lists the bases that are made ahead: those of every template in every size, the tenants' own after the common ones.
+func (d *Drawer) basesAhead() []templateBase {
 	var sizes []frame
 	for _, s := range d.cfg.Draw.Ahead {
 		if size, err := parseSize(s); err == nil { // Faults refused others
@@ -55,38 +55,38 @@ func (d *Drawer) ahead() []base {
 		tenants = append(tenants, domain.Tenant(tenant))
 	}
 	slices.Sort(tenants)
-	var all []base
+	var all []templateBase
 	for _, tenant := range tenants {
 		for _, size := range sizes {
 			for _, name := range d.templates.names() {
-				all = append(all, base{name, tenant, size})
+				all = append(all, templateBase{name, tenant, size})
 			}
 		}
 	}
-	return all[:min(len(all), mostAhead)]
+	return all[:min(len(all), maxAhead)]
 }
 
 // baseOrder is what the media child is told to make a base, without anything over it.
-func (d *Drawer) baseOrder(b base) (*mediav1.RenderOrder, error) {
+func (d *Drawer) baseOrder(b templateBase) (*mediav1.RenderOrder, error) {
 	t, err := d.templates.find(b.template)
 	if err != nil {
 		return nil, err
 	}
-	t = t.branded(d.brand(b.tenant))
+	t = t.withBrand(d.brand(b.tenant))
 	scene := motion.Scene{Width: b.size.width, Height: b.size.height, FrameRate: d.cfg.Draw.FrameRate, Length: cmp.Or(d.cfg.Draw.AheadLength, t.Length)}
-	if scene.Base, err = t.resolved(t.Base, nil, b.size.aspect()); err != nil {
+	if scene.Base, err = t.resolveLayers(t.Base, nil, b.size.aspect()); err != nil {
 		return nil, err
 	}
-	return d.told(t, scene)
+	return d.renderOrder(t, scene)
 }
 
 // makeBase makes a base unless it is kept; false: it was.
-func (d *Drawer) makeBase(ctx context.Context, b base) (bool, error) {
+func (d *Drawer) makeBase(ctx context.Context, b templateBase) (bool, error) {
 	order, err := d.baseOrder(b)
 	if err != nil {
 		return false, err
 	}
-	if lies(order) {
+	if isCached(order) {
 		return false, nil
 	}
 	if _, err := d.media.Render(ctx, order); err != nil {
@@ -95,32 +95,32 @@ func (d *Drawer) makeBase(ctx context.Context, b base) (bool, error) {
 	return true, nil
 }
 
-func lies(order *mediav1.RenderOrder) bool {
+func isCached(order *mediav1.RenderOrder) bool {
 	_, err := os.Stat(order.GetBase())
 	return err == nil
 }
 
 // Ahead says how many of the bases that a service of this configuration makes ahead are there, and where.
 func Ahead(cfg Config) (ready, wanted int, folder string, err error) {
-	if cfg, err = cfg.placed(); err != nil {
+	if cfg, err = cfg.withDefaults(); err != nil {
 		return 0, 0, "", err
 	}
 	d, err := newDrawer(cfg, nil, nil, time.Now)
 	if err != nil {
 		return 0, 0, "", err
 	}
-	all := d.ahead()
+	all := d.basesAhead()
 	for _, b := range all {
-		if order, err := d.baseOrder(b); err == nil && lies(order) {
+		if order, err := d.baseOrder(b); err == nil && isCached(order) {
 			ready++
 		}
 	}
 	return ready, len(all), cfg.Cache, nil
 }
 
-// leisure reports whether no shot is in hand, and more than half of the machine has had nothing to do for a minute.
-func (s *Service) leisure() bool {
-	return s.hands.Load() == 0 && s.load() < float64(runtime.NumCPU())/2
+// isIdle reports whether no shot is being made, and more than half of the machine has had nothing to do for a minute.
+func (s *Service) isIdle() bool {
+	return s.activePlans.Load() == 0 && s.load() < float64(runtime.NumCPU())/2
 }
 
 // systemLoad is how many threads ran or wanted to, over the last minute; 0 where that is not known.
@@ -132,20 +132,21 @@ func systemLoad() float64 {
 	return float64(info.Loads[0]) / (1 << 16)
 }
 
-// prepare makes bases ahead until all are there or ctx ends. What could not be made is told, and is made with its first shot.
-func (s *Service) prepare(ctx context.Context) {
+// renderBasesAhead makes bases ahead until all are there or ctx ends. One that could not be made is logged, and made with its first
+// shot.
+func (s *Service) renderBasesAhead(ctx context.Context) {
 	if s.cfg.Font == "" || s.pause(ctx, aheadAfter) != nil {
 		return
 	}
 	made := 0
-	for _, b := range s.studio.drawer.ahead() {
-		for !s.leisure() {
+	for _, b := range s.shotMaker.drawer.basesAhead() {
+		for !s.isIdle() {
 			if s.pause(ctx, aheadLook) != nil {
 				return
 			}
 		}
 		began := s.now()
-		fresh, err := s.studio.drawer.makeBase(ctx, b)
+		fresh, err := s.shotMaker.drawer.makeBase(ctx, b)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -17,9 +17,9 @@ const framingFollow = "follow"
 // enlarge is the most that a crop is enlarged: a tall crop of 720 lines fills 720x1280.
 const enlarge = 2
 
-// followed tells whether a picture is cropped for a profile: it is wider than the box, and the profile asks for it. A
+// followsFaces reports whether a picture is cropped for a profile: it is wider than the box, and the profile asks for it. A
 // picture that is tall already is used whole.
-func followed(width, height int, p *mediav1.FinishProfile) bool {
+func followsFaces(width, height int, p *mediav1.FinishProfile) bool {
 	return p.Framing == framingFollow && int64(width)*p.Height > int64(height)*p.Width
 }
 
@@ -30,8 +30,8 @@ func cropBox(height int, p *mediav1.FinishProfile) (crop, w, h int) {
 	return even(float64(height) * aspect), even(float64(height) * by * aspect), even(float64(height) * by)
 }
 
-// operator crops a rendition's pictures around who speaks. It holds back half a second of them.
-type operator struct {
+// cropFollower crops a rendition's pictures around the face that speaks. It holds back half a second of them.
+type cropFollower struct {
 	width, crop int
 	held        []*astiav.Frame
 	follower    *follow.Follower
@@ -39,13 +39,13 @@ type operator struct {
 	failed      error       // why faces is not used any more
 }
 
-func newOperator(s shape, crop int) *operator {
+func newCropFollower(s shape, crop int) *cropFollower {
 	share := float64(crop) / float64(s.width)
-	return &operator{width: s.width, crop: crop, follower: follow.New(s.rate.Float64(), share)}
+	return &cropFollower{width: s.width, crop: crop, follower: follow.New(s.rate.Float64(), share)}
 }
 
 // add takes a picture, which stays the caller's, and gives crops that are known by it; they are freed afterwards.
-func (o *operator) add(f *astiav.Frame, give func(*astiav.Frame) error) error {
+func (o *cropFollower) add(f *astiav.Frame, give func(*astiav.Frame) error) error {
 	pixels, stride := luma(f)
 	if pixels == nil {
 		return fmt.Errorf("follow: a picture of %s has no brightness to look at", f.PixelFormat())
@@ -58,7 +58,7 @@ func (o *operator) add(f *astiav.Frame, give func(*astiav.Frame) error) error {
 	return o.give(o.follower.Add(follow.Picture{Luma: pixels, Stride: stride, Width: f.Width(), Height: f.Height()}, look), give)
 }
 
-func (o *operator) look(f *astiav.Frame) []follow.Face {
+func (o *cropFollower) look(f *astiav.Frame) []follow.Face {
 	if o.faces == nil {
 		return nil
 	}
@@ -70,9 +70,11 @@ func (o *operator) look(f *astiav.Frame) []follow.Face {
 }
 
 // end gives what is held back.
-func (o *operator) end(give func(*astiav.Frame) error) error { return o.give(o.follower.End(), give) }
+func (o *cropFollower) end(give func(*astiav.Frame) error) error {
+	return o.give(o.follower.End(), give)
+}
 
-func (o *operator) give(positions []float64, give func(*astiav.Frame) error) error {
+func (o *cropFollower) give(positions []float64, give func(*astiav.Frame) error) error {
 	for _, at := range positions {
 		f := o.held[0]
 		o.held = o.held[1:]
@@ -89,7 +91,7 @@ func (o *operator) give(positions []float64, give func(*astiav.Frame) error) err
 	return nil
 }
 
-func (o *operator) Close() {
+func (o *cropFollower) Close() {
 	for _, f := range o.held {
 		f.Free()
 	}

@@ -170,7 +170,7 @@ func TestEveryFailureOfEveryEngineIsSortedAndMeansFootageAndANote(t *testing.T) 
 					cfg.Timeout = 300 * time.Millisecond
 				}
 				s, bus, _ := newService(t, cfg, prober{})
-				_, err := s.desk.make(t.Context(), s.desk.engines[0], engines.Order{
+				_, err := s.dispatcher.callEngine(t.Context(), s.dispatcher.engines[0], engines.Order{
 					ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Hour),
 				}, filepath.Join(t.TempDir(), "x.mp4"))
 				var f *engines.Fault
@@ -214,7 +214,7 @@ func TestAVideoThatWasPaidForIsFetchedToItsEnd(t *testing.T) {
 			cfg, engine := standIn(t, engines.KindDashScope, failure)
 			s, _, _ := newService(t, cfg, prober{})
 			file := filepath.Join(t.TempDir(), "x.mp4")
-			_, err := s.desk.make(t.Context(), s.desk.engines[0], engines.Order{
+			_, err := s.dispatcher.callEngine(t.Context(), s.dispatcher.engines[0], engines.Order{
 				ID: "x", Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second, FrameRate: 16, Deadline: time.Now().Add(time.Hour),
 			}, file)
 			if got := <-engine.Fetched; failure != enginestest.NoRanges && got != want.asks {
@@ -280,7 +280,7 @@ func TestARefusedContentIsNotAskedOfAnother(t *testing.T) {
 func TestAMomentThatIsStaleBecomesFootageAndSaysSo(t *testing.T) {
 	cfg, engine := standIn(t, engines.KindOwn, enginestest.None)
 	s, bus, _ := newService(t, cfg, prober{})
-	s.studio.cfg.Fresh.Manual = time.Second // the plan is from long ago
+	s.shotMaker.cfg.Fresh.Manual = time.Second // the plan is from long ago
 	_, j := planned(t, s, dreamt, footage)
 	if err := s.makeShots(t.Context(), j); err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestAnEngineThatIsTooSlowGivesWayToFootage(t *testing.T) {
 	defer cancel()
 	making, slow := context.WithCancelCause(ctx)
 	slow(errSlow)
-	plan, err := s.planOf(ctx, j)
+	plan, err := s.loadPlan(ctx, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestAnEngineThatIsTooSlowGivesWayToFootage(t *testing.T) {
 	if err != nil || got.File != "" || !strings.Contains(got.Note, errSlow.Error()) || len(bus.events) != 0 {
 		t.Errorf("%+v, %v, want a note that says why", got, err)
 	}
-	if early, _ := inTime(ctx); early.Err() != nil {
+	if early, _ := withCutTime(ctx); early.Err() != nil {
 		t.Error("an attempt that has just begun has no time")
 	} else if end, _ := early.Deadline(); time.Until(end) > 9*time.Minute+time.Second {
 		t.Errorf("its shots may take until %v", end)
@@ -353,7 +353,7 @@ func TestAShutdownIsNoReasonToFallBack(t *testing.T) {
 }
 
 func TestWhatADegradedShotGaveUpIsSaid(t *testing.T) {
-	said := lighter(schedule.Form{Width: 832, Height: 480, Steps: 8, Length: 5 * time.Second}, schedule.Form{Width: 624, Height: 352, Steps: 4, Length: 3 * time.Second})
+	said := degradations(schedule.Form{Width: 832, Height: 480, Steps: 8, Length: 5 * time.Second}, schedule.Form{Width: 624, Height: 352, Steps: 4, Length: 3 * time.Second})
 	if want := []string{"4 steps instead of 8", "624x352 instead of 832x480", "3s instead of 5s"}; !slices.Equal(said, want) {
 		t.Errorf("said %q, want %q", said, want)
 	}
@@ -362,11 +362,11 @@ func TestWhatADegradedShotGaveUpIsSaid(t *testing.T) {
 func TestWhatIsNotUrgentLetsGoOfItsPlaceWhileItWaits(t *testing.T) {
 	cfg, engine := standIn(t, engines.KindOwn, enginestest.Endless)
 	s, bus, _ := newService(t, cfg, prober{})
-	s.desk.waits = 50 * time.Millisecond
+	s.dispatcher.batchPatience = 50 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	busy.Go(func() {
-		_, _ = s.desk.generate(ctx, shotOrder{ID: "live", Lane: domain.LaneLive, Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second}, filepath.Join(t.TempDir(), "x.mp4"))
+		_, _ = s.dispatcher.generate(ctx, shotOrder{ID: "live", Lane: domain.LaneLive, Prompt: "a mug", Width: 640, Height: 352, Length: 2 * time.Second}, filepath.Join(t.TempDir(), "x.mp4"))
 	})
 	defer busy.Wait()
 	defer cancel()
@@ -386,7 +386,7 @@ func TestAShotBeginsFromItsOpeningOnTheEngineThatHoldsIt(t *testing.T) {
 	s, _, _ := newService(t, a, prober{}, b)
 	generate := func(id, engine string, opening domain.ShotOpening) domain.ShotMaking {
 		t.Helper()
-		making, err := s.desk.generate(t.Context(), shotOrder{
+		making, err := s.dispatcher.generate(t.Context(), shotOrder{
 			ID: id, Engine: engine, Prompt: id, Opening: opening, Width: 640, Height: 352, Length: 2 * time.Second,
 		}, filepath.Join(t.TempDir(), "shot.mp4"))
 		if err != nil {

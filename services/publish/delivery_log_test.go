@@ -52,7 +52,7 @@ func sent(n int) *vod.Delivery {
 }
 
 // runUntilTold adds deliveries while the accounts run, and ends them.
-func runUntilTold(a *accounts, n int) {
+func runUntilTold(a *deliveryLog, n int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { a.run(ctx); close(ended) }()
@@ -67,7 +67,7 @@ func runUntilTold(a *accounts, n int) {
 func TestDeliveriesAreToldOnTheBusAndInTheLog(t *testing.T) {
 	bus, dropped, path := &told{}, dropCounter(), filepath.Join(t.TempDir(), "deliveries.log")
 	const n = deliveriesBatch + 7
-	runUntilTold(newAccounts(LogConfig{Path: path, Bytes: 1 << 20, Files: 1}, bus, embeddedtest.Log(t), dropped), n)
+	runUntilTold(newDeliveryLog(LogConfig{Path: path, Bytes: 1 << 20, Files: 1}, bus, embeddedtest.Log(t), dropped), n)
 	ids := map[string]bool{}
 	for i, e := range bus.all {
 		ids[e.ID] = true
@@ -95,7 +95,7 @@ func TestDeliveriesAreToldOnTheBusAndInTheLog(t *testing.T) {
 
 func TestWhatTheBusDoesNotTakeIsCountedAndLoggedAllTheSame(t *testing.T) {
 	dropped, path := dropCounter(), filepath.Join(t.TempDir(), "deliveries.log")
-	runUntilTold(newAccounts(LogConfig{Path: path, Bytes: 1 << 20, Files: 1}, &told{refuse: errors.New("no broker")}, embeddedtest.Log(t), dropped), 5)
+	runUntilTold(newDeliveryLog(LogConfig{Path: path, Bytes: 1 << 20, Files: 1}, &told{refuse: errors.New("no broker")}, embeddedtest.Log(t), dropped), 5)
 	if n := testutil.ToFloat64(dropped.WithLabelValues("bus")); n != 5 {
 		t.Errorf("%g counted", n)
 	}
@@ -106,7 +106,7 @@ func TestWhatTheBusDoesNotTakeIsCountedAndLoggedAllTheSame(t *testing.T) {
 
 func TestAnswersThatEndWhileTheProcessDoesAreToldToo(t *testing.T) {
 	bus, dropped := &told{}, dropCounter()
-	s := &Service{accounts: newAccounts(LogConfig{}, bus, embeddedtest.Log(t), dropped)}
+	s := &Service{accounts: newDeliveryLog(LogConfig{}, bus, embeddedtest.Log(t), dropped)}
 	runUntilTold(s.accounts, 2)
 	for i := range 3 {
 		s.accounts.add(sent(2 + i))
@@ -124,7 +124,7 @@ func TestAnswersThatEndWhileTheProcessDoesAreToldToo(t *testing.T) {
 
 func TestAViewerNeverWaitsForTheAccounts(t *testing.T) {
 	dropped := dropCounter()
-	a := newAccounts(LogConfig{}, &told{}, embeddedtest.Log(t), dropped) // nobody takes them
+	a := newDeliveryLog(LogConfig{}, &told{}, embeddedtest.Log(t), dropped) // nobody takes them
 	began := time.Now()
 	for i := range deliveriesWaiting + 3 {
 		a.add(sent(i))

@@ -12,28 +12,28 @@ import (
 	mediav1 "liveclip/proto/media/v1"
 )
 
-// camera is what the studio needs of the media child.
-type camera interface {
+// mediaChild is what the shot maker needs of the media child.
+type mediaChild interface {
 	Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error)
 	Probe(ctx context.Context, file string) (*mediav1.Probed, error)
 	Look(ctx context.Context, file string) (*mediav1.Looked, error)
 }
 
-// studio makes one shot at a time into a local file.
-type studio struct {
-	cfg    Config
-	drawer *Drawer
-	desk   generator
-	media  camera
-	now    func() time.Time
+// shotMaker makes one shot at a time into a local file.
+type shotMaker struct {
+	cfg       Config
+	drawer    *Drawer
+	generator generator
+	media     mediaChild
+	now       func() time.Time
 }
 
 // frame is a picture size in pixels.
 type frame struct{ width, height int }
 
-// turned is the frame in an aspect, "portrait", "landscape" or "square"; any other leaves it. A profile's box is turned
+// inAspect is the frame turned to an aspect, "portrait", "landscape" or "square"; any other leaves it. A profile's box is turned
 // the same way when the room's picture asks for it.
-func (f frame) turned(aspect string) frame {
+func (f frame) inAspect(aspect string) frame {
 	if aspect == "square" {
 		side := min(f.width, f.height)
 		return frame{side, side}
@@ -55,8 +55,8 @@ func (f frame) aspect() string {
 	return "square"
 }
 
-// size is that of the plan's largest profile: what is made for it can be scaled down for the others.
-func size(plan domain.Plan) frame {
+// largestFrame is the frame of the plan's largest profile: a shot made for it can be scaled down for the others.
+func largestFrame(plan domain.Plan) frame {
 	largest := frame{1280, 720}
 	for i, p := range plan.Profiles {
 		if i == 0 || p.Width*p.Height > largest.width*largest.height {
@@ -66,11 +66,11 @@ func size(plan domain.Plan) frame {
 	return largest
 }
 
-// media asks liveclip-media, one child per question.
-type media struct{ starter *child.Starter }
+// childMedia asks liveclip-media, one child per request.
+type childMedia struct{ starter *child.Starter }
 
-func (m media) Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error) {
-	answer, err := m.ask(ctx, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}})
+func (m childMedia) Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1.Rendered, error) {
+	answer, err := m.request(ctx, child.Render, &mediav1.ToChild{Message: &mediav1.ToChild_Render{Render: order}})
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func (m media) Render(ctx context.Context, order *mediav1.RenderOrder) (*mediav1
 	return answer.GetRendered(), nil
 }
 
-func (m media) Probe(ctx context.Context, file string) (*mediav1.Probed, error) {
-	answer, err := m.ask(ctx, child.Probe, &mediav1.ToChild{Message: &mediav1.ToChild_Probe{Probe: &mediav1.ProbeOrder{
+func (m childMedia) Probe(ctx context.Context, file string) (*mediav1.Probed, error) {
+	answer, err := m.request(ctx, child.Probe, &mediav1.ToChild{Message: &mediav1.ToChild_Probe{Probe: &mediav1.ProbeOrder{
 		Url: file, AllowedSchemes: []string{"file"},
 	}}})
 	if err != nil {
@@ -93,8 +93,8 @@ func (m media) Probe(ctx context.Context, file string) (*mediav1.Probed, error) 
 	return answer.GetProbed(), nil
 }
 
-func (m media) Look(ctx context.Context, file string) (*mediav1.Looked, error) {
-	answer, err := m.ask(ctx, child.Look, &mediav1.ToChild{Message: &mediav1.ToChild_Look{Look: &mediav1.LookOrder{File: file}}})
+func (m childMedia) Look(ctx context.Context, file string) (*mediav1.Looked, error) {
+	answer, err := m.request(ctx, child.Look, &mediav1.ToChild{Message: &mediav1.ToChild_Look{Look: &mediav1.LookOrder{File: file}}})
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,8 @@ func (m media) Look(ctx context.Context, file string) (*mediav1.Looked, error) {
 	return answer.GetLooked(), nil
 }
 
-// ask gives the last message before Done, nil if there was none.
-func (m media) ask(ctx context.Context, mode child.Mode, order *mediav1.ToChild) (*mediav1.FromChild, error) {
+// request gives the last message before Done, nil if there was none.
+func (m childMedia) request(ctx context.Context, mode child.Mode, order *mediav1.ToChild) (*mediav1.FromChild, error) {
 	process, err := m.starter.Start(ctx, mode, order)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 	"liveclip/services/t2v/schedule"
 )
 
-// generator makes generated shots: the desk.
+// generator makes generated shots: the dispatcher.
 type generator interface {
 	// generate writes the shot as MP4 into file and says how it was made. A *fallback says what to do instead, and why;
 	// a job.Later that it is to be asked again; any other error ends the attempt: the context did.
@@ -51,55 +51,55 @@ func (f *fallback) Error() string { return f.err.Error() }
 func (f *fallback) Unwrap() error { return f.err }
 
 const (
-	maxTries = 3               // engines asked for one shot
-	never    = 24 * time.Hour  // deadline of what has none
-	lateness = 2 * time.Second // that a shot under way may take beyond its deadline
+	maxTries   = 3               // engines asked for one shot
+	noDeadline = 24 * time.Hour  // deadline of what has none
+	overrun    = 2 * time.Second // that a shot under way may take beyond its deadline
 )
 
-// desk sits between the studio and the engines: the schedule says which shot is made when, where and how well.
-type desk struct {
-	engines []*deskEngine
-	inspect func(ctx context.Context, file string, ordered engines.Order) error
-	log     *slog.Logger
-	now     func() time.Time
-	metrics metrics
-	probed  sync.Once
-	waits   time.Duration // patience of what is not urgent
+// dispatcher sits between the shot maker and the engines: the schedule says which shot is made when, where and how well.
+type dispatcher struct {
+	engines       []*dispatchedEngine
+	inspect       func(ctx context.Context, file string, ordered engines.Order) error
+	log           *slog.Logger
+	now           func() time.Time
+	metrics       metrics
+	probed        sync.Once
+	batchPatience time.Duration // patience of what is not urgent
 
-	mu     sync.Mutex // of what follows
-	plan   *schedule.Scheduler
-	turns  map[string]chan turn // of what waits, by its ID in the schedule
-	serial int
+	mu        sync.Mutex // of what follows
+	scheduler *schedule.Scheduler
+	pending   map[string]chan decision // of what waits, by its ID in the schedule
+	serial    int
 }
 
-// deskEngine is an engine at the desk.
-type deskEngine struct {
+// dispatchedEngine is an engine that the dispatcher gives orders to.
+type dispatchedEngine struct {
 	cfg    engines.Config
 	engine engines.Engine
-	well   bool // when it was last asked; under the desk's lock
+	well   bool // when it was last asked; under the dispatcher's lock
 }
 
-// turn is what the schedule decided of a shot: it begins, or it is refused.
-type turn struct {
+// decision is the schedule's decision on a shot: it begins, or it is refused.
+type decision struct {
 	start   schedule.Start
 	refusal *schedule.Refusal
 }
 
-// newDesk dials nothing yet.
-func newDesk(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*desk, error) {
+// newDispatcher dials nothing yet.
+func newDispatcher(cfg Config, log *slog.Logger, now func() time.Time, m metrics) (*dispatcher, error) {
 	policy, err := schedule.LoadPolicy(cfg.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("t2v.policy: %w", err)
 	}
-	d := &desk{log: log, now: now, metrics: m, plan: schedule.New(policy, now), turns: map[string]chan turn{}, waits: 10 * time.Second}
+	d := &dispatcher{log: log, now: now, metrics: m, scheduler: schedule.New(policy, now), pending: map[string]chan decision{}, batchPatience: 10 * time.Second}
 	for _, c := range cfg.Generators() {
 		e, err := engines.New(c)
 		if err != nil {
 			return nil, fmt.Errorf("t2v.engines: %w", err)
 		}
-		d.engines = append(d.engines, &deskEngine{cfg: c, engine: e})
+		d.engines = append(d.engines, &dispatchedEngine{cfg: c, engine: e})
 		form, _ := formOf(c)(schedule.Form{Width: 832, Height: 480, Length: 5 * time.Second})
-		d.plan.Add(schedule.Engine{
+		d.scheduler.Add(schedule.Engine{
 			Name: c.Name, Model: c.Model, Slots: c.Slots, Make: formOf(c), Form: form, Cold: c.Timeout / 2, Openings: c.Kind == engines.KindOwn,
 			Cost: time.Duration(c.Cost * float64(form.Length)),
 		})
@@ -116,20 +116,20 @@ func formOf(c engines.Config) func(schedule.Form) (schedule.Form, bool) {
 	}
 }
 
-func (d *desk) close() {
+func (d *dispatcher) close() {
 	for _, s := range d.engines {
 		_ = s.engine.Close()
 	}
 }
 
-func (d *desk) generate(ctx context.Context, w shotOrder, file string) (domain.ShotMaking, error) {
-	d.probed.Do(func() { d.lookAtAll(ctx) })
+func (d *dispatcher) generate(ctx context.Context, w shotOrder, file string) (domain.ShotMaking, error) {
+	d.probed.Do(func() { d.checkAll(ctx) })
 	if w.Deadline.IsZero() {
-		w.Deadline = d.now().Add(never)
+		w.Deadline = d.now().Add(noDeadline)
 	}
 	making := domain.ShotMaking{Tier: cmp.Or(w.Tier, schedule.Standard), Seed: w.Seed}
 	asked := d.now()
-	avoid, unfit := d.unfit(w)
+	avoid, unfit := d.unfitEngines(w)
 	last := unfit
 	for {
 		turn, err := d.await(ctx, w, avoid)
@@ -137,12 +137,12 @@ func (d *desk) generate(ctx context.Context, w shotOrder, file string) (domain.S
 			return making, err
 		}
 		if turn.refusal != nil {
-			return making, &fallback{turn.refusal.Instead, because(turn.refusal.Why, last)}
+			return making, &fallback{turn.refusal.Instead, refusalReason(turn.refusal.Why, last)}
 		}
 		began := d.now()
 		making.Attempts++
-		err = d.run(ctx, w, turn.start, file, &making)
-		d.metrics.generated.WithLabelValues(turn.start.Engine, outcomeOf(ctx, err)).Observe(d.now().Sub(began).Seconds())
+		err = d.runOrder(ctx, w, turn.start, file, &making)
+		d.metrics.generated.WithLabelValues(turn.start.Engine, outcomeLabel(ctx, err)).Observe(d.now().Sub(began).Seconds())
 		switch {
 		case err == nil:
 			d.metrics.levels.WithLabelValues(turn.start.Level.Name).Inc()
@@ -155,7 +155,7 @@ func (d *desk) generate(ctx context.Context, w shotOrder, file string) (domain.S
 		last = err
 		kind := engines.KindOf(err)
 		if kind == engines.Refused || kind == engines.Late || making.Attempts >= maxTries {
-			return making, &fallback{d.plan.Instead(w.Tier), err}
+			return making, &fallback{d.scheduler.Instead(w.Tier), err}
 		}
 		if kind != engines.Busy && (kind != engines.Away || len(d.engines) > 1) {
 			avoid = append(avoid, turn.start.Engine)
@@ -163,16 +163,16 @@ func (d *desk) generate(ctx context.Context, w shotOrder, file string) (domain.S
 	}
 }
 
-// because joins why the schedule refuses with what went wrong before.
-func because(why string, last error) error {
+// refusalReason is why the schedule refuses a shot, with the last error before that.
+func refusalReason(why string, last error) error {
 	if last == nil {
 		return errors.New(why)
 	}
 	return fmt.Errorf("%s (%w)", why, last)
 }
 
-// unfit lists the engines that can't do the order at all, and why the last of them can't.
-func (d *desk) unfit(w shotOrder) (names []string, why error) {
+// unfitEngines lists the engines that can't do the order at all, and why the last of them can't.
+func (d *dispatcher) unfitEngines(w shotOrder) (names []string, why error) {
 	for _, s := range d.engines {
 		if fault := s.cfg.Fits(engines.Order{Prompt: w.Prompt}); fault != "" {
 			names, why = append(names, s.cfg.Name), fmt.Errorf("engine %s: %s", s.cfg.Name, fault)
@@ -182,13 +182,13 @@ func (d *desk) unfit(w shotOrder) (names []string, why error) {
 }
 
 // await waits for the shot's turn.
-func (d *desk) await(ctx context.Context, w shotOrder, avoid []string) (_ turn, err error) {
+func (d *dispatcher) await(ctx context.Context, w shotOrder, avoid []string) (_ decision, err error) {
 	d.mu.Lock()
 	d.serial++
 	id := fmt.Sprintf("%s#%d", w.ID, d.serial)
-	decided := make(chan turn, 1)
-	d.turns[id] = decided
-	d.tell(d.plan.Offer(schedule.Work{
+	decided := make(chan decision, 1)
+	d.pending[id] = decided
+	d.decideRefusals(d.scheduler.Offer(schedule.Work{
 		ID: id, Tenant: string(w.Tenant), Stream: string(w.Stream), Tier: w.Tier, Engine: w.Engine, Avoid: avoid, Opening: w.Opening.Key,
 		Form: schedule.Form{Width: w.Width, Height: w.Height, Length: w.Length}, Deadline: w.Deadline,
 	}))
@@ -211,58 +211,58 @@ func (d *desk) await(ctx context.Context, w shotOrder, avoid []string) (_ turn, 
 		if ctx.Err() == nil {
 			return t, nil
 		}
-		d.plan.Done(id, schedule.Ended, false, 0)
+		d.scheduler.Done(id, schedule.Ended, false, 0)
 	default:
-		delete(d.turns, id)
-		d.plan.Cancel(id)
+		delete(d.pending, id)
+		d.scheduler.Cancel(id)
 	}
 	d.advance()
-	return turn{}, err
+	return decision{}, err
 }
 
 // patience is how long a shot waits for an engine in one go. What is less urgent comes back later and keeps its
 // deadline, so that it does not hold the places of those who take live plans up.
-func (d *desk) patience(lane domain.Lane) time.Duration {
+func (d *dispatcher) patience(lane domain.Lane) time.Duration {
 	if lane == domain.LaneLive || lane == "" {
-		return never
+		return noDeadline
 	}
-	return d.waits
+	return d.batchPatience
 }
 
 // advance has begin what can; the lock is held.
-func (d *desk) advance() {
-	starts, refusals := d.plan.Next()
+func (d *dispatcher) advance() {
+	starts, refusals := d.scheduler.Next()
 	for _, start := range starts {
-		d.decide(start.ID, turn{start: start})
+		d.decide(start.ID, decision{start: start})
 	}
-	d.tell(refusals)
-	d.metrics.waiting.Set(float64(d.plan.Waiting()))
+	d.decideRefusals(refusals)
+	d.metrics.waiting.Set(float64(d.scheduler.Waiting()))
 }
 
-func (d *desk) tell(refusals []schedule.Refusal) {
+func (d *dispatcher) decideRefusals(refusals []schedule.Refusal) {
 	for _, r := range refusals {
-		d.decide(r.ID, turn{refusal: &r})
+		d.decide(r.ID, decision{refusal: &r})
 	}
 }
 
-func (d *desk) decide(id string, t turn) {
-	if decided, waits := d.turns[id]; waits {
-		delete(d.turns, id)
+func (d *dispatcher) decide(id string, t decision) {
+	if decided, waits := d.pending[id]; waits {
+		delete(d.pending, id)
 		decided <- t
 	}
 }
 
-// run has the engine make the shot, looks at what it made, and tells the schedule.
-func (d *desk) run(ctx context.Context, w shotOrder, start schedule.Start, file string, making *domain.ShotMaking) error {
-	s := d.engines[slices.IndexFunc(d.engines, func(s *deskEngine) bool { return s.cfg.Name == start.Engine })]
+// runOrder has the engine make the shot, looks at what it made, and tells the schedule.
+func (d *dispatcher) runOrder(ctx context.Context, w shotOrder, start schedule.Start, file string, making *domain.ShotMaking) error {
+	s := d.engines[slices.IndexFunc(d.engines, func(s *dispatchedEngine) bool { return s.cfg.Name == start.Engine })]
 	order := engines.Order{
 		ID: w.ID, Prompt: w.Prompt, Negative: w.Negative, Width: start.Form.Width, Height: start.Form.Height, FrameRate: s.cfg.FrameRate,
 		Length: start.Form.Length, Steps: start.Form.Steps, Seed: w.Seed, Deadline: w.Deadline, Opening: engines.Opening(w.Opening),
 		Tenant: string(w.Tenant), Urgent: w.Lane == domain.LaneLive,
 	}
-	answer, err := d.make(ctx, s, order, file)
+	answer, err := d.callEngine(ctx, s, order, file)
 	d.mu.Lock()
-	d.plan.Done(start.ID, outcomeFor(ctx, err), answer.CacheHit, pause(err))
+	d.scheduler.Done(start.ID, scheduleOutcome(ctx, err), answer.CacheHit, retryAfter(err))
 	d.advance()
 	d.mu.Unlock()
 	if err != nil {
@@ -272,13 +272,13 @@ func (d *desk) run(ctx context.Context, w shotOrder, start schedule.Start, file 
 	making.Width, making.Height, making.Length, making.FrameRate = order.Width, order.Height, order.Length, order.FrameRate
 	making.Steps = cmp.Or(answer.Steps, order.Steps)
 	best, _ := formOf(s.cfg)(schedule.Form{Width: w.Width, Height: w.Height, Length: w.Length})
-	making.Degraded = lighter(best, start.Form)
+	making.Degraded = degradations(best, start.Form)
 	return nil
 }
 
-func (d *desk) make(ctx context.Context, s *deskEngine, order engines.Order, file string) (engines.Made, error) {
+func (d *dispatcher) callEngine(ctx context.Context, s *dispatchedEngine, order engines.Order, file string) (engines.Made, error) {
 	stale := errors.New("its moment had passed before the engine was done")
-	within, cancel := context.WithTimeoutCause(ctx, order.Deadline.Sub(d.now())+lateness, stale)
+	within, cancel := context.WithTimeoutCause(ctx, order.Deadline.Sub(d.now())+overrun, stale)
 	defer cancel()
 	out, err := os.Create(file)
 	if err != nil {
@@ -294,8 +294,8 @@ func (d *desk) make(ctx context.Context, s *deskEngine, order engines.Order, fil
 	return answer, err
 }
 
-// lighter says what was done with less than the engine would have made of the wish.
-func lighter(asked, got schedule.Form) []string {
+// degradations says in what a shot is less than the engine would have made of the order.
+func degradations(asked, got schedule.Form) []string {
 	var said []string
 	if got.Steps < asked.Steps {
 		said = append(said, note.FewerSteps.Say(got.Steps, asked.Steps))
@@ -309,8 +309,8 @@ func lighter(asked, got schedule.Form) []string {
 	return said
 }
 
-// outcomeFor is what a failure means for the engine's standing.
-func outcomeFor(ctx context.Context, err error) schedule.Outcome {
+// scheduleOutcome is what an error means for the engine in the schedule.
+func scheduleOutcome(ctx context.Context, err error) schedule.Outcome {
 	switch {
 	case err == nil:
 		return schedule.Made
@@ -326,7 +326,7 @@ func outcomeFor(ctx context.Context, err error) schedule.Outcome {
 	return schedule.Ended
 }
 
-func outcomeOf(ctx context.Context, err error) string {
+func outcomeLabel(ctx context.Context, err error) string {
 	switch {
 	case err == nil:
 		return "made"
@@ -336,7 +336,7 @@ func outcomeOf(ctx context.Context, err error) string {
 	return string(engines.KindOf(err))
 }
 
-func pause(err error) time.Duration {
+func retryAfter(err error) time.Duration {
 	var f *engines.Fault
 	if errors.As(err, &f) {
 		return f.After

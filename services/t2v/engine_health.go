@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	lookEvery  = 5 * time.Second        // at an engine that is ready
-	lookSoon   = time.Second            // at one that is not
-	lookWithin = 3 * time.Second        // it must answer
-	advanceBy  = 100 * time.Millisecond // how often the schedule is looked at though nothing happened
-	loading    = 30 * time.Second       // an engine that answers, but is not ready, is thought to need
-	gone       = 5 * time.Minute        // one that does not answer
+	checkEvery        = 5 * time.Second        // at an engine that is ready
+	checkUnreadyEvery = time.Second            // at one that is not
+	checkTimeout      = 3 * time.Second        // it must answer
+	advanceBy         = 100 * time.Millisecond // how often the schedule is looked at though nothing happened
+	readyIn           = 30 * time.Second       // an engine that answers, but is not ready, is thought to need
+	backIn            = 5 * time.Minute        // one that does not answer
 )
 
 // watch looks after the engines until ctx ends: their health, their models loaded before the first order, and the schedule's
 // clock.
-func (d *desk) watch(ctx context.Context) {
+func (d *dispatcher) watch(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	for _, s := range d.engines {
-		all.Go(func() { d.attend(ctx, s) })
+		all.Go(func() { d.watchEngine(ctx, s) })
 	}
 	ticks := time.NewTicker(advanceBy)
 	defer ticks.Stop()
@@ -36,7 +36,7 @@ func (d *desk) watch(ctx context.Context) {
 			return
 		case <-ticks.C:
 			d.mu.Lock()
-			if len(d.turns) > 0 {
+			if len(d.pending) > 0 {
 				d.advance()
 			}
 			d.mu.Unlock()
@@ -44,19 +44,19 @@ func (d *desk) watch(ctx context.Context) {
 	}
 }
 
-func (d *desk) attend(ctx context.Context, s *deskEngine) {
+func (d *dispatcher) watchEngine(ctx context.Context, s *dispatchedEngine) {
 	warmed := !s.cfg.Warm
 	for {
-		ready := d.look(ctx, s)
+		ready := d.checkHealth(ctx, s)
 		if ready && !warmed {
 			warmed = true
 			if err := s.engine.Warm(ctx, s.cfg.Model); err != nil && ctx.Err() == nil {
 				d.log.Warn("engine not warmed", "engine", s.cfg.Name, "error", err)
 			}
 		}
-		wait := lookSoon
+		wait := checkUnreadyEvery
 		if ready {
-			wait = lookEvery
+			wait = checkEvery
 		}
 		select {
 		case <-ctx.Done():
@@ -66,24 +66,24 @@ func (d *desk) attend(ctx context.Context, s *deskEngine) {
 	}
 }
 
-// lookAtAll asks every engine once.
-func (d *desk) lookAtAll(ctx context.Context) {
+// checkAll asks every engine once.
+func (d *dispatcher) checkAll(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, s := range d.engines {
-		all.Go(func() { d.look(ctx, s) })
+		all.Go(func() { d.checkHealth(ctx, s) })
 	}
 	all.Wait()
 }
 
-// look asks an engine how it is, and tells the schedule. One that was well and does not answer in time is asked once more before it
+// checkHealth asks an engine for its health, and reports it to the schedule. One that was well and does not answer in time is asked once more before it
 // is given up: it may have been at work.
-func (d *desk) look(ctx context.Context, s *deskEngine) bool {
-	within, cancel := context.WithTimeout(ctx, lookWithin)
+func (d *dispatcher) checkHealth(ctx context.Context, s *dispatchedEngine) bool {
+	within, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	h, err := s.engine.Health(within)
-	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, note.SaysNotWhy.Say()), Back: loading}
+	health := schedule.Health{Ready: h.Ready, Models: h.Models, Why: cmp.Or(h.Reason, note.SaysNotWhy.Say()), Back: readyIn}
 	if err != nil {
-		health = schedule.Health{Away: true, Why: err.Error(), Back: gone}
+		health = schedule.Health{Away: true, Why: err.Error(), Back: backIn}
 		if engines.KindOf(err) == engines.Busy { // it is there
 			health = schedule.Health{Ready: true}
 		}
@@ -97,7 +97,7 @@ func (d *desk) look(ctx context.Context, s *deskEngine) bool {
 		d.mu.Unlock()
 		return false
 	}
-	d.plan.Report(s.cfg.Name, health)
+	d.scheduler.Report(s.cfg.Name, health)
 	d.advance()
 	d.mu.Unlock()
 	up := 0.0

@@ -36,7 +36,7 @@ func leisured(t *testing.T, sizes ...string) (*Service, *easel, *[]time.Duration
 	t.Helper()
 	s, _, _ := newService(t, engines.Config{}, nil)
 	e, waited := &easel{}, &[]time.Duration{}
-	d := s.studio.drawer
+	d := s.shotMaker.drawer
 	d.media, d.cfg.Draw.Ahead, d.cfg.Font = e, sizes, "font.ttf"
 	s.cfg.Font, s.load = d.cfg.Font, func() float64 { return 0 }
 	s.pause = func(ctx context.Context, d time.Duration) error { *waited = append(*waited, d); return ctx.Err() }
@@ -45,9 +45,9 @@ func leisured(t *testing.T, sizes ...string) (*Service, *easel, *[]time.Duration
 
 func TestBasesAreMadeAheadOnceAndAreThoseOfShots(t *testing.T) {
 	s, e, _ := leisured(t, "640x360", "360x640")
-	d := s.studio.drawer
+	d := s.shotMaker.drawer
 	for range 2 { // the second time is after a restart
-		s.prepare(t.Context())
+		s.renderBasesAhead(t.Context())
 	}
 	ready, wanted, folder, err := Ahead(d.cfg)
 	if err != nil || len(e.ordered) != 2*len(d.templates) || ready != wanted || wanted != len(e.ordered) || folder != s.cfg.Cache {
@@ -74,17 +74,17 @@ func TestBasesWaitUntilThereIsLeisure(t *testing.T) {
 	s, e, waited := leisured(t, "640x360")
 	busy := 3
 	s.load = func() float64 { busy--; return float64(busy) * 1000 }
-	s.hands.Add(1)
+	s.activePlans.Add(1)
 	s.pause = func(_ context.Context, d time.Duration) error {
 		if *waited = append(*waited, d); len(*waited) == 3 {
-			s.hands.Add(-1)
+			s.activePlans.Add(-1)
 		}
 		if len(e.ordered) > 0 {
 			return context.Canceled
 		}
 		return nil
 	}
-	s.prepare(t.Context())
+	s.renderBasesAhead(t.Context())
 	want := []time.Duration{aheadAfter, aheadLook, aheadLook, aheadLook, aheadLook, 0}
 	if !reflect.DeepEqual(*waited, want) || len(e.ordered) != 1 {
 		t.Errorf("waited %v and made %d bases, want %v and one", *waited, len(e.ordered), want)
@@ -94,22 +94,22 @@ func TestBasesWaitUntilThereIsLeisure(t *testing.T) {
 func TestABaseThatCannotBeMadeHoldsUpNoOther(t *testing.T) {
 	s, e, _ := leisured(t, "640x360")
 	e.refuse, s.log = true, slog.New(slog.DiscardHandler)
-	s.prepare(t.Context())
-	if len(e.ordered) != len(s.studio.drawer.templates) {
-		t.Errorf("%d bases were tried, want %d", len(e.ordered), len(s.studio.drawer.templates))
+	s.renderBasesAhead(t.Context())
+	if len(e.ordered) != len(s.shotMaker.drawer.templates) {
+		t.Errorf("%d bases were tried, want %d", len(e.ordered), len(s.shotMaker.drawer.templates))
 	}
 }
 
 func TestTheMediaChildMakesABaseAlone(t *testing.T) {
 	s, _, _ := leisured(t, "320x180")
-	d := s.studio.drawer
-	d.media = media{childtest.Starter(t)}
+	d := s.shotMaker.drawer
+	d.media = childMedia{childtest.Starter(t)}
 	var err error
 	if d.cfg.Font, err = font.Find(); err != nil {
 		t.Fatal(err)
 	}
 	d.cfg.Draw.AheadLength = 500 * time.Millisecond
-	b := base{"price_drop", "", frame{320, 180}}
+	b := templateBase{"price_drop", "", frame{320, 180}}
 	for _, want := range []bool{true, false} {
 		if made, err := d.makeBase(t.Context(), b); made != want || err != nil {
 			t.Errorf("made %v (%v), want %v", made, err, want)
@@ -119,7 +119,7 @@ func TestTheMediaChildMakesABaseAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	probed, err := media{childtest.Starter(t)}.Probe(t.Context(), order.GetBase())
+	probed, err := childMedia{childtest.Starter(t)}.Probe(t.Context(), order.GetBase())
 	if err != nil || probed.GetParameters().GetWidth() != 320 || time.Duration(probed.GetDuration()) != 500*time.Millisecond {
 		t.Errorf("it is %v (%v)", probed, err)
 	}

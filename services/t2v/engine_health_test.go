@@ -46,16 +46,16 @@ func TestAnEngineThatIsSlowToAnswerOnceIsNotGivenUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &moody{}
-				d := &desk{log: slog.New(slog.DiscardHandler), now: time.Now, metrics: newMetrics(prometheus.NewRegistry()),
-					plan: schedule.New(schedule.Shipped(), time.Now), turns: map[string]chan turn{}}
-				one := &deskEngine{cfg: engines.Config{Name: "one"}, engine: e}
-				d.plan.Add(schedule.Engine{Name: "one", Slots: 1})
+				d := &dispatcher{log: slog.New(slog.DiscardHandler), now: time.Now, metrics: newMetrics(prometheus.NewRegistry()),
+					scheduler: schedule.New(schedule.Shipped(), time.Now), pending: map[string]chan decision{}}
+				one := &dispatchedEngine{cfg: engines.Config{Name: "one"}, engine: e}
+				d.scheduler.Add(schedule.Engine{Name: "one", Slots: 1})
 				for _, e.mood = range c.moods {
-					if d.look(t.Context(), one) != (e.mood == "well") {
+					if d.checkHealth(t.Context(), one) != (e.mood == "well") {
 						t.Errorf("%s: taken for something else", e.mood)
 					}
 				}
-				if got := d.plan.Standings()[0]; got.State != c.want {
+				if got := d.scheduler.Standings()[0]; got.State != c.want {
 					t.Errorf("it stands as %+v, want %s", got, c.want)
 				}
 			})

@@ -28,9 +28,9 @@ type queue interface {
 	Enqueue(ctx context.Context, j job.Job) error
 }
 
-// courier does the jobs of publications: it calls destinations, once at a time for each entry, and writes down what came of
+// pusher does the jobs of publications: it calls destinations, once at a time for each entry, and writes down what came of
 // it.
-type courier struct {
+type pusher struct {
 	store      blob.Store
 	ledger     *ledger
 	queue      queue
@@ -43,8 +43,8 @@ type courier struct {
 }
 
 // begin has an open entry worked on, and worked on again until it is not open any more, also when the queue is lost.
-func (c *courier) begin(ctx context.Context, e entry) error {
-	if err := c.ledger.note(ctx, e.place()); err != nil {
+func (c *pusher) begin(ctx context.Context, e entry) error {
+	if err := c.ledger.markOpen(ctx, e.key()); err != nil {
 		return err
 	}
 	return c.enqueue(ctx, e)
@@ -52,14 +52,14 @@ func (c *courier) begin(ctx context.Context, e entry) error {
 
 // enqueue has the entry's next call made. The ID counts the calls that ended: a job that asks for another call after a pause
 // queues a new one, while a call that is still under way is never joined by a second.
-func (c *courier) enqueue(ctx context.Context, e entry) error {
-	payload, err := json.Marshal(e.place())
+func (c *pusher) enqueue(ctx context.Context, e entry) error {
+	payload, err := json.Marshal(e.key())
 	if err != nil {
-		return domain.Permanent(fmt.Errorf("enqueue %s %s: %w", e.work(), e.place(), err))
+		return domain.Permanent(fmt.Errorf("enqueue %s %s: %w", e.jobKind(), e.key(), err))
 	}
 	return c.queue.Enqueue(ctx, job.Job{
-		Kind:    e.work(),
-		ID:      fmt.Sprintf("%s/%s/%s.%d/%d", e.work(), e.Value.Clip, e.Value.Destination, e.ended(), e.Value.Revision),
+		Kind:    e.jobKind(),
+		ID:      fmt.Sprintf("%s/%s/%s.%d/%d", e.jobKind(), e.Value.Clip, e.Value.Destination, e.attemptsEnded(), e.Value.Revision),
 		Lane:    e.Envelope.Lane,
 		Payload: payload,
 		Delay:   max(0, e.NotBefore.Sub(c.now())),
@@ -67,8 +67,8 @@ func (c *courier) enqueue(ctx context.Context, e entry) error {
 }
 
 // push is the handler of kindPush.
-func (c *courier) push(ctx context.Context, j job.Job) error {
-	at, err := placeOf(j)
+func (c *pusher) push(ctx context.Context, j job.Job) error {
+	at, err := keyOf(j)
 	if err != nil {
 		return err
 	}
@@ -89,15 +89,15 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 	case !e.Calling.IsZero() && !to.repeatable():
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationUnknown, reason: note.EndUnseen.Say()})
 	case down || e.Recalled != "":
-		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsentReason(e)})
 	case c.now().Before(e.NotBefore): // the queue counts in whole seconds
 		return job.Later{After: e.NotBefore.Sub(c.now()), Why: fmt.Errorf("push %s: not before %s", at, e.NotBefore.Format(time.RFC3339))}
 	}
-	parcel, err := c.pack(ctx, e, to)
+	parcel, err := c.publicationOf(ctx, e, to)
 	switch newer := parcel.manifest.Rendered; {
 	case err == nil && newer.Hash != e.Hash:
 		e.Overtaken, e.Recalled = true, note.Replaced.Say(newer.Revision)
-		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsent(e)})
+		return c.settle(ctx, e, tag, outcome{state: domain.PublicationWithdrawn, reason: unsentReason(e)})
 	case domain.IsPermanent(err):
 		return c.settle(ctx, e, tag, outcome{state: domain.PublicationFailed, reason: err.Error()})
 	case err != nil:
@@ -119,13 +119,13 @@ func (c *courier) push(ctx context.Context, j job.Job) error {
 	return c.pushed(ctx, e, tag, answer, err)
 }
 
-// unsent says why something that was never sent is withdrawn.
-func unsent(e entry) string {
+// unsentReason says why something that was never sent is withdrawn.
+func unsentReason(e entry) string {
 	return note.Unsent.Say(cmp.Or(e.Recalled, note.TakenDown.Say()))
 }
 
 // pushed writes down what came of a push.
-func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcome, err error) error {
+func (c *pusher) pushed(ctx context.Context, e entry, tag string, answer outcome, err error) error {
 	switch {
 	case err == nil:
 		return c.settle(ctx, e, tag, answer)
@@ -138,13 +138,13 @@ func (c *courier) pushed(ctx context.Context, e entry, tag string, answer outcom
 	}
 	e.NotBefore, e.Value.Reason = c.now().Add(pauseAfter(e.Calls, err)), err.Error()
 	if e, err = c.ledger.conclude(ctx, e, tag); err != nil {
-		return fmt.Errorf("push %s: %w", e.place(), err)
+		return fmt.Errorf("push %s: %w", e.key(), err)
 	}
 	c.log.Info("publication waits", "clip_id", e.Value.Clip, "destination", e.Value.Destination, "calls", e.Calls, "until", e.NotBefore, "reason", e.Value.Reason)
 	return c.enqueue(ctx, e)
 }
 
-func (c *courier) settle(ctx context.Context, e entry, tag string, o outcome) error {
+func (c *pusher) settle(ctx context.Context, e entry, tag string, o outcome) error {
 	e.Value.State, e.Value.RemoteID, e.Value.URL, e.Value.Reason = o.state, o.remoteID, o.url, o.reason
 	e.NotBefore, e.Changed = time.Time{}, c.now()
 	e, err := c.ledger.conclude(ctx, e, tag)
@@ -158,38 +158,38 @@ func (c *courier) settle(ctx context.Context, e entry, tag string, o outcome) er
 
 // close tells of a settled entry and ends what its being there ends: the revisions before it are taken back. One that is to be
 // taken back itself stays open.
-func (c *courier) close(ctx context.Context, e entry) error {
-	if err := c.ledger.tell(ctx, e); err != nil {
+func (c *pusher) close(ctx context.Context, e entry) error {
+	if err := c.ledger.publishChange(ctx, e); err != nil {
 		return err
 	}
-	if e.there() && e.Recalled == "" {
+	if e.isPublished() && e.Recalled == "" {
 		if err := c.replace(ctx, e); err != nil {
-			return fmt.Errorf("replace revisions before %s: %w", e.place(), err)
+			return fmt.Errorf("replace revisions before %s: %w", e.key(), err)
 		}
 	}
 	if e.open() {
 		return nil
 	}
-	return c.ledger.unnote(ctx, e.place())
+	return c.ledger.unmarkOpen(ctx, e.key())
 }
 
 // replace has the older revisions at the same destination taken back. One whose ID the destination gave to the newer one was
 // replaced there: to take it back would take the newer one.
-func (c *courier) replace(ctx context.Context, by entry) error {
+func (c *pusher) replace(ctx context.Context, by entry) error {
 	if by.Value.Revision == 0 { // the first
 		return nil
 	}
-	entries, err := c.ledger.of(ctx, by.Envelope.Tenant, by.Value.Clip)
+	entries, err := c.ledger.entriesOf(ctx, by.Envelope.Tenant, by.Value.Clip)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if e.Value.Destination == by.Value.Destination && e.Value.Revision < by.Value.Revision {
 			reason := note.Replaced.Say(by.Value.Revision)
-			if id := by.Value.RemoteID; id != "" && id == e.Value.RemoteID && e.there() {
-				err = c.supplant(ctx, e.place(), reason)
+			if id := by.Value.RemoteID; id != "" && id == e.Value.RemoteID && e.isPublished() {
+				err = c.supplant(ctx, e.key(), reason)
 			} else {
-				err = c.recall(ctx, e.place(), reason)
+				err = c.recall(ctx, e.key(), reason)
 			}
 			if err != nil {
 				return err
@@ -200,9 +200,9 @@ func (c *courier) replace(ctx context.Context, by entry) error {
 }
 
 // supplant writes that the destination has another revision in this one's place.
-func (c *courier) supplant(ctx context.Context, at place, reason string) error {
+func (c *pusher) supplant(ctx context.Context, at entryKey, reason string) error {
 	e, tag, err := c.ledger.read(ctx, at)
-	if err != nil || e.gone() {
+	if err != nil || e.isWithdrawn() {
 		return err
 	}
 	e.Recalled = reason
@@ -210,7 +210,7 @@ func (c *courier) supplant(ctx context.Context, at place, reason string) error {
 }
 
 // recall has a publication taken back, unless there is nothing to take.
-func (c *courier) recall(ctx context.Context, at place, reason string) error {
+func (c *pusher) recall(ctx context.Context, at entryKey, reason string) error {
 	e, err := c.ledger.recall(ctx, at, reason)
 	if err != nil || !e.open() {
 		return err
@@ -218,9 +218,9 @@ func (c *courier) recall(ctx context.Context, at place, reason string) error {
 	return c.begin(ctx, e)
 }
 
-// pack finds what is to be handed over. Of a clip that has a newer revision by now it gives the manifest only.
-func (c *courier) pack(ctx context.Context, e entry, to connector) (parcel, error) {
-	found := parcel{place: e.place(), hash: e.Hash}
+// publicationOf finds what is to be handed over. Of a clip that has a newer revision by now it gives the manifest only.
+func (c *pusher) publicationOf(ctx context.Context, e entry, to connector) (publication, error) {
+	found := publication{entryKey: e.key(), hash: e.Hash}
 	if _, err := blob.ReadJSON(ctx, c.store, record.Manifest(e.Envelope.Tenant, e.Value.Clip), &found.manifest); err != nil {
 		return found, permanentIfMissing(err)
 	}

@@ -31,36 +31,36 @@ type publisher interface {
 	Publish(ctx context.Context, events ...event.Event) error
 }
 
-// accounts tells of deliveries beside the answers: on the bus, and in a log file where one is configured. Neither waits for
+// deliveryLog publishes deliveries on the bus, and in a log file where one is configured, beside the responses. Neither waits for
 // the other.
-type accounts struct{ books []*book }
+type deliveryLog struct{ books []*logBuffer }
 
-func newAccounts(cfg LogConfig, bus publisher, log *slog.Logger, dropped *prometheus.CounterVec) *accounts {
-	a := &accounts{books: []*book{newBook("bus", byBus(bus), log, dropped)}}
+func newDeliveryLog(cfg LogConfig, bus publisher, log *slog.Logger, dropped *prometheus.CounterVec) *deliveryLog {
+	a := &deliveryLog{books: []*logBuffer{newLogBuffer("bus", toBus(bus), log, dropped)}}
 	if cfg.Path != "" {
-		a.books = append(a.books, newBook("file", byFile(&delivery.File{Path: cfg.Path, Max: cfg.Bytes, Keep: cfg.Files}), log, dropped))
+		a.books = append(a.books, newLogBuffer("file", toFile(&delivery.File{Path: cfg.Path, Max: cfg.Bytes, Keep: cfg.Files}), log, dropped))
 	}
 	return a
 }
 
 // add copies d, and never blocks.
-func (a *accounts) add(d *vod.Delivery) {
+func (a *deliveryLog) add(d *vod.Delivery) {
 	for _, b := range a.books {
 		b.add(d)
 	}
 }
 
 // run tells until ctx ends. What waits then, and what is added later, is for rest.
-func (a *accounts) run(ctx context.Context) { a.each(func(b *book) { b.run(ctx) }) }
+func (a *deliveryLog) run(ctx context.Context) { a.each(func(b *logBuffer) { b.run(ctx) }) }
 
 // rest tells what is still waiting, all of it within deliveriesTimeout: a process that ends can't wait for each batch.
-func (a *accounts) rest() {
+func (a *deliveryLog) rest() {
 	ctx, cancel := context.WithTimeout(context.Background(), deliveriesTimeout)
 	defer cancel()
-	a.each(func(b *book) { b.flush(ctx, nil) })
+	a.each(func(b *logBuffer) { b.flush(ctx, nil) })
 }
 
-func (a *accounts) each(do func(*book)) {
+func (a *deliveryLog) each(do func(*logBuffer)) {
 	var all errgroup.Group
 	for _, b := range a.books {
 		all.Go(func() error { do(b); return nil })
@@ -68,8 +68,8 @@ func (a *accounts) each(do func(*book)) {
 	_ = all.Wait()
 }
 
-// book is one place where deliveries are told.
-type book struct {
+// logBuffer collects deliveries for one of the two.
+type logBuffer struct {
 	name    string
 	write   func(ctx context.Context, batch []vod.Delivery) error
 	log     *slog.Logger
@@ -80,12 +80,12 @@ type book struct {
 	waiting []vod.Delivery
 }
 
-func newBook(name string, write func(context.Context, []vod.Delivery) error, log *slog.Logger, dropped *prometheus.CounterVec) *book {
-	return &book{name: name, write: write, log: log, dropped: dropped.WithLabelValues(name), enough: make(chan struct{}, 1)}
+func newLogBuffer(name string, write func(context.Context, []vod.Delivery) error, log *slog.Logger, dropped *prometheus.CounterVec) *logBuffer {
+	return &logBuffer{name: name, write: write, log: log, dropped: dropped.WithLabelValues(name), enough: make(chan struct{}, 1)}
 }
 
-// add wakes the book's goroutine for a batch only: for each delivery that would cost as much as a small answer.
-func (b *book) add(d *vod.Delivery) {
+// add wakes the buffer's goroutine for a whole batch only: to wake it for each delivery costs as much as a small response.
+func (b *logBuffer) add(d *vod.Delivery) {
 	b.mu.Lock()
 	n := len(b.waiting)
 	if n < deliveriesWaiting {
@@ -103,7 +103,7 @@ func (b *book) add(d *vod.Delivery) {
 	}
 }
 
-func (b *book) run(ctx context.Context) {
+func (b *logBuffer) run(ctx context.Context) {
 	tick := time.NewTicker(deliveriesEvery)
 	defer tick.Stop()
 	var spare []vod.Delivery
@@ -119,7 +119,7 @@ func (b *book) run(ctx context.Context) {
 }
 
 // flush writes what waits, by batches; what comes meanwhile waits in spare.
-func (b *book) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
+func (b *logBuffer) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
 	b.mu.Lock()
 	all := b.waiting
 	b.waiting = spare[:0]
@@ -134,13 +134,13 @@ func (b *book) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
 	return all
 }
 
-func (b *book) writeWithin(ctx context.Context, batch []vod.Delivery) error {
+func (b *logBuffer) writeWithin(ctx context.Context, batch []vod.Delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, deliveriesTimeout)
 	defer cancel()
 	return b.write(ctx, batch)
 }
 
-func byBus(bus publisher) func(context.Context, []vod.Delivery) error {
+func toBus(bus publisher) func(context.Context, []vod.Delivery) error {
 	process := "delivery-" + rand.Text() + "-"
 	told := uint64(0)
 	var events []event.Event // used again: they would be the most of what a batch leaves to the collector
@@ -157,7 +157,7 @@ func byBus(bus publisher) func(context.Context, []vod.Delivery) error {
 	}
 }
 
-func byFile(file *delivery.File) func(context.Context, []vod.Delivery) error {
+func toFile(file *delivery.File) func(context.Context, []vod.Delivery) error {
 	var lines bytes.Buffer
 	return func(_ context.Context, batch []vod.Delivery) error {
 		lines.Reset()

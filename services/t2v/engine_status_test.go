@@ -17,8 +17,8 @@ func TestEnginesAreShownToWhoeverSharesTheRedis(t *testing.T) {
 	away, _ := standIn(t, engines.KindVideos, enginestest.NotThere)
 	well.Name, away.Name = "well", "gone"
 	s, _, _ := newService(t, well, prober{}, away)
-	s.desk.lookAtAll(t.Context())
-	if err := s.desk.showOnce(t.Context(), rdb, "here:1"); err != nil {
+	s.dispatcher.checkAll(t.Context())
+	if err := s.dispatcher.showOnce(t.Context(), rdb, "here:1"); err != nil {
 		t.Fatal(err)
 	}
 	shown, err := standing.List(t.Context(), rdb, time.Now())

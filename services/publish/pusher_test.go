@@ -105,7 +105,7 @@ func newDesk(t *testing.T, cfg Config) *desk {
 		t.Fatal(err)
 	}
 	d.Service = &Service{cfg: cfg, deps: deps, vod: path, ledger: &ledger{store, d, d.clock.now}}
-	d.courier = &courier{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
+	d.courier = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
 	for name, content := range map[string]string{"720p.mp4": video, "cover.jpg": "a picture", "subtitles.vtt": "WEBVTT\n"} {
 		d.put(t, record.File("default", testClip, testHash, name), content)
 	}
@@ -190,7 +190,7 @@ func (d *desk) stands(t *testing.T, destination string) domain.PublicationChange
 	return r.Value
 }
 
-func publication(destination string, s domain.PublicationState, remoteID, url, reason string) domain.PublicationChanged {
+func publicationFact(destination string, s domain.PublicationState, remoteID, url, reason string) domain.PublicationChanged {
 	return domain.PublicationChanged{Clip: testClip, Revision: 1, Destination: destination, State: s, RemoteID: remoteID, URL: url, Reason: reason}
 }
 
@@ -254,7 +254,7 @@ func TestAnApprovedClipLiesInTheFolderWithAllThatBelongsToIt(t *testing.T) {
 	}); !reflect.DeepEqual(told, want) {
 		t.Errorf("got  %+v\nwant %+v", told, want)
 	}
-	if got, want := d.stands(t, "shelf"), publication("shelf", domain.PublicationVisible, "default/room/clip1.r1.mp4", "", ""); got != want {
+	if got, want := d.stands(t, "shelf"), publicationFact("shelf", domain.PublicationVisible, "default/room/clip1.r1.mp4", "", ""); got != want {
 		t.Errorf("the ledger says %+v", got)
 	}
 }
@@ -264,9 +264,9 @@ func TestEveryChangeIsTold(t *testing.T) {
 	d := newDesk(t, cfg)
 	d.decide(t, approval)
 	d.work(t)
-	visible := publication("shelf", domain.PublicationVisible, "default/room/clip1.r1.mp4", "", "")
+	visible := publicationFact("shelf", domain.PublicationVisible, "default/room/clip1.r1.mp4", "", "")
 	want := []any{
-		publication("shelf", domain.PublicationIntended, "", "", ""),
+		publicationFact("shelf", domain.PublicationIntended, "", "", ""),
 		visible,
 		domain.ClipStep{Clip: testClip, Revision: 1, Step: domain.StepSent, Destination: "shelf", At: noon, Publication: &visible},
 	}
@@ -355,7 +355,7 @@ func TestAWebhookIsToldWithASignatureAndLinksThatOpen(t *testing.T) {
 	d := newDesk(t, hookConfig(far.URL+"/clips?token=t"))
 	d.decide(t, approval)
 	d.work(t)
-	if got, want := d.stands(t, "hook"), publication("hook", domain.PublicationVisible, "v77", "https://shop.example/v77", ""); got != want {
+	if got, want := d.stands(t, "hook"), publicationFact("hook", domain.PublicationVisible, "v77", "https://shop.example/v77", ""); got != want {
 		t.Fatalf("the ledger says %+v", got)
 	}
 	r, body := far.requests[0], far.bodies[0]
@@ -423,20 +423,20 @@ func TestWhatAWebhookAnswersDecidesTheState(t *testing.T) {
 		want   domain.PublicationChanged
 		calls  int32
 	}{
-		"nothing but 200":           {answerWith(200, ""), publication("hook", domain.PublicationAccepted, "", "", ""), 1},
-		"accepted with an ID":       {answerWith(202, `{"id":"a1","state":"accepted"}`), publication("hook", domain.PublicationAccepted, "a1", "", ""), 1},
-		"words that are no JSON":    {answerWith(200, "thank\nyou"), publication("hook", domain.PublicationAccepted, "", "", "thank you"), 1},
-		"a rejection in its words":  {answerWith(200, `{"state":"rejected","detail":"too loud"}`), publication("hook", domain.PublicationRejected, "", "", "too loud"), 1},
-		"a rejection":               {answerWith(422, `{"detail":"no title"}`), publication("hook", domain.PublicationRejected, "", "", "the destination answered 422: no title"), 1},
-		"a redirect":                {redirect, publication("hook", domain.PublicationRejected, "", "", "the destination answered 307: redirects are not followed"), 1},
-		"busy and then accepted":    {inTurn(busy("7"), answerWith(200, "")), publication("hook", domain.PublicationAccepted, "", "", ""), 2},
-		"broken and then accepted":  {inTurn(answerWith(503, ""), answerWith(502, ""), answerWith(200, "")), publication("hook", domain.PublicationAccepted, "", "", ""), 3},
-		"broken for good":           {answerWith(500, "oops"), publication("hook", domain.PublicationFailed, "", "", "gave up after 3 calls: the destination answered 500: oops"), 3},
-		"no answer":                 {silent, publication("hook", domain.PublicationUnknown, "", "", unanswered), 1},
-		"a connection that breaks":  {hijacked(""), publication("hook", domain.PublicationUnknown, "", "", unanswered), 1},
-		"half an answer":            {hijacked("HTTP/1.1 200 O"), publication("hook", domain.PublicationUnknown, "", "", unanswered), 1},
-		"an answer that is no HTTP": {hijacked("hello\r\n\r\n"), publication("hook", domain.PublicationUnknown, "", "", unanswered), 1},
-		"accepted, its words lost":  {hijacked("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), publication("hook", domain.PublicationAccepted, "", "", ""), 1},
+		"nothing but 200":           {answerWith(200, ""), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 1},
+		"accepted with an ID":       {answerWith(202, `{"id":"a1","state":"accepted"}`), publicationFact("hook", domain.PublicationAccepted, "a1", "", ""), 1},
+		"words that are no JSON":    {answerWith(200, "thank\nyou"), publicationFact("hook", domain.PublicationAccepted, "", "", "thank you"), 1},
+		"a rejection in its words":  {answerWith(200, `{"state":"rejected","detail":"too loud"}`), publicationFact("hook", domain.PublicationRejected, "", "", "too loud"), 1},
+		"a rejection":               {answerWith(422, `{"detail":"no title"}`), publicationFact("hook", domain.PublicationRejected, "", "", "the destination answered 422: no title"), 1},
+		"a redirect":                {redirect, publicationFact("hook", domain.PublicationRejected, "", "", "the destination answered 307: redirects are not followed"), 1},
+		"busy and then accepted":    {inTurn(busy("7"), answerWith(200, "")), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 2},
+		"broken and then accepted":  {inTurn(answerWith(503, ""), answerWith(502, ""), answerWith(200, "")), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 3},
+		"broken for good":           {answerWith(500, "oops"), publicationFact("hook", domain.PublicationFailed, "", "", "gave up after 3 calls: the destination answered 500: oops"), 3},
+		"no answer":                 {silent, publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
+		"a connection that breaks":  {hijacked(""), publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
+		"half an answer":            {hijacked("HTTP/1.1 200 O"), publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
+		"an answer that is no HTTP": {hijacked("hello\r\n\r\n"), publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
+		"accepted, its words lost":  {hijacked("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			far := newHook(t, c.answer)
@@ -534,7 +534,7 @@ func (d *desk) crash(t *testing.T, destination string) job.Job {
 	d.decide(t, approval)
 	again := d.jobs[0]
 	d.jobs = nil
-	e, tag, err := d.ledger.read(t.Context(), place{"default", testClip, 1, destination})
+	e, tag, err := d.ledger.read(t.Context(), entryKey{"default", testClip, 1, destination})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -572,7 +572,7 @@ func TestWhoDiedInTheMiddleOfAWriteIsFinishedByTheNext(t *testing.T) {
 func TestACallUnderWayIsNotJoinedByASecond(t *testing.T) {
 	d := newDesk(t, hookConfig("http://127.0.0.1:1"))
 	running := d.crash(t, "hook") // to the sweeper, a call under way looks the same
-	e, _, err := d.ledger.read(t.Context(), place{"default", testClip, 1, "hook"})
+	e, _, err := d.ledger.read(t.Context(), entryKey{"default", testClip, 1, "hook"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -631,7 +631,7 @@ func TestATakeDownTellsTheWebhookOnce(t *testing.T) {
 	if far.calls.Load() != 3 || m.Event != "clip.withdrawn" || m.RemoteID != "v77" || m.Video != nil {
 		t.Errorf("after %d calls the last said %+v", far.calls.Load(), m)
 	}
-	if got, want := d.stands(t, "hook"), publication("hook", domain.PublicationWithdrawn, "v77", "", "taken down"); got != want {
+	if got, want := d.stands(t, "hook"), publicationFact("hook", domain.PublicationWithdrawn, "v77", "", "taken down"); got != want {
 		t.Errorf("the ledger says %+v", got)
 	}
 }
@@ -675,7 +675,7 @@ func TestAClipThatHasANewerRevisionIsNotSent(t *testing.T) {
 	d.decide(t, approval)
 	d.putJSON(t, record.Manifest("default", testClip), domain.Manifest{Tenant: "default", Rendered: domain.Rendered{Clip: testClip, Revision: 2, Hash: "hash2"}})
 	d.work(t)
-	if got, want := d.stands(t, "hook"), publication("hook", domain.PublicationWithdrawn, "", "", "replaced by revision 2 before it was sent"); got != want || far.calls.Load() != 0 {
+	if got, want := d.stands(t, "hook"), publicationFact("hook", domain.PublicationWithdrawn, "", "", "replaced by revision 2 before it was sent"); got != want || far.calls.Load() != 0 {
 		t.Errorf("after %d calls the ledger says %+v", far.calls.Load(), got)
 	}
 }
@@ -721,9 +721,9 @@ func TestASessionLimitIsRefusedBesideACDNThatSignsNoSession(t *testing.T) {
 }
 
 // open lists what the ledger has left to do.
-func (d *desk) open(t *testing.T) []place {
+func (d *desk) open(t *testing.T) []entryKey {
 	t.Helper()
-	open, err := d.ledger.notes(t.Context(), d.clock.now())
+	open, err := d.ledger.openKeys(t.Context(), d.clock.now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatShotsTakeIsKeptAndRubbishIsNotHeeded(t *testing.T) {
-	m := memory{embeddedtest.Redis(t)}
+	m := costStore{embeddedtest.Redis(t)}
 	form := schedule.Form{Width: 832, Height: 480, Steps: 4, Length: 4 * time.Second}
 	want := []schedule.Learned{{Engine: "h200", Model: "wan", Form: form, Cached: true, Mean: 3.5, Deviation: 0.25, At: start}}
 	if err := m.save(t.Context(), want); err != nil {
@@ -45,25 +45,25 @@ func TestWhatShotsTakeIsKeptAndRubbishIsNotHeeded(t *testing.T) {
 }
 
 func TestADeskRemembersWhatAnotherLearned(t *testing.T) {
-	m := memory{embeddedtest.Redis(t)}
+	m := costStore{embeddedtest.Redis(t)}
 	cfg, _ := standIn(t, "own", "")
 	learner, _, _ := newService(t, cfg, prober{})
 	_, j := planned(t, learner, dreamt, footage)
 	if err := learner.makeShots(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
-	learner.desk.keep(t.Context(), m)
+	learner.dispatcher.saveCosts(t.Context(), m)
 	kept, err := m.load(t.Context())
 	if err != nil || len(kept) != 1 || kept[0].Engine != cfg.Name || kept[0].Mean <= 0 {
 		t.Fatalf("kept %+v, %v", kept, err)
 	}
 	other, _, _ := newService(t, cfg, prober{})
-	other.desk.recall(t.Context(), m)
-	other.desk.mu.Lock()
-	defer other.desk.mu.Unlock()
-	other.desk.plan.Offer(schedule.Work{ID: "x", Form: kept[0].Form, Deadline: time.Now().Add(time.Hour)})
-	other.desk.plan.Report(cfg.Name, schedule.Health{Ready: true})
-	starts, _ := other.desk.plan.Next()
+	other.dispatcher.loadCosts(t.Context(), m)
+	other.dispatcher.mu.Lock()
+	defer other.dispatcher.mu.Unlock()
+	other.dispatcher.scheduler.Offer(schedule.Work{ID: "x", Form: kept[0].Form, Deadline: time.Now().Add(time.Hour)})
+	other.dispatcher.scheduler.Report(cfg.Name, schedule.Health{Ready: true})
+	starts, _ := other.dispatcher.scheduler.Next()
 	if len(starts) != 1 || starts[0].Expected != time.Duration(kept[0].Mean*float64(time.Second)) {
 		t.Errorf("began %+v, want %v s expected", starts, kept[0].Mean)
 	}

@@ -14,7 +14,7 @@ import (
 const showEvery = 2 * time.Second
 
 // show says how the engines are until ctx ends.
-func (d *desk) show(ctx context.Context, rdb redis.UniversalClient) {
+func (d *dispatcher) show(ctx context.Context, rdb redis.UniversalClient) {
 	if len(d.engines) == 0 {
 		return
 	}
@@ -37,9 +37,9 @@ func (d *desk) show(ctx context.Context, rdb redis.UniversalClient) {
 	}
 }
 
-func (d *desk) showOnce(ctx context.Context, rdb redis.UniversalClient, process string) error {
+func (d *dispatcher) showOnce(ctx context.Context, rdb redis.UniversalClient, process string) error {
 	d.mu.Lock()
-	all := d.plan.Standings()
+	all := d.scheduler.Standings()
 	d.mu.Unlock()
 	return standing.Show(ctx, rdb, standing.Process{Name: process, At: d.now(), Engines: all})
 }

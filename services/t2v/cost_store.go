@@ -15,18 +15,18 @@ import (
 const costsKey = "liveclip:t2v:costs:1"
 
 const (
-	rememberEvery = 30 * time.Second
-	rememberFor   = 90 * 24 * time.Hour
-	maxRows       = 4096
-	maxRow        = 1 << 10 // bytes
+	syncEvery = 30 * time.Second
+	costTTL   = 90 * 24 * time.Hour
+	maxRows   = 4096
+	maxRow    = 1 << 10 // bytes
 )
 
-// memory keeps what shots take over a restart; processes that share a Redis share it. It is a convenience: where it is lost, or not
+// costStore keeps what shots take over a restart; processes that share a Redis share it. It is a convenience: where it is lost, or not
 // there, costs are learned again.
-type memory struct{ rdb redis.UniversalClient }
+type costStore struct{ rdb redis.UniversalClient }
 
 // load gives the rows that can be read.
-func (m memory) load(ctx context.Context) ([]schedule.Learned, error) {
+func (m costStore) load(ctx context.Context) ([]schedule.Learned, error) {
 	n, err := m.rdb.HLen(ctx, costsKey).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read what shots take: %w", err)
@@ -51,7 +51,7 @@ func parseLearned(body []byte) (row schedule.Learned, ok bool) {
 	return row, len(body) <= maxRow && json.Unmarshal(body, &row) == nil
 }
 
-func (m memory) save(ctx context.Context, rows []schedule.Learned) error {
+func (m costStore) save(ctx context.Context, rows []schedule.Learned) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (m memory) save(ctx context.Context, rows []schedule.Learned) error {
 	}
 	_, err := m.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.HSet(ctx, costsKey, fields...)
-		pipe.Expire(ctx, costsKey, rememberFor)
+		pipe.Expire(ctx, costsKey, costTTL)
 		return nil
 	})
 	if err != nil {
@@ -75,22 +75,22 @@ func (m memory) save(ctx context.Context, rows []schedule.Learned) error {
 	return nil
 }
 
-// remember keeps what is learned, and takes in what others learn, until ctx ends.
-func (d *desk) remember(ctx context.Context, m memory) {
-	ticks := time.NewTicker(rememberEvery)
+// syncCosts stores what is learned, and takes in what other processes learn, until ctx ends.
+func (d *dispatcher) syncCosts(ctx context.Context, m costStore) {
+	ticks := time.NewTicker(syncEvery)
 	defer ticks.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-ticks.C:
-			d.recall(ctx, m)
+			d.loadCosts(ctx, m)
 		}
-		d.keep(ctx, m)
+		d.saveCosts(ctx, m)
 	}
 }
 
-func (d *desk) recall(ctx context.Context, m memory) {
-	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+func (d *dispatcher) loadCosts(ctx context.Context, m costStore) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	rows, err := m.load(ctx)
 	if err != nil {
@@ -98,14 +98,14 @@ func (d *desk) recall(ctx context.Context, m memory) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.plan.Recall(rows)
+	d.scheduler.Recall(rows)
 }
 
-func (d *desk) keep(ctx context.Context, m memory) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+func (d *dispatcher) saveCosts(ctx context.Context, m costStore) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
 	d.mu.Lock()
-	rows := d.plan.Learned()
+	rows := d.scheduler.Learned()
 	d.mu.Unlock()
 	if err := m.save(ctx, rows); err != nil {
 		d.log.Debug("costs not kept", "error", err)

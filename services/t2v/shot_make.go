@@ -15,8 +15,8 @@ import (
 	"liveclip/services/t2v/schedule"
 )
 
-// take is a shot that lies in a local file, and how it was made.
-type take struct {
+// madeShot is a shot that lies in a local file, and how it was made.
+type madeShot struct {
 	became    domain.ShotKind
 	template  string
 	making    domain.ShotMaking
@@ -28,11 +28,11 @@ type take struct {
 }
 
 // make makes one shot. A generated one that can't be made becomes its template, where it names one.
-func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (take, error) {
+func (s *shotMaker) make(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (madeShot, error) {
 	if plan.Value.Shots[number].Kind == domain.ShotTemplate {
 		return s.draw(ctx, plan, number, file)
 	}
-	t, err := s.generateWell(ctx, plan, number, file)
+	t, err := s.generateAccepted(ctx, plan, number, file)
 	var instead *fallback
 	if !errors.As(err, &instead) || instead.to != schedule.Template || plan.Value.Shots[number].Template == "" {
 		return t, err
@@ -48,18 +48,18 @@ func (s *studio) make(ctx context.Context, plan record.Of[domain.Plan], number i
 }
 
 // draw renders the shot's template.
-func (s *studio) draw(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (take, error) {
+func (s *shotMaker) draw(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (madeShot, error) {
 	shot := plan.Value.Shots[number]
-	frame := size(plan.Value).turned(shot.Fields["aspect"])
+	frame := largestFrame(plan.Value).inAspect(shot.Fields["aspect"])
 	d, err := s.drawer.Draw(ctx, Drawing{
 		Template: shot.Template, Fields: shot.Fields, Tenant: plan.Envelope.Tenant, Width: frame.width, Height: frame.height, Length: shot.Length,
 	}, file)
-	return take{became: domain.ShotTemplate, template: shot.Template, making: d.Making, loudness: d.Loudness, generated: d.Synthesised, notes: d.Notes}, err
+	return madeShot{became: domain.ShotTemplate, template: shot.Template, making: d.Making, loudness: d.Loudness, generated: d.Synthesised, notes: d.Notes}, err
 }
 
-// generateWell has the desk make a shot until one passes the gate.
-func (s *studio) generateWell(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (take, error) {
-	t := take{became: domain.ShotGenerated, generated: true}
+// generateAccepted has the dispatcher make a shot until one passes the quality gate.
+func (s *shotMaker) generateAccepted(ctx context.Context, plan record.Of[domain.Plan], number int, file string) (madeShot, error) {
+	t := madeShot{became: domain.ShotGenerated, generated: true}
 	for try := 0; ; try++ {
 		making, err := s.generate(ctx, plan, number, try, file)
 		making.Stages = append(t.making.Stages, making.Stages...)
@@ -74,7 +74,7 @@ func (s *studio) generateWell(ctx context.Context, plan record.Of[domain.Plan], 
 			return t, fmt.Errorf("measure generated shot: %w", err)
 		}
 		t.making.Stages = append(t.making.Stages, domain.ShotStage{Name: "measure", Took: s.now().Sub(began)})
-		t.quality, t.loudness = s.cfg.Gate.judge(looked), looked.GetLoudness()
+		t.quality, t.loudness = s.cfg.Gate.assess(looked), looked.GetLoudness()
 		switch {
 		case t.quality.Refused == "":
 			return t, nil
@@ -85,8 +85,8 @@ func (s *studio) generateWell(ctx context.Context, plan record.Of[domain.Plan], 
 	}
 }
 
-// seedOf is that of a shot, or of its ID; every further try has another.
-func seedOf(shot domain.Shot, id string, try int) uint64 {
+// shotSeed is the seed that the plan names for a shot, else one made from its ID; every further try has another.
+func shotSeed(shot domain.Shot, id string, try int) uint64 {
 	if shot.Seed != 0 && try == 0 {
 		return shot.Seed
 	}
@@ -103,15 +103,15 @@ type storedShot struct {
 	Notes     []string
 }
 
-// stored is the take as it lies in the store.
-func (t take) stored(number int, shot domain.Shot, bytes int64) storedShot {
-	r := recordOf(number, shot)
+// toStore is the record of the shot as it is put into the store.
+func (t madeShot) toStore(number int, shot domain.Shot, bytes int64) storedShot {
+	r := shotRecord(number, shot)
 	r.Became, r.Template, r.Made, r.Bytes, r.Quality, r.Fault = t.became, t.template, t.making, bytes, t.quality, t.fault
 	return storedShot{r, t.loudness, t.generated, t.notes}
 }
 
-// recordOf is what is known of a shot before it is made.
-func recordOf(number int, shot domain.Shot) domain.ShotRecord {
+// shotRecord is what is known of a shot before it is made.
+func shotRecord(number int, shot domain.Shot) domain.ShotRecord {
 	return domain.ShotRecord{Number: number, Kind: shot.Kind, Became: domain.ShotFootage, Template: shot.Template, Prompt: shot.Prompt,
 		Negative: shot.Negative, Version: shot.Version, Hash: shot.Hash}
 }

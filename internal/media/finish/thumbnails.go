@@ -17,9 +17,9 @@ const (
 	thumbColumns            = 10
 )
 
-// thumbs gathers small pictures of a clip and writes them as one JPEG, and a WebVTT that says which of them belongs to which
+// thumbnails gathers small pictures of a clip and writes them as one JPEG, and a WebVTT that says which of them belongs to which
 // seconds.
-type thumbs struct {
+type thumbnails struct {
 	shape         shape
 	width, height int
 	every         time.Duration
@@ -29,8 +29,8 @@ type thumbs struct {
 	pictures      [][]byte // yuv420p, rows without gaps
 }
 
-func newThumbs(s shape, length time.Duration) *thumbs {
-	t := &thumbs{shape: s, every: max(thumbEvery, (length / mostThumbs).Round(time.Second))}
+func newThumbnails(s shape, length time.Duration) *thumbnails {
+	t := &thumbnails{shape: s, every: max(thumbEvery, (length / mostThumbs).Round(time.Second))}
 	for length > mostThumbs*t.every {
 		t.every += time.Second
 	}
@@ -39,7 +39,7 @@ func newThumbs(s shape, length time.Duration) *thumbs {
 }
 
 // consider looks at picture n, which stays the caller's.
-func (t *thumbs) consider(n int64, f *astiav.Frame) error {
+func (t *thumbnails) consider(n int64, f *astiav.Frame) error {
 	if n < t.next || len(t.pictures) == mostThumbs {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (t *thumbs) consider(n int64, f *astiav.Frame) error {
 }
 
 // write leaves thumbs.jpg and thumbs.vtt of a clip of a length in a folder; "" when there is no picture.
-func (t *thumbs) write(folder string, length time.Duration) (sprite, vtt string, err error) {
+func (t *thumbnails) write(folder string, length time.Duration) (sprite, vtt string, err error) {
 	if len(t.pictures) == 0 {
 		return "", "", nil
 	}
@@ -118,7 +118,7 @@ func cueTime(t time.Duration) string {
 	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3600000, ms/60000%60, ms/1000%60, ms%1000)
 }
 
-func (t *thumbs) Close() {
+func (t *thumbnails) Close() {
 	if t != nil && t.g != nil {
 		t.g.Close()
 	}
