@@ -1,14 +1,27 @@
-// Package detect notices the moments of a room that sell: it turns what is said, how loud it is, what the shop does and how
-// the audience answers into highlights, and can say why.
+// Package detect finds the moments of a room that sell: it turns what is said, how loud it is, what the shop does and how the
+// audience answers into highlights, and says why.
 //
 // It takes broadcast.changed, stream.progress, transcript.line, sound.measured, audience.signal and stream.state, and gives
 // highlight.found and, for the health of the audience's feeds, stream.progress.
 //
-// The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is put aside with its media time and
+// # The way of an event through the files
+//
+// service.go consumes the topics; partition.go merges one partition of them by media time and keeps its rooms (keeper.go). room.go
+// takes up one broadcast's events in order: speech.go makes tokens of a line (fold.go; matcher.go and phrase.go look for phrases in
+// them, sound.go also by their sound, number.go reads numbers), audience.go counts comments. The signals below (signal.go) give
+// evidence, fusion.go adds it up to a score, window.go places the highlight. health.go publishes how the audience's feeds are.
+// rules.go is what a rules file says; phrases.go lends its words to the recognisers. replay.go, chart.go and explain.go work on a
+// kept log.
+//
+// # Rooms
+//
+// The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is queued with its media time and
 // taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 500 ms after their
 // end, or when they come. An archived broadcast waits for its lines instead. So the same broadcast gives the same highlights
 // live, replayed after a crash, and from its own log; and from an archive, as long as its live recogniser was not behind by
 // more than that. Only TriggeredAt, a wall clock, differs.
+//
+// # Signals
 //
 // Signals, each a file, look at what happens and give evidence: a named feature between 0 and 1, the media time it speaks of,
 // and a sentence for a person in English and Chinese. What was said goes with it in fields (said.go): the phrases as heard and as
@@ -40,6 +53,8 @@
 // back to, the likeliest by what was said in it, by the step of the voice, by calls before and after it), a call for
 // attention before it, or a change of product or picture near it, and ends with a sentence where one ends soon.
 //
+// # Weights and rules
+//
 // The weights are those of a logistic regression on training rooms, evened out by hand so that one known phrase is enough
 // where no audience can be heard. They were chosen on training rooms, with the phrases of the rules and without any, and
 // checked on validation rooms. The held-out rooms were measured once with them, and nothing was changed after that; detectors
@@ -47,7 +62,7 @@
 //
 // Rules are data (load.go, check.go): YAML over the built-in file, with presets for kinds of rooms between the two (book.go),
 // conditions in CEL (condition.go), and lists of phrases in files of their own. A changed file is taken up while the service
-// runs (watch.go); one that cannot be read is told, and the old rules stay.
+// runs (watch.go); one that cannot be read is logged, and the old rules stay.
 //
 // A partition number of the topics is one bus.Merger, whose rooms are kept with its offsets in one conditional write of the
 // object store; two owners of one partition cannot both go on. Beside it every broadcast's log is kept (log.go), from which

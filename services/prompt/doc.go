@@ -4,9 +4,17 @@
 // It takes highlight.found, clip.requested, stream.state and broadcast.changed (how the room's pictures lie), and gives
 // plan.made and clip.state (found, planned, failed).
 //
+// # The way of a highlight through the files
+//
+// service.go consumes highlights and requests, and contexts.go what operators know of each room. plan.go makes the plan: its shots
+// from library.go (templates of words: template.go), their values from values.go, their final words from words.go, which asks
+// model.go where one is configured and guard.go what must not be said.
+//
+// # Words
+//
 // Words come from a library of templates (YAML): prompts by language, hints for the action by kind of highlight, titles, and
 // the fields of openings. A template names variables as ${name}; their values come from the stream's context and the
-// highlight. A name nobody knows is a fault of the library, found when it is read; a value nobody gave is replaced by the
+// highlight. An unknown name is a fault of the library, found when it is read; a missing value is replaced by the
 // library's default for it. Values are outside input: they are cleaned and cut, and never read as templates.
 //
 // A title is worded by the highlight's kind, in the room's language, within sixty columns. It names the product that is on show,
@@ -20,7 +28,7 @@
 // An opening comes from the request itself, else from what is configured for the highlight's kind, else from prompt.opening
 // ("auto": by kind). Generated shots are worded by the library, in a language that the engine understands and within its
 // length; a language model behind an OpenAI-compatible chat API may word them better (model.go): it gets facts as data, has
-// 800 ms, and what it answers is held against a strict schema and against the facts, else the library's words do. Every
+// 800 ms, and its answer is checked against a strict schema and against the facts; if it fails, the library's words stand. Every
 // prompt has a version and a hash, and a seed that follows from the clip's ID. What must not be generated (forbidden.yaml) is
 // refused here, before it costs an engine's time, and terms that may not be written are taken out of openings; the plan's
 // notes say all of it.
