@@ -24,14 +24,16 @@ type conn struct {
 	tcp    *net.TCPConn
 	raw    syscall.RawConn
 	last   atomic.Bool // no further request is taken
+	fate   fate
+	other  string // the head of the request that is not ours
 
-	in      *[maxHead]byte // nil while nothing is read
-	have    int            // bytes of it
-	readBy  time.Time      // the read deadline as it stands
-	headBy  time.Time      // by then the head under way must be whole; zero: none is
-	tryRead func(socket uintptr) bool
-	readErr error
-	waits   bool // the wait under way has its deadline set
+	in     *[maxHead]byte // nil while nothing is read
+	have   int            // bytes of it
+	asked  bool           // something was read since the last head
+	readBy time.Time      // the read deadline as it stands
+	headBy time.Time      // by then the head under way must be whole; zero: none is
+	turn   func(socket uintptr) (over bool)
+	waits  bool // the wait under way has its deadline set
 
 	remote string
 	x      *exchange // nil while the connection waits
@@ -48,6 +50,16 @@ type conn struct {
 	from int64   // where its body began in written
 	body int64   // bytes of it
 }
+
+// fate is what becomes of a connection.
+type fate int
+
+const (
+	lives    fate = iota
+	answered      // it ends, after a whole answer
+	broken        // it ends
+	foreign       // it is net/http's
+)
 
 // exchange is a request and its answer. Connections that wait share them, since most of them wait.
 type exchange struct {
@@ -67,29 +79,125 @@ func newConn(s *server, tcp *net.TCPConn) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{server: s, tcp: tcp, raw: raw, remote: tcp.RemoteAddr().String()}
-	c.tryRead, c.tryWrite = c.readOnce, c.writeOnce
+	c.turn, c.tryWrite = c.takeTurn, c.writeOnce
 	return c, nil
 }
 
 // serve answers requests until the connection ends or turns out to be net/http's.
 func (c *conn) serve() {
 	defer c.server.forget(c)
+	for c.fate == lives {
+		c.waits = false
+		err := c.raw.Read(c.turn)
+		late := errors.Is(err, os.ErrDeadlineExceeded) && !c.last.Load()
+		switch {
+		case err == nil:
+		case late && !c.waits: // the deadline of an earlier wait, which passed during an answer
+			c.readBy = time.Time{}
+			c.setReadDeadline()
+		case late && c.owed != nil && c.have == 0:
+			c.settle(false)
+		default:
+			c.fate = broken
+		}
+	}
+	if c.fate == foreign {
+		c.settle(true)
+		c.handOver(c.other)
+		return
+	}
+	c.end(c.fate == answered)
+}
+
+// takeTurn reads what the client sent and has it answered; false: what comes next is waited for. All of it lies within one
+// call of raw.Read: who calls that anew must try to read before it waits, and one of two reads would find nothing.
+func (c *conn) takeTurn(socket uintptr) (over bool) {
 	for {
-		head, err := c.next()
+		all, err := c.take(socket)
+		if err == unix.EAGAIN { //nolint:errorlint // a bare errno, on the hot path
+			c.limitRead()
+			return false
+		}
 		if err != nil {
-			c.end(false)
-			return
+			c.fate = broken
 		}
-		if !c.parse(head) {
-			c.settle(true)
-			c.handOver(head)
-			return
+		for c.fate == lives && c.have > 0 {
+			head, whole := c.head()
+			if !whole {
+				break
+			}
+			c.answer(head)
 		}
-		goesOn, whole := c.respond()
-		if !goesOn || c.last.Load() {
-			c.end(whole)
-			return
+		if c.fate != lives {
+			return true
 		}
+		// An end of the client's half that came together with its request wakes nobody again: who is owed an account of the
+		// answer has it looked for within a second.
+		if all && c.have == 0 && c.owed != nil {
+			c.limitRead()
+			return false
+		}
+	}
+}
+
+// take reads once; all: that was all there was. A wait holds no buffer.
+func (c *conn) take(socket uintptr) (all bool, err error) {
+	if c.in == nil {
+		c.in = heads.Get().(*[maxHead]byte)
+	}
+	space := c.in[c.have:]
+	n, err := receive(socket, space)
+	for err == unix.EINTR { //nolint:errorlint // a bare errno, on the hot path
+		n, err = receive(socket, space)
+	}
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if c.have += n; c.have == 0 {
+		c.release()
+	}
+	c.asked = c.asked || n > 0
+	return n < len(space), err
+}
+
+// head takes a request's head out of what was read, if it is whole; "" is one that is not for us: too long, or with lines
+// that end in another way.
+func (c *conn) head() (head string, whole bool) {
+	read := c.in[:c.have]
+	end := bytes.Index(read, crlf2)
+	switch {
+	case end >= 0:
+		end += len(crlf2)
+		head = string(read[:end])
+		if c.have = copy(c.in[:], read[end:]); c.have == 0 {
+			c.release()
+		}
+		c.settle(c.asked && c.have == 0) // whoever asks again has read the last answer, unless it asked ahead
+		c.asked = false
+	case c.have < maxHead && bytes.Count(read, lf) <= bytes.Count(read, crlf2[:2]):
+		if c.headBy.IsZero() {
+			c.headBy = time.Now().Add(headWithin)
+		}
+		return "", false
+	}
+	c.headBy = time.Time{}
+	return head, true
+}
+
+var lf, crlf2 = []byte("\n"), []byte("\r\n\r\n")
+
+// answer has the request answered, if it is ours.
+func (c *conn) answer(head string) {
+	if !c.parse(head) {
+		c.fate, c.other = foreign, head
+		return
+	}
+	switch more, whole := c.respond(); {
+	case more && !c.last.Load():
+	case whole:
+		c.fate = answered
+	default:
+		c.fate = broken
 	}
 }
 
@@ -115,83 +223,6 @@ func (c *conn) rest() {
 	if c.x != nil {
 		exchanges.Put(c.x)
 		c.x = nil
-	}
-}
-
-// next waits for a head and reads it; "" is one that is not for us: too long, or with lines that end in another way.
-func (c *conn) next() (string, error) {
-	waited := false
-	for searched := 0; ; {
-		if c.have > 0 {
-			if end := bytes.Index(c.in[max(0, searched-3):c.have], crlf2); end >= 0 {
-				end += max(0, searched-3) + len(crlf2)
-				head := string(c.in[:end])
-				if c.have = copy(c.in[:], c.in[end:c.have]); c.have == 0 {
-					c.release()
-				}
-				c.headBy = time.Time{}
-				c.settle(waited && c.have == 0) // whoever asks again has read the last answer, unless it asked ahead
-				return head, nil
-			}
-			if searched = c.have; c.have == maxHead || bytes.Count(c.in[:c.have], lf) > bytes.Count(c.in[:c.have], crlf2[:2]) {
-				c.headBy = time.Time{}
-				return "", nil
-			}
-			if c.headBy.IsZero() {
-				c.headBy = time.Now().Add(headWithin)
-			}
-		}
-		switch err := c.read(); {
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.owed != nil && c.have == 0 && !c.last.Load():
-			c.settle(false)
-		case err != nil:
-			return "", err
-		default:
-			waited = true
-		}
-	}
-}
-
-var lf, crlf2 = []byte("\n"), []byte("\r\n\r\n")
-
-// read takes what the client sent; the wait for it holds no buffer.
-func (c *conn) read() error {
-	for {
-		c.waits = false
-		err := c.raw.Read(c.tryRead)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !c.waits && !c.last.Load() {
-			c.readBy = time.Time{} // the deadline of an earlier wait, which passed during an answer
-			c.setReadDeadline()
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		return c.readErr
-	}
-}
-
-func (c *conn) readOnce(socket uintptr) bool {
-	if c.in == nil {
-		c.in = heads.Get().(*[maxHead]byte)
-	}
-	for {
-		n, err := receive(socket, c.in[c.have:])
-		switch {
-		case err == unix.EINTR: //nolint:errorlint // a bare errno, on the hot path
-			continue
-		case err == unix.EAGAIN: //nolint:errorlint // likewise
-			if c.have == 0 {
-				c.release()
-			}
-			c.limitRead()
-			return false
-		case err == nil && n == 0:
-			err = io.EOF
-		}
-		c.have += max(0, n)
-		c.readErr = err
-		return true
 	}
 }
 

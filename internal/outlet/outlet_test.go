@@ -393,6 +393,22 @@ func TestWhatWasAcknowledgedIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestAClientThatEndsItsHalfWithItsRequestIsAnsweredAndLetGo(t *testing.T) {
+	f := open(t, 1000, nil)
+	for _, target := range []string{"/files/x?n=1000", "/files/x?n=1000&settle"} {
+		conn, in := f.dial(t)
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target)
+		conn.(*net.TCPConn).CloseWrite()
+		if _, _, body := read(t, in, "GET"); body != string(f.content) {
+			t.Errorf("%s: %d bytes", target, len(body))
+		}
+		conn.SetReadDeadline(time.Now().Add(idleWithin / 2))
+		if _, err := in.ReadByte(); err != io.EOF {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
 func TestTheServerEndsWithItsRequestsAnswered(t *testing.T) {
 	f := open(t, 8<<20, nil)
 	idle, idleIn := f.dial(t)
