@@ -115,7 +115,7 @@ func quiet(room demo.Room, at time.Duration) time.Duration {
 		for _, candidate := range []time.Duration{at + step, at - step} {
 			free := candidate > 5*time.Second && candidate < room.Length-10*time.Second
 			for _, m := range room.Moments() {
-				// A killed recorder is away for some seconds; the words before must have been spoken to their end.
+				// The room goes on where it broke off, at the next keyframe; the words before must have been heard to their end.
 				if candidate > m.Start-8*time.Second && candidate < m.End+time.Second {
 					free = false
 				}

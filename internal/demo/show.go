@@ -29,8 +29,10 @@ type Show struct {
 	// Broken says that the server may fail in the middle: pushes are taken up again, questions asked again.
 	Broken bool
 
-	mutex sync.Mutex
-	clips map[string]*Clip
+	mutex  sync.Mutex
+	clips  map[string]*Clip
+	pushes []sent
+	at     time.Duration // the script's time that was pushed last
 }
 
 // Clip is a clip as the audience meets it.
@@ -100,44 +102,19 @@ func (s *Show) Attach(ctx context.Context) (push string, err error) {
 func (s *Show) Play(ctx context.Context, push string) error {
 	playing, ctx := errgroup.WithContext(ctx)
 	onAir, offAir := context.WithCancel(ctx)
-	start := time.Now()
-	playing.Go(func() error { defer offAir(); return s.push(ctx, push, start) })
-	playing.Go(func() error { s.comment(onAir, start); return nil })
-	playing.Go(func() error { s.sell(onAir, start); return nil })
+	playing.Go(func() error { defer offAir(); return s.push(ctx, push) })
+	playing.Go(func() error { s.comment(onAir); return nil })
+	playing.Go(func() error { s.sell(onAir); return nil })
 	playing.Go(func() error { return s.watch(ctx, onAir) })
 	return playing.Wait()
 }
 
-// push sends the movie, and what is left of it again when it is broken off.
-func (s *Show) push(ctx context.Context, url string, start time.Time) error {
-	for {
-		at := time.Since(start)
-		if at < time.Second {
-			at = 0
-		}
-		command := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re",
-			"-ss", fmt.Sprintf("%.3f", at.Seconds()), "-i", s.Movie, "-c", "copy", "-f", "flv", url)
-		problems, err := command.CombinedOutput()
-		switch {
-		case err == nil || time.Since(start) >= s.Room.Length:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !s.Broken:
-			return fmt.Errorf("push the room: %w: %s", err, strings.TrimSpace(string(problems)))
-		}
-		if err := await.For(ctx, 500*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
 // comment lets the audience write at its times. A comment that can't be delivered is lost, as comments are.
-func (s *Show) comment(ctx context.Context, start time.Time) {
+func (s *Show) comment(ctx context.Context) {
 	comments := slices.SortedFunc(slices.Values(s.Room.Comments), func(a, b Comment) int { return cmp.Compare(a.At, b.At) })
-	for len(comments) > 0 && await.For(ctx, time.Until(start.Add(comments[0].At))) == nil {
+	for len(comments) > 0 && s.reach(ctx, comments[0].At) == nil {
 		var due []map[string]string
-		for len(comments) > 0 && comments[0].At <= time.Since(start)+100*time.Millisecond {
+		for at := s.position(); len(comments) > 0 && comments[0].At <= at+100*time.Millisecond; {
 			due = append(due, map[string]string{"kind": "comment", "user": comments[0].User, "text": comments[0].Text})
 			comments = comments[1:]
 		}
@@ -151,15 +128,13 @@ func (s *Show) item(price string) map[string]string {
 }
 
 // sell lets the shop say at its times what it says of the product, until it is heard.
-func (s *Show) sell(ctx context.Context, start time.Time) {
+func (s *Show) sell(ctx context.Context) {
 	for _, change := range s.Room.Shop() {
 		told := []map[string]any{{"kind": "product", "action": change.Action, "item": s.item(change.Price)}}
-		wait := time.Until(start.Add(change.At))
-		for await.For(ctx, wait) == nil {
+		for err := s.reach(ctx, change.At); err == nil; err = await.For(ctx, 500*time.Millisecond) {
 			if s.Ops.Call(ctx, http.MethodPost, "/v1/streams/"+s.Stream+"/audience", told, nil) == nil {
 				break
 			}
-			wait = 500 * time.Millisecond
 		}
 	}
 }
@@ -278,6 +253,9 @@ func (s *Show) Clips() []*Clip {
 // Report holds the clips against the script, and tells whether every moment has one good clip and there is no other clip.
 func (s *Show) Report() bool {
 	clips, moments := s.Clips(), s.Room.Moments()
+	for i, m := range moments {
+		moments[i] = s.recorded(m)
+	}
 	var waits []time.Duration
 	for _, m := range moments {
 		if i := slices.IndexFunc(clips, func(c *Clip) bool { return c.holds(m) && c.good() }); i >= 0 {

@@ -14,7 +14,10 @@ import (
 	"time"
 )
 
-const sampleRate = 16000
+const (
+	sampleRate    = 16000
+	keyframeEvery = 2 * time.Second
+)
 
 // Synthesise speaks and draws the room into an FLV file (H.264 720p30, AAC) with the ffmpeg command, and settles the times
 // of its script. font is a font file that knows Chinese.
@@ -83,7 +86,7 @@ func (r *Room) draw(ctx context.Context, sound, font, out string) error {
 	text := func(content string, size int, x, y, more string) string {
 		return fmt.Sprintf("drawtext=fontfile=%s:text='%s':fontsize=%d:fontcolor=white:x=%s:y=%s%s", font, content, size, x, y, more)
 	}
-	seconds := fmt.Sprintf("%.3f", r.Length.Seconds())
+	seconds, keyframes := fmt.Sprintf("%.3f", r.Length.Seconds()), fmt.Sprint(30*int(keyframeEvery/time.Second))
 	shop := r.Shop()
 	falls := shop[len(shop)-1].At.Seconds()
 	// The still background is drawn once and repeated: drawing it for every frame would take longer than the encoder does.
@@ -99,7 +102,7 @@ func (r *Room) draw(ctx context.Context, sound, font, out string) error {
 		text(r.Host, 44, "48", "120", "")
 	_, err := ffmpeg(ctx, nil, "-f", "lavfi", "-i", picture,
 		"-f", "s16le", "-ar", fmt.Sprint(sampleRate), "-ac", "1", "-i", sound,
-		"-t", seconds, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "60", "-keyint_min", "60",
+		"-t", seconds, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", keyframes, "-keyint_min", keyframes,
 		"-b:v", "2500k", "-maxrate", "3000k", "-bufsize", "3000k",
 		"-c:a", "aac", "-ar", "44100", "-b:a", "96k", "-f", "flv", "-y", out)
 	return err
