@@ -15,6 +15,7 @@ import (
 
 	"liveclip/internal/child/wire"
 	"liveclip/internal/domain"
+	"liveclip/internal/media"
 	"liveclip/internal/media/limit"
 	mediav1 "liveclip/proto/media/v1"
 )
@@ -81,7 +82,7 @@ func serve(ctx context.Context, run mode, stdin io.Reader, stdout io.Writer) err
 	reason, err := run(ctx, order, in, out)
 	if err != nil {
 		return out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Failed{
-			Failed: &mediav1.Failed{Error: err.Error(), Permanent: domain.IsPermanent(err)}}})
+			Failed: &mediav1.Failed{Error: media.Plain(err).Error(), Permanent: domain.IsPermanent(err)}}})
 	}
 	return out.Write(&mediav1.FromChild{Message: &mediav1.FromChild_Done{Done: &mediav1.Done{Reason: reason}}})
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"liveclip/internal/note"
 )
 
 // guard is a proxy on the loopback that FFmpeg's HTTP goes through: it connects to admitted addresses only, after the names
@@ -82,7 +84,7 @@ func (g *guard) refusal() error {
 func (g *guard) check(ctx context.Context, host string) error {
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return fmt.Errorf("find host: %w", err)
+		return fmt.Errorf("find host: %w", note.Plain(err))
 	}
 	for _, a := range addresses {
 		if !g.admit(a.Unmap()) {

@@ -279,10 +279,7 @@ func (s *source) sorted(action string, err error, scheme string) error {
 		return fmt.Errorf("%s %s: %w for %s", action, s.name, errIdle, s.idle)
 	}
 	what := err.Error()
-	if errors.Is(err, astiav.ErrInvaliddata) || errors.Is(err, errInvalid) { // errInvalid: a format outside demuxers
-		what = "it is not a supported recording or stream, or is damaged beyond reading (" + what + ")"
-	}
-	err = fmt.Errorf("%s %s: %s", action, s.name, what)
+	err = fmt.Errorf("%s %s: %w", action, s.name, Plain(err))
 	if scheme == "file" || permanentOf(what) {
 		return domain.Permanent(err)
 	}

@@ -3,11 +3,14 @@
 //
 // What is written down is the English, its values in place: logs, records and the command line read so. Chinese says such a
 // text in Chinese, by the same sentences; so old records are read in both languages, too, and a writer has one thing to say.
+//
+// Failures of the system's are said by sentences, too (fault.go): what to do, and behind it, in brackets, the original.
 package note
 
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -15,11 +18,21 @@ import (
 // Sentence is one in both languages. The English has fmt's verbs for its values, the Chinese names them as %[1]s, %[2]s, ….
 type Sentence struct{ English, Chinese string }
 
-// Say gives the sentence in English.
-func (s Sentence) Say(values ...any) string { return fmt.Sprintf(s.English, values...) }
+// Say gives the sentence in English. An error among the values is said plainly.
+func (s Sentence) Say(values ...any) string { return fmt.Sprintf(s.English, plainly(values)...) }
 
-// Errorf is fmt.Errorf with the sentence; an error among the values is wrapped where the English has %w.
-func (s Sentence) Errorf(values ...any) error { return fmt.Errorf(s.English, values...) }
+// Errorf is fmt.Errorf with the sentence; an error among the values is said plainly, and wrapped where the English has %w.
+func (s Sentence) Errorf(values ...any) error { return fmt.Errorf(s.English, plainly(values)...) }
+
+func plainly(values []any) []any {
+	said := slices.Clone(values)
+	for i, value := range said {
+		if err, ok := value.(error); ok {
+			said[i] = Plain(err)
+		}
+	}
+	return said
+}
 
 const (
 	joint  = "; " // between the notes of one text
@@ -106,6 +119,9 @@ func (b Book) sentence(text string) (said string, ok bool) {
 			return s.Chinese, true
 		}
 		return fmt.Sprintf(s.Chinese, values...), true
+	}
+	if head, rest, ok := strings.Cut(text, original); ok && strings.HasSuffix(rest, "]") {
+		return b.sentence(head)
 	}
 	return "", false
 }

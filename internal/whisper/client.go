@@ -17,6 +17,7 @@ import (
 
 	"liveclip/internal/await"
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	"liveclip/internal/outcall"
 )
 
@@ -144,7 +145,7 @@ func (c *Client) once(ctx context.Context, samples []byte, expect []string) ([]d
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, outcall.WithoutURL(err)
+		return nil, note.Plain(outcall.WithoutURL(err))
 	}
 	defer response.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))

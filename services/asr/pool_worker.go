@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -38,7 +39,7 @@ func (p *pool) runWorker(ctx context.Context, i int) {
 			if p.deafness() == "" {
 				p.log.Error("speech is not recognised", "error", err, "retry", retryModel)
 			}
-			if p.markDeaf(err.Error()) {
+			if p.markDeaf(note.Plain(err).Error()) {
 				p.failWaiting()
 			}
 			wait = retryModel

@@ -8,6 +8,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
+	"liveclip/internal/note"
 )
 
 const (
@@ -94,7 +95,7 @@ func (r *room) pullOnce(ctx context.Context) (reason string, recorded, ended boo
 func (r *room) publishUnreachable(ctx context.Context, err error) {
 	reason := "the source gave nothing"
 	if err != nil {
-		reason = err.Error()
+		reason = note.Plain(err).Error()
 	}
 	if reason == r.lastTrouble {
 		return

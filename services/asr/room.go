@@ -14,6 +14,7 @@ import (
 	"liveclip/internal/domain"
 	"liveclip/internal/event"
 	"liveclip/internal/lease"
+	"liveclip/internal/note"
 	mediav1 "liveclip/proto/media/v1"
 )
 
@@ -226,7 +227,7 @@ func (r *room) lane() domain.Lane {
 // sourceGone begins the wait for the source to come back.
 func (r *room) sourceGone(ctx context.Context, reason string, err error) {
 	if err != nil {
-		reason = err.Error()
+		reason = note.Plain(err).Error()
 		r.log.Warn("source failed", "error", err)
 	}
 	if r.broadcast == nil || !r.broadcast.connected() {
@@ -252,7 +253,7 @@ func (r *room) endBroadcast(reason string) {
 // finish closes the broadcast of a source that has ended, and detaches the stream.
 func (r *room) finish(reason string, err error) {
 	if err != nil {
-		reason = err.Error()
+		reason = note.Plain(err).Error()
 	}
 	if r.broadcast == nil {
 		r.publishFailed(reason)

@@ -11,6 +11,7 @@ import (
 
 	"liveclip/internal/address"
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 // pullSchemes are those a stream may be pulled by.
@@ -59,7 +60,7 @@ func (g sourcePolicy) checkHost(ctx context.Context, host string) error {
 	}
 	addresses, err := g.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return fmt.Errorf("find host: %w", err)
+		return fmt.Errorf("find host: %w", note.Plain(err))
 	}
 	for _, a := range addresses {
 		if !address.Public(a) {

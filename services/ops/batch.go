@@ -9,6 +9,7 @@ import (
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	opsv1 "liveclip/proto/ops/v1"
 )
 
@@ -137,7 +138,7 @@ func (s *Service) batchProgress(ctx context.Context, c caller, source batchSourc
 	}
 	switch {
 	case b.Closed != nil && m.Ended == m.Clips:
-		m.State, m.Reason = "done", b.Closed.Reason
+		m.State, m.Reason, m.Chinese = "done", b.Closed.Reason, note.Chinese(b.Closed.Reason)
 	case b.ID != "":
 		m.State = "running"
 	}

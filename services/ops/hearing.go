@@ -1,9 +1,11 @@
 package ops
 
 import (
+	"cmp"
 	"strings"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	opsv1 "liveclip/proto/ops/v1"
 )
 
@@ -26,8 +28,10 @@ func hearingMessage(h domain.Hearing) *opsv1.Hearing {
 	}
 	m := &opsv1.Hearing{Engine: h.Engine, Trouble: string(h.Trouble)}
 	if notes, ok := hearingNotes[h.Trouble]; ok {
-		named := strings.NewReplacer("ENGINE", h.Engine, "ABOUT", h.About)
-		m.Note, m.Chinese = named.Replace(notes[0]), named.Replace(notes[1])
+		named := func(text, about string) string {
+			return strings.NewReplacer("ENGINE", h.Engine, "ABOUT", about).Replace(text)
+		}
+		m.Note, m.Chinese = named(notes[0], h.About), named(notes[1], cmp.Or(note.Chinese(h.About), h.About))
 	}
 	return m
 }

@@ -1,10 +1,13 @@
 package ops
 
 import (
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 	opsv1 "liveclip/proto/ops/v1"
 )
 
@@ -17,12 +20,21 @@ func TestARoomSaysWhoHearsItAndHowFarThatIsToBeTrustedInBothLanguages(t *testing
 	}
 	for _, trouble := range []domain.HearingTrouble{domain.HearingUnknown, domain.HearingForeign, domain.HearingWeak, domain.HearingDeaf, domain.HearingLater} {
 		got := hearingMessage(domain.Hearing{Engine: "house", Trouble: trouble, About: "zh"})
-		for _, note := range []string{got.Note, got.Chinese} {
-			if !strings.Contains(note, "house") && !strings.Contains(note, "zh") || strings.Contains(note, "ENGINE") || strings.Contains(note, "ABOUT") {
-				t.Errorf("%s: %q", trouble, note)
+		for _, said := range []string{got.Note, got.Chinese} {
+			if !strings.Contains(said, "house") && !strings.Contains(said, "zh") || strings.Contains(said, "ENGINE") || strings.Contains(said, "ABOUT") {
+				t.Errorf("%s: %q", trouble, said)
 			}
 		}
 	}
+}
+
+func TestWhyAnEngineDoesNotWorkIsSaidInTheReadersLanguage(t *testing.T) {
+	about := note.Plain(&fs.PathError{Op: "open", Path: "/models/zh", Err: syscall.ENOENT}).Error()
+	got := hearingMessage(domain.Hearing{Engine: "house", Trouble: domain.HearingDeaf, About: about})
+	equal(t, "notes", [2]string{got.Note, got.Chinese}, [2]string{
+		"nobody hears the room: house does not work: there is no such file or folder [open /models/zh: no such file or directory]",
+		"无人识别本直播间的讲话：house 无法工作：文件或文件夹不存在：请核对路径，确认磁盘已挂载",
+	})
 }
 
 func TestAnEngineThatNobodyHasIsRefusedWhereEnginesAreKnown(t *testing.T) {

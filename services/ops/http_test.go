@@ -121,7 +121,7 @@ func TestTheConsoleLoadsNothingFromElsewhere(t *testing.T) {
 	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("%d %v", page.status, page.header)
 	}
-	for _, file := range []string{"index.html", "console.css", "console.js"} {
+	for _, file := range []string{"index.html", "console.css", "console.js", "rooms.js", "clips.js", "batch.js"} {
 		got := r.call("", "GET", "/console/"+file, "")
 		if got.status != http.StatusOK || strings.Contains(got.body, "http://") || strings.Contains(got.body, "https://") {
 			t.Errorf("%s: %d, or names another host", file, got.status)

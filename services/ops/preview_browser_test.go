@@ -76,7 +76,7 @@ func TestTheConsoleOpensWithTheTokenOfItsAddressAndShowsTheRoom(t *testing.T) {
 	var shown string
 	page.Run(`new Promise((done) => {
 		const shown = () => [document.getElementById('desk').hidden ? 'no desk' : '', document.getElementById('rooms').innerText].join('');
-		const until = Date.now() + 10000;
+		const until = Date.now() + 100000;
 		(function look() { shown().includes('room1') || Date.now() > until ? done(shown()) : setTimeout(look, 50); })();
 	})`, &shown)
 	if !strings.Contains(shown, "room1") {

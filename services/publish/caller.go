@@ -68,6 +68,9 @@ func refusal(status int, said answerBody) string {
 	if status/100 == 3 {
 		reason += ": " + note.NoRedirects.Say()
 	}
+	if why, known := note.Status(status); known {
+		reason += ": " + why.Say()
+	}
 	if said.Detail != "" {
 		reason += ": " + truncate(said.Detail, 500)
 	}
@@ -99,7 +102,7 @@ func (c caller) call(ctx context.Context, m any, key string) (status int, said a
 	case err != nil && connected.Load():
 		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, errUnanswered)
 	case err != nil:
-		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, withoutURL(err))
+		return 0, said, fmt.Errorf("call %s: %w", c.dest.Name, note.Plain(withoutURL(err)))
 	}
 	defer answer.Body.Close()
 	// The status has decided; what else it says is taken if it can be read.

@@ -17,6 +17,7 @@ import (
 
 	"liveclip/internal/blob"
 	"liveclip/internal/domain"
+	"liveclip/internal/note"
 )
 
 // folder writes clips into a directory: {tenant}/{stream}/{clip}.r{revision}.mp4 with .jpg, .vtt and .json. Each file
@@ -44,7 +45,7 @@ func fileStem(p publication) string {
 func (f folder) push(ctx context.Context, p publication) (outcome, error) {
 	root, err := f.open()
 	if err != nil {
-		return outcome{}, fmt.Errorf("write to folder %s: %w", f.dest.Name, err)
+		return outcome{}, fmt.Errorf("write to folder %s: %w", f.dest.Name, note.Plain(err))
 	}
 	defer root.Close()
 	name, rendered := fileStem(p), p.manifest.Rendered
@@ -63,7 +64,7 @@ func (f folder) push(ctx context.Context, p publication) (outcome, error) {
 		err = writeJSON(root, name+".json", m)
 	}
 	if err != nil {
-		return outcome{}, fmt.Errorf("write to folder %s: %w", f.dest.Name, err)
+		return outcome{}, fmt.Errorf("write to folder %s: %w", f.dest.Name, note.Plain(err))
 	}
 	return outcome{state: domain.PublicationVisible, remoteID: name + ".mp4"}, nil
 }
@@ -72,12 +73,12 @@ func (f folder) push(ctx context.Context, p publication) (outcome, error) {
 func (f folder) withdraw(_ context.Context, p publication, _ string) error {
 	root, err := f.open()
 	if err != nil {
-		return fmt.Errorf("remove from folder %s: %w", f.dest.Name, err)
+		return fmt.Errorf("remove from folder %s: %w", f.dest.Name, note.Plain(err))
 	}
 	defer root.Close()
 	for _, extension := range []string{".json", ".mp4", ".jpg", ".vtt"} {
 		if err := root.Remove(fileStem(p) + extension); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove from folder %s: %w", f.dest.Name, err)
+			return fmt.Errorf("remove from folder %s: %w", f.dest.Name, note.Plain(err))
 		}
 	}
 	return nil

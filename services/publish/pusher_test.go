@@ -431,7 +431,7 @@ func TestWhatAWebhookAnswersDecidesTheState(t *testing.T) {
 		"a redirect":                {redirect, publicationFact("hook", domain.PublicationRejected, "", "", "the destination answered 307: redirects are not followed"), 1},
 		"busy and then accepted":    {inTurn(busy("7"), answerWith(200, "")), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 2},
 		"broken and then accepted":  {inTurn(answerWith(503, ""), answerWith(502, ""), answerWith(200, "")), publicationFact("hook", domain.PublicationAccepted, "", "", ""), 3},
-		"broken for good":           {answerWith(500, "oops"), publicationFact("hook", domain.PublicationFailed, "", "", "gave up after 3 calls: the destination answered 500: oops"), 3},
+		"broken for good":           {answerWith(500, "oops"), publicationFact("hook", domain.PublicationFailed, "", "", "gave up after 3 calls: the destination answered 500: the other server failed: oops"), 3},
 		"no answer":                 {silent, publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
 		"a connection that breaks":  {hijacked(""), publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
 		"half an answer":            {hijacked("HTTP/1.1 200 O"), publicationFact("hook", domain.PublicationUnknown, "", "", unanswered), 1},
@@ -469,7 +469,7 @@ func TestACallThatNeverBeganIsMadeAgain(t *testing.T) {
 	d := newDesk(t, hookConfig("http://"+addresstest.Dead(t)))
 	d.decide(t, approval)
 	d.work(t)
-	if got := d.stands(t, "hook"); got.State != domain.PublicationFailed || got.Reason != "gave up after 3 calls: call hook: connection refused" {
+	if got := d.stands(t, "hook"); got.State != domain.PublicationFailed || got.Reason != "gave up after 3 calls: call hook: nothing listens at that address [connection refused]" {
 		t.Errorf("the ledger says %+v", got)
 	}
 	if len(d.paused) != 2 || d.paused[0] < firstPause || d.paused[1] < 2*firstPause {

@@ -121,7 +121,7 @@ func TestAWithdrawalThatWasRefusedIsForAPerson(t *testing.T) {
 	d.work(t)
 	d.decide(t, d.edited(t))
 	d.work(t)
-	want := publicationFact("hook", domain.PublicationUnknown, "", "", "the destination did not take the withdrawal: the destination answered 403: no")
+	want := publicationFact("hook", domain.PublicationUnknown, "", "", "the destination did not take the withdrawal: the destination answered 403: it forbids access: no")
 	if got := d.stands(t, "hook"); got != want || len(d.open(t)) > 0 {
 		t.Errorf("%+v, open %v", got, d.open(t))
 	}

@@ -2278,6 +2278,7 @@ type BatchSource struct {
 	Clips         int32                  `protobuf:"varint,7,opt,name=clips,proto3" json:"clips,omitempty"`         // known
 	Published     int32                  `protobuf:"varint,8,opt,name=published,proto3" json:"published,omitempty"` // playable
 	Ended         int32                  `protobuf:"varint,9,opt,name=ended,proto3" json:"ended,omitempty"`         // playable, rejected, failed, taken down
+	Chinese       string                 `protobuf:"bytes,10,opt,name=chinese,proto3" json:"chinese,omitempty"`     // reason in Chinese, where there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2373,6 +2374,13 @@ func (x *BatchSource) GetEnded() int32 {
 		return x.Ended
 	}
 	return 0
+}
+
+func (x *BatchSource) GetChinese() string {
+	if x != nil {
+		return x.Chinese
+	}
+	return ""
 }
 
 type Reason struct {
@@ -5149,7 +5157,7 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x129\n" +
 	"\n" +
 	"created_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x126\n" +
-	"\asources\x18\x04 \x03(\v2\x1c.liveclip.ops.v1.BatchSourceR\asources\"\xfc\x01\n" +
+	"\asources\x18\x04 \x03(\v2\x1c.liveclip.ops.v1.BatchSourceR\asources\"\x96\x02\n" +
 	"\vBatchSource\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12\x14\n" +
@@ -5160,7 +5168,9 @@ const file_ops_v1_ops_proto_rawDesc = "" +
 	"heard_to_s\x18\x06 \x01(\x01R\bheardToS\x12\x14\n" +
 	"\x05clips\x18\a \x01(\x05R\x05clips\x12\x1c\n" +
 	"\tpublished\x18\b \x01(\x05R\tpublished\x12\x14\n" +
-	"\x05ended\x18\t \x01(\x05R\x05ended\"\xb0\x01\n" +
+	"\x05ended\x18\t \x01(\x05R\x05ended\x12\x18\n" +
+	"\achinese\x18\n" +
+	" \x01(\tR\achinese\"\xb0\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x11\n" +

@@ -134,13 +134,17 @@ func unreachable(err error) error {
 	if errors.As(err, &f) {
 		return f
 	}
-	return fault(Away, note.EngineAway.English, outcall.WithoutURL(err))
+	return fault(Away, note.EngineAway.English, note.Plain(outcall.WithoutURL(err)))
 }
 
 func refusal(response *http.Response, body []byte, said func(int, []byte) *Fault) *Fault {
 	f := said(response.StatusCode, body)
 	if f == nil {
-		f = &Fault{Kind: sortStatus(response.StatusCode), Err: note.NoReason.Errorf()}
+		why, known := note.Status(response.StatusCode)
+		if !known {
+			why = note.NoReason
+		}
+		f = &Fault{Kind: sortStatus(response.StatusCode), Err: why.Errorf()}
 	}
 	f.Err = note.EngineAnswered.Errorf(response.StatusCode, f.Err)
 	f.After = cmp.Or(f.After, outcall.RetryAfter(response, time.Now(), 10*time.Minute))

@@ -159,7 +159,7 @@ func plain(err error) error {
 	}
 	kind = sortWords(s.Message(), kind).Kind
 	if kind == Away && s.Code() == codes.Unavailable {
-		return fault(kind, note.EngineAway.English, errors.New(dialling(s.Message())))
+		return fault(kind, note.EngineAway.English, note.Foreign(dialling(s.Message())))
 	}
 	return fault(kind, "engine: %s: %.300s", s.Code(), s.Message())
 }
