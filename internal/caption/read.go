@@ -16,8 +16,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
-
-	"liveclip/internal/wording"
 )
 
 const (
@@ -80,7 +78,7 @@ func Read(r io.Reader) ([]Cue, Faults, error) {
 				faults.Cut++
 				continue
 			}
-			open.Text = strings.TrimSpace(wording.JoinTexts(open.Text, text))
+			open.Text = strings.TrimSpace(glue(open.Text, text))
 		}
 	}
 	cues = slices.DeleteFunc(cues, func(c Cue) bool { return c.Text == "" })

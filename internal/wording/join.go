@@ -10,21 +10,12 @@ import (
 
 // Join gives the text of words.
 func Join(words []domain.Word) string {
-	texts := make([]string, len(words))
-	for i, w := range words {
-		texts[i] = w.Text
-	}
-	return JoinTexts(texts...)
-}
-
-// JoinTexts puts words, or longer pieces of text, together as they are printed.
-func JoinTexts(texts ...string) string {
 	var b strings.Builder
-	for i, text := range texts {
-		if i > 0 && Spaced(texts[i-1], text) {
+	for i, w := range words {
+		if i > 0 && Spaced(words[i-1].Text, w.Text) {
 			b.WriteByte(' ')
 		}
-		b.WriteString(text)
+		b.WriteString(w.Text)
 	}
 	return b.String()
 }
