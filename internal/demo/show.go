@@ -308,7 +308,9 @@ func AnswersRange(ctx context.Context, url string) bool {
 
 // Decodes plays a whole file or URL and gives what is wrong with it.
 func Decodes(ctx context.Context, url string) error {
-	command := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-xerror", "-nostdin", "-i", url, "-f", "null", "-")
+	// in the file's own ticks: in those of a guessed frame rate, ffmpeg may round two pictures to one time
+	command := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-loglevel", "error", "-xerror", "-nostdin", "-i", url,
+		"-enc_time_base:v", "-1", "-f", "null", "-")
 	problems, err := command.CombinedOutput()
 	text := strings.TrimSpace(string(problems))
 	switch {

@@ -143,10 +143,10 @@ func (r recorded) write(t *testing.T, run int64, from int) string {
 	return path
 }
 
-// decodes has ffmpeg decode a file; what it complains of is returned.
+// decodes has ffmpeg decode a file, in the file's own ticks; what it complains of is returned.
 func decodes(t *testing.T, path string) string {
 	t.Helper()
-	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-f", "null", "-").CombinedOutput()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-enc_time_base:v", "-1", "-f", "null", "-").CombinedOutput()
 	if err != nil {
 		return err.Error() + ": " + string(out)
 	}
