@@ -158,7 +158,7 @@ func (l *listener) take(m *mediav1.Hear) error {
 		if len(l.open) >= l.streams {
 			l.drop(0)
 		}
-		u, err := l.engine.Begin(speech.Known{Voice: m.Voice, Hotwords: m.Hotwords})
+		u, err := l.engine.Begin(speech.Known{Channel: m.Channel, Hotwords: m.Hotwords})
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ func (l *listener) tell(h *hearing) error {
 	}
 	heard := &mediav1.Heard{Utterance: h.id, Final: h.ended, Text: r.Text}
 	if h.ended {
-		heard.Work = int64(h.work)
+		heard.Work, heard.Channel = int64(h.work), r.Channel
 	}
 	for _, w := range r.Words {
 		heard.Words = append(heard.Words, &mediav1.HeardWord{Text: w.Text, Start: int64(h.at + w.Start), End: int64(h.at + w.End), Confidence: w.Confidence})

@@ -31,7 +31,7 @@ type About struct {
 
 // Known is what is known of an utterance before it is heard.
 type Known struct {
-	Voice    string   // utterances of one voice share what was learnt of its channel; empty: nothing is kept
+	Channel  Channel  // as the Result of the same voice's last utterance gave it, by any recogniser of the engine; nil: unknown
 	Hotwords []string // to be expected
 }
 
@@ -55,7 +55,13 @@ type Result struct {
 	Text  string
 	Words []domain.Word
 	Heard time.Duration // how much of it was worked through; 0: all
+
+	Channel Channel // of a final result: what was learnt, for the voice's next utterance; nil: nothing
 }
+
+// Channel is the mean spectrum of a voice as its microphone and encoder give it. Speech is recognised better against a
+// channel that is known.
+type Channel []float32
 
 // Open opens an engine by its name, with its options: model paths and the like.
 func Open(name string, options map[string]string) (Engine, error) {

@@ -67,8 +67,8 @@ func OpenKeywords(options map[string]string) (*Keywords, error) {
 func (k *Keywords) About() About { return About{Streams: 1, PartialEvery: forever, Language: "en"} }
 
 // Begin begins an utterance.
-func (k *Keywords) Begin(known Known) (Utterance, error) {
-	return &keywordUtterance{of: k, voice: known.Voice}, nil
+func (k *Keywords) Begin(Known) (Utterance, error) {
+	return &keywordUtterance{of: k}, nil
 }
 
 // Work hears an utterance that has ended.
@@ -88,7 +88,6 @@ func (k *Keywords) Work(of []Utterance) error {
 // keywordUtterance is heard whole: the channel's colour is measured over all of it.
 type keywordUtterance struct {
 	of         *Keywords
-	voice      string
 	sound      []int16
 	ends, done bool
 	final      Result

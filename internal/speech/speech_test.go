@@ -33,9 +33,9 @@ func say(t *testing.T, voice, text string) []int16 {
 }
 
 // live hears samples as they would come, in steps of 100 ms.
-func live(t *testing.T, r *Recogniser, samples []int16) (partials []string, final Result) {
+func live(t *testing.T, r *Recogniser, known Channel, samples []int16) (partials []string, final Result) {
 	t.Helper()
-	u := begin(t, r, Known{Voice: t.Name()})
+	u := begin(t, r, Known{Channel: known})
 	for len(samples) > 0 {
 		step := min(SampleRate/10, len(samples))
 		u.Hear(samples[:step])
@@ -91,7 +91,7 @@ func TestSellingWordsAreMostlyHeardWordForWordInEveryVoiceLiveAndWhole(t *testin
 		for _, text := range []string{"last three minutes", "the price drops to nineteen dollars", "only ten left", "free shipping today"} {
 			samples := say(t, voice, text)
 			result := whole(t, r, samples)
-			_, final := live(t, r, samples)
+			_, final := live(t, r, result.Channel, samples)
 			t.Logf("%s %q: whole %q, live %q", voice, text, result.Text, final.Text)
 			said++
 			if result.Text == text {
@@ -107,12 +107,42 @@ func TestSellingWordsAreMostlyHeardWordForWordInEveryVoiceLiveAndWhole(t *testin
 	}
 }
 
+func TestTheFirstUtteranceOfAVoiceIsHeardAsWellLiveAsWhole(t *testing.T) {
+	r := open(t)
+	for _, voice := range []string{"slt", "rms", "awb"} {
+		for _, text := range []string{"only three minutes left", "twenty percent off everything"} {
+			samples := say(t, voice, text)
+			if _, first := live(t, r, nil, samples); !reflect.DeepEqual(first, whole(t, r, samples)) || len(first.Channel) == 0 {
+				t.Errorf("%s %q: live %+v, whole %+v", voice, text, first, whole(t, r, samples))
+			}
+		}
+	}
+}
+
+func TestWhatARecogniserLearntOfAVoiceServesAnother(t *testing.T) {
+	one, other := open(t), open(t)
+	learnt := whole(t, one, say(t, "slt", "this jacket is made of soft cotton")).Channel
+	samples := say(t, "slt", "everything is half price today")
+	_, here := live(t, one, learnt, samples)
+	if _, there := live(t, other, learnt, samples); !reflect.DeepEqual(here, there) || reflect.DeepEqual(here.Channel, learnt) {
+		t.Errorf("heard %+v, and %+v; known before: %v", here, there, learnt)
+	}
+}
+
+func TestSoundWithoutWordsTeachesNothing(t *testing.T) {
+	r := open(t)
+	learnt := whole(t, r, say(t, "slt", "flash sale")).Channel
+	if _, after := live(t, r, learnt, make([]int16, SampleRate/2)); after.Text != "" || !reflect.DeepEqual(after.Channel, learnt) {
+		t.Errorf("heard %+v, known before: %v", after, learnt)
+	}
+}
+
 func TestWordsHaveTimesWithinTheirUtterance(t *testing.T) {
 	r := open(t)
 	samples := slices.Concat(make([]int16, SampleRate), say(t, "rms", "the price drops to nineteen dollars")) // a second of silence before
 	length := time.Duration(len(samples)) * time.Second / SampleRate
 	for range 2 { // times count from each utterance's own beginning
-		_, result := live(t, r, samples)
+		_, result := live(t, r, nil, samples)
 		if len(result.Words) != 6 {
 			t.Fatalf("heard %q", result.Text)
 		}
@@ -127,7 +157,7 @@ func TestWordsHaveTimesWithinTheirUtterance(t *testing.T) {
 }
 
 func TestPartialLinesGrowTowardsTheFinalOne(t *testing.T) {
-	partials, final := live(t, open(t), say(t, "slt", "free shipping for everyone"))
+	partials, final := live(t, open(t), nil, say(t, "slt", "free shipping for everyone"))
 	if !strings.Contains(strings.Join(partials, "|"), "free shipping") || final.Text != "free shipping for everyone" {
 		t.Errorf("partials %q, final %q", partials, final.Text)
 	}
@@ -138,7 +168,7 @@ func TestAnUtteranceThatNeverEndedIsDroppedByTheNext(t *testing.T) {
 	u := begin(t, r, Known{})
 	u.Hear(say(t, "rms", "today only"))
 	work(t, r, u)
-	if _, final := live(t, r, say(t, "rms", "flash sale")); final.Text != "flash sale" {
+	if _, final := live(t, r, nil, say(t, "rms", "flash sale")); final.Text != "flash sale" {
 		t.Errorf("heard %q", final.Text)
 	}
 }
@@ -171,8 +201,8 @@ func TestReadSpeechIsMostlyUnderstood(t *testing.T) {
 			file, piecemeal := strings.CutSuffix(name, " heard piecemeal")
 			samples := speechtest.Sound(t, "-i", filepath.Join(corpus, "speech", file+".wav"))
 			result := whole(t, r, samples)
-			if piecemeal { // the channel is known by now
-				_, result = live(t, r, samples)
+			if piecemeal {
+				_, result = live(t, r, result.Channel, samples)
 			}
 			heard := strings.Fields(result.Text)
 			found := 0
@@ -199,7 +229,7 @@ func TestAWholeUtteranceIsHeardTheSameAfterOneThatCamePiecemeal(t *testing.T) {
 	r := open(t)
 	samples := speechtest.Sound(t, "-i", filepath.Join(corpus, "speech", "jfk.wav"))
 	before := whole(t, r, samples)
-	live(t, r, say(t, "rms", "this jacket is made of soft cotton"))
+	live(t, r, nil, say(t, "rms", "this jacket is made of soft cotton"))
 	if after := whole(t, r, samples); after.Text != before.Text {
 		t.Errorf("heard %q, then %q", before.Text, after.Text)
 	}

@@ -46,19 +46,11 @@ const frame = 10 * time.Millisecond
 // Recogniser is one PocketSphinx decoder with a language model. It hears one utterance at a time; not safe for concurrent
 // use.
 type Recogniser struct {
-	decoder  *C.ps_decoder_t
-	open     *sphinxUtterance // in the decoder; nil: none is
-	unknown  Channel
-	whole    C.int              // how the channel is measured over a whole utterance
-	channels map[string]Channel // by voice
+	decoder *C.ps_decoder_t
+	open    *sphinxUtterance // in the decoder; nil: none is
+	unknown Channel
+	whole   C.int // how the channel is measured over a whole utterance
 }
-
-// voices is how many channels are remembered: about 50 bytes each.
-const voices = 10_000
-
-// Channel is the mean spectrum of a voice as its microphone and encoder give it. Speech is recognised better against a
-// channel that is known.
-type Channel []float32
 
 // prompt keeps the search from following what hardly ever comes true: everybody waits for its second pass, which begins when an
 // utterance has ended. For each second of real speech that took 0.06 s, now 0.04 s; at 10 dB of noise 0.10 s, now 0.04 s. Of 590
@@ -94,7 +86,7 @@ func openSphinx(m Models, further ...string) (*Recogniser, error) {
 	if decoder == nil {
 		return nil, domain.Permanent(fmt.Errorf("open recogniser: models %s, %s, %s cannot be loaded", m.Acoustic, m.Language, m.Dictionary))
 	}
-	r := &Recogniser{decoder: decoder, whole: C.normalisation(decoder), channels: map[string]Channel{}}
+	r := &Recogniser{decoder: decoder, whole: C.normalisation(decoder)}
 	r.unknown = r.channel()
 	return r, nil
 }
@@ -104,7 +96,7 @@ func (r *Recogniser) About() About {
 	return About{Streams: 1, PartialEvery: 200 * time.Millisecond, Language: "en"}
 }
 
-// channel is what was learnt so far, after an utterance ended.
+// channel is that of the utterance that ended, or what was learnt over those before it too, when it was heard piece by piece.
 func (r *Recogniser) channel() Channel {
 	mean := make(Channel, C.channel_size(r.decoder))
 	C.channel_get(r.decoder, (*C.mfcc_t)(unsafe.Pointer(&mean[0])))
@@ -119,16 +111,6 @@ func (r *Recogniser) setChannel(c Channel) {
 	C.channel_set(r.decoder, (*C.mfcc_t)(unsafe.Pointer(&c[0])))
 }
 
-func (r *Recogniser) learn(voice string) {
-	if voice == "" {
-		return
-	}
-	if len(r.channels) >= voices {
-		clear(r.channels)
-	}
-	r.channels[voice] = r.channel()
-}
-
 // Close gives the models back.
 func (r *Recogniser) Close() {
 	C.ps_free(r.decoder)
@@ -140,7 +122,7 @@ func (r *Recogniser) Begin(known Known) (Utterance, error) {
 	if r.open != nil {
 		r.open.Close()
 	}
-	return &sphinxUtterance{of: r, voice: known.Voice}, nil
+	return &sphinxUtterance{of: r, channel: known.Channel}, nil
 }
 
 // Work searches as far as it can.
@@ -155,12 +137,14 @@ func (r *Recogniser) Work(of []Utterance) error {
 	return nil
 }
 
-// sphinxUtterance is heard as its sound comes; one that is known whole before any of it was worked on is heard a little
-// better, because the channel's colour is measured over all of it.
+// sphinxUtterance is heard as its sound comes. One that is known whole before any of it was worked on is heard a little
+// better, because the channel is measured over all of it; so the first of a voice, whose channel nobody knows, is heard once
+// more when it has ended.
 type sphinxUtterance struct {
 	of        *Recogniser
-	voice     string
+	channel   Channel
 	sound     []int16 // not worked on
+	worked    []int16 // worked on, where the channel is unknown
 	begun     bool
 	ends, end bool // no more comes; and all was worked on
 	final     Result
@@ -173,6 +157,10 @@ func (u *sphinxUtterance) Busy() bool           { return len(u.sound) > 0 || u.e
 func (u *sphinxUtterance) work() error {
 	if u.end || !u.Busy() {
 		return nil
+	}
+	if u.ends && u.begun && u.channel == nil {
+		C.ps_end_utt(u.of.decoder)
+		u.begun, u.sound = false, append(u.worked, u.sound...)
 	}
 	whole := u.ends && !u.begun
 	if err := u.begin(whole); err != nil {
@@ -188,9 +176,18 @@ func (u *sphinxUtterance) work() error {
 	if C.ps_end_utt(u.of.decoder) < 0 {
 		return errors.New("end utterance: refused by the recogniser")
 	}
-	u.final = u.of.result(true)
-	u.of.learn(u.voice)
+	u.final, u.worked = u.of.result(true), nil
+	u.final.Channel = u.learnt(whole)
 	return nil
+}
+
+// learnt is the channel as it is known now. An utterance without words teaches nothing, and one that was heard whole only
+// itself: a known channel rests on more.
+func (u *sphinxUtterance) learnt(whole bool) Channel {
+	if len(u.final.Words) == 0 || whole && u.channel != nil {
+		return u.channel
+	}
+	return u.of.channel()
 }
 
 func (u *sphinxUtterance) begin(whole bool) error {
@@ -201,7 +198,7 @@ func (u *sphinxUtterance) begin(whole bool) error {
 	if whole {
 		C.normalise_by(r.decoder, r.whole) // hearing one piece by piece has the library do so ever after
 	}
-	r.setChannel(r.channels[u.voice])
+	r.setChannel(u.channel)
 	C.ps_start_stream(r.decoder) // times count from here
 	if C.ps_start_utt(r.decoder) < 0 {
 		return errors.New("begin utterance: refused by the recogniser")
@@ -215,6 +212,9 @@ func (u *sphinxUtterance) process(whole bool) error {
 	u.sound = nil
 	if len(samples) == 0 {
 		return nil
+	}
+	if u.channel == nil && !whole {
+		u.worked = append(u.worked, samples...)
 	}
 	full := C.int(0)
 	if whole {

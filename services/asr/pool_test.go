@@ -75,6 +75,7 @@ func runPoolOf(t *testing.T, workers int, start func(context.Context) (loadedRec
 func newUtterance(id string, live bool) (*utterance, chan *mediav1.Heard) {
 	answers := make(chan *mediav1.Heard, 1)
 	return &utterance{id: id, live: live, sound: make([]byte, 32000), more: make(chan struct{}, 1),
+		channel: func() []float32 { return nil },
 		onPartial: func(*mediav1.Heard) {}, onHeard: func(h *mediav1.Heard) { answers <- h }}, answers
 }
 
@@ -251,6 +252,34 @@ func TestLinesComeInOrderWhateverOrderTheyWereHeardIn(t *testing.T) {
 	pool.waiting[1].onHeard(nil)
 	if !slices.Equal(got, []string{"one", "three"}) || len(unheard) != 1 || !e.isDrained() {
 		t.Errorf("lines %v, unheard %v", got, unheard)
+	}
+}
+
+func TestWhatWasLearntOfARoomsVoiceGoesWithItsNextUtterance(t *testing.T) {
+	pool := &stuckPool{}
+	e := newTranscriber(transcriberConfig{broadcast: "b", nextSettings: heardBy(pool), onLine: func(domain.TranscriptLine) {}, now: time.Now})
+	for i := range 5 {
+		sound := noise(time.Second, []float64{quietRoom, speech}[i%2], rand.New(rand.NewPCG(1, 2)))
+		if err := e.accept(t.Context(), time.Duration(i)*time.Second, sound, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := pool.waiting[0], pool.waiting[1]
+	if known := second.channel(); known != nil {
+		t.Errorf("known before anything was heard: %v", known)
+	}
+	first.onHeard(&mediav1.Heard{Channel: []float32{1, 2}})
+	var sent [][]float32
+	p := runPool(t, 1, func(h *mediav1.Hear) error {
+		sent = append(sent, h.Channel)
+		return nil
+	})
+	heard := make(chan *mediav1.Heard, 1)
+	second.onHeard = func(h *mediav1.Heard) { heard <- h }
+	p.enqueue(second)
+	answer(t, heard)
+	if !slices.EqualFunc(sent, [][]float32{{1, 2}}, slices.Equal) {
+		t.Errorf("sent to the recogniser: %v", sent)
 	}
 }
 

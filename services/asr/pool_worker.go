@@ -178,9 +178,9 @@ func (p *pool) recognise(ctx context.Context, at workerSlot, u *utterance) (*med
 		sound, ended := u.soundFrom(sent)
 		if len(sound) > 0 || ended {
 			partial := !ended && soundLength(sent+len(sound)-told) >= at.partialEvery
-			hear := &mediav1.Hear{Utterance: name, Voice: u.voice, At: int64(u.start), Samples: sound, Partial: partial, End: ended}
+			hear := &mediav1.Hear{Utterance: name, At: int64(u.start), Samples: sound, Partial: partial, End: ended}
 			if sent == 0 {
-				hear.Hotwords = u.hotwords
+				hear.Hotwords, hear.Channel = u.hotwords, u.channel()
 			}
 			heard, err := at.request(ctx, hear)
 			if err != nil || ended {

@@ -46,14 +46,16 @@ type transcriber struct {
 	lag         time.Duration
 	lastSkip    time.Time // when an utterance was last skipped
 	lastSpeech  time.Duration
-	midSentence bool // the newest final line was cut within a sentence
+	midSentence bool                 // the newest final line was cut within a sentence
+	channels    map[string][]float32 // of the room's voice, as learnt by each engine
 }
 
 // maxPending is how many utterances of a recording that is read as fast as possible may wait at once.
 const maxPending = 16
 
 func newTranscriber(c transcriberConfig) *transcriber {
-	return &transcriber{transcriberConfig: c, current: c.nextSettings(), queueSpace: make(chan struct{}, maxPending)}
+	return &transcriber{transcriberConfig: c, current: c.nextSettings(), queueSpace: make(chan struct{}, maxPending),
+		channels: map[string][]float32{}}
 }
 
 // accept takes the next sound. That of a recording read as fast as possible waits here for recognition; live sound never waits.
@@ -165,8 +167,9 @@ func (e *transcriber) beginUtterance(ctx context.Context, s speechChunk) error {
 		by = &engine{by.name, by.language, noListener{}}
 	}
 	id := domain.H("line", string(e.broadcast), strconv.FormatInt(s.at.Milliseconds(), 10))
-	u := &utterance{id: id, voice: string(e.broadcast), live: e.live, start: s.at, hotwords: how.hotwords, names: how.names, sound: s.sound, more: make(chan struct{}, 1)}
+	u := &utterance{id: id, live: e.live, start: s.at, hotwords: how.hotwords, names: how.names, sound: s.sound, more: make(chan struct{}, 1)}
 	line := &pendingLine{utterance: u, engine: by}
+	u.channel = func() []float32 { return e.channel(by) }
 	u.onPartial = func(h *mediav1.Heard) { e.acceptPartial(line, h) }
 	u.onHeard = func(h *mediav1.Heard) { e.complete(line, h) }
 	e.mu.Lock()
@@ -175,6 +178,13 @@ func (e *transcriber) beginUtterance(ctx context.Context, s speechChunk) error {
 	e.mu.Unlock()
 	by.enqueue(u)
 	return nil
+}
+
+// channel is what the engine's recognisers have learnt of how the room sounds; nil: nothing yet.
+func (e *transcriber) channel(by *engine) []float32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.channels[by.name]
 }
 
 // acquirePlace has a live room admitted at the engine. False: it is full; this utterance is not recognised, and the next one asks

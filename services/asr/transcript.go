@@ -85,6 +85,9 @@ func (e *transcriber) complete(s *pendingLine, h *mediav1.Heard) {
 		return
 	}
 	s.done, s.heard = true, h
+	if len(h.GetChannel()) > 0 {
+		e.channels[s.engine.name] = h.Channel
+	}
 	e.emitCompleted()
 }
 

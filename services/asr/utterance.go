@@ -11,11 +11,12 @@ import (
 
 // utterance is what is said between two pauses. Its sound is kept until it is recognised, for another attempt.
 type utterance struct {
-	id, voice string
+	id        string
 	live      bool
 	start     time.Duration
-	hotwords  []string // to be expected
-	names     []string // of the room, as they are written
+	hotwords  []string         // to be expected
+	names     []string         // of the room, as they are written
+	channel   func() []float32 // of the voice, as learnt so far; nil: unknown
 	onPartial func(*mediav1.Heard)
 	// onHeard is called once; heard is nil when the utterance could not be recognised.
 	onHeard func(heard *mediav1.Heard)

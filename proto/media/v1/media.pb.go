@@ -1408,13 +1408,13 @@ func (x *RecogniseOrder) GetOptions() map[string]string {
 type Hear struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Utterance     string                 `protobuf:"bytes,1,opt,name=utterance,proto3" json:"utterance,omitempty"`
-	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`            // media time of the first sample; used on an utterance's first message
-	Samples       []byte                 `protobuf:"bytes,3,opt,name=samples,proto3" json:"samples,omitempty"`   // 16 kHz mono s16le
-	Partial       bool                   `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"`  // answer with a partial line
-	End           bool                   `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`          // the utterance ends here: answer with its final line
-	Voice         string                 `protobuf:"bytes,6,opt,name=voice,proto3" json:"voice,omitempty"`       // utterances of one voice share what was learnt of its channel; empty: nothing is kept
-	Hotwords      []string               `protobuf:"bytes,7,rep,name=hotwords,proto3" json:"hotwords,omitempty"` // to be expected; used on an utterance's first message, by engines that can
-	Drop          bool                   `protobuf:"varint,8,opt,name=drop,proto3" json:"drop,omitempty"`        // nobody waits for this utterance any more: forget it, without an answer
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`                   // media time of the first sample; used on an utterance's first message
+	Samples       []byte                 `protobuf:"bytes,3,opt,name=samples,proto3" json:"samples,omitempty"`          // 16 kHz mono s16le
+	Partial       bool                   `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"`         // answer with a partial line
+	End           bool                   `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`                 // the utterance ends here: answer with its final line
+	Channel       []float32              `protobuf:"fixed32,9,rep,packed,name=channel,proto3" json:"channel,omitempty"` // what an earlier Heard of the same voice gave; used on an utterance's first message
+	Hotwords      []string               `protobuf:"bytes,7,rep,name=hotwords,proto3" json:"hotwords,omitempty"`        // to be expected; used on an utterance's first message, by engines that can
+	Drop          bool                   `protobuf:"varint,8,opt,name=drop,proto3" json:"drop,omitempty"`               // nobody waits for this utterance any more: forget it, without an answer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1484,11 +1484,11 @@ func (x *Hear) GetEnd() bool {
 	return false
 }
 
-func (x *Hear) GetVoice() string {
+func (x *Hear) GetChannel() []float32 {
 	if x != nil {
-		return x.Voice
+		return x.Channel
 	}
-	return ""
+	return nil
 }
 
 func (x *Hear) GetHotwords() []string {
@@ -1579,9 +1579,10 @@ type Heard struct {
 	Final         bool                   `protobuf:"varint,2,opt,name=final,proto3" json:"final,omitempty"`
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	Words         []*HeardWord           `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty"`
-	Quiet         int64                  `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`    // of a partial line: the sound since its last word, as the recogniser heard it
-	Unheard       string                 `protobuf:"bytes,9,opt,name=unheard,proto3" json:"unheard,omitempty"` // why this utterance cannot be heard, though others may; empty: it was
-	Work          int64                  `protobuf:"varint,6,opt,name=work,proto3" json:"work,omitempty"`      // of a final line: the processor time that hearing it took; 0: not measured
+	Quiet         int64                  `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`             // of a partial line: the sound since its last word, as the recogniser heard it
+	Unheard       string                 `protobuf:"bytes,9,opt,name=unheard,proto3" json:"unheard,omitempty"`          // why this utterance cannot be heard, though others may; empty: it was
+	Work          int64                  `protobuf:"varint,6,opt,name=work,proto3" json:"work,omitempty"`               // of a final line: the processor time that hearing it took; 0: not measured
+	Channel       []float32              `protobuf:"fixed32,7,rep,packed,name=channel,proto3" json:"channel,omitempty"` // of a final line: what was learnt of the voice's channel, for its next utterance at any recogniser
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1663,6 +1664,13 @@ func (x *Heard) GetWork() int64 {
 		return x.Work
 	}
 	return 0
+}
+
+func (x *Heard) GetChannel() []float32 {
+	if x != nil {
+		return x.Channel
+	}
+	return nil
 }
 
 // Listen is the next sound of a voice (a stream): 16 kHz mono s16le. What does not follow on the last one says so.
@@ -3293,23 +3301,23 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x03(\v2..liveclip.media.v1.RecogniseOrder.OptionsEntryR\aoptions\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc0\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x01\n" +
 	"\x04Hear\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x18\n" +
 	"\asamples\x18\x03 \x01(\fR\asamples\x12\x18\n" +
 	"\apartial\x18\x04 \x01(\bR\apartial\x12\x10\n" +
-	"\x03end\x18\x05 \x01(\bR\x03end\x12\x14\n" +
-	"\x05voice\x18\x06 \x01(\tR\x05voice\x12\x1a\n" +
+	"\x03end\x18\x05 \x01(\bR\x03end\x12\x18\n" +
+	"\achannel\x18\t \x03(\x02R\achannel\x12\x1a\n" +
 	"\bhotwords\x18\a \x03(\tR\bhotwords\x12\x12\n" +
-	"\x04drop\x18\b \x01(\bR\x04drop\"g\n" +
+	"\x04drop\x18\b \x01(\bR\x04dropJ\x04\b\x06\x10\aR\x05voice\"g\n" +
 	"\tHeardWord\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\x03R\x03end\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
-	"confidence\"\xc7\x01\n" +
+	"confidence\"\xe1\x01\n" +
 	"\x05Heard\x12\x1c\n" +
 	"\tutterance\x18\x01 \x01(\tR\tutterance\x12\x14\n" +
 	"\x05final\x18\x02 \x01(\bR\x05final\x12\x12\n" +
@@ -3317,7 +3325,8 @@ const file_media_v1_media_proto_rawDesc = "" +
 	"\x05words\x18\x04 \x03(\v2\x1c.liveclip.media.v1.HeardWordR\x05words\x12\x14\n" +
 	"\x05quiet\x18\x05 \x01(\x03R\x05quiet\x12\x18\n" +
 	"\aunheard\x18\t \x01(\tR\aunheard\x12\x12\n" +
-	"\x04work\x18\x06 \x01(\x03R\x04work\"L\n" +
+	"\x04work\x18\x06 \x01(\x03R\x04work\x12\x18\n" +
+	"\achannel\x18\a \x03(\x02R\achannel\"L\n" +
 	"\x06Listen\x12\x14\n" +
 	"\x05voice\x18\x01 \x01(\tR\x05voice\x12\x18\n" +
 	"\asamples\x18\x02 \x01(\fR\asamples\x12\x12\n" +
