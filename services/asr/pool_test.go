@@ -75,7 +75,7 @@ func runPoolOf(t *testing.T, workers int, start func(context.Context) (loadedRec
 func newUtterance(id string, live bool) (*utterance, chan *mediav1.Heard) {
 	answers := make(chan *mediav1.Heard, 1)
 	return &utterance{id: id, live: live, sound: make([]byte, 32000), more: make(chan struct{}, 1),
-		channel: func() []float32 { return nil },
+		channel:   func() []float32 { return nil },
 		onPartial: func(*mediav1.Heard) {}, onHeard: func(h *mediav1.Heard) { answers <- h }}, answers
 }
 
