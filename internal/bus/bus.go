@@ -32,6 +32,8 @@ type Bus struct {
 // retried with backoff, and goes to the dead letters when the bound is reached. Other streams are not held up meanwhile.
 type Handler func(ctx context.Context, e event.Event) error
 
+const clientID = "liveclip" // by which brokers know every connection
+
 const maxRecord = 1 << 20 // bytes, Kafka's own default for a record with its key and headers
 
 // New connects lazily: nothing is dialled before the first call. Zero values of cfg become those of Defaults. A nil reg
@@ -40,7 +42,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) *Bus {
 	secure, fault := cfg.security()
 	transport := &kafka.Transport{
 		Dial:        (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
-		ClientID:    "liveclip",
+		ClientID:    clientID,
 		TLS:         secure.tls,
 		SASL:        secure.mechanism,
 		MetadataTTL: 3 * time.Second, // how long a moved leader may go unnoticed
@@ -111,7 +113,7 @@ func (b *Bus) configured() error {
 
 // dialer is for the parts of the library that do not take the transport.
 func (b *Bus) dialer() *kafka.Dialer {
-	return &kafka.Dialer{ClientID: "liveclip", Timeout: 3 * time.Second, TLS: b.security.tls, SASLMechanism: b.security.mechanism}
+	return &kafka.Dialer{ClientID: clientID, Timeout: 3 * time.Second, TLS: b.security.tls, SASLMechanism: b.security.mechanism}
 }
 
 // topicName is the name of the topic on the brokers.

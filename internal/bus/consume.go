@@ -22,7 +22,7 @@ func (b *Bus) Consume(ctx context.Context, group string, topics []event.Topic, h
 			lanes: map[laneKey]*lane{}, windows: map[*reading]*window{},
 		}
 		for _, r := range a.readings {
-			c.windows[r] = &window{}
+			c.windows[r] = &window{mark: r.next, committed: r.next}
 		}
 		c.run(ctx)
 	})
@@ -65,7 +65,8 @@ const windowSize = 2048
 // window is what lies between a partition's commit mark and the newest record read.
 type window struct {
 	entries   []*entry // the first is the oldest not done
-	mark      int64    // next offset to commit, once anything is done
+	read      int64    // next offset after the newest record read, and after what can't be read
+	mark      int64    // next offset to commit
 	committed int64
 	high      int64
 }
@@ -105,7 +106,8 @@ func (c *consumption) take(r *reading, got fetched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.windows[r]
-	w.high = got.high
+	w.read, w.high = got.next, got.high
+	defer w.advance()
 	for _, rec := range got.records {
 		e := &entry{record: rec, window: w}
 		w.entries = append(w.entries, e)
@@ -152,6 +154,9 @@ func (w *window) advance() {
 		w.mark = w.entries[0].offset + 1
 		w.entries[0] = nil
 		w.entries = w.entries[1:]
+	}
+	if len(w.entries) == 0 {
+		w.mark = w.read
 	}
 }
 
@@ -219,7 +224,7 @@ func (c *consumption) commit() bool {
 	lag := map[event.Topic]int64{}
 	c.mu.Lock()
 	for r, w := range c.windows {
-		if w.mark > w.committed {
+		if w.mark != w.committed { // smaller, where a topic was made anew
 			next[r] = w.mark
 		}
 		behind := int64(len(w.entries))

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/fetch"
 	"golang.org/x/sync/errgroup"
 
 	"liveclip/internal/await"
@@ -29,6 +26,15 @@ type reading struct {
 	topic     event.Topic
 	partition int
 	next      int64 // offset to read next; kafka.FirstOffset or kafka.LastOffset until known
+	trouble   trouble
+}
+
+// trouble is that a reading could not be read at offset.
+type trouble struct {
+	offset int64
+	tries  int
+	pause  time.Duration // after the next try
+	until  time.Time     // not to be tried again before
 }
 
 // fetched is what one fetch brought of one partition.
@@ -36,6 +42,7 @@ type fetched struct {
 	records []record
 	next    int64 // to read after records
 	high    int64 // the end of the partition
+	skipped bool  // what lies before next could not be read
 	// asOf is a moment of the local clock at which, if next is high, nothing more was there.
 	asOf time.Time
 }
@@ -91,7 +98,8 @@ func (f *feed) readFrom(ctx context.Context, led []*reading, others bool) error 
 		wanted := make([]*reading, 0, len(led))
 		for i := range led {
 			// An answer has a bound: every partition gets its turn to be the first in it.
-			if r := led[(first+i)%len(led)]; f.wants == nil || f.wants(r) {
+			r := led[(first+i)%len(led)]
+			if (f.wants == nil || f.wants(r)) && !time.Now().Before(r.trouble.until) {
 				wanted = append(wanted, r)
 			}
 		}
@@ -115,15 +123,16 @@ func (f *feed) readFrom(ctx context.Context, led []*reading, others bool) error 
 	return ctx.Err()
 }
 
+// fetch reads once. Trouble with one partition costs no other what was read of it.
 func (f *feed) fetch(ctx context.Context, wanted []*reading, wait time.Duration) error {
 	issued := time.Now()
 	within, cancel := context.WithTimeout(ctx, wait+10*time.Second)
 	defer cancel()
-	answer, err := f.bus.transport.RoundTrip(within, f.bus.client.Addr, f.bus.fetchRequest(wanted, wait))
+	answer, err := f.bus.transport.RoundTrip(within, f.bus.client.Addr, f.bus.fetchCall(wanted, wait))
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
-	response := answer.(*fetch.Response)
+	response := answer.(*fetchAnswer)
 	if response.ErrorCode != 0 {
 		return fmt.Errorf("fetch: %w", kafka.Error(response.ErrorCode))
 	}
@@ -132,22 +141,31 @@ func (f *feed) fetch(ctx context.Context, wanted []*reading, wait time.Duration)
 	for _, r := range wanted {
 		byPlace[place{f.bus.topicName(r.topic), r.partition}] = r
 	}
+	var failed error
+	var outside []*reading
 	brought := 0
 	results := make(map[*reading]fetched, len(wanted))
 	for _, t := range response.Topics {
 		for i := range t.Partitions {
-			r := byPlace[place{t.Topic, int(t.Partitions[i].Partition)}]
+			p := &t.Partitions[i]
+			r := byPlace[place{t.Topic, int(p.Partition)}]
 			if r == nil {
 				continue
 			}
-			got, err := r.decode(&t.Partitions[i])
-			if errors.Is(err, kafka.OffsetOutOfRange) {
-				f.bus.log.Error("records are gone before they were read: going on with the oldest kept",
-					"topic", r.topic, "partition", r.partition, "offset", r.next)
-				r.next = kafka.FirstOffset
-			}
-			if err != nil {
-				return fmt.Errorf("fetch %s/%d at %d: %w", r.topic, r.partition, r.next, err)
+			got, err := r.decode(p, r == wanted[0])
+			var damaged *unreadable
+			switch {
+			case errors.As(err, &damaged):
+				if !f.givesUp(r, damaged) {
+					continue
+				}
+				got = fetched{next: damaged.after, high: p.HighWatermark, skipped: true}
+			case errors.Is(err, kafka.OffsetOutOfRange):
+				outside = append(outside, r)
+				continue
+			case err != nil:
+				failed = fmt.Errorf("fetch %s/%d at %d: %w", r.topic, r.partition, r.next, err)
+				continue
 			}
 			brought += len(got.records)
 			results[r] = got
@@ -162,97 +180,58 @@ func (f *feed) fetch(ctx context.Context, wanted []*reading, wait time.Duration)
 		r.next = got.next
 		f.take(r, got)
 	}
-	return nil
+	return errors.Join(failed, f.reenter(ctx, outside))
+}
+
+// givesUp reports whether what is damaged at r.next was tried often enough to be skipped; else it is tried again later.
+func (f *feed) givesUp(r *reading, damaged *unreadable) bool {
+	t := &r.trouble
+	if t.offset != r.next || t.tries == 0 {
+		*t = trouble{offset: r.next, pause: f.bus.config.Backoff}
+	}
+	t.tries++
+	log := f.bus.log.With("topic", r.topic, "partition", r.partition, "offset", r.next, "to", damaged.after-1, "error", damaged.cause)
+	if t.tries < f.bus.config.Tries {
+		log.Warn("records can't be read, trying again", "try", t.tries, "again_in", t.pause)
+		t.until = time.Now().Add(jitter(t.pause))
+		t.pause = min(3*t.pause, 30*time.Second)
+		return false
+	}
+	log.Error("records can't be read and are skipped", "tries", t.tries)
+	f.bus.metrics.unreadable.WithLabelValues(string(r.topic)).Inc()
+	return true
+}
+
+// reenter finds a place for readings whose offset the broker does not have. On either side that is the oldest record: a
+// topic that ends before the offset was made anew, or lost its newest records, and what it has now may never have been read.
+func (f *feed) reenter(ctx context.Context, outside []*reading) error {
+	if len(outside) == 0 {
+		return nil
+	}
+	ends, err := f.bus.ends(ctx, outside)
+	if err != nil {
+		return err
+	}
+	for _, r := range outside {
+		held := ends[r]
+		log := f.bus.log.With("topic", r.topic, "partition", r.partition, "offset", r.next, "oldest", held.first, "end", held.last)
+		switch {
+		case r.next < held.first:
+			log.Error("records are gone before they were read: going on with the oldest kept")
+		case r.next > held.last:
+			log.Error("the partition ends before what is to be read next: it is read from the oldest on")
+		default:
+			err = fmt.Errorf("fetch %s/%d at %d: %w", r.topic, r.partition, r.next, kafka.OffsetOutOfRange)
+			continue // the broker had not caught up with its own log
+		}
+		r.next = held.first
+	}
+	return err
 }
 
 type place struct {
 	topic     string
 	partition int
-}
-
-func (b *Bus) fetchRequest(wanted []*reading, wait time.Duration) *fetch.Request {
-	request := &fetch.Request{
-		ReplicaID: -1, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: answerBytes,
-		SessionID: 0, SessionEpoch: -1,
-	}
-	topics := map[event.Topic]int{}
-	for _, r := range wanted {
-		i, ok := topics[r.topic]
-		if !ok {
-			i = len(request.Topics)
-			topics[r.topic] = i
-			request.Topics = append(request.Topics, fetch.RequestTopic{Topic: b.topicName(r.topic)})
-		}
-		request.Topics[i].Partitions = append(request.Topics[i].Partitions, fetch.RequestPartition{
-			Partition: int32(r.partition), CurrentLeaderEpoch: -1, FetchOffset: r.next, LogStartOffset: -1,
-			PartitionMaxBytes: partitionBytes,
-		})
-	}
-	return request
-}
-
-// decode gives the records from r.next on.
-func (r *reading) decode(p *fetch.ResponsePartition) (fetched, error) {
-	if p.ErrorCode != 0 {
-		return fetched{}, kafka.Error(p.ErrorCode)
-	}
-	got := fetched{next: r.next, high: p.HighWatermark}
-	stream, ok := p.RecordSet.Records.(*protocol.RecordStream)
-	if !ok {
-		return got, nil
-	}
-	received := time.Now()
-	newestBatch := r.next
-	for _, batch := range stream.Records {
-		_, control := batch.(*protocol.ControlBatch)
-		if based, ok := batch.(interface{ Offset() int64 }); ok {
-			newestBatch = max(newestBatch, based.Offset())
-		}
-		for {
-			read, err := batch.ReadRecord()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return fetched{}, err
-			}
-			key, value, err := contents(read)
-			if err != nil {
-				return fetched{}, err
-			}
-			if read.Offset < got.next {
-				continue // a batch is sent whole, also what lies before the offset asked for
-			}
-			got.next = read.Offset + 1
-			if control {
-				continue
-			}
-			got.records = append(got.records, record{
-				topic: r.topic, partition: r.partition, offset: read.Offset, time: read.Time, received: received,
-				key: key, value: value, headers: read.Headers,
-			})
-		}
-	}
-	if got.next == r.next && len(stream.Records) > 0 {
-		got.next = newestBatch + 1 // compaction left whole batches without a record
-	}
-	return got, nil
-}
-
-func contents(r *protocol.Record) (key, value []byte, err error) {
-	if r.Key != nil {
-		defer r.Key.Close()
-		if key, err = protocol.ReadAll(r.Key); err != nil {
-			return nil, nil, err
-		}
-	}
-	if r.Value != nil {
-		defer r.Value.Close()
-		if value, err = protocol.ReadAll(r.Value); err != nil {
-			return nil, nil, err
-		}
-	}
-	return key, value, nil
 }
 
 // locate turns first and last into offsets.

@@ -11,6 +11,7 @@ type metrics struct {
 	consumed       *prometheus.CounterVec
 	failed         *prometheus.CounterVec
 	dead           *prometheus.CounterVec
+	unreadable     *prometheus.CounterVec
 	handleSeconds  *prometheus.HistogramVec
 	lag            *prometheus.GaugeVec
 	rebalances     *prometheus.CounterVec
@@ -35,6 +36,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		dead: make.NewCounterVec(prometheus.CounterOpts{
 			Name: "liveclip_bus_dead_total", Help: "Events that went to the dead letters.",
 		}, []string{"group", "topic", "reason"}),
+		unreadable: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "liveclip_bus_unreadable_total", Help: "Batches of records that are damaged and were skipped.",
+		}, []string{"topic"}),
 		handleSeconds: make.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "liveclip_bus_handle_seconds", Help: "One try of one event.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),

@@ -5,10 +5,6 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/fetch"
-
-	"liveclip/internal/event"
 )
 
 func TestEveryEventOfAStreamHasTheSamePartitionNumber(t *testing.T) {
@@ -57,47 +53,6 @@ func TestAMemberGetsAPartitionNumberOfAllTopics(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("assigned %v", got)
-	}
-}
-
-func TestReadingGoesOnOverWhatCompactionLeftEmpty(t *testing.T) {
-	batch := func(base int64, records ...protocol.Record) protocol.RecordReader {
-		return &protocol.RecordBatch{BaseOffset: base, Records: protocol.NewRecordReader(records...)}
-	}
-	at := func(offset int64) protocol.Record {
-		return protocol.Record{Offset: offset, Key: protocol.NewBytes([]byte("k")), Value: protocol.NewBytes([]byte("v"))}
-	}
-	for _, test := range []struct {
-		name    string
-		batches []protocol.RecordReader
-		offsets []int64
-		next    int64
-	}{
-		{"nothing there", nil, nil, 10},
-		{"a batch sent whole though it begins before", []protocol.RecordReader{batch(8, at(8), at(9), at(10), at(11))}, []int64{10, 11}, 12},
-		{"gaps", []protocol.RecordReader{batch(10, at(12)), batch(20, at(25))}, []int64{12, 25}, 26},
-		{"a batch without records", []protocol.RecordReader{batch(9)}, nil, 11},
-		{"several of them", []protocol.RecordReader{batch(9), batch(30), batch(40)}, nil, 41},
-		{"a batch whose last records are gone", []protocol.RecordReader{batch(5, at(6), at(7))}, nil, 11},
-		{"a marker of a transaction", []protocol.RecordReader{&protocol.ControlBatch{BaseOffset: 10, Records: protocol.NewRecordReader(at(10))}}, nil, 11},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			answer := &fetch.ResponsePartition{HighWatermark: 100}
-			if test.batches != nil {
-				answer.RecordSet.Records = &protocol.RecordStream{Records: test.batches}
-			}
-			got, err := (&reading{topic: event.TranscriptLine, next: 10}).decode(answer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var offsets []int64
-			for _, r := range got.records {
-				offsets = append(offsets, r.offset)
-			}
-			if !reflect.DeepEqual(offsets, test.offsets) || got.next != test.next {
-				t.Errorf("read %v, goes on at %d", offsets, got.next)
-			}
-		})
 	}
 }
 

@@ -25,6 +25,7 @@ type queues struct {
 
 type queue struct {
 	records []record
+	read    int64 // next offset after records, and after what can't be read
 	high    int64
 	// proven is the last moment at which everything the partition held had been read.
 	proven time.Time
@@ -37,7 +38,7 @@ func newQueues(readings []*reading, kept Offsets) *queues {
 		if r.next >= 0 {
 			q.next[r.topic] = r.next
 		}
-		q.of[r] = &queue{}
+		q.of[r] = &queue{read: r.next}
 		q.order = append(q.order, q.of[r])
 	}
 	return q
@@ -77,7 +78,8 @@ func (q *queues) take(r *reading, got fetched) {
 	defer q.mu.Unlock()
 	one := q.of[r]
 	one.records = append(one.records, got.records...)
-	one.high = got.high
+	one.read, one.high = got.next, got.high
+	q.dirty = q.dirty || got.skipped
 	if got.next >= got.high {
 		one.proven = got.asOf
 	}
@@ -145,11 +147,22 @@ func (q *queues) handled(rec record) {
 	q.dirty = true
 }
 
-// position is what to keep, and whether it changed since it was kept.
+// position is what to keep, and whether it changed since it was kept. Nothing may be in hand: popped and not handled.
 func (q *queues) position() (Offsets, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return maps.Clone(q.next), q.dirty
+	return q.reached(), q.dirty
+}
+
+// reached is up to where everything was handled, or can't be read.
+func (q *queues) reached() Offsets {
+	next := maps.Clone(q.next)
+	for r, one := range q.of {
+		if len(one.records) == 0 && one.read >= 0 {
+			next[r.topic] = one.read
+		}
+	}
+	return next
 }
 
 func (q *queues) kept() {
@@ -162,9 +175,10 @@ func (q *queues) lag() map[event.Topic]int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	lag := map[event.Topic]int64{}
+	next := q.reached()
 	for r, one := range q.of {
-		if next, ok := q.next[r.topic]; ok {
-			lag[r.topic] = max(0, one.high-next)
+		if at, ok := next[r.topic]; ok {
+			lag[r.topic] = max(0, one.high-at)
 		}
 	}
 	return lag

@@ -111,7 +111,8 @@ func (t *tail) take(r *reading, got fetched) {
 			return
 		}
 	}
-	if goal, ok := t.goals[r]; ok && got.next >= goal {
+	// A partition that was made anew may end before its goal.
+	if goal, ok := t.goals[r]; ok && got.next >= min(goal, got.high) {
 		delete(t.goals, r)
 		t.tellCaughtUp()
 	}
