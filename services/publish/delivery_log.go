@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -50,14 +49,15 @@ func (a *deliveryLog) add(d *vod.Delivery) {
 	}
 }
 
-// run tells until ctx ends. What waits then, and what is added later, is for rest.
+// run tells until ctx ends, and the batch in hand, within deliveriesTimeout. What waits then, and what is added later, is for
+// rest.
 func (a *deliveryLog) run(ctx context.Context) { a.each(func(b *logBuffer) { b.run(ctx) }) }
 
 // rest tells what is still waiting, all of it within deliveriesTimeout: a process that ends can't wait for each batch.
 func (a *deliveryLog) rest() {
 	ctx, cancel := context.WithTimeout(context.Background(), deliveriesTimeout)
 	defer cancel()
-	a.each(func(b *logBuffer) { b.flush(ctx, nil) })
+	a.each(func(b *logBuffer) { b.flush(ctx, nil, nil) })
 }
 
 func (a *deliveryLog) each(do func(*logBuffer)) {
@@ -114,17 +114,24 @@ func (b *logBuffer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		spare = b.flush(context.WithoutCancel(ctx), spare)
+		spare = b.flush(context.WithoutCancel(ctx), spare, ctx.Done())
 	}
 }
 
-// flush writes what waits, by batches; what comes meanwhile waits in spare.
-func (b *logBuffer) flush(ctx context.Context, spare []vod.Delivery) []vod.Delivery {
+// flush writes what waits, by batches; what comes meanwhile waits in spare. Once ended is closed no further batch is begun.
+func (b *logBuffer) flush(ctx context.Context, spare []vod.Delivery, ended <-chan struct{}) []vod.Delivery {
 	b.mu.Lock()
 	all := b.waiting
 	b.waiting = spare[:0]
 	b.mu.Unlock()
-	for batch := range slices.Chunk(all, deliveriesBatch) {
+	for from := 0; from < len(all); from += deliveriesBatch {
+		select {
+		case <-ended:
+			b.putBack(all[from:])
+			return nil
+		default:
+		}
+		batch := all[from:min(from+deliveriesBatch, len(all))]
 		if err := b.writeWithin(ctx, batch); err != nil {
 			b.dropped.Add(float64(len(batch)))
 			b.log.Warn("deliveries dropped", "to", b.name, "count", len(batch), "error", err)
@@ -132,6 +139,13 @@ func (b *logBuffer) flush(ctx context.Context, spare []vod.Delivery) []vod.Deliv
 	}
 	clear(all)
 	return all
+}
+
+// putBack lets deliveries wait once more, before those that came after them.
+func (b *logBuffer) putBack(first []vod.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(first, b.waiting...)
 }
 
 func (b *logBuffer) writeWithin(ctx context.Context, batch []vod.Delivery) error {

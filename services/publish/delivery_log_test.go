@@ -10,7 +10,9 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -120,6 +122,52 @@ func TestAnswersThatEndWhileTheProcessDoesAreToldToo(t *testing.T) {
 	if n := testutil.ToFloat64(dropped.WithLabelValues("bus")); len(bus.all) != 5 || n != 0 {
 		t.Errorf("%d told, %g dropped", len(bus.all), n)
 	}
+}
+
+// hanging is a bus whose brokers don't answer until it is let go.
+type hanging struct {
+	told
+	gone atomic.Bool
+}
+
+func (h *hanging) Publish(ctx context.Context, events ...event.Event) error {
+	if h.gone.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.told.Publish(ctx, events...)
+}
+
+func TestAProcessThatEndsWaitsForOneBatchAndTellsTheOthersLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus, dropped := &hanging{}, dropCounter()
+		bus.gone.Store(true)
+		a := newDeliveryLog(LogConfig{}, bus, embeddedtest.Log(t), dropped)
+		for i := range deliveriesWaiting {
+			a.add(sent(i))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { a.run(ctx); close(ended) }()
+		synctest.Wait() // the first batch is on its way
+		a.add(sent(deliveriesWaiting))
+		began := time.Now()
+		cancel()
+		<-ended
+		if took := time.Since(began); took > deliveriesTimeout {
+			t.Errorf("it ended after %s", took)
+		}
+		bus.gone.Store(false)
+		a.rest()
+		for i, e := range bus.all {
+			if want := sent(deliveriesBatch + i); e.Payload != any(want.Delivery) {
+				t.Fatalf("the %dth is %+v", i, e)
+			}
+		}
+		if n := testutil.ToFloat64(dropped.WithLabelValues("bus")); n != deliveriesBatch || len(bus.all) != deliveriesWaiting+1-deliveriesBatch {
+			t.Errorf("%d told, %g dropped", len(bus.all), n)
+		}
+	})
 }
 
 func TestAViewerNeverWaitsForTheAccounts(t *testing.T) {
