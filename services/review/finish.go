@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -46,10 +47,15 @@ func (s *Service) finish(ctx context.Context, j job.Job) error {
 	return s.keepRendered(ctx, c, rendered)
 }
 
+// errEnded is told to nobody: the job is back on its queue.
+var errEnded = errors.New("the service has ended")
+
 // render runs one finisher over a folder of its own and puts what it made into the store.
 func (s *Service) render(ctx context.Context, c clip) (domain.Rendered, error) {
-	s.making.Add(1)
-	defer s.making.Done()
+	if !s.making.TryRLock() {
+		return domain.Rendered{}, errEnded
+	}
+	defer s.making.RUnlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	work, err := workfolder.Make(s.cfg.Work, workPrefix)

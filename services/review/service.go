@@ -68,7 +68,7 @@ type Service struct {
 	archive    queue // what is finished of the batch lane
 	moderating queue
 	slots      *slots
-	making     sync.WaitGroup // work folders in use
+	making     sync.RWMutex // held for reading while a work folder is in use
 	recording  recordings
 	media      *child.Starter
 	lists      *wordlist.Lists
@@ -161,9 +161,13 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	err := group.Wait()
-	s.making.Wait() // what the servers gave up ends now, and leaves no folder behind
+	s.endMaking()
 	return err
 }
+
+// endMaking waits for what the servers gave up, which ends now, and lets nothing of it begin any more: no folder is left
+// behind.
+func (s *Service) endMaking() { s.making.Lock() }
 
 func (s *Service) keepWarm(ctx context.Context, group *errgroup.Group, mode child.Mode, n int) {
 	for range n {
