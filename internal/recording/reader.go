@@ -21,8 +21,6 @@ const (
 	defaultLost = 20 * time.Second
 	// lookAgain is how often a reader without an owner looks for one, and into the store.
 	lookAgain = 500 * time.Millisecond
-	// lostReason is how the reason begins of a read that ended because whoever recorded went away without a word.
-	lostReason = "owner lost: "
 )
 
 // Finder finds a stream's owner: lease.Leases.
@@ -110,7 +108,7 @@ func (rd *reading) run(ctx context.Context) (End, error) {
 			continue
 		}
 		if time.Since(progress) >= rd.Lost {
-			return End{At: rd.to, Reason: lostReason + status.Convert(ownerErr).Message()}, nil
+			return End{At: rd.to, Reason: "owner lost: " + status.Convert(ownerErr).Message(), Lost: true}, nil
 		}
 		select {
 		case <-ctx.Done():

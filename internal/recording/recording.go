@@ -13,7 +13,6 @@
 package recording
 
 import (
-	"strings"
 	"time"
 
 	"liveclip/internal/domain"
@@ -55,11 +54,9 @@ type Chunk struct {
 // End says where a read ended. Reason is empty when the window's end was reached.
 type End struct {
 	At     time.Duration // where the last part given ends; of a closed broadcast, where it ended
-	Reason string        // "broadcast closed: …", "owner lost: …"
+	Reason string        // for people: "broadcast closed: …", "owner lost: …"
+	Lost   bool          // whoever recorded went away without a word, and may come back
 	// Clipped says why there is less than the window asked for, in one of the ClippedTo sentences of domain; empty: there is not.
 	Clipped string
 	Gaps    []domain.Window // of the window in which nothing was recorded, between parts given
 }
-
-// Lost: whoever recorded went away without a word, and may come back.
-func (e End) Lost() bool { return strings.HasPrefix(e.Reason, lostReason) }

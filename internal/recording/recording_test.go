@@ -477,7 +477,7 @@ func TestAReaderGoesOnFromTheStoreWhenTheOwnerIsLost(t *testing.T) {
 	})
 	must(t, err)
 	same(t, "parts", got, span(0, 24))
-	if end.At != 12*time.Second || !strings.HasPrefix(end.Reason, "owner lost: ") {
+	if end.At != 12*time.Second || !end.Lost {
 		t.Errorf("end: %+v", end)
 	}
 }

@@ -35,7 +35,7 @@ func (rd *reading) told(ctx context.Context, end End) (End, error) {
 	case !rd.began && removed:
 		return end, domain.Permanent(ErrRemoved)
 	case !rd.began:
-	case short > 0 && end.Lost():
+	case short > 0 && end.Lost:
 		end.Clipped = domain.ClippedToLoss
 	case short > 0 && end.Reason != "":
 		end.Clipped = domain.ClippedToEnd

@@ -74,7 +74,7 @@ func TestAWindowWhoseOwnerIsLostSaysThatTheRecordingBrokeOff(t *testing.T) {
 	write(t, w, 0, 60, 4)
 	w.StoreAndSweep(t.Context(), func() {})
 	_, end := read(t, newReader(t, store, &finder{}), window(20, 40))
-	if end.Clipped != domain.ClippedToLoss || !strings.HasPrefix(end.Reason, "owner lost: ") {
+	if end.Clipped != domain.ClippedToLoss || !end.Lost {
 		t.Errorf("%+v", end)
 	}
 }

@@ -145,7 +145,7 @@ func (o *preview) follow(ctx context.Context, r *recording.Reader) {
 			return nil
 		})
 		o.mu.Lock()
-		o.done = err == nil && !end.Lost()
+		o.done = err == nil && !end.Lost
 		if domain.IsPermanent(err) {
 			o.failed = err
 		}

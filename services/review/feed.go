@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"liveclip/internal/child"
 	"liveclip/internal/domain"
@@ -49,10 +48,6 @@ func (s *Service) runFinisher(ctx context.Context, c clip, mode child.Mode, orde
 	return nil, err
 }
 
-// ownerLost is how a read's reason begins when whoever records went away without a word. Another may take the broadcast up,
-// or at least store what was spooled, so the clip waits for it, and makes do with what there is only at its last attempt.
-const ownerLost = "owner lost"
-
 // unreadable is a failure of the recording, not of the finisher.
 type unreadable struct{ err error }
 
@@ -95,7 +90,9 @@ func (s *Service) feedPart(ctx context.Context, c clip, part *mediav1.FinishPart
 	case err != nil:
 		return gaps, unreadable{fmt.Errorf("read the recording %v to %v: %w", window.Start, window.End, err)}
 	}
-	if strings.HasPrefix(end.Reason, ownerLost) && !c.last {
+	// Another may take the broadcast up, or at least store what was spooled, so the clip waits for it, and makes do with what there
+	// is only at its last attempt.
+	if end.Lost && !c.last {
 		return gaps, unreadable{later(c.waited, fmt.Errorf("read the recording %v to %v: ended at %v: %s", window.Start, window.End, end.At, end.Reason))}
 	}
 	reason := end.Clipped
