@@ -44,7 +44,7 @@ func Of(part int, lines []domain.TranscriptLine, w domain.Window) []Cue {
 			if !Heard(word, w) {
 				continue
 			}
-			start, end, next := max(word.Start, said), max(said, min(word.End, w.End)), glue(c.Text, word.Text)
+			start, end, next := max(word.Start, said), max(said, min(word.End, w.End)), wording.JoinTexts(c.Text, word.Text)
 			if columns(next) > width || end-c.Start > longest || start-c.End > pause || columns(c.Text) > full && ends(c.Text) {
 				flush()
 				next = word.Text
@@ -94,7 +94,7 @@ func Said(lines []domain.TranscriptLine, w domain.Window) string {
 		text := ""
 		for _, word := range words {
 			if middle := word.Start + (word.End-word.Start)/2; w.Start <= middle && middle < w.End {
-				text = glue(text, word.Text)
+				text = wording.JoinTexts(text, word.Text)
 			}
 		}
 		if text == "" {
@@ -145,14 +145,6 @@ func standing(cues []Cue) []Cue {
 		cues[i].End = max(cues[i].End, until)
 	}
 	return slices.DeleteFunc(cues, func(c Cue) bool { return c.End <= c.Start })
-}
-
-// glue puts a space between words that are written with one.
-func glue(text, word string) string {
-	if wording.Spaced(text, word) {
-		return text + " " + word
-	}
-	return text + word
 }
 
 func columns(s string) int {

@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"liveclip/internal/wording"
 )
 
 const (
@@ -78,7 +80,7 @@ func Read(r io.Reader) ([]Cue, Faults, error) {
 				faults.Cut++
 				continue
 			}
-			open.Text = strings.TrimSpace(glue(open.Text, text))
+			open.Text = strings.TrimSpace(wording.JoinTexts(open.Text, text))
 		}
 	}
 	cues = slices.DeleteFunc(cues, func(c Cue) bool { return c.Text == "" })

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"unicode"
+
+	"liveclip/internal/wording"
 )
 
 // OfTrack is what a packet of a file's subtitle track says, without markup; empty: nothing. The codec is subrip, webvtt, mov_text,
@@ -24,7 +26,7 @@ func OfTrack(codec string, packet []byte) string {
 	text := ""
 	for line := range strings.Lines(decoded(packet)) {
 		if line = unmarked(line); line != "" {
-			text = strings.TrimSpace(glue(text, line))
+			text = strings.TrimSpace(wording.JoinTexts(text, line))
 		}
 	}
 	if len(text) > mostText || strings.ContainsFunc(text, unicode.IsControl) { // no text, but boxes of some kind

@@ -10,12 +10,21 @@ import (
 
 // Join gives the text of words.
 func Join(words []domain.Word) string {
-	var b strings.Builder
+	texts := make([]string, len(words))
 	for i, w := range words {
-		if i > 0 && Spaced(words[i-1].Text, w.Text) {
+		texts[i] = w.Text
+	}
+	return JoinTexts(texts...)
+}
+
+// JoinTexts puts words, or longer pieces of text, together as they are printed.
+func JoinTexts(texts ...string) string {
+	var b strings.Builder
+	for i, text := range texts {
+		if i > 0 && Spaced(texts[i-1], text) {
 			b.WriteByte(' ')
 		}
-		b.WriteString(w.Text)
+		b.WriteString(text)
 	}
 	return b.String()
 }

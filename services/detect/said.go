@@ -47,7 +47,7 @@ func (l *spokenLine) phrase(first, last int) domain.Phrase {
 		}
 	}
 	span := l.span(first, last)
-	p := domain.Phrase{Spoken: joined(heard), Written: joined(written), Start: span.Start, End: span.End}
+	p := domain.Phrase{Spoken: wording.JoinTexts(heard...), Written: wording.JoinTexts(written...), Start: span.Start, End: span.End}
 	p.Spoken = cmp.Or(p.Spoken, p.Written)
 	return p
 }
@@ -61,18 +61,6 @@ func (t timedToken) isSign() bool {
 // misheard tells a token that is another word than it was heard as, and not another form of it.
 func (l *spokenLine) misheard(i int) bool {
 	return i < len(l.words) && l.words[i] != l.spoken[i].Token && stem(l.words[i]) != stem(l.spoken[i].Token)
-}
-
-// joined puts words together as they are printed.
-func joined(words []string) string {
-	var b strings.Builder
-	for i, word := range words {
-		if i > 0 && wording.Spaced(words[i-1], word) {
-			b.WriteByte(' ')
-		}
-		b.WriteString(word)
-	}
-	return b.String()
 }
 
 // with takes what other evidence of the same moment and feature rests on. What says more of one thing stands for what says less.

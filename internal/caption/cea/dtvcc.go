@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf16"
+
+	"liveclip/internal/wording"
 )
 
 // DTVCC (CEA-708): packets of service blocks; a service is a stream of characters and commands that draw into eight windows.
@@ -338,7 +340,7 @@ func (s *service) give(l Line, ok bool) {
 	}
 	l.Channel = s.name
 	if n := len(s.lines) - 1; n >= 0 && s.lines[n].Start == l.Start && s.lines[n].End == l.End {
-		s.lines[n].Text = joined(s.lines[n].Text, l.Text)
+		s.lines[n].Text = wording.JoinTexts(s.lines[n].Text, l.Text)
 		return
 	}
 	s.lines = append(s.lines, l)

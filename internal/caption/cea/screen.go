@@ -93,7 +93,7 @@ func (s *screen) take(at time.Duration, rows ...int) (Line, bool) {
 		if l.Text == "" || w.from < l.Start {
 			l.Start = w.from
 		}
-		l.Text = joined(l.Text, text)
+		l.Text = wording.JoinTexts(l.Text, text)
 		l.End = max(l.End, at)
 		if s.rolls {
 			l.End = min(l.End, w.last+idle)
@@ -101,14 +101,6 @@ func (s *screen) take(at time.Duration, rows ...int) (Line, bool) {
 		w.sent, w.open = len(w.cells), false
 	}
 	return l, l.Text != ""
-}
-
-// joined puts two rows together.
-func joined(a, b string) string {
-	if a != "" && wording.Spaced(a, b) {
-		return a + " " + b
-	}
-	return a + b
 }
 
 func (s *screen) takeAll(at time.Duration) (Line, bool) {
