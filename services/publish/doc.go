@@ -36,6 +36,7 @@
 //
 // An entry is recalled when its clip is taken down, or once a newer revision has arrived at the same destination: older ones
 // do not stay there. A newer revision goes wherever an older one is or may be, also where a person sent that. What could not be
-// taken back, or nobody knows whether, ends as "unknown", with its reason, for a person. While anything is left to do a note lies in the store beside the ledger; the sweep puts back on the
-// queue what is noted, so neither a flushed Redis nor a killed process forgets a push or a withdrawal.
+// taken back, or nobody knows whether, ends as "unknown", with its reason, for a person. While anything is left to do a note
+// lies in the store beside the ledger; the sweep puts back on the queue what is noted, so neither a flushed Redis nor a killed
+// process forgets a push or a withdrawal.
 package publish

@@ -94,7 +94,7 @@ func TestAWithdrawalSurvivesTheLossOfItsQueueAndOfItsProcess(t *testing.T) {
 	d.work(t)
 	d.decide(t, takeDown)
 	d.jobs = nil
-	another := &Service{cfg: d.cfg, deps: d.deps, vod: d.vod, ledger: d.ledger, courier: d.courier} // knows nothing but the store
+	another := &Service{cfg: d.cfg, deps: d.deps, vod: d.vod, ledger: d.ledger, pusher: d.pusher} // knows nothing but the store
 	if err := another.sweepOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func newDesk(t *testing.T, cfg Config) *desk {
 		t.Fatal(err)
 	}
 	d.Service = &Service{cfg: cfg, deps: deps, vod: path, ledger: &ledger{store, d, d.clock.now}}
-	d.courier = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
+	d.pusher = &pusher{store, d.ledger, d, connectors(cfg, deps), cfg.Timeout, cfg.Attempts, d.clock.now, deps.Log, m.settled}
 	for name, content := range map[string]string{"720p.mp4": video, "cover.jpg": "a picture", "subtitles.vtt": "WEBVTT\n"} {
 		d.put(t, record.File("default", testClip, testHash, name), content)
 	}
@@ -176,9 +176,9 @@ func (d *desk) work(t *testing.T) {
 
 func (d *desk) do(ctx context.Context, j job.Job) error {
 	if j.Kind == kindWithdraw {
-		return d.courier.withdraw(ctx, j)
+		return d.pusher.withdraw(ctx, j)
 	}
-	return d.courier.push(ctx, j)
+	return d.pusher.push(ctx, j)
 }
 
 func (d *desk) stands(t *testing.T, destination string) domain.PublicationChanged {
@@ -576,7 +576,7 @@ func TestACallUnderWayIsNotJoinedByASecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.courier.enqueue(t.Context(), e); err != nil || d.jobs[0].ID != running.ID {
+	if err := d.pusher.enqueue(t.Context(), e); err != nil || d.jobs[0].ID != running.ID {
 		t.Errorf("queued %q beside %q, %v", d.jobs[0].ID, running.ID, err)
 	}
 }

@@ -204,7 +204,7 @@ func (d *desk) until(t *testing.T, n int, e event.Event) (killed bool) {
 
 // wake gives the desk's parts another store.
 func (d *desk) wake(s blob.Store) {
-	d.store, d.deps.Store, d.ledger.store, d.courier.store = s, s, s, s
+	d.store, d.deps.Store, d.ledger.store, d.pusher.store = s, s, s, s
 }
 
 func TestANewRevisionArrivesOnceWheneverItsProcessIsKilled(t *testing.T) {

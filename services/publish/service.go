@@ -49,7 +49,7 @@ type Service struct {
 	vod      *vod.Handler
 	accounts *deliveryLog
 	ledger   *ledger
-	courier  *pusher
+	pusher   *pusher
 
 	sweepAge, sweepPeriod time.Duration
 }
@@ -77,7 +77,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
-	s.courier = &pusher{
+	s.pusher = &pusher{
 		store: deps.Store, ledger: s.ledger, queue: job.NewClient(deps.Redis, "publish"), connectors: connectors(cfg, deps),
 		timeout: cfg.Timeout, attempts: cfg.Attempts, now: deps.Now, log: deps.Log, settled: m.settled,
 	}
@@ -102,7 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 		Workers:  s.cfg.Workers,
 		MaxRetry: 10, // faults of our own: the store, Redis, the bus. Calls are counted by the ledger.
 		Timeout:  s.cfg.Timeout + 30*time.Second,
-	}, map[string]job.Handler{kindPush: s.courier.push, kindWithdraw: s.courier.withdraw}, nil, s.deps.Log, s.deps.Metrics)
+	}, map[string]job.Handler{kindPush: s.pusher.push, kindWithdraw: s.pusher.withdraw}, nil, s.deps.Log, s.deps.Metrics)
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return s.deps.Bus.Consume(ctx, "publish", []event.Topic{event.ClipDecided}, s.decided) })
 	all.Go(func() error { return jobs.Run(ctx, drain) })

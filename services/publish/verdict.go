@@ -75,7 +75,7 @@ func follows(entries []entry, destination string, revision int) bool {
 // sendTo brings a clip to one destination because a person said so: also to one that is younger than the clip, and again to
 // one where it failed, was refused, or nobody knows what became of it.
 func (s *Service) sendTo(ctx context.Context, cause event.Envelope, d domain.Decided) error {
-	if _, known := s.courier.connectors[d.Destination]; !known {
+	if _, known := s.pusher.connectors[d.Destination]; !known {
 		refused := domain.PublicationChanged{
 			Clip: d.Clip, Revision: d.Revision, Destination: d.Destination, State: domain.PublicationFailed, Reason: note.NoDestination.Say(),
 		}
@@ -110,7 +110,7 @@ func (s *Service) send(ctx context.Context, e entry) error {
 	if err := s.ledger.publishChange(ctx, e); err != nil {
 		return err
 	}
-	return s.courier.begin(ctx, e)
+	return s.pusher.begin(ctx, e)
 }
 
 // withdrawEverywhere has a clip that was taken down withdrawn from wherever it is, or may be.
@@ -126,7 +126,7 @@ func (s *Service) withdrawEverywhere(ctx context.Context, cause event.Envelope, 
 		if e.isWithdrawn() {
 			continue
 		}
-		if err := s.courier.recall(ctx, e.key(), note.TakenDown.Say()); err != nil {
+		if err := s.pusher.recall(ctx, e.key(), note.TakenDown.Say()); err != nil {
 			return fmt.Errorf("withdraw clip %s: %w", c, err)
 		}
 	}
@@ -180,9 +180,9 @@ func (s *Service) sweepOnce(ctx context.Context) error {
 			err = s.ledger.unmarkOpen(ctx, at)
 		case err != nil:
 		case e.open():
-			err = s.courier.enqueue(ctx, e)
+			err = s.pusher.enqueue(ctx, e)
 		default:
-			err = s.courier.close(ctx, e) // who settled it died before telling
+			err = s.pusher.close(ctx, e) // who settled it died before telling
 		}
 		faults = errors.Join(faults, err) // the others are looked after all the same
 	}
