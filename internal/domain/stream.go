@@ -118,6 +118,7 @@ const (
 type StreamProgress struct {
 	RecordedTo time.Duration     // every frame before it is readable
 	HeardTo    time.Duration     // every final line that ends before it, and every sound before it, was published
+	Unmeasured time.Duration     // before RecordedTo, of sound that is still to be published
 	Health     map[string]Health // by signal name
 	Closed     bool              // the broadcast ended; nothing follows
 	By         string            // "asr" or "detect"

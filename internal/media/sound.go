@@ -20,7 +20,7 @@ const (
 	pcmRate   = 16000
 	pcmChunk  = pcmRate / 10          // samples: 100 ms
 	soundGap  = 40 * time.Millisecond // of decoded sound; less is the jitter of timestamps
-	loudChunk = 10                    // loudness values a message holds
+	loudChunk = 4                     // loudness values a message holds: who decides what is shown waits for them
 )
 
 // sound decodes a track for listening: mono PCM and loudness, by media time.

@@ -6,7 +6,8 @@
 //
 // It gives broadcast.changed.v1, segment.recorded.v1, transcript.line.v1, sound.measured.v1 and stream.progress.v1, and
 // detaches a source that ended for good (stream.state.v1). A progress mark is published after everything that it covers was
-// acknowledged. The hot tail of its recordings is served over gRPC (proto/recording/v1).
+// acknowledged; of what was recorded it says how much has no sound published yet (Unmeasured). The hot tail of its recordings is
+// served over gRPC (proto/recording/v1).
 //
 // It follows clip.state.v1 to know which windows open clips need: what else is beyond asr.retention is removed from the store
 // by one process at a time (retention.go), and beyond asr.spool_bytes from the spool of a stream whose store is away.

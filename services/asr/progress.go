@@ -81,7 +81,8 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 		events = append(events, b.partial[id])
 	}
 	sound := mergeSound(b.sound)
-	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.lastMark.HeardTo, b.heardTo(transcribed, now)), SceneCuts: b.sceneCuts, Unheard: b.unheard, By: "asr"}
+	measured := b.measuredTo(now)
+	mark := domain.StreamProgress{RecordedTo: b.recordedTo, HeardTo: max(b.lastMark.HeardTo, min(measured, transcribed)), Unmeasured: b.recordedTo - measured, SceneCuts: b.sceneCuts, Unheard: b.unheard, By: "asr"}
 	b.lines, b.sound, b.sceneCuts, b.unheard = nil, nil, nil, nil
 	clear(b.partial)
 	before, due := b.lastMark, now.Sub(b.lastMarkAt) >= markEvery
@@ -95,7 +96,7 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 	} else if b.captions != nil {
 		mark.SpeechLag = b.captions.lag()
 	}
-	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && mark.Hearing == before.Hearing && maps.Equal(mark.Health, before.Health) {
+	if !due && len(mark.SceneCuts)+len(mark.Unheard) == 0 && mark.RecordedTo == before.RecordedTo && mark.HeardTo == before.HeardTo && mark.Unmeasured == before.Unmeasured && mark.Hearing == before.Hearing && maps.Equal(mark.Health, before.Health) {
 		return nil, events
 	}
 	return &mark, events
@@ -104,13 +105,13 @@ func (b *broadcast) collect() (*domain.StreamProgress, []event.Event) {
 // maxMeasured bounds the values of one event: what gathers while the brokers are away for hours is too much for one.
 const maxMeasured = 6000
 
-// mergeSound merges measurements that follow each other without a gap: one event instead of many small ones.
+// mergeSound merges measurements that follow each other without a gap: one event instead of many small ones. What was noticed
+// stays with the measurement that it was told with, the first of an event.
 func mergeSound(sound []domain.SoundMeasured) []domain.SoundMeasured {
 	var out []domain.SoundMeasured
 	for _, s := range sound {
-		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < maxMeasured && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
+		if n := len(out) - 1; n >= 0 && out[n].Step == s.Step && len(out[n].Momentary) < maxMeasured && len(s.Events) == 0 && out[n].Start+time.Duration(len(out[n].Momentary))*s.Step == s.Start {
 			out[n].Momentary = append(out[n].Momentary, s.Momentary...)
-			out[n].Events = append(out[n].Events, s.Events...)
 			continue
 		}
 		s.Momentary = slices.Clone(s.Momentary)
@@ -141,18 +142,17 @@ func (b *broadcast) soundless() bool {
 	return !b.onAir || b.parameters.SampleRate == 0 || b.live && now.Sub(b.lastSound) > staleAfter
 }
 
-// heardTo is the media time to which all signals are known. It does not wait for sound that a source stopped sending. Called with
-// mu held.
-func (b *broadcast) heardTo(transcribed time.Duration, now time.Time) time.Duration {
-	heard := min(b.recordedTo, transcribed)
+// measuredTo is how far of what was recorded all sound was measured. It does not wait for sound that a source stopped sending.
+// Called with mu held.
+func (b *broadcast) measuredTo(now time.Time) time.Duration {
 	if !b.onAir || b.parameters.SampleRate == 0 {
-		return heard
+		return b.recordedTo
 	}
 	soundTo := b.loudTo
 	if b.live && now.Sub(b.lastSound) > staleAfter {
 		soundTo = max(soundTo, b.recordedTo-staleAfter)
 	}
-	return min(heard, soundTo)
+	return min(b.recordedTo, soundTo)
 }
 
 // hearing is the engine that hears the broadcast, logged when it changes. Whether by a recogniser, captions or none was settled when

@@ -365,6 +365,18 @@ func holdsPromise(t *testing.T, events []event.Event, id string) {
 		}
 	}
 	// Topics are read side by side here: wall clocks order them.
+	for _, sound := range events {
+		s, ok := sound.Payload.(domain.SoundMeasured)
+		if !ok || sound.Stream != domain.StreamID(id) {
+			continue
+		}
+		for _, mark := range events {
+			p, ok := mark.Payload.(domain.StreamProgress)
+			if covered := max(p.HeardTo, p.RecordedTo-p.Unmeasured); ok && mark.Stream == sound.Stream && covered >= s.Start+s.Step && mark.Wall.Before(sound.Wall) {
+				t.Errorf("sound of %v was told after the mark %v", s.Start, covered)
+			}
+		}
+	}
 	for _, line := range events {
 		l, ok := line.Payload.(domain.TranscriptLine)
 		if !ok || !l.Final || line.Stream != domain.StreamID(id) {

@@ -63,7 +63,7 @@ func newTranscriber(c transcriberConfig) *transcriber {
 func (e *transcriber) accept(ctx context.Context, at time.Duration, sound []byte, by time.Duration) error {
 	e.acceptMu.Lock()
 	defer e.acceptMu.Unlock()
-	voiced := e.detectVoice(at, sound)
+	voiced := e.detectVoice(ctx, at, sound)
 	e.mu.Lock()
 	e.lastSound = e.now()
 	e.endpointer.awaitedTo = by
@@ -85,7 +85,7 @@ type detectorRun struct {
 }
 
 // detectVoice asks the voice detector how likely sound is speech, unless it is silent.
-func (e *transcriber) detectVoice(at time.Duration, sound []byte) []probability {
+func (e *transcriber) detectVoice(ctx context.Context, at time.Duration, sound []byte) []probability {
 	if e.voiceDetector == nil {
 		return nil
 	}
@@ -94,6 +94,9 @@ func (e *transcriber) detectVoice(at time.Duration, sound []byte) []probability 
 	e.mu.Unlock()
 	if silent {
 		return nil
+	}
+	if !e.live {
+		e.voiceDetector.await(ctx)
 	}
 	l := &e.detectorRun
 	epoch := l.epoch

@@ -25,6 +25,8 @@ type voiceDetector struct {
 	log         *slog.Logger
 	preloaded   chan struct{}
 	preloadOnce sync.Once
+	settled     chan struct{} // closed: it is there, or was found not to work
+	settledOnce sync.Once
 	seconds     prometheus.Counter
 
 	requestMu sync.Mutex // one request after another
@@ -34,7 +36,7 @@ type voiceDetector struct {
 }
 
 func newVoiceDetector(start func(ctx context.Context) (loadedRecogniser, error), log *slog.Logger, reg prometheus.Registerer) *voiceDetector {
-	v := &voiceDetector{start: start, log: log, preloaded: make(chan struct{}),
+	v := &voiceDetector{start: start, log: log, preloaded: make(chan struct{}), settled: make(chan struct{}),
 		seconds: prometheus.NewCounter(prometheus.CounterOpts{Name: "liveclip_asr_voice_seconds_total", Help: "Sound that the voice detector looked at, in seconds."})}
 	reg.MustRegister(v.seconds)
 	return v
@@ -44,6 +46,18 @@ func newVoiceDetector(start func(ctx context.Context) (loadedRecogniser, error),
 func (v *voiceDetector) preload() {
 	if v != nil {
 		v.preloadOnce.Do(func() { close(v.preloaded) })
+	}
+}
+
+func (v *voiceDetector) settle() { v.settledOnce.Do(func() { close(v.settled) }) }
+
+// await waits for the model to be loaded, or to be found not to work: what is heard of a recording that is read as fast as
+// possible must not depend on which of the two was faster.
+func (v *voiceDetector) await(ctx context.Context) {
+	v.preload()
+	select {
+	case <-v.settled:
+	case <-ctx.Done():
 	}
 }
 
@@ -61,6 +75,7 @@ func (v *voiceDetector) run(ctx context.Context) error {
 			wait, failed = restartLeast, 0
 			gone := make(chan struct{})
 			v.set(&watchedRecogniser{recogniser: r, gone: gone})
+			v.settle()
 			select {
 			case <-ctx.Done():
 			case <-gone:
@@ -72,6 +87,7 @@ func (v *voiceDetector) run(ctx context.Context) error {
 			}
 		} else if failed++; ctx.Err() == nil && (domain.IsPermanent(err) || failed >= maxStarts) {
 			v.log.Error("voice is told by its loudness alone", "error", err, "retry", retryModel)
+			v.settle()
 			wait = retryModel
 		}
 		select {

@@ -21,6 +21,7 @@ type comments struct {
 	Usual  []int         // counts of the past, oldest first, one every sampleEvery
 	Series []int         // distinct users a second, the newest last
 	Second []uint32      // users of the second that is under way
+	Heard  time.Duration // end of the newest hop in which anybody wrote
 	Burst  *burst        // going on
 	Asked  time.Duration // when the host last asked for comments
 	Known  bool          // that the host ever asked
@@ -155,7 +156,7 @@ const askedNear = 5 * time.Second
 // slide moves the window on by a hop.
 func (c *comments) slide(h hop) {
 	if len(h.Remarks) > 0 {
-		c.Window = append(c.Window, counted{h.Number, h.Remarks})
+		c.Window, c.Heard = append(c.Window, counted{h.Number, h.Remarks}), h.end()
 	}
 	oldest := h.Number - int64(window/hopLength)
 	for len(c.Window) > 0 && c.Window[0].Number <= oldest {

@@ -17,9 +17,10 @@
 //
 // The heart is a room: one broadcast, kept in memory, bounded. Everything heard or sent is queued with its media time and
 // taken up in media-time order: sound, product changes and comments as the picture goes on, lines up to 500 ms after their
-// end, or when they come. An archived broadcast waits for its lines instead. So the same broadcast gives the same highlights
-// live, replayed after a crash, and from its own log; and from an archive, as long as its live recogniser was not behind by
-// more than that. Only TriggeredAt, a wall clock, differs.
+// end, or when they come. Sound is taken up value by value (stretch.go), however it was cut into stretches on its way, and the
+// picture waits for sound that is still being measured, unless its source stopped sending any. An archived broadcast waits for
+// its lines, too. So the same broadcast gives the same highlights live, replayed after a crash, and from its own log; and from an
+// archive, as long as its live recogniser was not behind by more than that. Only TriggeredAt, a wall clock, differs.
 //
 // # Signals
 //

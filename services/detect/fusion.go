@@ -165,7 +165,7 @@ func (r *room) silence(parts []evidence, at time.Duration) []evidence {
 		return []evidence{{Feature: unheard, Value: 1}}
 	case answered:
 		return nil
-	case r.Comments.settled(r.rules.Comments) && r.healthOf(signalComments) == domain.HealthPresent:
+	case r.Comments.settled(r.rules.Comments) && at-r.Comments.Heard <= feedMemory:
 		return []evidence{{Feature: awaited, Value: 1}}
 	}
 	out := []evidence{{Feature: absent, Value: 1}}

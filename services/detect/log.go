@@ -56,6 +56,9 @@ func (l *logged) note(e event.Envelope, payload any, mark time.Duration, wall ti
 		lost = l.mark(wall)
 		entry.Line = &p
 	case domain.SoundMeasured:
+		if p.Start < mark-hearing {
+			lost = l.mark(wall)
+		}
 		entry.Sound = &p
 	case domain.AudienceSignal:
 		if p.At < mark {
@@ -81,7 +84,7 @@ func (l *logged) note(e event.Envelope, payload any, mark time.Duration, wall ti
 func (l *logged) hold(e event.Envelope, p domain.StreamProgress) {
 	cuts := newest(append(l.held.SceneCuts, p.SceneCuts...), mostCuts)
 	l.heldBy = e.ID
-	l.held = domain.StreamProgress{HeardTo: p.HeardTo, RecordedTo: clock(e.Lane, p), Closed: p.Closed, By: p.By, SceneCuts: cuts}
+	l.held = domain.StreamProgress{HeardTo: p.HeardTo, RecordedTo: max(l.held.RecordedTo, clock(e.Lane, p)), Closed: p.Closed, By: p.By, SceneCuts: cuts}
 }
 
 // mark writes the mark that was held back: what comes late is taken up where the room has got to, in a replay too.

@@ -85,7 +85,3 @@ func (l *loudness) close(r LoudnessRules) []evidence {
 }
 
 func (l *loudness) values(give func(string, float64)) { give("loudness.lu", l.Above) }
-
-func (s soundStretch) end() time.Duration {
-	return s.Start + time.Duration(len(s.Momentary))*s.Step
-}

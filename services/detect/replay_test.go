@@ -30,8 +30,8 @@ func all(entries []roomlog.Entry) iter.Seq2[roomlog.Entry, error] {
 	}
 }
 
-// evening is twenty minutes of a room: talk, what sells, and comments that follow it by eleven seconds. Lines and comments
-// come with the delays they have in a live room.
+// evening is twenty minutes of a room: talk, what sells, said louder, and comments that follow it by eleven seconds. Lines and
+// comments come with the delays they have in a live room, and sound is measured two seconds behind the picture.
 func evening() (events []event.Event) {
 	random := rand.New(rand.NewPCG(7, 7))
 	put := func(at float64, e event.Event) {
@@ -56,8 +56,12 @@ func evening() (events []event.Event) {
 		put(c.At.Seconds()+random.Float64()*0.4, of(c, 0, c.At))
 	}
 	for s := range 1200 {
-		put(float64(s)+1.1, of(level(s, -24), 1, seconds(float64(s))))
-		put(float64(s)+1.15, of(domain.StreamProgress{HeardTo: seconds(float64(s) - 6), RecordedTo: seconds(float64(s) + 1), By: "asr"}, 1, 0))
+		lufs := -24 + 0.1*float64(s%7)
+		if at := s % 120; at >= 64 && at < 68 {
+			lufs += 6
+		}
+		put(float64(s)+2.1, of(level(s, lufs), 1, seconds(float64(s))))
+		put(float64(s)+1.15, of(domain.StreamProgress{HeardTo: seconds(float64(s) - 6), RecordedTo: seconds(float64(s) + 1), Unmeasured: 2 * time.Second, By: "asr"}, 1, 0))
 	}
 	put(1202, of(domain.StreamProgress{HeardTo: seconds(1200), RecordedTo: seconds(1200), Closed: true, By: "asr"}, 1, 0))
 	slices.SortStableFunc(events, func(a, b event.Event) int { return int(a.At - b.At) })
@@ -70,16 +74,29 @@ func evening() (events []event.Event) {
 	return events
 }
 
-// archived is the same room from an archive: its comments first, then every line, and marks that run as fast as they like.
+// archivedEvening is the same room from an archive: its comments and all its sound first, in stretches as long as they like to
+// be, then every line, and marks that run as fast as they like.
 func archivedEvening(live []event.Event) (events []event.Event) {
 	var rest []event.Event
+	sound := of(domain.SoundMeasured{Step: 100 * time.Millisecond}, 1, 0)
 	for _, e := range live {
 		e.Lane = domain.LaneBatch
 		switch p := e.Payload.(type) {
 		case domain.AudienceSignal:
 			events = append(events, e)
+		case domain.SoundMeasured:
+			m := sound.Payload.(domain.SoundMeasured)
+			m.Momentary = append(slices.Clone(m.Momentary), p.Momentary...)
+			sound.Payload = m
+			if len(m.Momentary) == 1330 {
+				sound.ID, sound.Lane = fmt.Sprint("sound", m.Start), e.Lane
+				events = append(events, sound)
+				sound.Payload = domain.SoundMeasured{Start: p.Start + time.Second, Step: m.Step}
+			}
 		case domain.StreamProgress:
 			if p.Closed {
+				sound.Lane = e.Lane
+				rest = append([]event.Event{sound}, rest...)
 				rest = append(rest, e)
 			}
 		default:

@@ -37,7 +37,7 @@ type memory struct {
 	Mark     time.Duration
 
 	Lines    []finalLine     // final, awaiting the mark, in order
-	Sounds   []soundStretch  // awaiting the mark, in order
+	Sounds   []soundStretch  // awaiting the mark, in order; of the first one, what was not taken up yet
 	Shopping []shopping      // awaiting the mark, in order
 	Cuts     []time.Duration // awaiting the mark, in order
 	Audience audience
@@ -85,12 +85,6 @@ type finalLine struct {
 	Line   domain.TranscriptLine
 }
 
-// soundStretch is a stretch of sound.
-type soundStretch struct {
-	domain.SoundMeasured
-	came time.Duration
-}
-
 // pastLine is what is kept of a line that was taken up.
 type pastLine struct {
 	ID    string
@@ -125,14 +119,14 @@ func (r *room) put(e event.Envelope, payload any) (decisions []decision, lost bo
 // hearing is how long after its end a line may still come, and be taken up in its place among the comments.
 const hearing = 500 * time.Millisecond
 
-// clock is how far a broadcast may be taken up. A live one goes on with the picture: what the audience does waits for nobody
-// who speaks a long sentence, and a line that comes later than hearing is taken up when it comes. An archived one is recorded
-// long before it is heard, and waits for every line.
+// clock is how far a broadcast may be taken up. A live one goes on with the picture and its sound: what the audience does waits
+// for nobody who speaks a long sentence, and a line that comes later than hearing is taken up when it comes. An archived one is
+// recorded long before it is heard, and waits for every line.
 func clock(lane domain.Lane, p domain.StreamProgress) time.Duration {
 	if lane == domain.LaneBatch {
 		return p.HeardTo
 	}
-	return max(p.HeardTo, p.RecordedTo)
+	return max(p.HeardTo, p.RecordedTo-max(0, p.Unmeasured-hearing))
 }
 
 func byEnd(a, b finalLine) int {
@@ -159,14 +153,17 @@ func (r *room) hear(e event.Envelope, line domain.TranscriptLine) bool {
 	return true
 }
 
-// measure puts loudness aside until the mark passes its end. It reports false when it is lost.
-func (r *room) measure(s domain.SoundMeasured) bool {
-	if s.Start < r.Loudness.Until || s.Step <= 0 || len(r.Sounds) >= mostSounds {
+// measure puts sound aside until the mark passes it. It reports false when it is lost: too late, or too much.
+func (r *room) measure(m domain.SoundMeasured) bool {
+	s := soundStretch{m, r.clock}
+	if m.Step <= 0 || m.Start < 0 || len(r.Sounds) >= mostSounds || !s.after(r.Loudness.Until) {
 		return false
 	}
-	order := func(a, b soundStretch) int { return cmp.Compare(a.end(), b.end()) }
-	if _, known := slices.BinarySearchFunc(r.Sounds, soundStretch{SoundMeasured: s}, order); !known {
-		r.Sounds = insert(r.Sounds, soundStretch{s, r.clock}, order)
+	order := func(a, b soundStretch) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(len(a.Momentary), len(b.Momentary)))
+	}
+	if _, known := slices.BinarySearchFunc(r.Sounds, s, order); !known {
+		r.Sounds = insert(r.Sounds, s, order)
 	}
 	return true
 }
@@ -230,8 +227,11 @@ func (r *room) next() (happening, bool) {
 	const never = time.Duration(math.MaxInt64)
 	sound, cut, shop, line := never, never, never, never
 	grace := r.rules.Comments.Grace
+	for len(r.Sounds) > 0 && !r.Sounds[0].after(r.Loudness.Until) { // told again, otherwise cut
+		first(&r.Sounds)
+	}
 	if len(r.Sounds) > 0 {
-		sound = r.Sounds[0].end() + hearing
+		sound = r.Sounds[0].until(1) + hearing
 	}
 	if len(r.Cuts) > 0 {
 		cut = r.Cuts[0] + hearing
@@ -249,7 +249,7 @@ func (r *room) next() (happening, bool) {
 	}
 	switch next {
 	case sound:
-		return happening{At: next - hearing, Sound: ptr(first(&r.Sounds))}, true
+		return happening{At: next - hearing, Sound: ptr(r.Sounds[0].cut(min(cut, shop, line, audience, r.Mark) - hearing))}, true
 	case cut:
 		return happening{At: first(&r.Cuts), Cut: true}, true
 	case shop:

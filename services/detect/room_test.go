@@ -447,8 +447,8 @@ type arrival struct {
 	put func(*room)
 }
 
-func someBroadcast(t *rapid.T) []arrival {
-	var all []arrival
+// someBroadcast gives all of a broadcast but its sound, and its loudness value by value.
+func someBroadcast(t *rapid.T) (all []arrival, loudness []float64) {
 	at := 0.
 	for range rapid.IntRange(0, 25).Draw(t, "lines") {
 		start := at + rapid.Float64Range(0, 9).Draw(t, "pause")
@@ -462,8 +462,9 @@ func someBroadcast(t *rapid.T) []arrival {
 	end := int(at) + rapid.IntRange(20, 200).Draw(t, "silence")
 	crowd := rapid.IntRange(0, end).Draw(t, "crowd")
 	for s := range end {
-		sound := level(s, rapid.SampledFrom([]float64{-40, -25, -24, -23, -8}).Draw(t, "level"))
-		all = append(all, arrival{soundStretch{SoundMeasured: sound}.end(), func(r *room) { r.measure(sound) }})
+		for range 10 {
+			loudness = append(loudness, rapid.SampledFrom([]float64{-40, -25, -24, -23, -8}).Draw(t, "level"))
+		}
 		writes := rapid.IntRange(0, 2).Draw(t, "comments")
 		if s >= crowd && s < crowd+5 {
 			writes += 20
@@ -473,13 +474,27 @@ func someBroadcast(t *rapid.T) []arrival {
 			all = append(all, arrival{c.At, func(r *room) { r.write(c) }})
 		}
 	}
+	return all, loudness
+}
+
+// inStretches cuts loudness into stretches: length gives how many values the next one has, at most.
+func inStretches(loudness []float64, length func() int) []arrival {
+	const step = 100 * time.Millisecond
+	var all []arrival
+	for at := 0; at < len(loudness); {
+		n := min(length(), len(loudness)-at)
+		m := domain.SoundMeasured{Start: time.Duration(at) * step, Step: step, Momentary: loudness[at : at+n]}
+		all = append(all, arrival{m.Start + step, func(r *room) { r.measure(m) }})
+		at += n
+	}
 	return all
 }
 
 func TestAnyInterleavingThatKeepsTheMarksGivesTheSameHighlights(t *testing.T) {
 	built := builtIn(t)
 	rapid.Check(t, func(t *rapid.T) {
-		all := someBroadcast(t)
+		rest, loudness := someBroadcast(t)
+		all := append(inStretches(loudness, func() int { return 1 }), rest...)
 		end := time.Duration(0)
 		for _, h := range all {
 			end = max(end, h.due)
@@ -493,8 +508,9 @@ func TestAnyInterleavingThatKeepsTheMarksGivesTheSameHighlights(t *testing.T) {
 		}
 		wanted := want.finish(end)
 
-		// Everything arrives in random order, each before the first mark that passes it.
+		// Everything arrives in random order, each before the first mark that passes it, and sound in stretches of any length.
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		all = append(inStretches(loudness, func() int { return 1 + random.IntN(random.IntN(80)+1) }), rest...)
 		arrives := make(map[int]time.Duration, len(all))
 		order := make([]int, len(all))
 		for i, h := range all {

@@ -1049,6 +1049,7 @@ type StreamProgress struct {
 	SpeechLag     int64                  `protobuf:"varint,7,opt,name=speech_lag,json=speechLag,proto3" json:"speech_lag,omitempty"`
 	Unheard       []*Window              `protobuf:"bytes,8,rep,name=unheard,proto3" json:"unheard,omitempty"`
 	Hearing       *Hearing               `protobuf:"bytes,9,opt,name=hearing,proto3" json:"hearing,omitempty"`
+	Unmeasured    int64                  `protobuf:"varint,10,opt,name=unmeasured,proto3" json:"unmeasured,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1144,6 +1145,13 @@ func (x *StreamProgress) GetHearing() *Hearing {
 		return x.Hearing
 	}
 	return nil
+}
+
+func (x *StreamProgress) GetUnmeasured() int64 {
+	if x != nil {
+		return x.Unmeasured
+	}
+	return 0
 }
 
 type Hearing struct {
@@ -4390,7 +4398,7 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"parameters\x18\x05 \x01(\v2\".liveclip.event.v1.MediaParametersR\n" +
 	"parameters\x12+\n" +
 	"\x03gap\x18\x06 \x01(\v2\x19.liveclip.event.v1.WindowR\x03gap\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\x9f\x03\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xbf\x03\n" +
 	"\x0eStreamProgress\x12\x1f\n" +
 	"\vrecorded_to\x18\x01 \x01(\x03R\n" +
 	"recordedTo\x12\x19\n" +
@@ -4403,7 +4411,11 @@ const file_event_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"speech_lag\x18\a \x01(\x03R\tspeechLag\x123\n" +
 	"\aunheard\x18\b \x03(\v2\x19.liveclip.event.v1.WindowR\aunheard\x124\n" +
-	"\ahearing\x18\t \x01(\v2\x1a.liveclip.event.v1.HearingR\ahearing\x1a9\n" +
+	"\ahearing\x18\t \x01(\v2\x1a.liveclip.event.v1.HearingR\ahearing\x12\x1e\n" +
+	"\n" +
+	"unmeasured\x18\n" +
+	" \x01(\x03R\n" +
+	"unmeasured\x1a9\n" +
 	"\vHealthEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Q\n" +
