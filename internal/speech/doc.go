@@ -4,7 +4,8 @@
 // An Engine loads its models once and hears as many utterances side by side as it can (engine.go). PocketSphinx (sphinx.go)
 // hears one at a time, and goes over an utterance a second time when it has ended; its search is kept narrow, because somebody
 // waits then. It hears a voice the better the more it knows of its channel, so what it learnt goes back with every result and
-// comes with the voice's next utterance, to whichever recogniser; the first, of which nothing is known, is heard again whole. Its keyword mode (keyword.go) looks a second time where it may have heard a phrase: that is believed the more
+// comes with the voice's next utterance, to whichever recogniser; the first, of which nothing is known, is heard again from its beginning once
+// there is enough of it. Its keyword mode (keyword.go) looks a second time where it may have heard a phrase: that is believed the more
 // readily the surer the spotter was and the nearer the language model's sounds are, by limits set on the voices slt and rms of
 // flite. Sherpa (sherpa.go) is sherpa-onnx with its streaming models: transducers (conformer, LSTM, zipformer, zipformer2),
 // paraformer, zipformer2-CTC, NeMo-CTC and T-one; windows of all open utterances are decoded together.

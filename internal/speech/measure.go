@@ -14,7 +14,7 @@ const measured = 800 * time.Millisecond
 // voice-like sound, on this machine. Processor time, because the machine may be busy with other things.
 func Measure(e Engine) (float64, error) {
 	voice := voiceLike(measured)
-	first, err := measure(e, Known{}, voice[:SampleRate/10]) // the first utterance of a voice is heard twice
+	first, err := measure(e, Known{}, voice[:SampleRate/10]) // the first utterance of a voice takes more
 	if err != nil {
 		return 0, fmt.Errorf("measure recogniser: %w", err)
 	}

@@ -122,7 +122,7 @@ func (r *Recogniser) Begin(known Known) (Utterance, error) {
 	if r.open != nil {
 		r.open.Close()
 	}
-	return &sphinxUtterance{of: r, channel: known.Channel}, nil
+	return &sphinxUtterance{of: r, known: known.Channel, channel: known.Channel}, nil
 }
 
 // Work searches as far as it can.
@@ -137,14 +137,19 @@ func (r *Recogniser) Work(of []Utterance) error {
 	return nil
 }
 
+// telling is how many samples tell a channel: of 529 words in 40 first utterances 44 were heard wrong when it was measured
+// over so much, 66 over 0.8 s, 45 over all, and 82 when nothing was known to their ends.
+const telling = SampleRate * 3 / 2
+
 // sphinxUtterance is heard as its sound comes. One that is known whole before any of it was worked on is heard a little
-// better, because the channel is measured over all of it; so the first of a voice, whose channel nobody knows, is heard once
-// more when it has ended.
+// better, because the channel is measured over all of it. The first of a voice, whose channel nobody knows, is heard again from
+// its beginning when there is enough of it to measure the channel by, or when it has ended.
 type sphinxUtterance struct {
 	of        *Recogniser
-	channel   Channel
+	known     Channel // before it
+	channel   Channel // that it is heard against
 	sound     []int16 // not worked on
-	worked    []int16 // worked on, where the channel is unknown
+	worked    []int16 // worked on against an unknown channel
 	begun     bool
 	ends, end bool // no more comes; and all was worked on
 	final     Result
@@ -158,9 +163,10 @@ func (u *sphinxUtterance) work() error {
 	if u.end || !u.Busy() {
 		return nil
 	}
-	if u.ends && u.begun && u.channel == nil {
-		C.ps_end_utt(u.of.decoder)
-		u.begun, u.sound = false, append(u.worked, u.sound...)
+	if u.begun && u.channel == nil && (u.ends || len(u.worked)+len(u.sound) >= telling) {
+		if err := u.beginAgain(); err != nil {
+			return err
+		}
 	}
 	whole := u.ends && !u.begun
 	if err := u.begin(whole); err != nil {
@@ -181,11 +187,24 @@ func (u *sphinxUtterance) work() error {
 	return nil
 }
 
+// beginAgain measures the channel over what came so far, and goes back to its beginning.
+func (u *sphinxUtterance) beginAgain() error {
+	C.ps_end_utt(u.of.decoder)
+	u.begun, u.sound, u.worked = false, append(u.worked, u.sound...), nil
+	if u.ends { // it is heard whole
+		return nil
+	}
+	measured := &sphinxUtterance{of: u.of, sound: u.sound, ends: true}
+	err := measured.work()
+	u.channel = u.of.channel()
+	return err
+}
+
 // learnt is the channel as it is known now. An utterance without words teaches nothing, and one that was heard whole only
 // itself: a known channel rests on more.
 func (u *sphinxUtterance) learnt(whole bool) Channel {
-	if len(u.final.Words) == 0 || whole && u.channel != nil {
-		return u.channel
+	if len(u.final.Words) == 0 || whole && u.known != nil {
+		return u.known
 	}
 	return u.of.channel()
 }
