@@ -11,13 +11,13 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 
 	"liveclip/internal/child"
 	fonts "liveclip/internal/font"
 	"liveclip/internal/telemetry"
+	"liveclip/internal/wording"
 	mediav1 "liveclip/proto/media/v1"
 	"liveclip/services/asr"
 	"liveclip/services/t2v"
@@ -41,7 +41,7 @@ type finding struct {
 // String says it in a line, in the reader's language.
 func (f finding) String() string {
 	name := inDoctorsWords(f.name)
-	name += strings.Repeat(" ", max(0, 16-columns(name)))
+	name += strings.Repeat(" ", max(0, 16-wording.Columns(name)))
 	if f.have != "" {
 		return fmt.Sprintf("  %s  %s %s\n", phrase("has  ", "有"), name, inDoctorsWords(f.have))
 	}
@@ -49,17 +49,6 @@ func (f finding) String() string {
 }
 
 func inDoctorsWords(text string) string { return phrase(text, doctorWords.Chinese(text)) }
-
-// columns is how wide a terminal writes a text: a Chinese character takes two.
-func columns(text string) (n int) {
-	for _, r := range text {
-		n++
-		if unicode.Is(unicode.Han, r) {
-			n++
-		}
-	}
-	return n
-}
 
 func (d doctorCommand) Run(ctx context.Context, io stdio, flags settingFlags) error {
 	s, err := loadSettings(defaultSettings(), d.Config, flags)

@@ -45,7 +45,7 @@ func Of(part int, lines []domain.TranscriptLine, w domain.Window) []Cue {
 				continue
 			}
 			start, end, next := max(word.Start, said), max(said, min(word.End, w.End)), wording.JoinTexts(c.Text, word.Text)
-			if columns(next) > width || end-c.Start > longest || start-c.End > pause || columns(c.Text) > full && ends(c.Text) {
+			if wording.Columns(next) > width || end-c.Start > longest || start-c.End > pause || wording.Columns(c.Text) > full && ends(c.Text) {
 				flush()
 				next = word.Text
 			}
@@ -145,15 +145,4 @@ func standing(cues []Cue) []Cue {
 		cues[i].End = max(cues[i].End, until)
 	}
 	return slices.DeleteFunc(cues, func(c Cue) bool { return c.End <= c.Start })
-}
-
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r >= 0x2E80 { // where East Asian characters begin, their punctuation among them
-			n++
-		}
-	}
-	return n
 }

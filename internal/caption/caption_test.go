@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/wording"
 )
 
 const ms = time.Millisecond
@@ -29,7 +30,7 @@ func TestALongLineBecomesSeveralCues(t *testing.T) {
 	spread := domain.TranscriptLine{Start: 10 * time.Second, End: 30 * time.Second, Text: "一二三四五六七八九十，一二三四五六七八九十，一二三四五六七八九十，and a word or two more, of which nobody knows when they were said"}
 	cues := Of(0, []domain.TranscriptLine{lineOf(words...), spread}, whole)
 	for i, c := range cues {
-		if columns(c.Text) > width || c.End-c.Start > longest || i > 0 && c.Start < cues[i-1].End {
+		if wording.Columns(c.Text) > width || c.End-c.Start > longest || i > 0 && c.Start < cues[i-1].End {
 			t.Errorf("cue %d is %+v", i, c)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"liveclip/internal/domain"
+	"liveclip/internal/wording"
 )
 
 // heard is a reason that rests on what the host said.
@@ -132,7 +133,7 @@ func TestWhatAViewerReadsIsFitToBePublished(t *testing.T) {
 			if got := shown(p); got != m.want {
 				t.Errorf("got\n%s, want\n%s", got, m.want)
 			}
-			if columns(p.Title) > widestTitle || strings.Contains(p.Title, "  ") {
+			if wording.Columns(p.Title) > widestTitle || strings.Contains(p.Title, "  ") {
 				t.Errorf("the title is no title: %q", p.Title)
 			}
 		})

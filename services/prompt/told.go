@@ -87,22 +87,6 @@ func inSentence(words string) string {
 	return string(unicode.ToLower(first)) + words[size:]
 }
 
-// columns is how wide text is: a Chinese character takes two.
-func columns(text string) int {
-	n := 0
-	for _, r := range text {
-		n += columnsOf(r)
-	}
-	return n
-}
-
-func columnsOf(r rune) int {
-	if r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || unicode.IsPunct(r) && r >= 0x3000) {
-		return 2
-	}
-	return 1
-}
-
 const ellipsis = "…"
 
 // shortened cuts a name to so many columns: what a shop puts before it in brackets goes first, then its end, where a word ends.
@@ -111,20 +95,20 @@ func shortened(name string, most int) string {
 		opens, _ := utf8.DecodeRuneInString(pair)
 		closes, _ := utf8.DecodeLastRuneInString(pair)
 		inside, rest, found := strings.Cut(name, string(closes))
-		if found && columns(name) > most && strings.HasPrefix(inside, string(opens)) && strings.TrimSpace(rest) != "" {
+		if found && wording.Columns(name) > most && strings.HasPrefix(inside, string(opens)) && strings.TrimSpace(rest) != "" {
 			name = strings.TrimSpace(rest)
 		}
 	}
-	if columns(name) <= most {
+	if wording.Columns(name) <= most {
 		return name
 	}
-	wide, cut, word := columns(ellipsis), 0, 0
+	wide, cut, word := wording.Columns(ellipsis), 0, 0
 	before := rune(' ')
 	for i, r := range name {
-		if r == ' ' || columnsOf(r) == 2 || columnsOf(before) == 2 { // no word goes on here
+		if r == ' ' || wording.ColumnsOf(r) == 2 || wording.ColumnsOf(before) == 2 { // no word goes on here
 			word = i
 		}
-		if wide += columnsOf(r); wide > most {
+		if wide += wording.ColumnsOf(r); wide > most {
 			break
 		}
 		cut, before = i+utf8.RuneLen(r), r

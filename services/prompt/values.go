@@ -10,6 +10,7 @@ import (
 
 	"liveclip/internal/domain"
 	"liveclip/internal/note"
+	"liveclip/internal/wording"
 )
 
 const (
@@ -125,8 +126,8 @@ func (v values) titled(h domain.Highlight) string {
 		title = l.of(l.bare, h.Kind, v.language)
 	}
 	text := title.fill(v.of)
-	if over := columns(text) - widestTitle; over > 0 && v.given["product"] != "" {
-		v.given["product"] = shortened(v.given["product"], max(columns(v.given["product"])-over, leastName))
+	if over := wording.Columns(text) - widestTitle; over > 0 && v.given["product"] != "" {
+		v.given["product"] = shortened(v.given["product"], max(wording.Columns(v.given["product"])-over, leastName))
 		text = title.fill(v.of)
 	}
 	return text
