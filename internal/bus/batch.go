@@ -26,8 +26,12 @@ func (u *unreadable) Unwrap() error { return u.cause }
 // (*unreadable). The broker ends an answer where its room ends, within a batch, too; only the foremost partition of an
 // answer has a whole one for certain (KIP-74).
 func (r *reading) decode(p *partitionAnswer, foremost bool) (fetched, error) {
-	if p.ErrorCode != 0 {
-		return fetched{}, kafka.Error(p.ErrorCode)
+	switch fault := kafka.Error(p.ErrorCode); fault {
+	case 0:
+	case kafka.InvalidMessage: // the broker found the damage itself
+		return fetched{}, &unreadable{fault, r.next + 1}
+	default:
+		return fetched{}, fault
 	}
 	got := fetched{next: r.next, high: p.HighWatermark}
 	received := time.Now()

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
 	"liveclip/internal/event"
@@ -113,6 +114,18 @@ func TestReadingTakesWhatIsWholeAndStopsBeforeWhatIsDamaged(t *testing.T) {
 				t.Errorf("read %v, goes on at %d", offsets, got.next)
 			}
 		})
+	}
+}
+
+func TestDamageThatTheBrokerFindsIsNoOtherThanOurs(t *testing.T) {
+	r := &reading{topic: event.TranscriptLine, next: 10}
+	_, err := r.decode(&partitionAnswer{ErrorCode: int16(kafka.InvalidMessage)}, false)
+	if damaged := new(unreadable); !errors.As(err, &damaged) || damaged.after != 11 {
+		t.Errorf("gave %v", err)
+	}
+	_, err = r.decode(&partitionAnswer{ErrorCode: int16(kafka.NotLeaderForPartition)}, false)
+	if damaged := new(unreadable); errors.As(err, &damaged) || !errors.Is(err, kafka.NotLeaderForPartition) {
+		t.Errorf("gave %v", err)
 	}
 }
 
