@@ -197,8 +197,8 @@ func (f *feed) givesUp(r *reading, damaged *unreadable) bool {
 		t.pause = min(3*t.pause, 30*time.Second)
 		return false
 	}
-	log.Error("records can't be read and are skipped", "tries", t.tries)
 	f.bus.metrics.unreadable.WithLabelValues(string(r.topic)).Inc()
+	log.Error("records can't be read and are skipped", "tries", t.tries)
 	return true
 }
 

@@ -68,13 +68,15 @@ func TestABatchThatCannotBeReadIsSkippedAndTold(t *testing.T) {
 			if n := spoiled.count(t, "liveclip_bus_unreadable_total"); n != 1 {
 				t.Errorf("%v batches counted", n)
 			}
-			h.publish(spoken("room", "second"), marked("room", "third"))
+			h.publish(spoken("room", "second"), marked("room", "third"), spoken("room", poison))
 			seen.await(t, "second", "third")
-			stop()
 			if name == "Tail" {
 				return
 			}
 			// What was skipped is done with: the next life, to which it would be readable, does not meet it again.
+			group := map[string]string{"Consume": "consumers", "Merge": "mergers"}[name]
+			h.awaitCommitted(group, event.TranscriptLine, 4)
+			stop()
 			again := newNotes()
 			h.run(read, h.open(nil), again)
 			h.publish(spoken("room", "fourth"))
@@ -251,10 +253,16 @@ func (h *harness) run(read reader, b *opened, seen *notes) (stop func()) {
 	return stop
 }
 
+func (h *harness) client() *kafka.Client {
+	transport := &kafka.Transport{}
+	h.Cleanup(transport.CloseIdleConnections)
+	return &kafka.Client{Addr: kafka.TCP(h.config.Brokers...), Transport: transport}
+}
+
 // commit sets where the group goes on.
 func (h *harness) commit(group string, topic event.Topic, offset int64) {
 	h.Helper()
-	client := &kafka.Client{Addr: kafka.TCP(h.config.Brokers...), Transport: &kafka.Transport{}}
+	client := h.client()
 	name := h.config.Prefix + string(topic)
 	answer, err := client.OffsetCommit(h.Context(), &kafka.OffsetCommitRequest{
 		GroupID: h.config.Prefix + group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{name: {{Partition: 0, Offset: offset}}},
@@ -264,6 +272,26 @@ func (h *harness) commit(group string, topic event.Topic, offset int64) {
 	}
 	if err := answer.Topics[name][0].Error; err != nil {
 		h.Fatal(err)
+	}
+}
+
+// awaitCommitted waits until the group goes on there.
+func (h *harness) awaitCommitted(group string, topic event.Topic, offset int64) {
+	h.Helper()
+	client := h.client()
+	name := h.config.Prefix + string(topic)
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		answer, err := client.OffsetFetch(h.Context(), &kafka.OffsetFetchRequest{GroupID: h.config.Prefix + group, Topics: map[string][]int{name: {0}}})
+		if err != nil {
+			h.Fatal(err)
+		}
+		at := answer.Topics[name][0].CommittedOffset
+		if at == offset {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("committed is %d", at)
+		}
 	}
 }
 
