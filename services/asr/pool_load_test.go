@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -165,6 +166,35 @@ func TestWhileTheVoiceDetectorIsAwayVoiceIsToldByItsLoudness(t *testing.T) {
 	hear(3 * time.Second)
 	if len(pool.waiting) != 1 {
 		t.Errorf("%d utterances without a detector", len(pool.waiting))
+	}
+}
+
+func TestAnArchiveWaitsForItsVoiceDetectorUnlessThatDoesNotWork(t *testing.T) {
+	slow := func(context.Context) (loadedRecogniser, error) {
+		time.Sleep(10 * time.Second)
+		return loadedRecogniser{recogniser: &fakeDetector{answers: make(chan *mediav1.FromChild, 1), dead: func() bool { return false }}}, nil
+	}
+	broken := func(context.Context) (loadedRecogniser, error) {
+		return loadedRecogniser{}, domain.Permanent(errors.New("no such model"))
+	}
+	heard := func(start func(context.Context) (loadedRecogniser, error)) (utterances int) {
+		synctest.Test(t, func(t *testing.T) {
+			v := newVoiceDetector(start, embeddedtest.Log(t), prometheus.NewRegistry())
+			ended := make(chan struct{})
+			ctx, stop := context.WithCancel(t.Context())
+			go func() { defer close(ended); _ = v.run(ctx) }()
+			defer func() { stop(); <-ended }()
+			pool := &stuckPool{}
+			e := newTranscriber(transcriberConfig{broadcast: "b", nextSettings: heardBy(pool), voiceDetector: v, onLine: func(domain.TranscriptLine) {}, now: time.Now})
+			if err := e.accept(t.Context(), 0, noise(3*time.Second, speech, rand.New(rand.NewPCG(1, 2))), 0); err != nil {
+				t.Fatal(err)
+			}
+			utterances = len(pool.waiting)
+		})
+		return utterances
+	}
+	if with, without := heard(slow), heard(broken); with != 0 || without != 1 {
+		t.Errorf("%d utterances of what a detector calls no voice, and %d without one", with, without)
 	}
 }
 

@@ -57,7 +57,7 @@ func (e *transcriber) skipLate() {
 func (e *transcriber) acceptPartial(s *pendingLine, h *mediav1.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.live && s == e.openLine && time.Duration(h.Quiet) >= maxWordless { // an archive is not cut by when its recogniser answers
+	if s == e.openLine && time.Duration(h.Quiet) >= maxWordless {
 		e.endpointer.wordless = true
 	}
 	if s.done || h.Text == "" || h.Text == s.partial {
