@@ -31,7 +31,9 @@ type About struct {
 
 // Known is what is known of an utterance before it is heard.
 type Known struct {
-	Channel  Channel  // as the Result of the same voice's last utterance gave it, by any recogniser of the engine; nil: unknown
+	// Channel is as the Result of the same voice's last utterance gave it, by any recogniser of the engine; nil: unknown, and
+	// worth measuring. One of another length stands for the model's own.
+	Channel  Channel
 	Hotwords []string // to be expected
 }
 
