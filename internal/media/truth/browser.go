@@ -1,14 +1,14 @@
 package truth
 
 import (
-	"context"
 	_ "embed"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"testing"
 	"time"
+
+	"liveclip/internal/browsertest"
 )
 
 // Played is what a browser made of a clip.
@@ -27,10 +27,7 @@ var page []byte
 // Browse plays a clip in Chromium, and looks at the pictures at some times of it. Without Chromium the test is skipped.
 func Browse(t testing.TB, path, codecs string, at []time.Duration) Played {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed: what a browser shows is not checked")
-	}
+	browser := browsertest.Open(t)
 	said := make(chan Played, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { w.Write(page) })
@@ -65,22 +62,11 @@ func Browse(t testing.TB, path, codecs string, at []time.Duration) Played {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	defer cancel()
-	command := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-		"--remote-debugging-port=0", "--user-data-dir="+t.TempDir(), server.URL+"/")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	}()
+	browser.Visit(server.URL + "/")
 	select {
 	case played := <-said:
 		return played
-	case <-ctx.Done():
+	case <-time.After(2 * time.Minute):
 		t.Fatal("chromium says nothing")
 	}
 	return Played{}
