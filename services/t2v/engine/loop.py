@@ -98,10 +98,19 @@ class Engine:
             self._changed.notify_all()
         return job
 
-    def give_up(self, why: str) -> None:
-        """The device is gone: everything ends."""
+    def give_up(self, why: str, patience: float = 5.0) -> None:
+        """The device, or a part of it, is gone: everything ends. A forward that waits for who is gone may never come back;
+        after patience seconds all orders are told without it."""
         self._forwards.broken = self._forwards.broken or why
         self.wake()
+        if not self.ended.wait(patience):
+            log.error("a forward does not come back: %s", why)
+            self._finish()
+
+    def _finish(self) -> None:
+        self.close()
+        self._end_all(Failed(pb.CODE_DRAINING, self.broken or "the engine shuts down"))
+        self.ended.set()
 
     def wake(self) -> None:
         with self._changed:
@@ -159,9 +168,7 @@ class Engine:
             except Exception as err:  # a fault of the loop itself: every order fails, the next may not
                 log.exception("a turn of the loop failed")
                 self._end_all(sorted_out(err))
-        self.close()
-        self._end_all(Failed(pb.CODE_DRAINING, self.broken or "the engine shuts down"))
-        self.ended.set()
+        self._finish()
 
     def _turn(self) -> None:
         self._tasks.run()

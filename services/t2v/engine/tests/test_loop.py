@@ -76,6 +76,23 @@ def test_the_limit_of_rows_is_kept(serve, monkeypatch):
     assert max(gate.rows) == 2
 
 
+def test_a_device_that_is_gone_ends_every_order_though_a_forward_never_comes_back(serve, monkeypatch):
+    served = serve()
+    gate = Gate(monkeypatch)
+    calls = [Call(served, order(id=str(i), seed=i)) for i in range(2)]
+    assert gate.at.wait(LONG)
+    wait(lambda: sum(served.engine.counts()[:2]) == 2)
+    served.engine.give_up("rank 1 ended with -9", patience=0.05)
+    for call in calls:
+        with pytest.raises(grpc.RpcError) as err:
+            list(call.replies)
+        told = failure(err.value)
+        assert told.code == pb.CODE_DRAINING and "rank 1" in told.reason
+    health = served.stub.Health(pb.HealthRequest())
+    assert health.state == pb.STATE_FAILED and "rank 1" in health.reason
+    gate.open.set()
+
+
 def test_a_chunk_is_decoded_while_the_next_is_computed(serve, monkeypatch):
     from engine.finish import Finisher
 
