@@ -182,7 +182,7 @@ func (u *sphinxUtterance) work() error {
 	if C.ps_end_utt(u.of.decoder) < 0 {
 		return errors.New("end utterance: refused by the recogniser")
 	}
-	u.final, u.worked = u.of.result(true), nil
+	u.final = u.of.result(true)
 	u.final.Channel = u.learnt(whole)
 	return nil
 }
